@@ -1,0 +1,29 @@
+"""Writing files so that a half-written one never counts."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Hand out a temporary path beside `path`, and put it in its place when all went well.
+
+    A process that dies in between leaves the old file as it was. The new content is on the disk
+    before the name changes.
+
+    Args:
+        path: the file to be written.
+
+    Yields:
+        The path to write to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
