@@ -1,0 +1,75 @@
+"""RefScenes: a drawn world whose pictures, masks and expressions are made by the package.
+
+Names are loaded when they are asked for, so importing this package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from risbook.data.refscenes.captions import caption
+    from risbook.data.refscenes.facts import Scene, Seen, Thing
+    from risbook.data.refscenes.grammar import Description, View
+    from risbook.data.refscenes.paint import Painted, paint_scene
+    from risbook.data.refscenes.plan import plan_scene
+    from risbook.data.refscenes.polygons import segmentation
+    from risbook.data.refscenes.speaking import MANNERS, Teller
+    from risbook.data.refscenes.write import (
+        FAMILIES,
+        SAMPLE,
+        STANDARD,
+        TINY,
+        Drawn,
+        WorldSize,
+        draw,
+        make_world,
+        sample_folder,
+        world_folder,
+    )
+
+__all__ = [
+    "FAMILIES",
+    "MANNERS",
+    "SAMPLE",
+    "STANDARD",
+    "TINY",
+    "Description",
+    "Drawn",
+    "Painted",
+    "Scene",
+    "Seen",
+    "Teller",
+    "Thing",
+    "View",
+    "WorldSize",
+    "caption",
+    "draw",
+    "make_world",
+    "paint_scene",
+    "plan_scene",
+    "sample_folder",
+    "segmentation",
+    "world_folder",
+]
+
+_HOMES = {
+    "captions": ("caption",),
+    "facts": ("Scene", "Seen", "Thing"),
+    "grammar": ("Description", "View"),
+    "paint": ("Painted", "paint_scene"),
+    "plan": ("plan_scene",),
+    "polygons": ("segmentation",),
+    "speaking": ("MANNERS", "Teller"),
+    "write": (
+        "FAMILIES", "SAMPLE", "STANDARD", "TINY", "Drawn", "WorldSize", "draw", "make_world",
+        "sample_folder", "world_folder",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that defines it."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
