@@ -1,0 +1,206 @@
+"""How many objects, sentences and pictures the released sets hold, and a check against it.
+
+A table that passes is the set that published results were measured on. Numbers come from the
+REFER demo's printed totals (RefCOCO), from the dataset cards of TensorFlow Datasets (``ref_coco``,
+refs and pictures) and from counts of the released files; evaluation splits of RefCOCO were
+counted again from its sentence lists.
+
+One trap is worth a name. The G-Ref paper (Mao et al., CVPR 2016) reports 104,560 sentences for
+54,822 objects in 26,711 pictures, but no loader returns that: the released files hold 95,010,
+49,822 and 25,799. The gap is the google test part, which was never released: exactly 5,000
+objects, 9,550 sentences and 912 pictures.
+"""
+
+from dataclasses import dataclass
+
+from risbook.data.expressions import ExpressionTable
+from risbook.errors import DataError
+
+#: Refs, sentences and images; None where no source gives the number.
+Triple = tuple[int | None, int | None, int | None]
+
+#: Sentences, objects and images of G-Ref as the paper gives them, unreleased test part included.
+GREF_PAPER = (104_560, 54_822, 26_711)
+
+#: From this number of refs on, a table of that name is taken for the whole set.
+WHOLE_SET_REFS = 40_000
+
+_TFDS = "TensorFlow Datasets ref_coco card"
+_FILES = "counted in the released files"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedCount:
+    """What one split holds.
+
+    Args:
+        dataset: "refcoco", "refcoco+" or "refcocog".
+        partition: "unc", "google" or "umd".
+        split: name of the split, or "total".
+        refs: described objects.
+        sentences: expressions.
+        images: pictures.
+        source: where the numbers come from.
+    """
+
+    dataset: str
+    partition: str
+    split: str
+    refs: int | None
+    sentences: int | None
+    images: int | None
+    source: str
+
+    @property
+    def triple(self) -> Triple:
+        """Refs, sentences and images."""
+        return self.refs, self.sentences, self.images
+
+
+def _rows(
+    dataset: str, partition: str, source: str, splits: dict[str, Triple]
+) -> tuple[PublishedCount, ...]:
+    return tuple(
+        PublishedCount(
+            dataset=dataset,
+            partition=partition,
+            split=split,
+            refs=triple[0],
+            sentences=triple[1],
+            images=triple[2],
+            source=source,
+        )
+        for split, triple in splits.items()
+    )
+
+
+#: All published counts, split by split.
+PUBLISHED: tuple[PublishedCount, ...] = (
+    *_rows(
+        "refcoco",
+        "unc",
+        f"REFER demo, {_TFDS}, {_FILES}",
+        {
+            "train": (42_404, 120_624, 16_994),
+            "val": (3_811, 10_834, 1_500),
+            "testA": (1_975, 5_657, 750),
+            "testB": (1_810, 5_095, 750),
+            "total": (50_000, 142_210, 19_994),
+        },
+    ),
+    *_rows(
+        "refcoco",
+        "google",
+        _TFDS,
+        {
+            "train": (40_000, None, 19_213),
+            "val": (5_000, None, 4_559),
+            "test": (5_000, None, 4_527),
+        },
+    ),
+    *_rows(
+        "refcoco+",
+        "unc",
+        f"{_TFDS}, {_FILES}",
+        {
+            "train": (42_278, 120_191, 16_992),
+            "val": (3_805, 10_758, 1_500),
+            "testA": (1_975, 5_726, 750),
+            "testB": (1_798, 4_889, 750),
+            "total": (49_856, 141_564, 19_992),
+        },
+    ),
+    *_rows(
+        "refcocog",
+        "umd",
+        f"{_TFDS}, {_FILES}",
+        {
+            "train": (42_226, 80_512, 21_899),
+            "val": (2_573, 4_896, 1_300),
+            "test": (5_023, 9_602, 2_600),
+            "total": (49_822, 95_010, 25_799),
+        },
+    ),
+    *_rows(
+        "refcocog",
+        "google",
+        f"{_TFDS}, {_FILES}; splits share pictures",
+        {
+            "train": (44_822, 85_474, 24_698),
+            "val": (5_000, 9_536, 4_650),
+        },
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountCheck:
+    """One line of a comparison with the published counts.
+
+    Args:
+        split: name of the split, or "total".
+        expected: published refs, sentences and images; None where unknown.
+        found: refs, sentences and images of the table.
+        ok: every number that is known agrees.
+    """
+
+    split: str
+    expected: Triple
+    found: tuple[int, int, int]
+    ok: bool
+
+
+def check_counts(table: ExpressionTable, *, dataset: str, partition: str) -> list[CountCheck]:
+    """Compare a table with what was published, split by split.
+
+    Args:
+        table: the table.
+        dataset: "refcoco", "refcoco+" or "refcocog".
+        partition: "unc", "google" or "umd".
+
+    Returns:
+        One line for each published split, then one (not ok) for each split that nobody published.
+
+    Raises:
+        DataError: nothing was published for this dataset and partition.
+    """
+    published = {
+        row.split: row.triple
+        for row in PUBLISHED
+        if (row.dataset, row.partition) == (dataset, partition)
+    }
+    if not published:
+        known = dict.fromkeys(f"{row.dataset} {row.partition}" for row in PUBLISHED)
+        raise DataError(
+            f"no published counts for dataset {dataset!r} with partition {partition!r}; "
+            f"known are: {', '.join(known)}"
+        )
+    counts = table.counts()
+    counts["total"] = (len(table.refs), len(table), len({row.image_id for row in table}))
+    lines = []
+    for split, expected in published.items():
+        found = counts.get(split, (0, 0, 0))
+        pairs = zip(expected, found, strict=True)
+        ok = all(wanted in (None, number) for wanted, number in pairs)
+        lines.append(CountCheck(split=split, expected=expected, found=found, ok=ok))
+    for split in table.splits:
+        if split not in published:
+            nothing = (None, None, None)
+            lines.append(CountCheck(split=split, expected=nothing, found=counts[split], ok=False))
+    return lines
+
+
+def looks_like_real(table: ExpressionTable, *, dataset: str) -> bool:
+    """Say whether a table claims to be a whole released set, so that its counts must agree.
+
+    Excerpts and drawn sets of the same layout are small and are left alone.
+
+    Args:
+        table: the table.
+        dataset: name of the dataset.
+
+    Returns:
+        True for the name of a released set with more than 40,000 refs.
+    """
+    known = {row.dataset for row in PUBLISHED}
+    return dataset in known and len(table.refs) > WHOLE_SET_REFS

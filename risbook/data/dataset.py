@@ -1,0 +1,180 @@
+"""A dataset that is ready to be looked at: expressions, pictures and masks in one hand."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from risbook.data.checks import show
+from risbook.data.expressions import Expression, ExpressionTable
+from risbook.data.instances import ImageRecord, Instances
+from risbook.data.masks import BoolMask, decode_mask
+from risbook.data.pictures import read_image
+from risbook.errors import DataError
+
+#: COCO's file names: those of train2014, and those of train2017, which holds the same pictures.
+COCO_FILE_NAMES = ("COCO_train2014_{:012d}.jpg", "{:012d}.jpg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferData:
+    """A dataset that is ready to be looked at: its table, its objects and its pictures.
+
+    Args:
+        name: what it was opened as, for titles and reports.
+        folder: the folder that holds ``instances.json``.
+        partition: the way of cutting into splits, "unc", "google" or "umd".
+        table: all expressions.
+        instances: all pictures and objects, described or not.
+        image_folders: where pictures are looked for, first match first.
+    """
+
+    name: str
+    folder: Path
+    partition: str
+    table: ExpressionTable
+    instances: Instances
+    image_folders: tuple[Path, ...]
+
+    def image(self, expression: Expression | int) -> npt.NDArray[np.uint8]:
+        """Decode the picture of an expression.
+
+        Grey, CMYK and palette files become RGB. A camera's rotation mark is ignored, because the
+        annotations were drawn on the pixels as they are stored.
+
+        Args:
+            expression: the expression, or an image id.
+
+        Returns:
+            Picture, (height, width, 3), red green blue, 0 to 255.
+
+        Raises:
+            DataError: the file is missing, broken or of another size than its annotation says.
+        """
+        record = self._record(expression)
+        path = self.image_path(record.image_id)
+        pixels = read_image(path)
+        if pixels.shape[:2] != (record.height, record.width):
+            raise DataError(
+                f"{path}: has {pixels.shape[0]} x {pixels.shape[1]} pixels (height x width), but "
+                f"{self.instances.path} says {record.height} x {record.width}; "
+                "use the picture in its original size"
+            )
+        return pixels
+
+    def image_path(self, image_id: int) -> Path:
+        """Find the file of a picture.
+
+        Args:
+            image_id: id of the picture.
+
+        Returns:
+            The first file that exists, under the annotated name or one of COCO's two names.
+
+        Raises:
+            DataError: there is none.
+        """
+        record = self._record(image_id)
+        names = [record.file_name, *(name.format(image_id) for name in COCO_FILE_NAMES)]
+        if Path(record.file_name).is_absolute() or ".." in Path(record.file_name).parts:
+            raise DataError(
+                f"{self.instances.path}: file_name {record.file_name!r} of image {image_id} "
+                "leaves the image folder"
+            )
+        for folder in self.image_folders:
+            for name in names:
+                if (folder / name).is_file():
+                    return folder / name
+        places = ", ".join(str(folder) for folder in self.image_folders)
+        raise DataError(
+            f"picture {record.file_name} (image {image_id}) is in none of: {places}; "
+            "put it there, or name its folder by images="
+        )
+
+    def mask(self, expression: Expression) -> BoolMask:
+        """Decode the mask of the object that an expression means.
+
+        Args:
+            expression: the expression.
+
+        Returns:
+            Mask, (height, width), True on the object, at the picture's own size.
+
+        Raises:
+            DataError: the segmentation is malformed; says of which annotation.
+        """
+        return self._decode(
+            expression.segmentation, expression.height, expression.width, expression.ann_id
+        )
+
+    def objects(self, image_id: int) -> list[tuple[str, BoolMask]]:
+        """Decode all objects of a picture, also those that no sentence describes.
+
+        Args:
+            image_id: id of the picture.
+
+        Returns:
+            Category and mask, (height, width), of each annotation in file order.
+
+        Raises:
+            DataError: there is no such picture, or a segmentation is malformed.
+        """
+        record = self._record(image_id)
+        return [
+            (one.category, self._decode(one.segmentation, record.height, record.width, one.ann_id))
+            for one in self.instances.annotations_of(image_id)
+        ]
+
+    def caption(self, image_id: int) -> str:
+        """Give the sentence that describes a whole drawn picture.
+
+        Args:
+            image_id: id of the picture.
+
+        Returns:
+            The caption.
+
+        Raises:
+            DataError: the dataset has no captions or none for this picture.
+        """
+        if image_id not in self.captions:
+            raise DataError(
+                f"{self.folder / 'scenes.json'}: there is no caption of image {show(image_id)}; "
+                "only drawn datasets have captions"
+            )
+        return self.captions[image_id]
+
+    @cached_property
+    def captions(self) -> Mapping[int, str]:
+        """Image id -> caption, from ``scenes.json``; empty where there is no such file."""
+        path = self.folder / "scenes.json"
+        return _read_captions(path) if path.is_file() else {}
+
+    def _record(self, expression: Expression | int) -> ImageRecord:
+        image_id = expression.image_id if isinstance(expression, Expression) else expression
+        if image_id not in self.instances.images:
+            raise DataError(f"{self.instances.path}: there is no image with id {show(image_id)}")
+        return self.instances.images[image_id]
+
+    def _decode(self, segmentation: Any, height: int, width: int, ann_id: int) -> BoolMask:
+        try:
+            return decode_mask(segmentation, height, width)
+        except DataError as error:
+            raise DataError(f"{self.instances.path}: annotation {ann_id}: {error}") from error
+
+
+def _read_captions(path: Path) -> dict[int, str]:
+    """Read ``{"<image id>": {"caption": "...", other facts}, ...}``."""
+    try:
+        scenes = json.loads(path.read_bytes())
+        return {int(image_id): str(scene["caption"]) for image_id, scene in scenes.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: is not a record of scenes, each with a caption "
+            f"({type(error).__name__}: {error})"
+        ) from error

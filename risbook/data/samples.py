@@ -1,0 +1,182 @@
+"""From the table to what a network eats: letterboxed images, sentences and soft masks.
+
+Training visits every referred object once an epoch with one sentence drawn at random, as CRIS,
+ETRIS, DETRIS and LAVT do. Which sentence that is follows from (seed, epoch, object) alone, and not
+from the state of a generator, so a run that was killed can go on exactly where it was.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from risbook.data.dataset import ReferData
+from risbook.data.expressions import Expression, Referent, TextKind
+from risbook.data.letterbox import Letterbox, normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One training sample.
+
+    Args:
+        image: letterboxed image, uint8 (S, S, 3).
+        text: the sentence.
+        mask: letterboxed mask, float32 (S, S) in [0, 1], soft at its edges.
+    """
+
+    image: NDArray[np.uint8]
+    text: str
+    mask: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of training samples.
+
+    Args:
+        image: normalised images, float32 (B, 3, S, S).
+        texts: B sentences.
+        mask: float32 (B, 1, S, S) in [0, 1].
+    """
+
+    image: Tensor
+    texts: list[str]
+    mask: Tensor
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Put samples together and normalise the images."""
+    return Batch(
+        image=torch.stack([torch.from_numpy(normalise(sample.image)) for sample in samples]),
+        texts=[sample.text for sample in samples],
+        mask=torch.stack([torch.from_numpy(sample.mask)[None] for sample in samples]),
+    )
+
+
+def _picture(source: ReferData, expression: Expression) -> tuple[Path, str]:
+    """What two sets that share a picture both call it: sets in one root share their images."""
+    return source.image_folders[0], expression.file_name
+
+
+class TrainingSamples(Dataset[Sample]):
+    """The referred objects of one or several sets, one random sentence each.
+
+    Where several sets are joined, an image that any of them holds out (any split that is not
+    trained on) is trained on in none: the real sets share images, and one set's training images
+    are another's test.
+
+    Args:
+        sources: the sets.
+        splits: the splits to train on, "train" unless one overfits on purpose.
+        size: side S of the letterboxed square, pixels.
+        seed: decides, with the epoch, which sentence is drawn.
+        text: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
+        keep: keep letterboxed images in memory; 3 S^2 bytes an image.
+    """
+
+    def __init__(
+        self,
+        *,
+        sources: Sequence[ReferData],
+        splits: Sequence[str] = ("train",),
+        size: int,
+        seed: int = 0,
+        text: TextKind = "sent",
+        keep: bool = False,
+    ) -> None:
+        self.sources = tuple(sources)
+        self.size = size
+        self.seed = seed
+        self.text: TextKind = text
+        self.epoch = 0
+        held_out = {
+            _picture(source, expression)
+            for source in sources
+            for expression in source.table
+            if expression.split not in splits
+        }
+        everything = [
+            (source, referent)
+            for source in sources
+            for split in splits
+            if len(sources) == 1 or split in source.table.splits
+            for referent in source.table.split(split).refs
+        ]
+        self.objects: list[tuple[ReferData, Referent]] = [
+            (source, referent)
+            for source, referent in everything
+            if _picture(source, referent.expressions[0]) not in held_out
+        ]
+        #: objects left out because another set evaluates on their image
+        self.dropped = len(everything) - len(self.objects)
+        self._kept: dict[tuple[Path, str], NDArray[np.uint8]] | None = {} if keep else None
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def sentences(self) -> Iterator[str]:
+        """Every sentence that may be drawn, for building a vocabulary."""
+        for _, referent in self.objects:
+            for expression in referent.expressions:
+                yield expression.text(self.text)
+
+    def drawn(self, index: int) -> Expression:
+        """The expression that this epoch draws for an object."""
+        expressions = self.objects[index][1].expressions
+        return random.Random(f"{self.seed}/{self.epoch}/{index}").choice(expressions)
+
+    def __getitem__(self, index: int) -> Sample:
+        source = self.objects[index][0]
+        expression = self.drawn(index)
+        box = Letterbox(height=expression.height, width=expression.width, size=self.size)
+        return Sample(
+            image=self._image(source, expression, box),
+            text=expression.text(self.text),
+            mask=box.mask(source.mask(expression)),
+        )
+
+    def _image(
+        self, source: ReferData, expression: Expression, box: Letterbox
+    ) -> NDArray[np.uint8]:
+        key = _picture(source, expression)
+        if self._kept is not None and key in self._kept:
+            return self._kept[key]
+        image = box.image(source.image(expression))
+        if self._kept is not None:
+            self._kept[key] = image
+        return image
+
+
+class EpochBatches:
+    """The batches of one epoch as lists of indices, in an order that (seed, epoch) decides.
+
+    Args:
+        count: number of samples.
+        batch: samples a batch; an incomplete last batch is left out, as in the released codes.
+        seed: seed of the order.
+        epoch: number of the epoch.
+        start: batches to leave out at the beginning, when a run is resumed.
+    """
+
+    def __init__(self, *, count: int, batch: int, seed: int, epoch: int, start: int = 0) -> None:
+        self.count = count
+        self.batch_size = batch
+        self.drop_last = True
+        self.seed = seed
+        self.epoch = epoch
+        self.start = start
+
+    def __len__(self) -> int:
+        return self.count // self.batch_size - self.start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.count).tolist()
+        for step in range(self.start, self.count // self.batch_size):
+            yield order[step * self.batch_size : (step + 1) * self.batch_size]

@@ -1,0 +1,37 @@
+"""Fixtures that every room's tests may use."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of recorded data that is no part of the repository; tests skip where it is absent.
+
+    The environment variable RISBOOK_SHARED names it; without one it is ``shared`` beside the
+    repository's root.
+    """
+    named = os.environ.get("RISBOOK_SHARED")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"recorded data is not here: {folder} (name its folder by RISBOOK_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn world of a few dozen scenes: the folder that holds its three sets."""
+    from risbook.data.refscenes import TINY, make_world
+
+    return make_world(tmp_path_factory.mktemp("worlds") / "tiny", size=TINY, progress=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_progress_bars() -> Iterator[None]:
+    """Progress bars would hide what a failing test printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TQDM_DISABLE", "1")
+        yield

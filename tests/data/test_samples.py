@@ -1,0 +1,89 @@
+"""Training samples: one sentence an object, no image that any set holds out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from risbook.data import open_data
+from risbook.data.expressions import ExpressionTable
+from risbook.data.samples import EpochBatches, TrainingSamples, collate
+
+
+@pytest.fixture
+def samples(tiny_world: Path) -> TrainingSamples:
+    return TrainingSamples(sources=[open_data(tiny_world / "refscenes")], size=48)
+
+
+def test_a_sample_and_a_batch(samples: TrainingSamples) -> None:
+    sample = samples[0]
+    assert sample.image.shape == (48, 48, 3)
+    assert sample.image.dtype == np.uint8
+    assert sample.mask.shape == (48, 48)
+    assert 0 < sample.mask.mean() < 1
+    batch = collate([samples[0], samples[1]])
+    assert batch.image.shape == (2, 3, 48, 48)
+    assert batch.mask.shape == (2, 1, 48, 48)
+    assert batch.texts == [samples[0].text, samples[1].text]
+
+
+def test_an_epoch_visits_every_object_once(samples: TrainingSamples) -> None:
+    table = samples.sources[0].table.split("train")
+    assert len(samples) == len(table.refs)
+    batches = list(EpochBatches(count=len(samples), batch=4, seed=0, epoch=0))
+    visited = [index for batch in batches for index in batch]
+    assert len(visited) == len(set(visited)) == len(samples) // 4 * 4
+
+
+def test_the_order_follows_from_seed_and_epoch() -> None:
+    def order(**changes: int) -> list[list[int]]:
+        return list(EpochBatches(**{"count": 20, "batch": 4, "seed": 0, "epoch": 0, **changes}))
+
+    assert order() == order()
+    assert order(epoch=1) != order() != order(seed=1)
+    assert order(start=3) == order()[3:]
+
+
+def test_every_sentence_is_drawn_sooner_or_later(samples: TrainingSamples) -> None:
+    index = next(i for i, (_, ref) in enumerate(samples.objects) if len(ref.expressions) > 1)
+    drawn = set()
+    for epoch in range(60):
+        samples.epoch = epoch
+        drawn.add(samples.drawn(index).sent_id)
+        assert samples.drawn(index) == samples.drawn(index)
+    assert drawn == {expression.sent_id for expression in samples.objects[index][1].expressions}
+
+
+def test_kept_images_are_the_same_images(tiny_world: Path) -> None:
+    source = open_data(tiny_world / "refscenes")
+    kept = TrainingSamples(sources=[source], size=32, keep=True)
+    fresh = TrainingSamples(sources=[source], size=32)
+    first = kept[3].image
+    assert np.array_equal(first, fresh[3].image)
+    assert kept[3].image is first
+
+
+def test_no_set_trains_on_what_another_holds_out(tiny_world: Path) -> None:
+    source = open_data(tiny_world / "refscenes")
+    first = source.table.split("train").refs[0].image_id
+    # The same pictures as another set that evaluates on one of them.
+    table = ExpressionTable(
+        replace(e, split="val") if e.image_id == first else e
+        for e in open_data(tiny_world / "refscenes+").table
+    )
+    other = replace(open_data(tiny_world / "refscenes+"), table=table)
+    joined = TrainingSamples(sources=[source, other], size=32)
+    lost = sum(ref.image_id == first for ref in source.table.refs)
+    assert joined.dropped == lost > 0
+    assert first not in {ref.image_id for _, ref in joined.objects}
+    assert TrainingSamples(sources=[source], size=32).dropped == 0
+
+
+def test_sets_that_only_share_names_do_not_share_pictures(tiny_world: Path) -> None:
+    source = open_data(tiny_world / "refscenes")
+    elsewhere = replace(source, image_folders=(tiny_world / "elsewhere",))
+    everything = replace(
+        elsewhere, table=ExpressionTable(replace(e, split="val") for e in source.table)
+    )
+    assert TrainingSamples(sources=[source, everything], size=32).dropped == 0
