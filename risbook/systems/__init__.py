@@ -1,0 +1,18 @@
+"""Systems: two towers, adapters and a decoder, composed and named."""
+
+from risbook.systems.checkpoints import load_system, save_system, shipped
+from risbook.systems.first_model import FirstModel, FirstModelConfig
+from risbook.systems.presets import PRESETS, Preset, build_system
+from risbook.systems.system import System
+
+__all__ = [
+    "PRESETS",
+    "FirstModel",
+    "FirstModelConfig",
+    "Preset",
+    "System",
+    "build_system",
+    "load_system",
+    "save_system",
+    "shipped",
+]

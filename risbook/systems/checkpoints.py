@@ -1,0 +1,108 @@
+"""Checkpoints: a folder that holds a system's weights, its configuration and its tokenizer.
+
+Weights are safetensors, so opening a stranger's checkpoint runs nothing of theirs. A folder
+counts only when its `config.json` is there, and that file is written last.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from risbook.errors import DataError
+from risbook.files import write_atomically
+from risbook.systems.presets import PRESETS, preset
+from risbook.systems.system import System
+from risbook.towers.words import WordTokenizer
+
+FORMAT = 1
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+
+
+def shipped() -> list[str]:
+    """Names of the checkpoints that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+
+
+def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = None) -> None:
+    """Write a checkpoint.
+
+    Args:
+        system: the system.
+        folder: made if it is not there.
+        dtype: a smaller float type for the file, for instance `torch.float16`; integers and
+            everything that a reader computes with stay as they are after loading.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: value.detach().cpu().to(dtype if dtype and value.is_floating_point() else value.dtype)
+        for name, value in system.state_dict().items()
+    }
+    with write_atomically(folder / "model.safetensors") as path:
+        save_file({name: value.contiguous() for name, value in state.items()}, path)
+    if isinstance(system.tokenizer, WordTokenizer):
+        with write_atomically(folder / "tokenizer.json") as path:
+            system.tokenizer.to_file(path)
+    about = {"format": FORMAT, "system": system.name, "config": system.configuration()}
+    with write_atomically(folder / "config.json") as path:
+        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        names = ", ".join(shipped()) or "none"
+        raise DataError(
+            f"{folder}: no checkpoint here (config.json is missing); "
+            f"name a folder that `risbook train` wrote, or one that is shipped: {names}"
+        )
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise DataError(f"{path}: not a checkpoint of format {FORMAT}")
+    if about.get("system") not in PRESETS:
+        raise DataError(f"{path}: unknown system {about.get('system')!r}")
+    return about
+
+
+def load_system(where: str | Path) -> System:
+    """Read a checkpoint, ready to evaluate.
+
+    Args:
+        where: a folder, or the name of a shipped checkpoint.
+
+    Returns:
+        The system in float32, on the CPU, in evaluation mode.
+
+    Raises:
+        DataError: if the folder is no checkpoint, or its weights are not those of its
+            configuration; the message names the entry.
+    """
+    folder = SHIPPED / where if str(where) in shipped() else Path(where)
+    about = _read_config(folder)
+    try:
+        system = preset(about["system"]).restore(about["config"], folder)
+    except (TypeError, KeyError) as error:
+        raise DataError(f"{folder / 'config.json'}: {error}") from error
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise DataError(f"{path}: the weights are missing")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: not a safetensors file ({error})") from error
+    wanted = system.state_dict()
+    if surplus := sorted(set(state) ^ set(wanted)):
+        raise DataError(f"{path}: does not fit its configuration; missing or surplus: {surplus[0]}")
+    for name, value in wanted.items():
+        if state[name].shape != value.shape:
+            raise DataError(
+                f"{path}: {name} is {tuple(state[name].shape)}, not {tuple(value.shape)}"
+            )
+    system.load_state_dict({name: state[name].to(value.dtype) for name, value in wanted.items()})
+    return system.eval()

@@ -1,0 +1,94 @@
+"""Checkpoints: written whole, read without running anything, refused by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from risbook.errors import DataError
+from risbook.systems import System, build_system, load_system, save_system, shipped
+
+SMALL = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
+
+
+@pytest.fixture
+def system() -> System:
+    torch.manual_seed(1)
+    return build_system("first-model", sentences=["left dog", "red mug"], changes=SMALL).eval()
+
+
+def answer(system: System) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 3, 32, 32, generator=generator)
+    with torch.inference_mode():
+        result: torch.Tensor = system(image, system.tokenizer(["left mug"]))
+    return result
+
+
+def test_round_trip_is_exact(system: System, tmp_path: Path) -> None:
+    save_system(system, tmp_path / "deep" / "folder")
+    again = load_system(tmp_path / "deep" / "folder")
+    assert not again.training
+    assert again.configuration() == system.configuration()
+    assert answer(again).equal(answer(system))
+    assert sorted(p.name for p in (tmp_path / "deep" / "folder").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    ]
+
+
+def test_half_precision_files_load_in_float32(system: System, tmp_path: Path) -> None:
+    save_system(system, tmp_path, dtype=torch.float16)
+    again = load_system(tmp_path)
+    assert {p.dtype for p in again.parameters()} == {torch.float32}
+    torch.testing.assert_close(answer(again), answer(system), atol=2e-2, rtol=1e-2)
+
+
+def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"config\.json is missing"):
+        load_system(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not a JSON file"),
+        ("[]", "not a checkpoint of format"),
+        ('{"format": 1, "system": "x", "config": {}}', "unknown system 'x'"),
+        ('{"format": 1, "system": "first-model", "config": {"colour": 1}}', "colour"),
+    ],
+)
+def test_bad_configurations(system: System, tmp_path: Path, content: str, message: str) -> None:
+    save_system(system, tmp_path)
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        load_system(tmp_path)
+
+
+def test_weights_that_do_not_fit_are_named(system: System, tmp_path: Path) -> None:
+    save_system(system, tmp_path)
+    path = tmp_path / "model.safetensors"
+    state = load_file(path)
+    save_file({k: v for k, v in state.items() if k != "decoder.answer.bias"}, path)
+    with pytest.raises(DataError, match=r"decoder\.answer\.bias"):
+        load_system(tmp_path)
+    save_file({**state, "decoder.answer.bias": torch.zeros(2)}, path)
+    with pytest.raises(DataError, match=r"decoder\.answer\.bias is \(2,\), not \(1,\)"):
+        load_system(tmp_path)
+    path.write_bytes(b"not weights")
+    with pytest.raises(DataError, match="not a safetensors file"):
+        load_system(tmp_path)
+    path.unlink()
+    with pytest.raises(DataError, match="weights are missing"):
+        load_system(tmp_path)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_checkpoints_load(name: str) -> None:
+    system = load_system(name)
+    folder = Path(__import__("risbook").__file__).parent / "checkpoints" / name
+    assert system.name == json.loads((folder / "config.json").read_text())["system"]
+    assert (folder / "model.safetensors").stat().st_size < 6_000_000

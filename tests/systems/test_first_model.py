@@ -1,0 +1,111 @@
+"""The first model: towers, decoder, composition."""
+
+import pytest
+import torch
+
+from risbook.decoder import coordinates
+from risbook.errors import RisbookError
+from risbook.systems import FirstModel, build_system
+from risbook.systems.system import target_at
+from risbook.towers import ConvolutionalTower, RecurrentTower
+
+SENTENCES = ["left dog", "the red dog on the right", "second mug from left"]
+SMALL = {
+    "image_size": 64,
+    "widths": (8, 8, 16, 16),
+    "blocks": 1,
+    "word_width": 8,
+    "text_width": 16,
+    "decoder_width": 16,
+}
+
+
+@pytest.fixture
+def model() -> FirstModel:
+    torch.manual_seed(0)
+    system = build_system("first-model", sentences=SENTENCES, changes=SMALL)
+    assert isinstance(system, FirstModel)
+    return system.eval()
+
+
+def test_image_tower_shapes() -> None:
+    maps = ConvolutionalTower(widths=(4, 8, 16, 24), blocks=1)(torch.zeros(2, 3, 64, 96))
+    assert [tuple(m.shape) for m in maps.maps] == [
+        (2, 4, 32, 48),
+        (2, 8, 16, 24),
+        (2, 16, 8, 12),
+        (2, 24, 4, 6),
+    ]
+    assert maps.strides == (2, 4, 8, 16)
+
+
+def test_a_sentence_does_not_depend_on_its_padding() -> None:
+    torch.manual_seed(0)
+    tower = RecurrentTower(vocabulary=9, word_width=8, width=12).eval()
+    short = torch.tensor([[3, 4, 5]])
+    long = torch.tensor([[3, 4, 5, 0, 0, 0]])
+    torch.testing.assert_close(tower(short).sentence, tower(long).sentence)
+    assert tower(long).words.shape == (1, 6, 12)
+    assert tower(long).padding.tolist() == [[False] * 3 + [True] * 3]
+
+
+def test_a_sentence_without_words_is_still_read() -> None:
+    tower = RecurrentTower(vocabulary=9, word_width=8, width=12).eval()
+    assert tower(torch.zeros(2, 4, dtype=torch.long)).sentence.isfinite().all()
+
+
+def test_word_order_matters() -> None:
+    torch.manual_seed(0)
+    tower = RecurrentTower(vocabulary=9, word_width=8, width=12).eval()
+    one = tower(torch.tensor([[2, 3, 4]])).sentence
+    two = tower(torch.tensor([[4, 3, 2]])).sentence
+    assert (one - two).abs().max() > 1e-3
+
+
+def test_coordinates_are_x_then_y() -> None:
+    planes = coordinates(3, 5)
+    assert planes.shape == (2, 3, 5)
+    assert planes[0, 0].tolist() == [-1, -0.5, 0, 0.5, 1]
+    assert planes[1, :, 0].tolist() == [-1, 0, 1]
+
+
+def test_logits_intermediates_and_text(model: FirstModel) -> None:
+    image = torch.randn(2, 3, 64, 64)
+    record: dict[str, torch.Tensor] = {}
+    logits = model(image, model.tokenizer(["left dog", "second mug"]), record=record)
+    assert logits.shape == (2, 1, 32, 32)
+    assert {name: tuple(value.shape) for name, value in record.items()} == {
+        "fused": (2, 16, 8, 8),
+        "compared": (2, 16, 8, 8),
+    }
+    other = model(image, model.tokenizer(["red dog", "red dog"]))
+    assert (logits - other).abs().max() > 1e-4
+
+
+def test_every_parameter_gets_a_gradient(model: FirstModel) -> None:
+    model.train()
+    tokens = model.tokenizer(SENTENCES)
+    logits = model(torch.randn(3, 3, 64, 64), tokens)
+    model.loss(logits, torch.rand(3, 1, 64, 64)).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
+    mask = torch.arange(64.0).reshape(1, 1, 8, 8)
+    assert target_at(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
+
+
+def test_the_loss_is_mean_binary_cross_entropy(model: FirstModel) -> None:
+    logits = torch.tensor([[[[0.0, 2.0], [-1.0, 3.0]]]])
+    mask = torch.tensor([[[[1.0, 1.0], [0.0, 0.5]]]])
+    p = logits.sigmoid()
+    by_hand = -(mask * p.log() + (1 - mask) * (1 - p).log()).mean()
+    torch.testing.assert_close(model.loss(logits, mask), by_hand)
+
+
+def test_unknown_names_are_named() -> None:
+    with pytest.raises(RisbookError, match="no system is called 'second-model'"):
+        build_system("second-model", sentences=SENTENCES)
+    with pytest.raises(RisbookError, match="colour"):
+        build_system("first-model", sentences=SENTENCES, changes={"colour": 3})
