@@ -1,0 +1,24 @@
+"""Evaluation: from logits to a mask at the picture's own resolution, and from masks to figures."""
+
+from risbook.evaluation.baselines import BASELINES, score_baseline
+from risbook.evaluation.evaluate import Prediction, evaluate, predict_batch
+from risbook.evaluation.metrics import Scores, Summary
+from risbook.evaluation.original_size import THRESHOLD, predict_mask
+from risbook.evaluation.predict import Answer, predict
+from risbook.evaluation.results import read_result, write_result
+
+__all__ = [
+    "BASELINES",
+    "THRESHOLD",
+    "Answer",
+    "Prediction",
+    "Scores",
+    "Summary",
+    "evaluate",
+    "predict",
+    "predict_batch",
+    "predict_mask",
+    "read_result",
+    "score_baseline",
+    "write_result",
+]

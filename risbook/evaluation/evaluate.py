@@ -1,0 +1,143 @@
+"""The evaluation that every number of the book comes from.
+
+Every expression of a split is one case. The system answers at its own size, the answer is brought
+back to the picture's own resolution and compared there with the annotated mask, as the test code
+of CRIS, ETRIS, DETRIS and MiCA does (float32, sigmoid, bicubic, inverse letterbox, threshold
+strictly above 0.35).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from risbook.data.dataset import ReferData
+from risbook.data.expressions import Expression, TextKind
+from risbook.data.letterbox import Letterbox, normalise
+from risbook.evaluation.metrics import Scores
+from risbook.evaluation.original_size import THRESHOLD, predict_mask
+from risbook.systems.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a system answers to one expression.
+
+    Args:
+        expression: the expression.
+        mask: predicted mask at the picture's own resolution, bool (H, W).
+        truth: annotated mask, bool (H, W).
+        logits: the system's own answer, float32 (S / s, S / s) at its decoder's stride s.
+    """
+
+    expression: Expression
+    mask: NDArray[np.bool_]
+    truth: NDArray[np.bool_]
+    logits: Tensor
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union; 0 where both are empty."""
+        union = int((self.mask | self.truth).sum())
+        return int((self.mask & self.truth).sum()) / union if union else 0.0
+
+
+@torch.inference_mode()
+def predict_batch(
+    system: System,
+    data: ReferData,
+    expressions: Sequence[Expression],
+    *,
+    threshold: float = THRESHOLD,
+    text: TextKind = "sent",
+) -> list[Prediction]:
+    """Let a system answer some expressions of a set.
+
+    Args:
+        system: the system; it is used in evaluation mode and left as it was.
+        data: the set that the expressions come from.
+        expressions: the cases; those of one image should follow each other.
+        threshold: probability strictly above which a pixel belongs to the answer.
+        text: "sent" or "raw".
+
+    Returns:
+        One prediction an expression, in the same order.
+    """
+    device = next(system.parameters()).device
+    boxes: list[Letterbox] = []
+    images: list[Tensor] = []
+    last: tuple[int, Tensor] | None = None
+    for expression in expressions:
+        box = Letterbox(height=expression.height, width=expression.width, size=system.image_size)
+        if last is None or last[0] != expression.image_id:
+            pixels = normalise(box.image(data.image(expression)))
+            last = expression.image_id, torch.from_numpy(pixels)
+        boxes.append(box)
+        images.append(last[1])
+    tokens = system.tokenizer([expression.text(text) for expression in expressions])
+    was_training = system.training
+    system.eval()
+    logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
+    system.train(was_training)
+    return [
+        Prediction(
+            expression=expression,
+            mask=predict_mask(answer[0], box, threshold=threshold),
+            truth=data.mask(expression),
+            logits=answer[0],
+        )
+        for expression, box, answer in zip(expressions, boxes, logits, strict=True)
+    ]
+
+
+def evaluate(
+    system: System,
+    data: ReferData,
+    split: str,
+    *,
+    batch: int = 32,
+    threshold: float = THRESHOLD,
+    text: TextKind = "sent",
+    limit: int = 0,
+    accelerator: Accelerator | None = None,
+    show_progress: bool = True,
+) -> Scores:
+    """Score a system on a split.
+
+    Args:
+        system: the system.
+        data: the set.
+        split: one of `data.table.splits`.
+        batch: expressions a forward pass.
+        threshold: probability strictly above which a pixel belongs to the answer.
+        text: "sent" or "raw".
+        limit: score only so many expressions, taken evenly from the whole split; 0 for all.
+        accelerator: shares the expressions among its processes; every process then returns the
+            scores of all of them, each expression counted once.
+        show_progress: show a progress bar.
+
+    Returns:
+        The counts of every expression; `.summary()` gives mIoU, oIoU and Pr@.
+    """
+    cases = list(data.table.split(split))
+    if limit and limit < len(cases):
+        cases = [cases[index * len(cases) // limit] for index in range(limit)]
+    if accelerator is not None and accelerator.num_processes > 1:
+        cases = cases[accelerator.process_index :: accelerator.num_processes]
+    scores = Scores()
+    name = f"{data.name} {split}"
+    with tqdm(total=len(cases), desc=name, disable=not show_progress, unit="expression") as bar:
+        for start in range(0, len(cases), batch):
+            some = cases[start : start + batch]
+            for prediction in predict_batch(system, data, some, threshold=threshold, text=text):
+                scores.add(prediction.expression.sent_id, prediction.mask, prediction.truth)
+            bar.update(len(some))
+    if accelerator is not None and accelerator.num_processes > 1:
+        return scores.gathered(gather_object)
+    return scores

@@ -1,0 +1,113 @@
+"""From a network's logits to a mask at the picture's own resolution.
+
+The test code of CRIS, ETRIS, DETRIS and MiCA (``engine/engine.py`` there) takes the sigmoid first,
+enlarges the *probabilities* bicubically with aligned corners to the size of the letterbox, undoes
+the letterbox bicubically, and keeps what is strictly above 0.35. Enlarging the logits instead, or
+comparing at the letterbox's size, gives other figures.
+"""
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from risbook.data.letterbox import Letterbox
+from risbook.errors import DataError
+
+#: Probability strictly above which a pixel belongs to the answer, in all four released codes. LAVT
+#: compares two classes instead, which is 0.5.
+THRESHOLD = 0.35
+
+Probability = npt.NDArray[np.float32]
+BoolMask = npt.NDArray[np.bool_]
+
+
+@overload
+def probabilities_at_original_size(logits: Tensor, letterbox: Letterbox) -> Probability: ...
+
+
+@overload
+def probabilities_at_original_size(
+    logits: Tensor, letterbox: Sequence[Letterbox]
+) -> list[Probability]: ...
+
+
+@torch.no_grad()
+def probabilities_at_original_size(
+    logits: Tensor, letterbox: Letterbox | Sequence[Letterbox]
+) -> Probability | list[Probability]:
+    """Turn logits into probabilities at each picture's own resolution.
+
+    Args:
+        logits: (h, w) with one letterbox, or (B, 1, h, w) with a sequence of B; on any device, in
+            any floating type.
+        letterbox: how the picture, or each picture, was letterboxed.
+
+    Returns:
+        float32 (H, W), or a list of B of them. Bicubic weights overshoot: values can lie a little
+        outside 0 to 1.
+
+    Raises:
+        DataError: shapes and letterboxes do not belong together.
+    """
+    if isinstance(letterbox, Letterbox):
+        if logits.ndim != 2:
+            raise DataError(
+                f"one letterbox needs logits of shape (h, w), got {tuple(logits.shape)}; "
+                "pass a list of letterboxes for a batch"
+            )
+        return _one(logits, letterbox)
+    if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape[0] != len(letterbox):
+        raise DataError(
+            f"{len(letterbox)} letterboxes need logits of shape ({len(letterbox)}, 1, h, w), "
+            f"got {tuple(logits.shape)}"
+        )
+    return [_one(answer[0], box) for answer, box in zip(logits, letterbox, strict=True)]
+
+
+@overload
+def predict_mask(
+    logits: Tensor, letterbox: Letterbox, *, threshold: float = THRESHOLD
+) -> BoolMask: ...
+
+
+@overload
+def predict_mask(
+    logits: Tensor, letterbox: Sequence[Letterbox], *, threshold: float = THRESHOLD
+) -> list[BoolMask]: ...
+
+
+def predict_mask(
+    logits: Tensor, letterbox: Letterbox | Sequence[Letterbox], *, threshold: float = THRESHOLD
+) -> BoolMask | list[BoolMask]:
+    """Turn logits into a mask at each picture's own resolution.
+
+    Args:
+        logits: (h, w) with one letterbox, or (B, 1, h, w) with a sequence of B.
+        letterbox: how the picture, or each picture, was letterboxed.
+        threshold: probability strictly above which a pixel belongs to the answer.
+
+    Returns:
+        bool (H, W), or a list of B of them.
+
+    Raises:
+        DataError: shapes and letterboxes do not belong together.
+
+    >>> predict_mask(torch.zeros(4, 4), Letterbox(height=2, width=3, size=16)).tolist()
+    [[True, True, True], [True, True, True]]
+    """
+    if isinstance(letterbox, Letterbox):
+        return probabilities_at_original_size(logits, letterbox) > threshold
+    return [answer > threshold for answer in probabilities_at_original_size(logits, letterbox)]
+
+
+def _one(logits: Tensor, box: Letterbox) -> Probability:
+    # Always on the processor in float32, so a mask does not depend on the device that drew it.
+    probability = torch.sigmoid(logits.detach().float().cpu())[None, None]
+    square = (box.size, box.size)
+    large = F.interpolate(probability, size=square, mode="bicubic", align_corners=True)
+    return box.undo(large[0, 0].numpy())

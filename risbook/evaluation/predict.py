@@ -1,0 +1,64 @@
+"""One picture, one sentence, one mask: what the command line and a reader's own photo need."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from risbook.data.letterbox import Letterbox, normalise
+from risbook.errors import DataError
+from risbook.evaluation.original_size import THRESHOLD, probabilities_at_original_size
+from risbook.systems.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A system's answer to a sentence.
+
+    Args:
+        probability: float32 (H, W) at the picture's own resolution.
+        mask: bool (H, W), the probability strictly above the threshold.
+        unknown_words: words of the sentence that the system has never seen.
+    """
+
+    probability: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    unknown_words: tuple[str, ...]
+
+
+@torch.inference_mode()
+def predict(
+    system: System, image: NDArray[np.uint8], sentence: str, *, threshold: float = THRESHOLD
+) -> Answer:
+    """Segment what a sentence means in a picture.
+
+    Args:
+        system: the system, used in evaluation mode.
+        image: RGB picture, uint8 (H, W, 3).
+        sentence: the expression.
+        threshold: probability strictly above which a pixel belongs to the answer.
+
+    Returns:
+        The answer at the picture's own resolution.
+
+    Raises:
+        DataError: for an empty sentence or an array that is no RGB picture.
+    """
+    if not sentence.strip():
+        raise DataError("the sentence is empty; say which object is meant")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise DataError(f"the image is {image.dtype} {image.shape}, not uint8 (H, W, 3)")
+    box = Letterbox(height=image.shape[0], width=image.shape[1], size=system.image_size)
+    device = next(system.parameters()).device
+    pixels = torch.from_numpy(normalise(box.image(image)))[None].to(device)
+    was_training = system.training
+    system.eval()
+    logits = system(pixels, system.tokenizer([sentence]).to(device)).float().cpu()
+    system.train(was_training)
+    probability = probabilities_at_original_size(logits[0, 0], box)
+    return Answer(
+        probability=probability,
+        mask=probability > threshold,
+        unknown_words=tuple(system.tokenizer.unknown_words(sentence)),
+    )

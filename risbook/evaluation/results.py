@@ -1,0 +1,82 @@
+"""Result files: figures together with everything that says where they come from."""
+
+import datetime
+import hashlib
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from risbook import __version__
+from risbook.errors import DataError
+from risbook.files import write_atomically
+from risbook.systems.system import System
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words, for a label: a GPU's name, or the processor and its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def weights_digest(system: System) -> str:
+    """First 16 hex digits of the SHA-256 of all weights in float32, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(system.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def write_result(
+    path: Path,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    system: System,
+    settings: Mapping[str, Any],
+) -> None:
+    """Write a result file.
+
+    Args:
+        path: the file, JSON.
+        rows: one mapping a row of figures.
+        system: the system that was measured.
+        settings: what was chosen for the measurement.
+    """
+    words = ["risbook", *sys.argv[1:]] if Path(sys.argv[0]).stem != "pytest" else ["pytest"]
+    about = {
+        "command": shlex.join(words),
+        "date": datetime.date.today().isoformat(),
+        "device": describe_device(next(system.parameters()).device),
+        "risbook": __version__,
+        "torch": torch.__version__,
+        "system": system.name,
+        "weights_sha256": weights_digest(system),
+        "settings": dict(settings),
+        "rows": [dict(row) for row in rows],
+    }
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read a result file.
+
+    Raises:
+        DataError: if it is missing or no result file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no result file here")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(about, dict) or not {"command", "date", "device", "rows"} <= set(about):
+        raise DataError(f"{path}: not a result file (command, date, device and rows are missing)")
+    return about
