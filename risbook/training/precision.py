@@ -1,0 +1,44 @@
+"""Which arithmetic a machine is good at."""
+
+from typing import Literal
+
+import torch
+
+from risbook.errors import RisbookError
+from risbook.training.config import Precision
+
+
+def _cpu_multiplies_bf16() -> bool:
+    """Whether the processor has instructions for bf16 products; without them bf16 is slower."""
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        probe = getattr(torch.cpu, name, None)
+        if probe is not None and probe():
+            return True
+    return False
+
+
+def choose_precision(wish: Precision, device: torch.device) -> Literal["no", "bf16", "fp16"]:
+    """Turn "auto" into what this device computes fast.
+
+    Args:
+        wish: "auto" or a choice, which is kept.
+        device: where the run computes.
+
+    Returns:
+        "bf16" on GPUs and processors with bf16 instructions, "fp16" on older GPUs (a T4, say),
+        "no" (float32) elsewhere.
+
+    Raises:
+        RisbookError: for fp16 on a CPU, which has no gradient scaler there.
+
+    >>> choose_precision("no", torch.device("cpu"))
+    'no'
+    """
+    if wish == "fp16" and device.type != "cuda":
+        raise RisbookError("precision fp16 needs a GPU; choose auto, bf16 or no")
+    if wish != "auto":
+        return wish
+    if device.type == "cuda":
+        # is_bf16_supported() is also true where bf16 is only emulated, as on a T4
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    return "bf16" if device.type == "cpu" and _cpu_multiplies_bf16() else "no"

@@ -1,0 +1,247 @@
+"""The training loop: what it leaves, how it stops, and how it goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from risbook.errors import RisbookError, TrainingDivergedError
+from risbook.systems import load_system
+from risbook.training import TrainingConfig, read_log, train
+
+SMALL = {
+    "image_size": 32,
+    "widths": (4, 8, 8, 16),
+    "blocks": 1,
+    "word_width": 8,
+    "text_width": 16,
+    "decoder_width": 16,
+}
+
+
+@pytest.fixture
+def config(tiny_world: Path) -> TrainingConfig:
+    return TrainingConfig(
+        system="first-model",
+        data=(str(tiny_world / "refscenes"),),
+        changes=SMALL,
+        steps=12,
+        batch=8,
+        warmup=2,
+        precision="no",
+        checkpoint_every=3,
+        log_every=2,
+    )
+
+
+def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Path) -> None:
+    seen: list[int] = []
+    run = tmp_path / "run"
+    config = replace(
+        config,
+        steps=60,
+        learning_rate=5e-3,
+        validate_on=(f"{config.data[0]}:val",),
+        validate_every=30,
+        validate_limit=10,
+    )
+    train(config, run, show_progress=False, on_step=lambda step, _: seen.append(step))
+    assert seen == list(range(1, 61))
+    names = {path.name for path in run.iterdir()}
+    assert names == {
+        "config.json",
+        "log.jsonl",
+        "model.safetensors",
+        "progress.pt",
+        "tokenizer.json",
+        "training.json",
+    }
+    rows = read_log(run / "log.jsonl")
+    losses = [row["loss"] for row in rows if row["kind"] == "step"]
+    assert len(losses) == 30
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    validations = [row for row in rows if row["kind"] == "validation"]
+    assert [(row["step"], row["split"], row["count"]) for row in validations] == [
+        (30, "val", 10),
+        (60, "val", 10),
+    ]
+    assert TrainingConfig.load(run / "training.json") == config
+    assert load_system(run).name == "first-model"
+
+
+def test_the_same_seed_gives_the_same_weights(config: TrainingConfig, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        train(config, tmp_path / name, show_progress=False)
+    train(replace(config, seed=1), tmp_path / "other", show_progress=False)
+    one, two, other = (
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")
+    )
+    assert one == two
+    assert one != other
+
+
+COMMAND = """
+import json, sys, time
+from pathlib import Path
+from risbook.training import TrainingConfig, train
+values = json.loads(sys.argv[1])
+config = TrainingConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+train(config, Path(sys.argv[2]), resume=sys.argv[3] == "resume", show_progress=False,
+      on_step=lambda step, loss: (print(step, flush=True), time.sleep(0.02)))
+"""
+
+
+def start(config: TrainingConfig, folder: Path, *, resume: bool) -> "subprocess.Popen[str]":
+    values = json.dumps(vars(config))
+    words = [sys.executable, "-c", COMMAND, values, str(folder), "resume" if resume else "new"]
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def test_killed_at_any_moment_it_goes_on_bit_for_bit(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    whole = start(config, tmp_path / "whole", resume=False)
+    whole.communicate()
+    assert whole.returncode == 0
+
+    killed_at = []
+    for stop_after in (2, 4, 8):  # before any state, just after one, between two
+        process = start(config, tmp_path / "killed", resume=bool(killed_at))
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) >= stop_after:
+                break
+        time.sleep(0.013 * stop_after)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "model.safetensors").exists()
+        killed_at.append(stop_after)
+    last = start(config, tmp_path / "killed", resume=True)
+    assert last.stdout is not None
+    steps = [int(line) for line in last.stdout]
+    last.wait()
+    assert last.returncode == 0
+    assert 1 < steps[0] <= 10
+    assert steps[-1] == 12
+
+    one = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    two = (tmp_path / "killed" / "model.safetensors").read_bytes()
+    assert one == two
+    rows = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
+    for row in rows[0] + rows[1]:
+        row.pop("seconds")
+    assert rows[0] == rows[1]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig, tmp_path: Path) -> None:
+    config = replace(config, learning_rate=1e30, warmup=0, checkpoint_every=1)
+    with pytest.raises(TrainingDivergedError, match=r"the loss is (nan|inf) at step \d+ .*try"):
+        train(config, tmp_path / "run", show_progress=False)
+    state = torch.load(tmp_path / "run" / "progress.pt", weights_only=True)
+    assert state["progress"]["step"] >= 1
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_two_runs_are_never_mixed(config: TrainingConfig, tmp_path: Path) -> None:
+    with pytest.raises(RisbookError, match="no run to resume"):
+        train(config, tmp_path / "run", resume=True, show_progress=False)
+    train(replace(config, steps=2), tmp_path / "run", show_progress=False)
+    with pytest.raises(RisbookError, match="already holds a run"):
+        train(config, tmp_path / "run", show_progress=False)
+    with pytest.raises(RisbookError, match="another steps, seed"):
+        train(replace(config, seed=3), tmp_path / "run", resume=True, show_progress=False)
+
+
+def test_a_broken_state_is_named(config: TrainingConfig, tmp_path: Path) -> None:
+    train(replace(config, steps=3), tmp_path / "run", show_progress=False)
+    (tmp_path / "run" / "progress.pt").write_bytes(b"broken")
+    with pytest.raises(RisbookError, match=r"progress\.pt: the state of the run cannot be read"):
+        train(replace(config, steps=3), tmp_path / "run", resume=True, show_progress=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"warmup": -1}, "warmup is -1"),
+        ({"data": ()}, "no data"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    config: TrainingConfig, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RisbookError, match=message):
+        replace(config, **change)
+
+
+def test_fp16_without_a_gpu_is_refused(config: TrainingConfig, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RisbookError, match="fp16 needs a GPU"):
+        train(replace(config, precision="fp16"), tmp_path / "run", show_progress=False)
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_count_every_expression_once(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(COMMAND.replace("(print(step, flush=True), time.sleep(0.02))", "None"))
+    place = f"{config.data[0]}:val"
+    config = replace(config, steps=4, validate_on=(place,), validate_every=4)
+    words = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2"]
+    words += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    words += ["--main_process_port=0"]
+    words += [str(script), json.dumps(vars(config)), str(tmp_path / "two"), "new"]
+    subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    train(config, tmp_path / "one", show_progress=False)
+    one, two = (
+        [r for r in read_log(tmp_path / name / "log.jsonl") if r["kind"] == "validation"]
+        for name in ("one", "two")
+    )
+    assert one[0]["count"] == two[0]["count"] > 0
+    # Each process normalises its half of a batch by itself, so the weights are near, not equal.
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert a.keys() == b.keys()
+    assert all(v.isfinite().all() for v in b.values() if v.is_floating_point())
+
+
+@pytest.mark.slow
+def test_the_loop_overfits_real_photographs(shared: Path, tmp_path: Path) -> None:
+    """From a REFER folder of real polygons to a score at the original resolution."""
+    from risbook.data import open_data
+    from risbook.evaluation import evaluate
+
+    folder = shared / "realdata" / "mini_refcoco" / "refcoco"
+    config = TrainingConfig(
+        system="first-model",
+        data=(str(folder),),
+        splits=("testA", "testB"),
+        changes={"image_size": 192},
+        steps=240,
+        batch=14,
+        learning_rate=2e-3,
+        warmup=20,
+        log_every=20,
+        checkpoint_every=10_000,
+    )
+    system = train(config, tmp_path / "run", show_progress=False)
+    data = open_data(folder)
+    scores = evaluate(system, data, "testA", show_progress=False)
+    scores.merge(evaluate(system, data, "testB", show_progress=False))
+    summary = scores.summary()
+    assert summary.count == 44
+    assert summary.miou > 0.8
