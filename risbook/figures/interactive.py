@@ -1,0 +1,186 @@
+"""One control for precomputed pictures that works in a live notebook and in the printed book.
+
+A slider of ipywidgets is dead in a static page, and a slider of plain HTML cannot ask a kernel
+anything. ``Frames`` asks nothing: all pictures are drawn beforehand and travel with the output.
+"""
+
+import base64
+import hashlib
+import html
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from risbook.errors import DataError
+
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+_TEMPLATE = """<div class="ris-frames" data-ris="{key}" role="group" aria-label="{title}">
+<style>
+.ris-frames{{max-width:{width}px;margin:.6em 0;font-family:inherit;color:inherit}}
+.ris-frames .ris-title{{font-weight:600;margin:0 0 .4em}}
+.ris-frames img{{display:block;width:100%;height:auto;background:#fff;margin:0;border-radius:4px}}
+.ris-frames .ris-bar{{display:flex;gap:.5em;align-items:center;margin:.5em 0 .2em}}
+.ris-frames .ris-bar[hidden]{{display:none}}
+.ris-frames input{{flex:1;min-width:0;height:1.8em;accent-color:#0072B2}}
+.ris-frames button{{font:inherit;line-height:1.6;padding:0 .7em;border:1px solid #888;
+border-radius:4px;background:transparent;color:inherit;cursor:pointer}}
+.ris-frames button:focus-visible,
+.ris-frames input:focus-visible{{outline:2px solid #D55E00;outline-offset:2px}}
+.ris-frames output{{display:block;min-height:1.5em;font-size:.95em}}
+</style>
+<p class="ris-title">{title}</p>
+<img src="data:image/png;base64,{first}" alt="{alt}">
+<div class="ris-bar" hidden>
+<button type="button" class="ris-back" aria-label="previous picture">&#9664;&#xFE0E;</button>
+<input type="range" min="0" max="{last}" value="0" step="1" aria-label="{title}" autocomplete="off">
+<button type="button" class="ris-next" aria-label="next picture">&#9654;&#xFE0E;</button>
+</div>
+<output aria-live="polite">{label}</output>
+<script>
+(function () {{
+  var frames = {frames}, labels = {labels};
+  document.querySelectorAll('[data-ris="{key}"]').forEach(function (root) {{
+    if (root.dataset.ready) return;
+    root.dataset.ready = "1";
+    var image = root.querySelector("img"), slider = root.querySelector("input");
+    var words = root.querySelector("output");
+    function show(index) {{
+      index = Math.max(0, Math.min(frames.length - 1, index));
+      slider.value = index;
+      slider.setAttribute("aria-valuetext", labels[index]);
+      image.src = "data:image/png;base64," + frames[index];
+      words.textContent = labels[index];
+    }}
+    slider.addEventListener("input", function () {{ show(Number(slider.value)); }});
+    root.querySelector(".ris-back").addEventListener("click",
+      function () {{ show(Number(slider.value) - 1); }});
+    root.querySelector(".ris-next").addEventListener("click",
+      function () {{ show(Number(slider.value) + 1); }});
+    root.querySelector(".ris-bar").hidden = false;
+    slider.setAttribute("aria-valuetext", labels[0]);
+  }});
+}})();
+</script>
+</div>"""
+
+
+class Frames:
+    """Several pictures under one slider; show it by making it the last line of a cell.
+
+    In JupyterLab and Colab with a running kernel the control is an ipywidgets slider (only
+    what versions 7 and 8 share); everywhere else the same output holds self-contained HTML.
+    The slider answers to the arrow keys, and without JavaScript the first picture is visible.
+
+    Args:
+        frames: matplotlib figures (closed afterwards), PIL images or arrays (H, W, 3).
+        labels: One short line a frame, shown below it.
+        title: What the slider changes, in a few words.
+        alt: Text that stands for the picture for readers who do not see it.
+        width: Largest width on the page in pixels.
+        colours: PNG palette size; 256 is visually lossless for the book's drawings.
+
+    Raises:
+        DataError: No frames, or not one label for each.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: Iterable[Any],
+        labels: Sequence[str],
+        title: str,
+        alt: str,
+        width: int = 560,
+        colours: int = 256,
+    ) -> None:
+        self.frames = [_png(frame, colours) for frame in frames]
+        self.labels = [str(label) for label in labels]
+        self.title, self.alt, self.width = title, alt, width
+        if not self.frames or len(self.frames) != len(self.labels):
+            raise DataError(
+                f"Frames: {len(self.frames)} frames and {len(self.labels)} labels; "
+                "give at least one frame and one label for each."
+            )
+
+    def __repr__(self) -> str:
+        return f"Frames({len(self.frames)} frames: {self.title})"
+
+    def _repr_html_(self) -> str:
+        coded = [base64.b64encode(frame).decode("ascii") for frame in self.frames]
+        digest = hashlib.sha256("\n".join([self.title, *self.labels, *coded]).encode())
+        return _TEMPLATE.format(
+            key=f"ris-{digest.hexdigest()[:12]}",  # from content, so that reruns do not differ
+            title=html.escape(self.title),
+            alt=html.escape(self.alt),
+            width=int(self.width),
+            first=coded[0],
+            last=len(coded) - 1,
+            label=html.escape(self.labels[0]),
+            frames=json.dumps(coded),
+            # "</" would end the script element early.
+            labels=json.dumps(self.labels).replace("</", "<\\/"),
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        view = self._widget()
+        if view is not None:
+            model = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
+            bundle[_WIDGET_VIEW] = model
+        return bundle
+
+    def _widget(self) -> Any:
+        """Build the live control, or return None where nobody could use it."""
+        if os.environ.get("RISBOOK_STATIC"):  # set by the command that writes the book's outputs
+            return None
+        try:
+            import ipywidgets
+            from IPython.core.getipython import get_ipython
+        except ImportError:
+            return None
+        shell = get_ipython()
+        if shell is None or not hasattr(shell, "kernel"):
+            return None
+        picture = ipywidgets.Image(value=self.frames[0], format="png")
+        picture.layout.max_width = f"{self.width}px"
+        caption = ipywidgets.Label(value=self.labels[0])
+        slider = ipywidgets.IntSlider(
+            min=0, max=len(self.frames) - 1, description="", readout=False, continuous_update=True
+        )
+
+        def move(change: dict[str, Any]) -> None:
+            picture.value = self.frames[change["new"]]
+            caption.value = self.labels[change["new"]]
+
+        slider.observe(move, names="value")
+        self._view = ipywidgets.VBox([ipywidgets.Label(self.title), picture, slider, caption])
+        return self._view
+
+
+def _png(frame: Any, colours: int) -> bytes:
+    """Turn one frame into the bytes of a PNG without time stamps."""
+    from PIL import Image
+
+    if hasattr(frame, "savefig"):
+        import matplotlib.pyplot as plt
+
+        drawn = io.BytesIO()
+        frame.savefig(drawn, format="png", facecolor="white")
+        plt.close(frame)  # otherwise the notebook would show every frame a second time
+        picture: Image.Image = Image.open(drawn)
+    elif isinstance(frame, Image.Image):
+        picture = frame
+    else:
+        from risbook.figures.overlays import as_image
+
+        pixels = as_image(frame)
+        if pixels.dtype.kind == "f":
+            pixels = (pixels * 255).round().astype("uint8")
+        picture = Image.fromarray(pixels.astype("uint8"))
+    small = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    small.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,253 @@
+"""Pictures with masks on them, always in the same language.
+
+Ground truth is a solid outline, a prediction a translucent fill, an error a hatch. Shape and
+texture carry the meaning, so that the figure also reads without colour.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risbook.errors import DataError
+from risbook.figures.palette import ROLES, rgba
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def show_referring(
+    image: Any,
+    truth: Any = None,
+    prediction: Any = None,
+    *,
+    error: Any = None,
+    sentence: str | None = None,
+    ax: "Axes | None" = None,
+    legend: bool = False,
+) -> "Figure":
+    """Draw one picture with the masks that belong to one sentence.
+
+    Args:
+        image: PIL image, array or tensor; (H, W, 3) or (3, H, W); uint8 in 0..255 or float
+            in 0..1.
+        truth: Ground-truth mask (H, W), drawn as a solid outline.
+        prediction: Predicted mask (H, W), drawn as a translucent fill.
+        error: Mask (H, W) of wrong pixels, drawn as a hatch; True means the pixels where
+            ``truth`` and ``prediction`` differ.
+        sentence: The expression; it becomes the title, wrapped and never cut.
+        ax: Axes to draw into; a new figure is made without one.
+        legend: Whether to say below the picture what outline, fill and hatch mean.
+
+    Returns:
+        The figure; end the cell with ``plt.show()``.
+
+    Raises:
+        DataError: A mask and the image differ in size.
+    """
+    import matplotlib.pyplot as plt
+
+    pixels = as_image(image)
+    height, width = pixels.shape[:2]
+    if ax is None:
+        wide = 4.2 * min(1.0, width / height)
+        title = wrap_title(sentence or "", int(wide * 11))
+        tall = wide * height / width + _room(title) + 0.3 * legend
+        _, ax = plt.subplots(figsize=(wide, tall))
+        ax.set_title(title)
+    elif sentence is not None:
+        ax.set_title(wrap_title(sentence))
+    ax.imshow(pixels)
+    truth_mask = as_mask(truth, (height, width), "truth")
+    prediction_mask = as_mask(prediction, (height, width), "prediction")
+    if error is True:
+        if truth_mask is None or prediction_mask is None:
+            raise DataError("show_referring: error=True needs both truth and prediction.")
+        error_mask: NDArray[np.bool_] | None = truth_mask ^ prediction_mask
+    else:
+        error_mask = as_mask(None if error is False else error, (height, width), "error")
+    if prediction_mask is not None:
+        fill = np.zeros((height, width, 4))
+        fill[prediction_mask] = rgba(ROLES["prediction"], 0.55)
+        ax.imshow(fill)
+    if error_mask is not None and error_mask.any():
+        _hatch(ax, error_mask)
+    if truth_mask is not None and truth_mask.any():
+        _outline(ax, truth_mask)
+    ax.set_xlim(-0.5, width - 0.5)
+    ax.set_ylim(height - 0.5, -0.5)
+    ax.set_axis_off()
+    ax.set_anchor("S")  # all spare height goes above the picture, to the title
+    if legend:
+        _legend(ax, truth_mask is not None, prediction_mask is not None, error_mask is not None)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def grid(
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    columns: int = 3,
+    cell: float = 2.6,
+    legend: bool = True,
+) -> "Figure":
+    """Draw several samples side by side, each under its sentence.
+
+    Args:
+        samples: Each a mapping with ``image`` and, where known, ``truth``, ``prediction``,
+            ``error`` and ``sentence``, as :func:`show_referring` takes them.
+        columns: Pictures in a row.
+        cell: Width of one picture in inches.
+        legend: Whether to say once, below, what outline, fill and hatch mean.
+
+    Returns:
+        The figure; end the cell with ``plt.show()``.
+
+    Raises:
+        DataError: ``samples`` is empty, or a sample is malformed.
+    """
+    import matplotlib.pyplot as plt
+
+    if not samples:
+        raise DataError("grid: there is nothing to draw; `samples` is empty.")
+    columns = min(columns, len(samples))
+    rows = -(-len(samples) // columns)
+    titles = [wrap_title(str(sample.get("sentence") or ""), int(cell * 11)) for sample in samples]
+    shapes = [as_image(sample["image"]).shape for sample in samples]
+    heights = [
+        max(
+            cell * shape[0] / shape[1] + _room(title)
+            for shape, title in zip(
+                shapes[start : start + columns], titles[start : start + columns], strict=True
+            )
+        )
+        for start in range(0, len(samples), columns)
+    ]
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(cell * columns, sum(heights) + 0.35 * legend),
+        gridspec_kw={"height_ratios": heights},
+        squeeze=False,
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, sample, title in zip(axes.flat, samples, titles, strict=False):
+        keys = ("truth", "prediction", "error")
+        known = {key: sample[key] for key in keys if sample.get(key) is not None}
+        show_referring(sample["image"], ax=ax, **known)
+        ax.set_title(title)
+    if legend:
+        handles = _handles(*(_any(samples, key) for key in ("truth", "prediction", "error")))
+        if handles:
+            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def wrap_title(sentence: str, width: int = 30) -> str:
+    """Break a sentence into lines of at most ``width`` characters, losing none of it.
+
+    >>> wrap_title("the dog on the left", 11)
+    'the dog on\\nthe left'
+    """
+    lines = textwrap.wrap(" ".join(sentence.split()), max(width, 8), break_long_words=False)
+    # A dollar would otherwise start mathematics.
+    return "\n".join(lines).replace("$", r"\$")
+
+
+def as_image(image: Any) -> NDArray[Any]:
+    """Bring any usual picture to an array (H, W, 3) that matplotlib draws.
+
+    Raises:
+        DataError: It is not a picture.
+    """
+    pixels = _array(image)
+    if pixels.ndim == 2:
+        pixels = np.stack([pixels] * 3, axis=-1)
+    if pixels.ndim == 3 and pixels.shape[0] == 3 and pixels.shape[-1] not in (3, 4):
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.ndim != 3 or pixels.shape[-1] not in (3, 4):
+        raise DataError(f"image: expected (H, W, 3) or (3, H, W), got shape {pixels.shape}.")
+    if np.issubdtype(pixels.dtype, np.floating):
+        pixels = np.clip(pixels, 0.0, 1.0)
+    return pixels
+
+
+def as_mask(mask: Any, size: tuple[int, int], name: str) -> NDArray[np.bool_] | None:
+    """Bring a mask to booleans (H, W) and check that it fits the picture.
+
+    Raises:
+        DataError: The sizes differ.
+    """
+    if mask is None:
+        return None
+    flags = _array(mask) > 0
+    while flags.ndim > 2 and flags.shape[0] == 1:  # batch and channel of one
+        flags = flags[0]
+    if flags.shape != size:
+        raise DataError(f"{name}: the mask is {flags.shape}, but the image is {size} (H, W).")
+    return np.asarray(flags, dtype=np.bool_)
+
+
+def _array(value: Any) -> NDArray[Any]:
+    if hasattr(value, "detach"):  # a torch tensor; numpy cannot read it while it has a gradient
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
+
+
+def _outline(ax: "Axes", mask: NDArray[np.bool_]) -> None:
+    padded = np.pad(mask.astype(float), 1)  # so that an outline at the border closes
+    height, width = padded.shape
+    columns, rows = np.arange(width) - 1.0, np.arange(height) - 1.0
+    # A black line under the coloured one keeps the outline visible on any background.
+    for colour, thickness in (("black", 3.4), (ROLES["truth"], 1.8)):
+        ax.contour(columns, rows, padded, levels=[0.5], colors=[colour], linewidths=thickness)
+
+
+def _hatch(ax: "Axes", mask: NDArray[np.bool_]) -> None:
+    padded = np.pad(mask.astype(float), 1)
+    height, width = padded.shape
+    columns, rows = np.arange(width) - 1.0, np.arange(height) - 1.0
+    filled = ax.contourf(columns, rows, padded, levels=[0.5, 1.5], colors="none", hatches=["////"])
+    filled.set_edgecolor(ROLES["error"])
+    filled.set_linewidth(0.0)
+
+
+def _room(title: str) -> float:
+    """Inches that a title of so many lines takes; layout engines forget it for bare axes."""
+    return 0.19 * (title.count("\n") + 1) + 0.2
+
+
+def _any(samples: Sequence[Mapping[str, Any]], key: str) -> bool:
+    return any(sample.get(key) is not None and sample.get(key) is not False for sample in samples)
+
+
+def _handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
+    import matplotlib.patheffects as effects
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    if truth:
+        shadow: list[Any] = [effects.withStroke(linewidth=3.8, foreground="black")]
+        line = Line2D([], [], color=ROLES["truth"], lw=2, label="ground truth")
+        line.set_path_effects(shadow)
+        handles.append(line)
+    if prediction:
+        handles.append(Patch(facecolor=rgba(ROLES["prediction"], 0.55), label="prediction"))
+    if error:
+        edge = ROLES["error"]
+        handles.append(Patch(facecolor="none", edgecolor=edge, hatch="////", label="error"))
+    return handles
+
+
+def _legend(ax: "Axes", truth: bool, prediction: bool, error: bool) -> None:
+    handles = _handles(truth, prediction, error)
+    if handles:
+        ax.legend(
+            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=len(handles)
+        )

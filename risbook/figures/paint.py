@@ -1,0 +1,39 @@
+"""A prediction painted into a picture, pixel for pixel, without matplotlib."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risbook.errors import DataError
+from risbook.figures.overlays import as_image, as_mask
+from risbook.figures.palette import ROLES, rgba
+
+
+def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55) -> NDArray[np.uint8]:
+    """Lay a translucent fill over the pixels of a mask; all others stay as they are.
+
+    Args:
+        image: PIL image, array or tensor (H, W, 3), uint8 in 0..255 or float in 0..1.
+        mask: (H, W), true where the fill goes.
+        alpha: How much of the fill covers the picture, 0 to 1.
+
+    Returns:
+        (H, W, 3) uint8, of the size of the picture.
+
+    Raises:
+        DataError: The mask and the image differ in size.
+
+    >>> paint_mask(np.zeros((1, 2, 3), np.uint8), [[True, False]], alpha=1.0)[0].tolist()
+    [[86, 180, 233], [0, 0, 0]]
+    """
+    pixels = as_image(image)[..., :3]
+    if pixels.dtype.kind == "f":
+        pixels = pixels * 255
+    flags = as_mask(mask, (pixels.shape[0], pixels.shape[1]), "mask")
+    if flags is None:
+        raise DataError("paint_mask: the mask is None; pass an array (H, W).")
+    painted = pixels.astype(np.float64)
+    colour = np.array(rgba(ROLES["prediction"])[:3]) * 255
+    painted[flags] = (1 - alpha) * painted[flags] + alpha * colour
+    return painted.round().astype(np.uint8)

@@ -1,0 +1,5 @@
+"""Teaching: the checkers of the exercises."""
+
+from risbook.teaching.exercises import check, check_value
+
+__all__ = ["check", "check_value"]

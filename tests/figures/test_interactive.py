@@ -1,0 +1,84 @@
+"""The slider over precomputed pictures."""
+
+import base64
+import io
+import re
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from risbook.errors import DataError
+from risbook.figures import Frames
+
+
+def frames(**changes):
+    pictures = [np.full((20, 30, 3), level, np.uint8) for level in (0, 120, 250)]
+    settings = {
+        "frames": pictures,
+        "labels": ["a", "b</script>", "c"],
+        "title": "level",
+        "alt": "x",
+    }
+    return Frames(**(settings | changes))
+
+
+def test_html_stands_alone_and_is_the_same_every_time():
+    page = frames()._repr_html_()
+    assert page == frames()._repr_html_()
+    assert "http" not in page
+    assert page.count("</script>") == 1  # a label cannot end the script
+    assert 'type="range" min="0" max="2"' in page
+    assert frames(title="other")._repr_html_() != page
+
+
+def test_first_picture_is_visible_without_javascript():
+    page = frames()._repr_html_()
+    coded = re.search(r'<img src="data:image/png;base64,([^"]+)" alt="x">', page).group(1)
+    picture = Image.open(io.BytesIO(base64.b64decode(coded)))
+    assert picture.size == (30, 20)
+    assert picture.convert("RGB").getpixel((5, 5)) == (0, 0, 0)
+    assert '<div class="ris-bar" hidden>' in page
+
+
+def test_figures_are_closed_and_text_is_escaped():
+    figure, ax = plt.subplots(figsize=(1, 1))
+    ax.plot([0, 1])
+    shown = frames(frames=[figure], labels=["<b>"], alt='say "x"')
+    assert not plt.fignum_exists(figure.number)
+    assert 'alt="say &quot;x&quot;"' in shown._repr_html_()
+
+
+def test_outside_a_kernel_there_is_no_widget():
+    bundle = frames()._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"] == "Frames(3 frames: level)"
+
+
+def test_the_live_control_moves_picture_and_words(monkeypatch):
+    pytest.importorskip("ipywidgets")
+    import IPython.core.getipython as where
+
+    class Shell:
+        kernel = object()
+
+    monkeypatch.delenv("RISBOOK_STATIC", raising=False)
+    monkeypatch.setattr(where, "get_ipython", Shell)
+    shown = frames()
+    view = shown._widget()
+    _, picture, slider, caption = view.children
+    slider.value = 2
+    assert picture.value == shown.frames[2]
+    assert caption.value == "c"
+    monkeypatch.setenv("RISBOOK_STATIC", "1")
+    assert frames()._widget() is None
+
+
+def test_frames_and_labels_must_match():
+    with pytest.raises(DataError, match="3 frames and 1 labels"):
+        frames(labels=["only one"])
