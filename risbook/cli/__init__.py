@@ -1,0 +1,73 @@
+"""The command line: `risbook` or `python -m risbook`.
+
+Each command is a file that adds its arguments and runs. A user's mistake ends with one line and
+exit code 2; `-v` shows where it came from.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from risbook import __version__
+from risbook.cli import data, evaluate, predict, train
+from risbook.errors import RisbookError
+
+DESCRIPTION = (
+    "Referring image segmentation: from a picture and a sentence to the mask of one object."
+)
+
+EPILOG = """\
+for example:
+  risbook data counts refscenes            how many objects, sentences, images
+  risbook train first-model --data refscenes --steps 2000 --out runs/first
+  risbook evaluate runs/first --data refscenes
+  risbook predict --image photo.jpg --text "the left dog" --out mask.png
+
+A checkpoint is a folder that `risbook train` wrote, or the name of one that comes with the
+package: first-model.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="risbook",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"risbook {__version__}")
+    top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in (data, train, evaluate, predict):
+        command.add(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: words after the program's name; those of the process by default.
+
+    Returns:
+        0, or 2 for a mistake that the user can mend, or 130 after Ctrl-C.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except RisbookError as error:
+        if options.verbose:
+            raise
+        print(f"risbook {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nrisbook {options.command}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has closed it. Python flushes stdout once more when
+        # it ends; give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,66 @@
+"""Arguments that several commands share."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from risbook.errors import RisbookError
+
+if TYPE_CHECKING:
+    import torch
+
+#: What argparse hands to the functions that add a command.
+Commands = Any
+
+DATA_HELP = (
+    "a drawn set (refscenes, refscenes+, refscenesg; with -sample for the few scenes that come "
+    "with the package), or a folder in the REFER layout, with instances.json and refs(...).p"
+)
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """``--json``: figures as one JSON document on standard output."""
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    """``--device``: where to compute."""
+    command.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+
+
+def choose_device(wish: str | None) -> "torch.device":
+    """The device that was asked for, or the best there is.
+
+    Raises:
+        RisbookError: if there is no such device.
+    """
+    import torch
+
+    try:
+        device = torch.device(wish or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).splitlines()[0]
+        raise RisbookError(f"--device {wish}: cannot compute there ({first_line})") from error
+    return device
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=1))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table: numbers to the right, everything else to the left."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        cells = [
+            cell.rjust(width) if rows and _is_number(rows[0][i]) else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "", 1).isdigit()

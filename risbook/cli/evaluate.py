@@ -1,0 +1,92 @@
+"""``risbook evaluate``: mIoU, oIoU and Pr@ of a checkpoint on splits of a set."""
+
+import argparse
+from pathlib import Path
+
+from risbook.cli.arguments import (
+    DATA_HELP,
+    Commands,
+    add_device,
+    add_json,
+    choose_device,
+    print_json,
+    print_table,
+)
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        "evaluate",
+        help="score a checkpoint",
+        description=(
+            "Score a checkpoint at the pictures' own resolution: mIoU (mean over expressions), "
+            "oIoU (all intersections over all unions) and Pr@X (share with an IoU above X), "
+            "in percent."
+        ),
+    )
+    command.add_argument("checkpoint", help="a folder that `risbook train` wrote, or first-model")
+    command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
+    command.add_argument("--split", nargs="+", help="default: every split but train")
+    command.add_argument("--batch", type=int, default=32, help="default: %(default)s")
+    command.add_argument(
+        "--threshold", type=float, default=0.35, help="probability of the mask (%(default)s)"
+    )
+    command.add_argument("--text", choices=("sent", "raw"), default="sent", help="default: sent")
+    command.add_argument(
+        "--limit", type=int, default=0, metavar="N", help="expressions a split, 0 for all"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="also write a result file (JSON) with its origin"
+    )
+    add_json(command)
+    add_device(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command."""
+    from risbook.data import open_data
+    from risbook.evaluation import evaluate, write_result
+    from risbook.systems import load_system
+
+    system = load_system(options.checkpoint).to(choose_device(options.device))
+    rows = []
+    for name in options.data:
+        data = open_data(name)
+        for split in options.split or [s for s in data.table.splits if s != "train"]:
+            scores = evaluate(
+                system,
+                data,
+                split,
+                batch=options.batch,
+                threshold=options.threshold,
+                text=options.text,
+                limit=options.limit,
+            )
+            rows.append({"set": data.name, "split": split, **scores.summary().as_dict()})
+    if options.out:
+        write_result(
+            options.out,
+            rows,
+            system=system,
+            settings={
+                name: getattr(options, name) for name in ("threshold", "text", "limit", "data")
+            },
+        )
+    if options.json:
+        print_json(rows)
+        return
+    measures = [key for key in rows[0] if key not in ("set", "split", "count")]
+    print_table(
+        ["set", "split", "expressions", *measures],
+        [
+            [
+                str(row["set"]),
+                str(row["split"]),
+                str(row["count"]),
+                *(f"{100 * float(row[measure]):.2f}" for measure in measures),
+            ]
+            for row in rows
+        ],
+    )

@@ -1,0 +1,160 @@
+"""The command line, as a stranger meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from risbook.cli import main
+from risbook.evaluation import read_result
+
+SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "image_size=32"]
+
+
+def train_words(data: Path, out: Path, *more: str) -> list[str]:
+    words = ["train", "first-model", "--data", str(data), "--out", str(out), "--steps", "3"]
+    return [*words, "--batch", "4", "--precision", "no", "--set", *SMALL, *more]
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for word in ("data", "train", "evaluate", "predict", "for example"):
+        assert word in text
+
+
+@pytest.mark.parametrize("command", ["data", "train", "evaluate", "predict"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: risbook {command}" in capsys.readouterr().out
+
+
+def test_train_evaluate_predict_on_the_drawn_world(
+    tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = tiny_world / "refscenes", tmp_path / "run"
+    assert main(train_words(data, run)) == 0
+    capsys.readouterr()
+
+    result = tmp_path / "scores.json"
+    words = ["evaluate", str(run), "--data", str(data), "--json", "--out", str(result)]
+    assert main(words) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["split"] for row in rows] == ["val", "testA", "testB"]
+    assert all(0 <= row["mIoU"] <= 1 and row["count"] > 0 for row in rows)
+    about = read_result(result)
+    assert about["rows"] == rows
+    assert about["system"] == "first-model"
+    assert len(about["weights_sha256"]) == 16
+
+    assert main(["evaluate", str(run), "--data", str(data), "--split", "val", "--limit", "3"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split()[:4] == ["set", "split", "expressions", "mIoU"]
+    assert table[1].split()[1:3] == ["val", "3"]
+
+    picture = next((tiny_world / "images").rglob("*.jpg"))
+    mask, overlay = tmp_path / "mask.png", tmp_path / "overlay.png"
+    words = ["predict", "--image", str(picture), "--text", "left zebra", "--out", str(mask)]
+    words += ["--overlay", str(overlay), "--checkpoint", str(run), "--json"]
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    about = json.loads(captured.out)
+    assert about["unknown_words"] == ["zebra"]
+    assert "never seen: zebra" in captured.err
+    with Image.open(picture) as image, Image.open(mask) as written, Image.open(overlay) as shown:
+        assert written.size == shown.size == image.size
+        values = np.asarray(written)
+    assert set(np.unique(values)) <= {0, 255}
+    assert (values == 255).sum() == about["pixels"]
+
+
+def test_train_evaluate_predict_on_real_photographs(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = shared / "realdata" / "mini_refcoco"
+    data, run = real / "refcoco", tmp_path / "run"
+    assert main(train_words(data, run, "--split", "testA", "testB")) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--data", str(data), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert sum(row["count"] for row in rows) == 44
+    picture = next((real / "images").rglob("*.jpg"))
+    words = ["predict", "--image", str(picture), "--text", "man", "--out", str(tmp_path / "m.png")]
+    assert main([*words, "--checkpoint", str(run)]) == 0
+    with Image.open(picture) as image, Image.open(tmp_path / "m.png") as mask:
+        assert mask.size == image.size
+
+
+def test_counts_as_json(tiny_world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "counts", str(tiny_world / "refscenes"), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["split"] for row in rows] == ["train", "val", "testA", "testB"]
+    assert all(row["sentences"] >= row["objects"] >= row["images"] > 0 for row in rows)
+
+
+def test_show_draws_a_picture(
+    tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "example.png"
+    assert main(["data", "show", str(tiny_world / "refscenes"), "--out", str(out)]) == 0
+    assert "refscenes" in capsys.readouterr().out
+    with Image.open(out) as image:
+        assert min(image.size) > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate", "nowhere", "--data", "refscenes-sample"], "no checkpoint here"),
+        (["train", "second-model", "--data", "refscenes-sample", "--out", "OUT"], "second-model"),
+        (["train", "first-model", "--data", "nowhere", "--out", "OUT"], "nowhere"),
+        (
+            ["train", "first-model", "--data", "refscenes-sample", "--out", "OUT", "--steps", "0"],
+            "steps is 0",
+        ),
+        (
+            ["train", "first-model", "--data", "refscenes-sample", "--out", "OUT", "--set", "x"],
+            "NAME=VALUE",
+        ),
+        (["data", "counts", "nowhere"], "nowhere"),
+        (["data", "show", "refscenes-sample", "--split", "x", "--out", "OUT.png"], "val"),
+        (["data", "show", "refscenes-sample", "--index", "-1", "--out", "OUT.png"], "--index"),
+        (["predict", "--image", "none.jpg", "--text", "a", "--out", "OUT.png"], "none.jpg"),
+        (["predict", "--image", "none.jpg", "--text", "a", "--out", "OUT.jpg"], ".png"),
+        (["predict", "--image", "none.jpg", "--text", "a", "--out", "no/such/OUT.png"], "folder"),
+        (
+            ["evaluate", "first-model", "--data", "refscenes-sample", "--device", "toaster"],
+            "--device toaster",
+        ),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(tmp_path / word) if word.startswith("OUT") else word for word in words]
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith(f"risbook {words[0]}: ")
+    assert message in captured.err
+
+
+def test_verbose_shows_where_it_came_from() -> None:
+    words = [sys.executable, "-m", "risbook", "-v", "evaluate", "nowhere", "--data", "refscenes"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+    done = subprocess.run(
+        [word for word in words if word != "-v"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
