@@ -1,0 +1,70 @@
+# `make` alone lists what there is. An environment is made on first use and refreshed when
+# requirements.txt or pyproject.toml change.
+#
+#   VENV=DIR       where the environment lives (default .venv)
+#   BASE=python3   the Python that the environment is made from (3.11 to 3.13)
+#   PYTHON=FILE    use this Python's environment as it is and install nothing
+#   NB=FILE        one notebook for `make notebooks`
+#   ARGS=...       more arguments for pytest, e.g. ARGS="--slow -x"
+
+VENV ?= .venv
+BASE ?= python3
+BOOKFLAGS ?=
+HTML := _build/html/index.html
+
+ifdef PYTHON
+READY :=
+else
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.complete
+endif
+
+# risbook is always the one of this clone, whatever the environment has installed.
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab notebooks lint clean
+
+help: ## List the commands.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 19
+
+# The stamp is written last: an environment without it was never finished and is made anew.
+$(VENV)/.complete: requirements.txt pyproject.toml
+	@test -e $(VENV)/.complete || test -e $(VENV)/.risbook || test ! -e $(VENV) || \
+	  { echo "$(VENV) exists and was not made by this Makefile; choose another VENV=."; exit 2; }
+	@$(BASE) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' || \
+	  { echo "risbook needs Python 3.11 or later; say BASE=python3.12 or the like."; exit 2; }
+	@test -e $@ || rm -rf $(VENV)
+	@mkdir -p $(VENV) && touch $(VENV)/.risbook && rm -f $@
+	@test -x $(VENV)/bin/python || $(BASE) -m venv $(VENV) || \
+	  { $(BASE) -m pip install --quiet virtualenv && $(BASE) -m virtualenv --quiet $(VENV); }
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+book: $(READY) ## Build the book; prints where the page is.
+	@$(PYTHON) book/_tools/vendor_mathjax.py
+	$(PYTHON) -c 'from jupyter_book.cli.main import main; main()' build . -n --keep-going $(BOOKFLAGS)
+	@$(PYTHON) book/_tools/check_html.py _build/html
+	@echo
+	@echo "The book is ready. Open this file in a browser:"
+	@echo "  $(CURDIR)/$(HTML)"
+
+test: $(READY) ## Run every test: units, doctests, and all notebooks (pytest --nbval).
+	$(PYTHON) -m pytest --nbval $(ARGS)
+
+lab: $(READY) ## Open the notebooks in JupyterLab.
+	$(PYTHON) -m jupyterlab book
+
+notebooks: $(READY) ## Execute and normalise all notebooks, or the one named NB=.
+	$(PYTHON) book/_tools/notebooks.py $(NB)
+
+lint: $(READY) ## Check style and types.
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+clean: ## Remove the built book and caches; the environment stays.
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/mathjax
+	find book risbook tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find book -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

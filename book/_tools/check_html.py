@@ -1,0 +1,118 @@
+"""Check the built book: all pages are there, no link is dead, nothing is remote.
+
+python book/_tools/check_html.py _build/html
+"""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+from book_config import toc_pages
+
+# Which attribute of which element makes a browser fetch something. Links are not among them:
+# a reader follows those by choice.
+_FETCHING = {
+    "script": ("src",),
+    "img": ("src", "srcset"),
+    "source": ("src", "srcset"),
+    "video": ("src", "poster"),
+    "audio": ("src",),
+    "iframe": ("src",),
+    "embed": ("src",),
+    "object": ("data",),
+    "link": ("href",),
+    "use": ("href", "xlink:href"),
+    "image": ("href", "xlink:href"),
+}
+_HARMLESS_LINKS = {"canonical", "author", "license", "next", "prev", "search", "index", "help"}
+_REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
+_IN_STYLE = re.compile(r"(?:url\(|@import)\s*[\"']?\s*((?:https?:)?//[^\"')\s]+)", re.IGNORECASE)
+_IN_SCRIPT = re.compile(
+    r"(?:\.src\s*=|\bimport\s*\(?|from|fetch\(|getScript\()\s*[\"'`](https?://[^\"'`]+)"
+)
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.remote: list[str] = []
+        self.links: list[str] = []
+        self._inside = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self._inside = tag if tag in ("style", "script") else self._inside
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        if tag == "link" and set(values.get("rel", "").split()) <= _HARMLESS_LINKS:
+            return
+        for name in _FETCHING.get(tag, ()):
+            for part in values.get(name, "").split(","):
+                if _REMOTE.match(part):
+                    self.remote.append(f"<{tag} {name}> {part.strip()}")
+        self.remote += [f"style of <{tag}> {u}" for u in _IN_STYLE.findall(values.get("style", ""))]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "style":
+            self.remote += [f"<style> {url}" for url in _IN_STYLE.findall(data)]
+        elif self._inside == "script":
+            self.remote += [f"<script> {url}" for url in _IN_SCRIPT.findall(data)]
+
+
+def remote_assets(html: Path) -> list[str]:
+    """List everything that opening a page of the book would fetch from elsewhere."""
+    found: list[str] = []
+    for path in sorted(html.rglob("*.html")):
+        page = _Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        found += [f"{path.relative_to(html)}: {told}" for told in dict.fromkeys(page.remote)]
+    for path in sorted(html.rglob("*.css")):
+        text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        found += [f"{path.relative_to(html)}: {url}" for url in _IN_STYLE.findall(text)]
+    return found
+
+
+def dead_links(html: Path) -> list[str]:
+    """List links from page to page whose file is not there."""
+    found: list[str] = []
+    for path in sorted(html.rglob("*.html")):
+        page = _Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        for link in dict.fromkeys(page.links):
+            file = unquote(link.partition("#")[0].partition("?")[0])
+            outside = re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE)
+            if file and not outside and not (path.parent / file).exists():
+                found.append(f"{path.relative_to(html)}: {link}")
+    return found
+
+
+def missing_pages(html: Path, pages: list[str]) -> list[str]:
+    """List the pages of the table of contents that did not become HTML."""
+    return [page for page in pages if not (html / f"{page}.html").is_file()]
+
+
+def main(arguments: list[str]) -> int:
+    """Check one built book; returns the exit code."""
+    html = Path(arguments[0] if arguments else "_build/html")
+    pages = toc_pages()
+    problems = [f"page {page} was not built" for page in missing_pages(html, pages)]
+    problems += [f"remote asset in {told}" for told in remote_assets(html)]
+    problems += [f"dead link in {told}" for told in dead_links(html)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    built = len(pages) - len(missing_pages(html, pages))
+    print(f"{built} of {len(pages)} pages built, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

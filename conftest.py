@@ -1,0 +1,87 @@
+"""Settings that make the bare commands `pytest` and `pytest --nbval` right for this project."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
+
+# Two threads are enough for every test and notebook, and results then differ less from machine
+# to machine. Set before torch is imported; notebook kernels inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+)
+# Kernels write their plots into the notebook, and progress bars nowhere.
+KERNEL_ENVIRONMENT = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "TQDM_DISABLE": "1",
+    "RISBOOK_STATIC": "1",
+}
+# What nbval shall not compare: drawings and pages (ids differ), and other packages' warnings.
+NOT_COMPARED = ("image/svg+xml", "text/html", "stderr")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --slow."""
+    parser.addoption("--slow", action="store_true", help="also run the tests that take minutes")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give `pytest --nbval` the sanitize file and the kernel of the running Python."""
+    config.addinivalue_line("markers", "slow: takes minutes; run with --slow")
+    if getattr(config.option, "nbval", False) or getattr(config.option, "nbval_lax", False):
+        config.option.nbval_sanitize_with = str(ROOT / "book" / "_tools" / "nbval_sanitize.cfg")
+        config.option.nbval_current_env = True
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Collect notebooks of the book only, and none of its working folders."""
+    if not collection_path.is_relative_to(ROOT):
+        return None
+    inside = collection_path.relative_to(ROOT).parts
+    if any(part in ("_build", ".ipynb_checkpoints", "_static") for part in inside):
+        return True
+    if collection_path.suffix == ".ipynb" and inside[0] != "book":
+        return True
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Iterator[None]:
+    """Tell nbval what not to compare, and start its kernels with the book's environment."""
+    collected: Any = yield
+    for collector in collected:
+        if hasattr(collector, "skip_compare"):
+            collector.skip_compare = (*collector.skip_compare, *NOT_COMPARED)
+            _in_environment(collector)
+    return collected
+
+
+def _in_environment(collector: Any) -> None:
+    start = collector.setup
+
+    def setup() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in KERNEL_ENVIRONMENT.items():
+                patch.setenv(name, value)
+            start()  # the kernel copies the environment when it is started
+
+    collector.setup = setup
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip slow tests unless asked for."""
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)

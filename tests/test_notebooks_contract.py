@@ -1,0 +1,333 @@
+"""The contract of the chapters, held against every notebook, and a test of the contract."""
+
+import copy
+
+import nbformat
+import pytest
+from book_config import ROOT, notebooks
+from contract import PARTS, RULES, problems
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from normal_form import normalise
+from notebooks import check
+from stubs import StubError, stub_source
+
+NOTEBOOKS = notebooks()
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlE"
+    "QVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+def names(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_chapter_keeps_the_contract(path):
+    told = problems(nbformat.read(path, as_version=4))
+    assert not told, "\n".join(["", *told])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
+def test_chapter_is_in_normal_form(path, capsys):
+    assert check(path), capsys.readouterr().out
+
+
+def test_no_notebook_stands_outside_the_book():
+    strays = [
+        path
+        for folder in ("risbook", "tests")
+        for path in (ROOT / folder).rglob("*.ipynb")
+        if ".ipynb_checkpoints" not in path.parts
+    ]
+    assert not strays
+
+
+def said(text):
+    return [new_output("stream", name="stdout", text=text)]
+
+
+def drawn():
+    return [new_output("display_data", {"image/png": PIXEL, "text/plain": "<Figure>"})]
+
+
+def code(source, outputs=(), **metadata):
+    return new_code_cell(source, outputs=list(outputs), metadata=metadata)
+
+
+def good():
+    """A chapter that says nothing, but keeps every rule."""
+    filler = "word " * 230
+    box = '<div class="admonition note">\n<p>Box: <span class="measured">5 s</span></p>\n</div>'
+    cells = [new_markdown_cell(f'# Title\n\nPromise. <span class="launch"></span>\n\n{box}')]
+    for part in PARTS[:-1]:
+        cells.append(new_markdown_cell(f"## {part}\n\n{filler}"))
+        cells += [code("assert 1 + 1 == 2"), code("print(2)", said("2\n")), code("x = 2\ny = x")]
+    alt = {"image": {"alt": "a white square with nothing on it"}}
+    cells.append(code("plt.plot([1])\nplt.show()", drawn(), mystnb=alt))
+    cells.append(code("train()", said("loss 0.1\n"), tags=["nbval-ignore-output"]))
+    cells.append(code("assert after < before"))
+    options = (
+        "<details><summary>A</summary>Yes.</details>\n<details><summary>B</summary>No.</details>"
+    )
+    text = f"## {PARTS[-1]}\n\n{filler}\n\n" + "".join(
+        f"### Question {n}\n\n{options}\n\n" for n in (1, 2, 3)
+    )
+    cells.append(new_markdown_cell(text))
+    for n in (1, 2):
+        cells.append(new_markdown_cell(f"### Exercise {n}\n\nDo it."))
+        cells.append(code(f"check('E{n}', f{n}, [])", said(f"E{n}: not attempted yet.\n")))
+        solution = f"def f{n}(a):\n    return a\n\n\ncheck('E{n}', f{n}, [])"
+        cells.append(code(solution, said(f"E{n}: correct (1 case).\n"), tags=["solution"]))
+    five = "\n".join(f"- line {n}" for n in range(5))
+    cells.append(new_markdown_cell(f"### Take away\n\n{five}\n\n### Further reading\n\nA paper."))
+    return normal(new_notebook(cells=cells))
+
+
+def normal(book):
+    return normalise(book, url="", branch="main", path="book/a.ipynb")
+
+
+def first(book, start):
+    return next(cell for cell in book.cells if cell.source.startswith(start))
+
+
+def test_a_good_chapter_passes_and_normal_form_is_stable():
+    book = good()
+    assert problems(book) == []
+    assert nbformat.writes(normal(book)) == nbformat.writes(book)
+    nbformat.validate(book)
+
+
+def unmeasured(book):
+    book.cells[0].source = book.cells[0].source.replace("5 s", "")
+
+
+def part_missing(book):
+    cell = first(book, "## Look inside")
+    cell.source = cell.source.replace("## Look inside", "## Elsewhere")
+
+
+def short_summary(book):
+    cell = first(book, "### Take away")
+    cell.source = cell.source.replace("- line 3\n", "")
+
+
+def two_questions(book):
+    cell = first(book, "## Check yourself")
+    cell.source = cell.source.replace("### Question 3", "#### And")
+
+
+def stub_removed(book):
+    book.cells = [c for c in book.cells if c.metadata.get("risbook", {}).get("role") != "stub"]
+
+
+def solution_wrong(book):
+    first(book, "def f1").outputs = said("E1: not yet, case 1\n")
+
+
+def too_few_words(book):
+    for cell in book.cells:
+        cell.source = (
+            cell.source.replace("word ", "") if cell.cell_type == "markdown" else cell.source
+        )
+
+
+def long_cell(book):
+    first(book, "x = 2").source = "\n".join(["x = 2"] * 41)
+
+
+def too_few_cells(book):
+    book.cells = [c for c in book.cells if c.source not in ("x = 2\ny = x", "print(2)")]
+
+
+def many_figures(book):
+    first(book, "plt.plot").outputs = drawn() * 9
+
+
+def heavy(book):
+    first(book, "print(2)").outputs = said("2" * 900_000)
+
+
+def count_off(book):
+    first(book, "print(2)").execution_count = 99
+
+
+def output_cleared(book):
+    first(book, "print(2)").outputs = []
+
+
+def widget_state(book):
+    book.metadata["widgets"] = {}
+
+
+def error_stream(book):
+    first(book, "print(2)").outputs = [new_output("stream", name="stderr", text="careful")]
+
+
+def failed(book):
+    first(book, "print(2)").outputs = [new_output("error", ename="E", evalue="", traceback=[])]
+
+
+def prints_path(book):
+    first(book, "print(2)").outputs = said("saved to /home/reader/a.png")
+
+
+def prints_address(book):
+    first(book, "print(2)").outputs = said("<object at 0x7f3a2b1c>")
+
+
+def prints_time(book):
+    first(book, "print(2)").outputs = said("took 3.2 s")
+
+
+def unknown_tag(book):
+    first(book, "print(2)").metadata["tags"] = ["skip-me"]
+
+
+def many_unchecked(book):
+    for cell in book.cells:
+        if cell.source == "print(2)" or cell.source.startswith("x = 2"):
+            cell.metadata["tags"] = ["nbval-ignore-output"]
+
+
+def no_relation(book):
+    first(book, "assert after").source = "pass"
+
+
+def setup_missing(book):
+    book.cells.pop(1)
+
+
+def no_alt(book):
+    first(book, "plt.plot").metadata = {}
+
+
+def no_show(book):
+    first(book, "plt.plot").source += "\nprint()"
+
+
+def directive(book):
+    first(book, "## The idea").source += "\n\n```{note}\nraw in Colab\n```"
+
+
+def role(book):
+    first(book, "## The idea").source += " see {ref}`there`"
+
+
+def remote_picture(book):
+    first(book, "## The idea").source += ' <img src="https://example.org/a.png" alt="a">'
+
+
+def picture_without_alt(book):
+    first(book, "## The idea").source += ' <img src="a.png">'
+
+
+def nothing_asserted(book):
+    for cell in book.cells:
+        cell.source = cell.source.replace("assert 1 + 1 == 2", "1 + 1")
+
+
+BREACHES = {
+    unmeasured: "header",
+    part_missing: "parts",
+    short_summary: "parts",
+    two_questions: "questions",
+    stub_removed: "exercises",
+    solution_wrong: "exercises",
+    too_few_words: "size",
+    long_cell: "size",
+    too_few_cells: "size",
+    many_figures: "size",
+    heavy: "size",
+    count_off: "outputs",
+    output_cleared: "outputs",
+    widget_state: "outputs",
+    error_stream: "outputs",
+    failed: "outputs",
+    prints_path: "noise",
+    prints_address: "noise",
+    prints_time: "noise",
+    unknown_tag: "tags",
+    many_unchecked: "tags",
+    no_relation: "tags",
+    setup_missing: "setup",
+    no_alt: "figures",
+    no_show: "figures",
+    directive: "markup",
+    role: "markup",
+    remote_picture: "markup",
+    picture_without_alt: "markup",
+    nothing_asserted: "assertions",
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES, ids=lambda breach: breach.__name__)
+def test_every_breach_is_told(breach):
+    book = good()
+    breach(book)
+    assert BREACHES[breach] in {told.partition(":")[0] for told in problems(book)}
+
+
+def test_every_rule_has_a_breach():
+    assert set(BREACHES.values()) == set(RULES)
+
+
+def test_normal_form_forgets_who_ran_it():
+    book = good()
+    other = copy.deepcopy(book)
+    other.metadata = {"widgets": {}, "colab": {"provenance": []}, "kernelspec": {"name": "mine"}}
+    for number, cell in enumerate(other.cells):
+        cell.id = f"random-{number}"
+        cell.metadata["colab"] = {"base_uri": "x"}
+        cell.metadata["execution"] = {"iopub.status.busy": "now"}
+        if cell.cell_type == "code":
+            cell.execution_count = 7
+            cell.outputs.append(new_output("stream", name="stderr", text="  3%"))
+    assert nbformat.writes(normal(other)) == nbformat.writes(book)
+
+
+def test_an_address_adds_links_and_reaches_the_set_up_cell():
+    url = "https://github.com/owner/name"
+    book = normalise(good(), url=url, branch="main", path="book/a.ipynb")
+    assert "colab.research.google.com/github/owner/name/blob/main/book/a.ipynb" in (
+        book.cells[0].source
+    )
+    assert f'REPOSITORY = "{url}"' in book.cells[1].source
+    assert "http" not in good().cells[0].source + good().cells[1].source
+    assert "repository.url" in good().cells[1].source
+
+
+def test_stub_keeps_signature_and_what_is_given():
+    solution = '''import torch
+
+
+def area(mask):
+    """Count the pixels."""
+    flags = mask > 0
+    # answer
+    return int(flags.sum())
+
+
+check("E", area, [])'''
+    assert stub_source(solution).splitlines()[1:] == [
+        "import torch",
+        "",
+        "",
+        "def area(mask):",
+        '    """Count the pixels."""',
+        "    flags = mask > 0",
+        "    raise NotImplementedError",
+    ]
+    namespace = {}
+    exec(stub_source(solution).replace("import torch", ""), namespace)
+    with pytest.raises(NotImplementedError):
+        namespace["area"](3)
+
+
+def test_stub_does_not_show_the_answer():
+    stub = stub_source("def f(a):\n    # twice\n    return 2 * a\n\n\nanswer = f(3)\ncheck(answer)")
+    assert "2 * a" not in stub and "twice" not in stub and "f(3)" not in stub
+    assert "answer = ..." in stub
+    with pytest.raises(StubError):
+        stub_source("print(3)")
