@@ -60,7 +60,7 @@ def show_referring(
         ax.set_title(title)
     elif sentence is not None:
         ax.set_title(wrap_title(sentence))
-    ax.imshow(pixels)
+    ax.imshow(pixels, interpolation="lanczos")
     truth_mask = as_mask(truth, (height, width), "truth")
     prediction_mask = as_mask(prediction, (height, width), "prediction")
     if error is True:

@@ -1,0 +1,32 @@
+"""Draw the picture of the landing page: one scene of the sample, three sentences, three answers."""
+
+from pathlib import Path
+
+from risbook.data import open_data
+from risbook.figures import grid, use_style
+
+SENTENCES = ("the far left white sheep", "third sheep from right", "lady wearing gray hat")
+TARGET = Path(__file__).resolve().parent.parent / "_static" / "three_sentences.png"
+
+
+def main() -> None:
+    """Write the picture."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    use_style()
+    data = open_data("refscenes-sample")
+    chosen = [next(e for e in data.table if e.sent == sentence) for sentence in SENTENCES]
+    figure = grid(
+        [
+            {"image": data.image(e), "truth": data.mask(e), "sentence": f'"{e.sent}"'}
+            for e in chosen
+        ],
+        legend=False,
+    )
+    figure.savefig(TARGET, dpi=150, bbox_inches="tight", pad_inches=0.05)
+    print(TARGET.relative_to(TARGET.parents[2]))
+
+
+if __name__ == "__main__":
+    main()
