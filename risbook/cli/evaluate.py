@@ -1,6 +1,7 @@
 """``risbook evaluate``: mIoU, oIoU and Pr@ of a checkpoint on splits of a set."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from risbook.cli.arguments import (
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> None:
         write_result(
             options.out,
             rows,
+            command=["risbook", *sys.argv[1:]],
             system=system,
             settings={
                 name: getattr(options, name) for name in ("threshold", "text", "limit", "data")

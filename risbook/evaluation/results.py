@@ -5,7 +5,6 @@ import hashlib
 import json
 import platform
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ def write_result(
     path: Path,
     rows: Sequence[Mapping[str, Any]],
     *,
+    command: Sequence[str],
     system: System,
     settings: Mapping[str, Any],
 ) -> None:
@@ -46,12 +46,12 @@ def write_result(
     Args:
         path: the file, JSON.
         rows: one mapping a row of figures.
+        command: the words that somebody types to get the same rows.
         system: the system that was measured.
         settings: what was chosen for the measurement.
     """
-    words = ["risbook", *sys.argv[1:]] if Path(sys.argv[0]).stem != "pytest" else ["pytest"]
     about = {
-        "command": shlex.join(words),
+        "command": shlex.join(command),
         "date": datetime.date.today().isoformat(),
         "device": describe_device(next(system.parameters()).device),
         "risbook": __version__,

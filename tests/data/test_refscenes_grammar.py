@@ -14,8 +14,9 @@ from risbook.data.refscenes.captions import appearance, caption, position
 from risbook.data.refscenes.facts import GROUP_OF, Scene, Seen, Thing
 from risbook.data.refscenes.grammar import Description, Place, Relation, Trait, View
 from risbook.data.refscenes.polygons import decode, rings, segmentation
+from risbook.data.refscenes.records import facts_of
+from risbook.data.refscenes.sets import FAMILIES, Drawn, draw
 from risbook.data.refscenes.speaking import normalise
-from risbook.data.refscenes.write import FAMILIES, Drawn, draw, facts_of
 
 SCENES = {"refscenes": 45, "refscenesg": 60}
 LOCATION_WORDS = {

@@ -17,7 +17,8 @@ from refscenes_evaluator import denoted
 
 from risbook.data import refscenes
 from risbook.data.refscenes.polygons import decode
-from risbook.data.refscenes.write import FAMILIES, IMAGES, SAMPLE, TINY, WorldSize, draw
+from risbook.data.refscenes.sets import FAMILIES, SAMPLE, TINY, WorldSize, draw
+from risbook.data.refscenes.write import IMAGES
 from risbook.errors import DataError
 
 SETS = {name: family for family in FAMILIES for name in family.sets}

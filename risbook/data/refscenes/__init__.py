@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from risbook.data.refscenes.paint import Painted, paint_scene
     from risbook.data.refscenes.plan import plan_scene
     from risbook.data.refscenes.polygons import segmentation
-    from risbook.data.refscenes.speaking import MANNERS, Teller
-    from risbook.data.refscenes.write import (
+    from risbook.data.refscenes.sets import (
         FAMILIES,
         SAMPLE,
         STANDARD,
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
         Drawn,
         WorldSize,
         draw,
-        make_world,
-        sample_folder,
-        world_folder,
     )
+    from risbook.data.refscenes.speaking import MANNERS, Teller
+    from risbook.data.refscenes.write import make_world, sample_folder, world_folder
 
 __all__ = [
     "FAMILIES",
@@ -60,11 +58,9 @@ _HOMES = {
     "plan": ("plan_scene",),
     "polygons": ("segmentation",),
     "speaking": ("MANNERS", "Teller"),
-    "write": (
-        "FAMILIES", "SAMPLE", "STANDARD", "TINY", "Drawn", "WorldSize", "draw", "make_world",
-        "sample_folder", "world_folder",
-    ),
-}  # fmt: skip
+    "sets": ("FAMILIES", "SAMPLE", "STANDARD", "TINY", "Drawn", "WorldSize", "draw"),
+    "write": ("make_world", "sample_folder", "world_folder"),
+}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
