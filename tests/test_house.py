@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "risbook"
 ORDER = [
     "errors",
     "files",
+    "progress",
     "data",
     "towers",
     "adapters",

@@ -15,13 +15,13 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, TextKind
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.evaluation.metrics import Scores
 from risbook.evaluation.original_size import THRESHOLD, predict_mask
+from risbook.progress import progress_bar
 from risbook.systems.system import System
 
 
@@ -132,7 +132,7 @@ def evaluate(
         cases = cases[accelerator.process_index :: accelerator.num_processes]
     scores = Scores()
     name = f"{data.name} {split}"
-    with tqdm(total=len(cases), desc=name, disable=not show_progress, unit="expression") as bar:
+    with progress_bar(show=show_progress, total=len(cases), desc=name, unit="expression") as bar:
         for start in range(0, len(cases), batch):
             some = cases[start : start + batch]
             for prediction in predict_batch(system, data, some, threshold=threshold, text=text):

@@ -16,13 +16,13 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from risbook.data import open_data
 from risbook.data.dataset import ReferData
 from risbook.data.samples import Batch, EpochBatches, TrainingSamples, collate
 from risbook.errors import RisbookError, TrainingDivergedError
 from risbook.evaluation.evaluate import evaluate
+from risbook.progress import progress_bar
 from risbook.systems import System, build_system, save_system
 from risbook.training.config import TrainingConfig
 from risbook.training.log import Log
@@ -99,8 +99,8 @@ def train(
                 scaler=None if scaler is None else scaler.state_dict(),
             )
 
-    bar = tqdm(
-        total=config.steps, initial=progress.step, disable=not (show_progress and main), unit="step"
+    bar = progress_bar(
+        show=show_progress and main, total=config.steps, initial=progress.step, unit="step"
     )
     started = time.monotonic() - progress.seconds
     step_loss.train()

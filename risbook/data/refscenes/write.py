@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
 from risbook.data.refscenes.records import WORLD_VERSION, SetFiles, annotations_of, facts_of
 from risbook.data.refscenes.sets import FAMILIES, SAMPLE, SIZES, Drawn, Family, WorldSize, draw
 from risbook.errors import DataError
+from risbook.progress import progress_bar
 
 #: Where the real sets have their pictures, below the folder that holds the sets.
 IMAGES = Path("images", "mscoco", "images", "train2014")
@@ -38,10 +38,9 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
     (root / "LICENSE" / "README.txt").write_text(_NOTE, encoding="ascii")
     files = {name: SetFiles(name, one.partition) for one in FAMILIES for name in one.sets}
     total = sum(size.refscenes) + sum(size.refscenesg)
-    bar = tqdm(
-        _scenes(size, seed), total=total, desc="drawing RefScenes", unit="scene",
-        disable=not progress,
-    )  # fmt: skip
+    bar = progress_bar(
+        _scenes(size, seed), show=progress, total=total, desc="drawing RefScenes", unit="scene"
+    )
     for family, drawn in bar:
         picture = Image.fromarray(drawn.painted.image)
         path = root / IMAGES / drawn.file_name
