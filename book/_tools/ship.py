@@ -20,6 +20,7 @@ from risbook.evaluation import evaluate, read_result, write_result
 from risbook.systems import load_system, save_system
 from risbook.systems.checkpoints import SHIPPED
 from risbook.training import TrainingConfig, read_log
+from risbook.training.precision import choose_precision
 
 SETS = ("refscenes", "refscenes+", "refscenesg")
 
@@ -47,7 +48,8 @@ def card(folder: Path, name: str) -> str:
         f"{count:,} parameters, all trained from random weights on the drawn world RefScenes.",
         "",
         f"- training: `{train_command(config)}`",
-        f"- {config.steps:,} steps of {config.batch}, seed {config.seed}, "
+        f"- {config.steps:,} steps of {config.batch}, seed {config.seed}, precision "
+        f"{choose_precision(config.precision, torch.device('cpu'))}, "
         f"{log[-1]['seconds'] / 60:.0f} minutes on {result['device']}, {result['date']}",
         f"- scores: `{result['command']}`",
         f"- SHA-256 of `model.safetensors`: `{digest}`",

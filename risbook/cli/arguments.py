@@ -19,6 +19,16 @@ DATA_HELP = (
 )
 
 
+def add_places(command: argparse.ArgumentParser) -> None:
+    """``--partition`` and ``--images``: what a folder's layout may leave open."""
+    command.add_argument(
+        "--partition", default="", metavar="NAME", help="unc, google or umd (default: unc or umd)"
+    )
+    command.add_argument(
+        "--images", default="", metavar="FOLDER", help="pictures (default: beside the sets)"
+    )
+
+
 def add_json(command: argparse.ArgumentParser) -> None:
     """``--json``: figures as one JSON document on standard output."""
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")

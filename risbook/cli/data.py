@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from risbook.cli.arguments import DATA_HELP, Commands, add_json, print_json, print_table
+from risbook.cli.arguments import (
+    DATA_HELP,
+    Commands,
+    add_json,
+    add_places,
+    print_json,
+    print_table,
+)
 from risbook.errors import RisbookError
 
 
@@ -29,12 +36,13 @@ def add(commands: Commands) -> None:
         "counts", help="objects, sentences and images of every split, beside the published counts"
     )
     counts.add_argument("data", metavar="SET", help=DATA_HELP)
-    counts.add_argument("--partition", choices=("unc", "umd", "google"))
+    add_places(counts)
     add_json(counts)
     counts.set_defaults(run=run_counts)
 
     show = actions.add_parser("show", help="draw one example: picture, sentence, mask")
     show.add_argument("data", metavar="SET", help=DATA_HELP)
+    add_places(show)
     show.add_argument("--split", default="val", help="default: %(default)s")
     show.add_argument("--index", type=int, default=0, help="number of the expression in its split")
     show.add_argument("--out", type=Path, required=True, metavar="PNG")
@@ -56,7 +64,9 @@ def run_counts(options: argparse.Namespace) -> None:
     """Run ``data counts``."""
     from risbook.data import check_counts, looks_like_real, open_data
 
-    data = open_data(options.data, partition=options.partition)
+    data = open_data(
+        options.data, partition=options.partition or None, images=options.images or None
+    )
     rows: list[dict[str, Any]] = [
         {"split": split, "objects": found[0], "sentences": found[1], "images": found[2]}
         for split, found in data.table.counts().items()
@@ -87,7 +97,9 @@ def run_show(options: argparse.Namespace) -> None:
     from risbook.figures import show_referring
     from risbook.files import write_atomically
 
-    data = open_data(options.data)
+    data = open_data(
+        options.data, partition=options.partition or None, images=options.images or None
+    )
     table = data.table.split(options.split)
     if not 0 <= options.index < len(table):
         raise RisbookError(f"--index {options.index}: {options.split} has 0 to {len(table) - 1}")

@@ -9,6 +9,7 @@ from risbook.cli.arguments import (
     Commands,
     add_device,
     add_json,
+    add_places,
     choose_device,
     print_json,
     print_table,
@@ -29,6 +30,7 @@ def add(commands: Commands) -> None:
     command.add_argument("checkpoint", help="a folder that `risbook train` wrote, or first-model")
     command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
     command.add_argument("--split", nargs="+", help="default: every split but train")
+    add_places(command)
     command.add_argument("--batch", type=int, default=32, help="default: %(default)s")
     command.add_argument(
         "--threshold", type=float, default=0.35, help="probability of the mask (%(default)s)"
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     system = load_system(options.checkpoint).to(choose_device(options.device))
     rows = []
     for name in options.data:
-        data = open_data(name)
+        data = open_data(name, partition=options.partition or None, images=options.images or None)
         for split in options.split or [s for s in data.table.splits if s != "train"]:
             scores = evaluate(
                 system,

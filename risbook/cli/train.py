@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from risbook.cli.arguments import DATA_HELP, Commands
+from risbook.cli.arguments import DATA_HELP, Commands, add_places
 from risbook.errors import RisbookError
 
 EPILOG = """\
@@ -32,6 +32,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the run")
     command.add_argument("--split", nargs="+", default=["train"], help="default: train")
+    add_places(command)
     command.add_argument("--steps", type=int, default=1000, help="optimiser steps (%(default)s)")
     command.add_argument("--batch", type=int, default=32, help="samples a step (%(default)s)")
     command.add_argument("--learning-rate", type=float, default=1e-3, help="peak (%(default)s)")
@@ -96,6 +97,8 @@ def run(options: argparse.Namespace) -> None:
         system=options.system,
         data=tuple(options.data),
         splits=tuple(options.split),
+        partition=options.partition,
+        images=options.images,
         changes=read_changes(options.set),
         steps=options.steps,
         batch=options.batch,

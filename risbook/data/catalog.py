@@ -103,7 +103,8 @@ def _dataset_folder(name: str | Path, root: Path | None) -> Path:
 def _real_root(name: str, root: Path | None) -> Path:
     if root is None:
         raise DataError(
-            f"{name!r} is a real dataset: name by root= the folder where {name}.zip was unpacked"
+            f"{name!r} is a real dataset: name the folder that holds its instances.json, "
+            f"for instance data/{name}, or in Python root= the folder above it"
         )
     return root
 

@@ -19,6 +19,8 @@ class TrainingConfig:
         system: a preset's name.
         data: names or folders of the sets to train on (see `risbook.data.open_data`).
         splits: splits to train on.
+        partition: "unc", "google" or "umd" where a folder holds several, "" for its default.
+        images: folder of the pictures where they do not lie beside the sets, "" otherwise.
         changes: changes to the preset's configuration.
         steps: optimiser steps.
         batch: samples a step, all processes together; never more than there are objects.
@@ -39,6 +41,8 @@ class TrainingConfig:
     system: str
     data: tuple[str, ...]
     splits: tuple[str, ...] = ("train",)
+    partition: str = ""
+    images: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
     steps: int = 1000
     batch: int = 32

@@ -66,7 +66,7 @@ def train(
     """
     _prepare_folder(config, folder, resume=resume)
     accelerator = _accelerator(config)
-    sources = {name: open_data(name) for name in config.data}
+    sources = {name: _open(config, name) for name in config.data}
     set_seed(config.seed)
     samples, system = _samples_and_system(config, list(sources.values()))
     optimizer = torch.optim.Adam(
@@ -204,6 +204,10 @@ def _accelerator(config: TrainingConfig) -> Accelerator:
     )
 
 
+def _open(config: TrainingConfig, name: str) -> ReferData:
+    return open_data(name, partition=config.partition or None, images=config.images or None)
+
+
 def _samples_and_system(
     config: TrainingConfig, sources: list[ReferData]
 ) -> tuple[TrainingSamples, System]:
@@ -267,7 +271,7 @@ def _validate(
     """Evaluate on the splits that the configuration names, and log it."""
     for place in config.validate_on:
         name, _, split = place.rpartition(":")
-        source = sources.get(name) or open_data(name)
+        source = sources.get(name) or _open(config, name)
         summary = evaluate(
             system,
             source,
