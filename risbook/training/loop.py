@@ -64,11 +64,17 @@ def train(
             or settings that make no sense.
         TrainingDivergedError: as soon as a loss is not finite; the last whole state stays.
     """
-    _prepare_folder(config, folder, resume=resume)
+    _check_folder(config, folder, resume=resume)
     accelerator = _accelerator(config)
     sources = {name: _open(config, name) for name in config.data}
     set_seed(config.seed)
     samples, system = _samples_and_system(config, list(sources.values()))
+    # Only now, so that a run that never began does not occupy its folder; and only when every
+    # process has looked into the folder.
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "training.json")
     optimizer = torch.optim.Adam(
         [p for p in system.parameters() if p.requires_grad], lr=config.learning_rate
     )
@@ -178,8 +184,8 @@ class StepLoss(nn.Module):
         return self.system.loss(self.system(image, tokens), mask)
 
 
-def _prepare_folder(config: TrainingConfig, folder: Path, *, resume: bool) -> None:
-    """Refuse to mix two runs in one folder; write the configuration of a new one."""
+def _check_folder(config: TrainingConfig, folder: Path, *, resume: bool) -> None:
+    """Refuse to mix two runs in one folder."""
     path = folder / "training.json"
     if resume:
         if different := config.difference(TrainingConfig.load(path)):
@@ -190,8 +196,6 @@ def _prepare_folder(config: TrainingConfig, folder: Path, *, resume: bool) -> No
         return
     if path.exists():
         raise RisbookError(f"{folder} already holds a run; add --resume or name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    config.save(path)
 
 
 def _accelerator(config: TrainingConfig) -> Accelerator:

@@ -164,6 +164,15 @@ def test_two_runs_are_never_mixed(config: TrainingConfig, tmp_path: Path) -> Non
         train(replace(config, seed=3), tmp_path / "run", resume=True, show_progress=False)
 
 
+def test_a_run_that_never_began_leaves_its_folder_free(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(RisbookError, match="nowhere"):
+        train(replace(config, data=("nowhere",)), tmp_path / "run", show_progress=False)
+    train(replace(config, steps=1), tmp_path / "run", show_progress=False)
+    assert (tmp_path / "run" / "config.json").is_file()
+
+
 def test_a_broken_state_is_named(config: TrainingConfig, tmp_path: Path) -> None:
     train(replace(config, steps=3), tmp_path / "run", show_progress=False)
     (tmp_path / "run" / "progress.pt").write_bytes(b"broken")
