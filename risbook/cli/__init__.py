@@ -7,6 +7,7 @@ exit code 2; `-v` shows where it came from.
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from risbook import __version__
@@ -58,16 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
         sys.stdout.flush()
-    except RisbookError as error:
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has closed it. Python flushes stdout once more when
+        # it ends; give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (RisbookError, OSError) as error:
         if options.verbose:
-            raise
+            traceback.print_exc()
         print(f"risbook {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nrisbook {options.command}: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # Whoever read our output (`| head`) has closed it. Python flushes stdout once more when
-        # it ends; give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

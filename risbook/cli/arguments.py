@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from risbook.errors import RisbookError
@@ -49,8 +50,8 @@ def choose_device(wish: str | None) -> "torch.device":
 
     try:
         device = torch.device(wish or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         first_line = str(error).splitlines()[0]
         raise RisbookError(f"--device {wish}: cannot compute there ({first_line})") from error
     return device
@@ -70,6 +71,40 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
+
+
+def positive(word: str) -> int:
+    """An argument that is a whole number from 1 on."""
+    if (value := int(word)) < 1:
+        raise argparse.ArgumentTypeError(f"{word} is not a whole number from 1 on")
+    return value
+
+
+def not_negative(word: str) -> int:
+    """An argument that is a whole number from 0 on."""
+    if (value := int(word)) < 0:
+        raise argparse.ArgumentTypeError(f"{word} is not a whole number from 0 on")
+    return value
+
+
+def probability(word: str) -> float:
+    """An argument that is a probability."""
+    if not 0 <= (value := float(word)) < 1:
+        raise argparse.ArgumentTypeError(f"{word} does not lie from 0 to below 1")
+    return value
+
+
+def check_png(*paths: Path | None) -> None:
+    """Refuse an output that is no ``.png`` in a folder that exists.
+
+    Raises:
+        RisbookError: says which.
+    """
+    for path in filter(None, paths):
+        if path.suffix.lower() != ".png":
+            raise RisbookError(f"{path}: pictures are written as PNG; end it with .png")
+        if not path.parent.is_dir():
+            raise RisbookError(f"{path.parent}: there is no such folder to write into")
 
 
 def _is_number(cell: str) -> bool:

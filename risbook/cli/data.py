@@ -9,6 +9,8 @@ from risbook.cli.arguments import (
     Commands,
     add_json,
     add_places,
+    check_png,
+    not_negative,
     print_json,
     print_table,
 )
@@ -29,7 +31,7 @@ def add(commands: Commands) -> None:
         "--out", type=Path, metavar="FOLDER", help="default: the cache, where other commands look"
     )
     make.add_argument("--size", choices=("standard", "tiny"), default="standard")
-    make.add_argument("--seed", type=int, default=0, help="default: 0")
+    make.add_argument("--seed", type=not_negative, default=0, help="default: 0")
     make.set_defaults(run=run_make)
 
     counts = actions.add_parser(
@@ -97,6 +99,7 @@ def run_show(options: argparse.Namespace) -> None:
     from risbook.figures import show_referring
     from risbook.files import write_atomically
 
+    check_png(options.out)
     data = open_data(
         options.data, partition=options.partition or None, images=options.images or None
     )

@@ -1,6 +1,7 @@
 """``risbook evaluate``: mIoU, oIoU and Pr@ of a checkpoint on splits of a set."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from risbook.cli.arguments import (
     add_json,
     add_places,
     choose_device,
+    not_negative,
+    positive,
     print_json,
     print_table,
+    probability,
 )
+from risbook.errors import RisbookError
 
 
 def add(commands: Commands) -> None:
@@ -31,13 +36,13 @@ def add(commands: Commands) -> None:
     command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
     command.add_argument("--split", nargs="+", help="default: every split but train")
     add_places(command)
-    command.add_argument("--batch", type=int, default=32, help="default: %(default)s")
+    command.add_argument("--batch", type=positive, default=32, help="default: %(default)s")
     command.add_argument(
-        "--threshold", type=float, default=0.35, help="probability of the mask (%(default)s)"
+        "--threshold", type=probability, default=0.35, help="probability of the mask (%(default)s)"
     )
     command.add_argument("--text", choices=("sent", "raw"), default="sent", help="default: sent")
     command.add_argument(
-        "--limit", type=int, default=0, metavar="N", help="expressions a split, 0 for all"
+        "--limit", type=not_negative, default=0, metavar="N", help="expressions a split, 0 for all"
     )
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="also write a result file (JSON) with its origin"
@@ -49,11 +54,18 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
+    from accelerate import Accelerator
+
     from risbook.data import open_data
     from risbook.evaluation import evaluate, write_result
     from risbook.systems import load_system
 
-    system = load_system(options.checkpoint).to(choose_device(options.device))
+    if options.out and not options.out.parent.is_dir():
+        raise RisbookError(f"{options.out.parent}: there is no such folder to write into")
+    # Under `accelerate launch` every process scores its share, and the first one tells.
+    accelerator = Accelerator() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
+    device = accelerator.device if accelerator else choose_device(options.device)
+    system = load_system(options.checkpoint).to(device)
     rows = []
     for name in options.data:
         data = open_data(name, partition=options.partition or None, images=options.images or None)
@@ -66,8 +78,12 @@ def run(options: argparse.Namespace) -> None:
                 threshold=options.threshold,
                 text=options.text,
                 limit=options.limit,
+                accelerator=accelerator,
+                show_progress=accelerator is None or accelerator.is_main_process,
             )
             rows.append({"set": data.name, "split": split, **scores.summary().as_dict()})
+    if accelerator and not accelerator.is_main_process:
+        return
     if options.out:
         write_result(
             options.out,

@@ -4,7 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from risbook.cli.arguments import Commands, add_device, add_json, choose_device, print_json
+from risbook.cli.arguments import (
+    Commands,
+    add_device,
+    add_json,
+    check_png,
+    choose_device,
+    print_json,
+    probability,
+)
 from risbook.errors import RisbookError
 
 
@@ -27,7 +35,7 @@ def add(commands: Commands) -> None:
         "--checkpoint", default="first-model", help="folder or shipped name (%(default)s)"
     )
     command.add_argument(
-        "--threshold", type=float, default=0.35, help="probability of the mask (%(default)s)"
+        "--threshold", type=probability, default=0.35, help="probability of the mask (%(default)s)"
     )
     add_json(command)
     add_device(command)
@@ -43,12 +51,11 @@ def run(options: argparse.Namespace) -> None:
     from risbook.files import write_atomically
     from risbook.systems import load_system
 
-    for path in filter(None, (options.out, options.overlay)):
-        if path.suffix.lower() != ".png":
-            raise RisbookError(f"{path}: masks and overlays are written as PNG; end it with .png")
-        if not path.parent.is_dir():
-            raise RisbookError(f"{path.parent}: there is no such folder to write into")
-    image = read_image(options.image)
+    check_png(options.out, options.overlay)
+    places = [path.resolve() for path in (options.image, options.out, options.overlay) if path]
+    if len(set(places)) < len(places):
+        raise RisbookError("--image, --out and --overlay must be different files")
+    image = read_image(options.image, upright=True)
     system = load_system(options.checkpoint).to(choose_device(options.device))
     answer = predict(system, image, options.text, threshold=options.threshold)
     if answer.unknown_words:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -116,4 +117,5 @@ def run(options: argparse.Namespace) -> None:
         workers=options.workers,
     )
     train(config, options.out, resume=options.resume)
-    print(f"checkpoint: {options.out}")
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(f"checkpoint: {options.out}")

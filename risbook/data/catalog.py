@@ -6,9 +6,12 @@ paints on first use, and their small samples ("refscenes-sample" and so on), whi
 package. Anything else is taken for the path of a folder with ``instances.json``.
 """
 
+import warnings
 from pathlib import Path
 
+from risbook.data.counts import check_counts, looks_like_real
 from risbook.data.dataset import ReferData
+from risbook.data.expressions import ExpressionTable
 from risbook.data.instances import read_instances
 from risbook.data.refer import default_partition, read_refer
 from risbook.errors import DataError
@@ -63,14 +66,29 @@ def open_data(
         )
     instances = read_instances(folder)
     partition = partition or default_partition(folder)
+    table = read_refer(folder, partition=partition, instances=instances)
+    _warn_of_counts(table, folder.name, partition)
     return ReferData(
         name=str(name) if str(name) in _names() else folder.name,
         folder=folder,
         partition=partition,
-        table=read_refer(folder, partition=partition, instances=instances),
+        table=table,
         instances=instances,
         image_folders=image_folders,
     )
+
+
+def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> None:
+    """Warn where a whole released set does not hold what was published of it."""
+    if not looks_like_real(table, dataset=dataset):
+        return
+    wrong = [c.split for c in check_counts(table, dataset=dataset, partition=partition) if not c.ok]
+    if wrong:
+        warnings.warn(
+            f"{dataset} ({partition}): {', '.join(wrong)} differ from the published counts; "
+            f"`risbook data counts` shows them",
+            stacklevel=3,
+        )
 
 
 def _names() -> tuple[str, ...]:

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from risbook.errors import DataError
 
 
-def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
+def read_image(path: str | Path, *, upright: bool = False) -> npt.NDArray[np.uint8]:
     """Decode a picture.
 
-    Grey, CMYK and palette files become RGB. A camera's rotation mark is ignored, because
-    annotations are drawn on the pixels as they are stored.
+    Grey, CMYK and palette files become RGB.
 
     Args:
         path: a file of any format that Pillow reads.
+        upright: turn the picture as the camera's rotation mark says. Data sets ignore the mark,
+            because their annotations are drawn on the pixels as they are stored.
 
     Returns:
         Picture, (height, width, 3), red green blue, 0 to 255.
@@ -28,7 +29,8 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
         raise DataError(f"{path}: there is no such picture")
     try:
         with Image.open(path) as file:
-            return np.array(file.convert("RGB"), dtype=np.uint8)
+            turned = ImageOps.exif_transpose(file) if upright else file
+            return np.array(turned.convert("RGB"), dtype=np.uint8)
     # Pillow's decoders raise all of these on broken files.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(

@@ -62,7 +62,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 def _picture(source: ReferData, expression: Expression) -> tuple[Path, str]:
     """What two sets that share a picture both call it: sets in one root share their images."""
-    return source.image_folders[0], expression.file_name
+    return source.image_folders[0].resolve(), expression.file_name
 
 
 class TrainingSamples(Dataset[Sample]):
@@ -70,7 +70,8 @@ class TrainingSamples(Dataset[Sample]):
 
     Where several sets are joined, an image that any of them holds out (any split that is not
     trained on) is trained on in none: the real sets share images, and one set's training images
-    are another's test.
+    are another's test. A set alone is trained on as it was published; the google partitions share
+    images between their splits by design.
 
     Args:
         sources: the sets.
@@ -112,7 +113,7 @@ class TrainingSamples(Dataset[Sample]):
         self.objects: list[tuple[ReferData, Referent]] = [
             (source, referent)
             for source, referent in everything
-            if _picture(source, referent.expressions[0]) not in held_out
+            if len(sources) == 1 or _picture(source, referent.expressions[0]) not in held_out
         ]
         #: objects left out because another set evaluates on their image
         self.dropped = len(everything) - len(self.objects)

@@ -47,6 +47,10 @@ def predict(
     """
     if not sentence.strip():
         raise DataError("the sentence is empty; say which object is meant")
+    try:
+        sentence.encode()
+    except UnicodeEncodeError as error:
+        raise DataError("the sentence is not valid text") from error
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise DataError(f"the image is {image.dtype} {image.shape}, not uint8 (H, W, 3)")
     box = Letterbox(height=image.shape[0], width=image.shape[1], size=system.image_size)

@@ -12,11 +12,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from risbook.errors import DataError
+from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically
 from risbook.systems.presets import PRESETS, preset
 from risbook.systems.system import System
-from risbook.towers.words import WordTokenizer
 
 FORMAT = 1
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -37,15 +36,15 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
             everything that a reader computes with stay as they are after loading.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").unlink(missing_ok=True)  # until all of the new files are there
     state = {
         name: value.detach().cpu().to(dtype if dtype and value.is_floating_point() else value.dtype)
         for name, value in system.state_dict().items()
     }
     with write_atomically(folder / "model.safetensors") as path:
         save_file({name: value.contiguous() for name, value in state.items()}, path)
-    if isinstance(system.tokenizer, WordTokenizer):
-        with write_atomically(folder / "tokenizer.json") as path:
-            system.tokenizer.to_file(path)
+    with write_atomically(folder / "tokenizer.json") as path:
+        system.tokenizer.to_file(path)
     about = {"format": FORMAT, "system": system.name, "config": system.configuration()}
     with write_atomically(folder / "config.json") as path:
         path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
@@ -53,6 +52,10 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
 
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
+    if not path.is_file() and (folder / "training.json").is_file():
+        raise DataError(
+            f"{folder}: this run is not finished; go on with it by --resume, then come back"
+        )
     if not path.is_file():
         names = ", ".join(shipped()) or "none"
         raise DataError(
@@ -74,7 +77,7 @@ def load_system(where: str | Path) -> System:
     """Read a checkpoint, ready to evaluate.
 
     Args:
-        where: a folder, or the name of a shipped checkpoint.
+        where: a folder, or the name of a shipped checkpoint; a folder of that name goes first.
 
     Returns:
         The system in float32, on the CPU, in evaluation mode.
@@ -83,11 +86,13 @@ def load_system(where: str | Path) -> System:
         DataError: if the folder is no checkpoint, or its weights are not those of its
             configuration; the message names the entry.
     """
-    folder = SHIPPED / where if str(where) in shipped() else Path(where)
+    folder = Path(where)
+    if not (folder / "config.json").is_file() and str(where) in shipped():
+        folder = SHIPPED / where
     about = _read_config(folder)
     try:
         system = preset(about["system"]).restore(about["config"], folder)
-    except (TypeError, KeyError) as error:
+    except (RisbookError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error
     path = folder / "model.safetensors"
     if not path.is_file():

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from risbook.decoder.concatenation import ConcatenationDecoder
+from risbook.errors import RisbookError
 from risbook.systems.system import System
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.recurrent import RecurrentTower
@@ -37,6 +38,19 @@ class FirstModelConfig:
     word_width: int = 96
     text_width: int = 192
     decoder_width: int = 96
+
+    def __post_init__(self) -> None:
+        widths = self.widths if isinstance(self.widths, tuple) else ()
+        sizes = {name: value for name, value in asdict(self).items() if name != "widths"}
+        for name, value in {**sizes, **{f"widths[{i}]": w for i, w in enumerate(widths)}}.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise RisbookError(f"{name} is {value!r}; it must be a whole number from 1 on")
+        if len(widths) != 4:
+            raise RisbookError(f"widths is {self.widths!r}; it must be four whole numbers")
+        if self.image_size % 16 or self.image_size < 32:
+            raise RisbookError(f"image_size is {self.image_size}; choose a multiple of 16 from 32")
+        if self.text_width % 2 or self.decoder_width % 4:
+            raise RisbookError("text_width must be even, and decoder_width a multiple of 4")
 
 
 class FirstModel(System):

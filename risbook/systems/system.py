@@ -6,6 +6,7 @@ training and evaluation lies outside.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch.nn.functional as F
@@ -22,6 +23,9 @@ class Tokenizer(Protocol):
 
     def unknown_words(self, sentence: str) -> list[str]:
         """The words of a sentence that the tower has never seen."""
+
+    def to_file(self, path: Path) -> None:
+        """Write what is needed to make the same tokenizer again."""
 
 
 def target_at(mask: Tensor, size: Sequence[int]) -> Tensor:

@@ -1,6 +1,7 @@
 """Everything that decides a training run, in one frozen record."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -66,8 +67,10 @@ class TrainingConfig:
         for name in ("warmup", "validate_limit", "workers"):
             if getattr(self, name) < 0:
                 raise RisbookError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise RisbookError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if not 0 <= self.seed < 2**32:
+            raise RisbookError(f"seed is {self.seed}; it must lie from 0 to 2**32 - 1")
         if not self.data:
             raise RisbookError("no data to train on: name at least one set")
         # As JSON gives them back, so that a run equals itself when it is read again.

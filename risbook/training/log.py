@@ -24,7 +24,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError("no object")
+            rows.append(row)
         except ValueError as error:
             if number == len(lines):
                 break

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
@@ -69,11 +69,15 @@ def train(
     sources = {name: _open(config, name) for name in config.data}
     set_seed(config.seed)
     samples, system = _samples_and_system(config, list(sources.values()))
+    _check_validations(config, sources)
+    _batch_size(config, samples, accelerator)
     # Only now, so that a run that never began does not occupy its folder; and only when every
     # process has looked into the folder.
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
+        for half_written in folder.glob(".*.tmp"):  # left by a process that was killed
+            half_written.unlink()
         config.save(folder / "training.json")
     optimizer = torch.optim.Adam(
         [p for p in system.parameters() if p.requires_grad], lr=config.learning_rate
@@ -86,8 +90,14 @@ def train(
     state_file = folder / "progress.pt"
     if resume and state_file.is_file():
         state = load_progress(state_file)
-        system.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        try:
+            system.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise RisbookError(
+                f"{state_file}: is the state of another system or of other data; "
+                "start again in another folder"
+            ) from error
         if accelerator.scaler is not None and state["scaler"] is not None:
             accelerator.scaler.load_state_dict(state["scaler"])
         progress = state["progress"]
@@ -95,6 +105,12 @@ def train(
     log = Log(folder / "log.jsonl", resumed_at=progress.step) if main else None
 
     def save() -> None:
+        # A loss is computed before its update: without this the last update would go unseen.
+        if not all(bool(p.isfinite().all()) for p in system.parameters()):
+            raise TrainingDivergedError(
+                f"the weights are no longer finite after step {progress.step}: train into another "
+                "folder with a smaller --learning-rate"
+            )
         if main:
             scaler = accelerator.scaler
             save_progress(
@@ -121,12 +137,13 @@ def train(
             image = image.contiguous(memory_format=torch.channels_last)
         tokens = system.tokenizer(batch.texts).to(accelerator.device)
         loss = step_loss(image, tokens, batch.mask.to(accelerator.device))
-        value = float(loss.detach())
+        # Of all processes, so that a loss that is not finite stops every one of them.
+        value = float(accelerator.reduce(loss.detach(), reduction="mean"))
         if not math.isfinite(value):
             raise TrainingDivergedError(
                 f"the loss is {value} at step {progress.step + 1} (learning rate {lr:.2g}, "
-                f"precision {accelerator.mixed_precision}); the last state in {folder} is from "
-                "before: try a smaller --learning-rate or --precision no"
+                f"precision {accelerator.mixed_precision}): train into another folder with a "
+                "smaller --learning-rate or with --precision no"
             )
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
@@ -150,13 +167,13 @@ def train(
             bar.set_postfix(loss=f"{mean:.3f}")
         if progress.step % config.log_every == 0:
             progress.loss_sum, progress.loss_count = 0.0, 0
+        if progress.step % config.checkpoint_every == 0 or progress.step == config.steps:
+            save()
         if config.validate_on and (
             progress.step % config.validate_every == 0 or progress.step == config.steps
         ):
             _validate(config, system, sources, accelerator, log, progress.step)
             step_loss.train()
-        if progress.step % config.checkpoint_every == 0 or progress.step == config.steps:
-            save()
         if on_step is not None:
             on_step(progress.step, value)
     bar.close()
@@ -202,10 +219,35 @@ def _accelerator(config: TrainingConfig) -> Accelerator:
     """Accelerate for this run; one process may train several times with different precisions."""
     # Accelerate keeps its settings for the whole process and refuses to change them.
     AcceleratorState._reset_state()
+    # CUDA or CPU: recurrent networks on packed rows are not known to work on other devices.
+    on_cpu = not torch.cuda.is_available()
+    device = torch.device("cpu" if on_cpu else "cuda")
     return Accelerator(
-        mixed_precision=choose_precision(config.precision, PartialState().device),
+        cpu=on_cpu,
+        mixed_precision=choose_precision(config.precision, device),
         dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
+
+
+def _check_validations(config: TrainingConfig, sources: dict[str, ReferData]) -> None:
+    """Open the sets that are evaluated while training, and find a mistake before the first step."""
+    for place in config.validate_on:
+        name, colon, split = place.rpartition(":")
+        if not colon or not name:
+            raise RisbookError(f"validate_on {place!r}: write it as SET:SPLIT, as refscenes:val")
+        if name not in sources:
+            sources[name] = _open(config, name)
+        sources[name].table.split(split)
+
+
+def _batch_size(config: TrainingConfig, samples: TrainingSamples, accelerator: Accelerator) -> int:
+    """Samples a step: never more than there are, and the same number for every process."""
+    batch = min(config.batch, len(samples))
+    if batch % accelerator.num_processes:
+        raise RisbookError(
+            f"a batch of {batch} cannot be shared by {accelerator.num_processes} processes"
+        )
+    return batch
 
 
 def _open(config: TrainingConfig, name: str) -> ReferData:
@@ -235,11 +277,7 @@ def _batches(
     config: TrainingConfig, samples: TrainingSamples, accelerator: Accelerator, *, start: int
 ) -> Iterator[Batch]:
     """All batches of the run from step `start` on, epoch after epoch."""
-    batch = min(config.batch, len(samples))
-    if batch % accelerator.num_processes:
-        raise RisbookError(
-            f"a batch of {batch} cannot be shared by {accelerator.num_processes} processes"
-        )
+    batch = _batch_size(config, samples, accelerator)
     per_epoch = len(samples) // batch
     step = start
     while step < config.steps:
@@ -257,11 +295,13 @@ def _batches(
             # and a resumed run, which makes one loader more, would go another way.
             generator=torch.Generator().manual_seed(config.seed),
         )
-        for loaded in accelerator.prepare_data_loader(loader, device_placement=False):
+        prepared = accelerator.prepare_data_loader(loader, device_placement=False)
+        for loaded in prepared:
             yield loaded
             step += 1
             if step == config.steps:
                 return
+        accelerator._dataloaders.remove(prepared)  # it would keep every epoch's loader
 
 
 def _validate(
@@ -275,7 +315,7 @@ def _validate(
     """Evaluate on the splits that the configuration names, and log it."""
     for place in config.validate_on:
         name, _, split = place.rpartition(":")
-        source = sources.get(name) or _open(config, name)
+        source = sources[name]
         summary = evaluate(
             system,
             source,

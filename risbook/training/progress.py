@@ -74,12 +74,12 @@ def load_progress(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         state["progress"] = Progress(**state["progress"])
+        torch.set_rng_state(state.pop("cpu_generator"))
+        cuda = state.pop("cuda_generators")
     except Exception as error:
         raise RisbookError(
             f"{path}: the state of the run cannot be read ({error}); start again without --resume"
         ) from error
-    torch.set_rng_state(state.pop("cpu_generator"))
-    cuda = state.pop("cuda_generators")
     if torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(cuda)
     return state

@@ -130,6 +130,17 @@ def test_show_draws_a_picture(
         (["predict", "--image", "none.jpg", "--text", "a", "--out", "OUT.png"], "none.jpg"),
         (["predict", "--image", "none.jpg", "--text", "a", "--out", "OUT.jpg"], ".png"),
         (["predict", "--image", "none.jpg", "--text", "a", "--out", "no/such/OUT.png"], "folder"),
+        (["predict", "--image", "OUT.png", "--text", "a", "--out", "OUT.png"], "different files"),
+        (["data", "show", "refscenes-sample", "--out", "no/such/x.png"], "no such folder"),
+        (["data", "show", "refscenes-sample", "--out", "OUT.jpg"], ".png"),
+        (
+            ["evaluate", "first-model", "--data", "refscenes-sample", "--out", "no/such/x.json"],
+            "no such folder",
+        ),
+        (
+            ["train", "first-model", "--data", "refscenes-sample", "--out", "OUT", "--seed", "-1"],
+            "seed is -1",
+        ),
         (
             ["evaluate", "first-model", "--data", "refscenes-sample", "--device", "toaster"],
             "--device toaster",
@@ -151,7 +162,7 @@ def test_a_mistake_is_one_clear_line(
 def test_verbose_shows_where_it_came_from() -> None:
     words = [sys.executable, "-m", "risbook", "-v", "evaluate", "nowhere", "--data", "refscenes"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "Traceback" in done.stderr
     done = subprocess.run(
         [word for word in words if word != "-v"], capture_output=True, text=True, check=False

@@ -218,7 +218,7 @@ def test_the_samples_open_with_pictures_masks_and_captions(name: str) -> None:
 
 def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     for name in REAL_NAMES:
-        with pytest.raises(DataError, match="is a real dataset: name by root="):
+        with pytest.raises(DataError, match="is a real dataset: name the folder"):
             open_data(name)
         with pytest.raises(DataError, match=r"holds no instances\.json; unpack"):
             open_data(name, root=tmp_path)

@@ -154,7 +154,7 @@ def test_a_scene_does_not_depend_on_the_size_of_the_world(world: Path) -> None:
 
 def test_make_world_keeps_what_is_there(world: Path, tmp_path: Path) -> None:
     before = digests(world)
-    assert refscenes.make_world(world, size=TINY, seed=5, progress=False) == world
+    assert refscenes.make_world(world, size=TINY, progress=False) == world
     assert digests(world) == before
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DataError, match="no RefScenes world"):
@@ -180,6 +180,14 @@ def test_whoever_is_second_uses_the_first_one(
     assert write.make_world(root, size=small, progress=False) == root
     assert root.is_symlink() and digests(root / "refscenes") == digests(world / "refscenes")
     assert [path.name for path in tmp_path.iterdir()] == ["world"]
+
+
+def test_a_world_of_another_seed_is_not_taken_for_this_one(world: Path) -> None:
+    assert refscenes.make_world(world, size=TINY, progress=False) == world
+    with pytest.raises(DataError, match="another size or seed"):
+        refscenes.make_world(world, size=TINY, seed=7, progress=False)
+    with pytest.raises(DataError, match="another size or seed"):
+        refscenes.make_world(world, size=SAMPLE, progress=False)
 
 
 def test_world_folder_uses_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

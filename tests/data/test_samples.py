@@ -80,6 +80,18 @@ def test_no_set_trains_on_what_another_holds_out(tiny_world: Path) -> None:
     assert TrainingSamples(sources=[source], size=32).dropped == 0
 
 
+def test_a_set_alone_is_trained_on_as_it_was_published(tiny_world: Path) -> None:
+    """The google partitions share images between their splits by design."""
+    source = open_data(tiny_world / "refscenes")
+    first = source.table[0]
+    mixed = ExpressionTable(
+        replace(e, split="val") if e.ref_id == first.ref_id else e for e in source.table
+    )
+    samples = TrainingSamples(sources=[replace(source, table=mixed)], size=32)
+    assert samples.dropped == 0
+    assert len(samples) == len(source.table.split("train").refs) - 1
+
+
 def test_sets_that_only_share_names_do_not_share_pictures(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
     elsewhere = replace(source, image_folders=(tiny_world / "elsewhere",))

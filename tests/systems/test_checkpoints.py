@@ -59,6 +59,8 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
         ("[]", "not a checkpoint of format"),
         ('{"format": 1, "system": "x", "config": {}}', "unknown system 'x'"),
         ('{"format": 1, "system": "first-model", "config": {"colour": 1}}', "colour"),
+        ('{"format": 1, "system": "first-model", "config": []}', r"config\.json"),
+        ('{"format": 1, "system": "first-model", "config": {"widths": [1]}}', "four whole"),
     ],
 )
 def test_bad_configurations(system: System, tmp_path: Path, content: str, message: str) -> None:
@@ -84,6 +86,18 @@ def test_weights_that_do_not_fit_are_named(system: System, tmp_path: Path) -> No
     path.unlink()
     with pytest.raises(DataError, match="weights are missing"):
         load_system(tmp_path)
+
+
+def test_there_is_a_shipped_checkpoint() -> None:
+    assert "first-model" in shipped()
+
+
+def test_a_folder_goes_before_a_shipped_name(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_system(system, Path("first-model"))
+    assert load_system("first-model").configuration() == system.configuration()
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -104,6 +104,24 @@ def test_the_loss_is_mean_binary_cross_entropy(model: FirstModel) -> None:
     torch.testing.assert_close(model.loss(logits, mask), by_hand)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"widths": [1, 2]}, "four whole numbers"),
+        ({"widths": 3}, "four whole numbers"),
+        ({"text_width": 0}, "text_width is 0"),
+        ({"text_width": 15}, "text_width must be even"),
+        ({"image_size": 33}, "multiple of 16"),
+        ({"image_size": "x"}, "image_size is 'x'"),
+        ({"blocks": -1}, "blocks is -1"),
+        ({"word_length": 1.5}, "word_length is 1.5"),
+    ],
+)
+def test_sizes_that_make_no_sense(change: dict[str, object], message: str) -> None:
+    with pytest.raises(RisbookError, match=message):
+        build_system("first-model", sentences=SENTENCES, changes=change)
+
+
 def test_unknown_names_are_named() -> None:
     with pytest.raises(RisbookError, match="no system is called 'second-model'"):
         build_system("second-model", sentences=SENTENCES)

@@ -1,11 +1,14 @@
 """Drawing a whole world into a folder, once, and finding it again."""
 
 import argparse
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -14,6 +17,8 @@ from risbook.data.refscenes.sets import FAMILIES, SAMPLE, SIZES, Drawn, Family, 
 from risbook.errors import DataError
 from risbook.progress import progress_bar
 
+#: Tells what a world was made from.
+STAMP = "world.json"
 #: Where the real sets have their pictures, below the folder that holds the sets.
 IMAGES = Path("images", "mscoco", "images", "train2014")
 _NOTE = """RefScenes: a drawn world for referring image segmentation.
@@ -50,6 +55,22 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
             files[name].add(drawn, shared, annotations)
     for one in files.values():
         one.write(root)
+    stamp = json.dumps(_stamp(size, seed), sort_keys=True) + "\n"
+    (root / STAMP).write_text(stamp, encoding="ascii")
+
+
+def _stamp(size: WorldSize, seed: int) -> dict[str, Any]:
+    """What a world was made from, as JSON gives it back."""
+    made_from = {"version": WORLD_VERSION, "seed": seed, "size": asdict(size)}
+    return dict(json.loads(json.dumps(made_from)))
+
+
+def _check_stamp(root: Path, size: WorldSize, seed: int) -> None:
+    path = root / STAMP
+    if path.is_file() and json.loads(path.read_text(encoding="ascii")) != _stamp(size, seed):
+        raise DataError(
+            f"{root}: holds a world of another size or seed (see {STAMP}); choose another folder"
+        )
 
 
 def _complete(root: Path) -> bool:
@@ -72,10 +93,11 @@ def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = T
         `root`.
 
     Raises:
-        DataError: if `root` holds something else.
+        DataError: if `root` holds something else, or a world of another size or seed.
     """
     root = Path(root)
     if _complete(root):
+        _check_stamp(root, size, seed)
         return root
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root}: is no RefScenes world; remove it or choose another folder")
