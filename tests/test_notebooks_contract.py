@@ -22,6 +22,10 @@ def names(path):
     return path.relative_to(ROOT).as_posix()
 
 
+def test_there_are_chapters():
+    assert len(NOTEBOOKS) >= 3
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
 def test_chapter_keeps_the_contract(path):
     told = problems(nbformat.read(path, as_version=4))
