@@ -19,9 +19,20 @@ from stubs import StubError, stub_source
 
 Notebook = nbformat.NotebookNode
 
-TAGS = ("remove-cell", "hide-input", "solution", "nbval-ignore-output", "raises-exception")
+TAGS = (
+    "remove-cell",
+    "hide-input",
+    "hide-cell",
+    "solution",
+    "nbval-ignore-output",
+    "raises-exception",
+)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _KEPT_METADATA = ("tags", "mystnb", "risbook")
+_SOLUTION_PROMPTS = {
+    "code_prompt_show": "Show the solution",
+    "code_prompt_hide": "Hide the solution",
+}
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
@@ -103,12 +114,16 @@ def _metadata(cell: Notebook) -> dict[str, Any]:
     kept = {key: cell.metadata[key] for key in _KEPT_METADATA if cell.metadata.get(key)}
     tags = set(kept.get("tags", []))
     if "solution" in tags:
-        tags.add("hide-input")
+        # Output too: "correct" in plain view would contradict a stub not attempted yet.
+        tags = tags - {"hide-input"} | {"hide-cell"}
+        kept["mystnb"] = {**kept.get("mystnb", {}), **_SOLUTION_PROMPTS}
     if tags:
         known = [tag for tag in TAGS if tag in tags]
         kept["tags"] = known + sorted(tags - set(TAGS))
-    if "hide-input" in tags:
-        # The book folds the cell by its tag, JupyterLab and Colab by this.
+    # The book folds the cell by its tag, JupyterLab and Colab by this.
+    if "hide-cell" in tags:
+        kept["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+    elif "hide-input" in tags:
         kept["jupyter"] = {"source_hidden": True}
     return kept
 
