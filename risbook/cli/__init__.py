@@ -43,6 +43,15 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in (data, train, evaluate, predict):
         command.add(commands)
+    for command_parser in commands.choices.values():
+        # Also behind the command's name, where people type it; SUPPRESS keeps the first -v.
+        command_parser.add_argument(
+            "-v",
+            "--verbose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error",
+        )
     return top
 
 

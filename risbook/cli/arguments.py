@@ -11,6 +11,8 @@ from risbook.errors import RisbookError
 if TYPE_CHECKING:
     import torch
 
+    from risbook.data import ReferData
+
 #: What argparse hands to the functions that add a command.
 Commands = Any
 
@@ -28,6 +30,13 @@ def add_places(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--images", default="", metavar="FOLDER", help="pictures (default: beside the sets)"
     )
+
+
+def open_named(options: argparse.Namespace, name: str) -> "ReferData":
+    """Open a set as ``--partition`` and ``--images`` say."""
+    from risbook.data import open_data
+
+    return open_data(name, partition=options.partition or None, images=options.images or None)
 
 
 def add_json(command: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from risbook.cli.arguments import (
     add_places,
     check_png,
     not_negative,
+    open_named,
     print_json,
     print_table,
 )
@@ -64,11 +65,9 @@ def run_make(options: argparse.Namespace) -> None:
 
 def run_counts(options: argparse.Namespace) -> None:
     """Run ``data counts``."""
-    from risbook.data import check_counts, looks_like_real, open_data
+    from risbook.data import check_counts, looks_like_real
 
-    data = open_data(
-        options.data, partition=options.partition or None, images=options.images or None
-    )
+    data = open_named(options, options.data)
     rows: list[dict[str, Any]] = [
         {"split": split, "objects": found[0], "sentences": found[1], "images": found[2]}
         for split, found in data.table.counts().items()
@@ -95,14 +94,11 @@ def run_counts(options: argparse.Namespace) -> None:
 
 def run_show(options: argparse.Namespace) -> None:
     """Run ``data show``."""
-    from risbook.data import open_data
     from risbook.figures import show_referring
     from risbook.files import write_atomically
 
     check_png(options.out)
-    data = open_data(
-        options.data, partition=options.partition or None, images=options.images or None
-    )
+    data = open_named(options, options.data)
     table = data.table.split(options.split)
     if not 0 <= options.index < len(table):
         raise RisbookError(f"--index {options.index}: {options.split} has 0 to {len(table) - 1}")

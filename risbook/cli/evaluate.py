@@ -13,6 +13,7 @@ from risbook.cli.arguments import (
     add_places,
     choose_device,
     not_negative,
+    open_named,
     positive,
     print_json,
     print_table,
@@ -56,7 +57,6 @@ def run(options: argparse.Namespace) -> None:
     """Run the command."""
     from accelerate import Accelerator
 
-    from risbook.data import open_data
     from risbook.evaluation import evaluate, write_result
     from risbook.systems import load_system
 
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
     system = load_system(options.checkpoint).to(device)
     rows = []
     for name in options.data:
-        data = open_data(name, partition=options.partition or None, images=options.images or None)
+        data = open_named(options, name)
         for split in options.split or [s for s in data.table.splits if s != "train"]:
             scores = evaluate(
                 system,

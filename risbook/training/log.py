@@ -35,19 +35,25 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def _stays(row: dict[str, Any], resumed_at: int) -> bool:
+    again = row["kind"] == "validation" and row["step"] == resumed_at
+    return bool(row["step"] <= resumed_at) and not again
+
+
 class Log:
     """Appends rows to a file.
 
     Args:
         path: the file.
         resumed_at: step that a resumed run starts from; rows of later steps, which the killed
-            process had written after its last checkpoint, are taken out. 0 starts a new log.
+            process had written after its last checkpoint, are taken out, and so are validations
+            at that step, which are done again. 0 starts a new log.
     """
 
     def __init__(self, path: Path, *, resumed_at: int = 0) -> None:
         kept = []
         if resumed_at and path.is_file():
-            kept = [row for row in read_log(path) if row["step"] <= resumed_at]
+            kept = [row for row in read_log(path) if _stays(row, resumed_at)]
         with write_atomically(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")

@@ -6,6 +6,7 @@ everything that the result depends on (order, sentences, schedule) is decided he
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,15 @@ def train(
     bar = progress_bar(
         show=show_progress and main, total=config.steps, initial=progress.step, unit="step"
     )
+    if samples.dropped and main:
+        warnings.warn(
+            f"{samples.dropped} objects are not trained on: another of the sets holds their "
+            "picture out",
+            stacklevel=2,
+        )
+    if progress.step and _validation_is_due(config, progress.step):
+        # The state is saved first: a run that was killed while it validated does that again.
+        _validate(config, system, sources, accelerator, log, progress.step)
     started = time.monotonic() - progress.seconds
     step_loss.train()
     for batch in _batches(config, samples, accelerator, start=progress.step):
@@ -169,9 +179,7 @@ def train(
             progress.loss_sum, progress.loss_count = 0.0, 0
         if progress.step % config.checkpoint_every == 0 or progress.step == config.steps:
             save()
-        if config.validate_on and (
-            progress.step % config.validate_every == 0 or progress.step == config.steps
-        ):
+        if _validation_is_due(config, progress.step):
             _validate(config, system, sources, accelerator, log, progress.step)
             step_loss.train()
         if on_step is not None:
@@ -302,6 +310,11 @@ def _batches(
             if step == config.steps:
                 return
         accelerator._dataloaders.remove(prepared)  # it would keep every epoch's loader
+
+
+def _validation_is_due(config: TrainingConfig, step: int) -> bool:
+    last = step == config.steps
+    return bool(config.validate_on) and (last or step % config.validate_every == 0)
 
 
 def _validate(

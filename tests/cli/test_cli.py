@@ -164,6 +164,10 @@ def test_verbose_shows_where_it_came_from() -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" in done.stderr
+    words = [*(word for word in words if word != "-v"), "-v"]
+    behind = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert behind.returncode == 2
+    assert "Traceback" in behind.stderr
     done = subprocess.run(
         [word for word in words if word != "-v"], capture_output=True, text=True, check=False
     )

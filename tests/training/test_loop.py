@@ -158,6 +158,28 @@ def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig, tmp_pat
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
+def test_a_run_killed_while_it_validates_does_that_again(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(
+        config, validate_on=(f"{config.data[0]}:val",), validate_every=6, validate_limit=4
+    )
+    train(config, tmp_path / "whole", show_progress=False)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("risbook.training.loop.evaluate", die)
+        train(config, tmp_path / "killed", show_progress=False)
+    train(config, tmp_path / "killed", resume=True, show_progress=False)
+    rows = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
+    for row in rows[0] + rows[1]:
+        row.pop("seconds", None)
+    assert rows[0] == rows[1]
+    assert sum(row["kind"] == "validation" for row in rows[1]) == 2
+
+
 def test_ruined_weights_are_not_saved(config: TrainingConfig, tmp_path: Path) -> None:
     """The loss of the last step was finite, its update was not."""
     run = tmp_path / "run"
