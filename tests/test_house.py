@@ -21,6 +21,7 @@ ORDER = [
     "systems",
     "evaluation",
     "training",
+    "pretraining",
     "figures",
     "teaching",
     "cli",

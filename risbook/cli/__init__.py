@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from risbook import __version__
-from risbook.cli import data, evaluate, predict, train
+from risbook.cli import data, evaluate, predict, pretrain, towers, train
 from risbook.errors import RisbookError
 
 DESCRIPTION = (
@@ -21,6 +21,7 @@ DESCRIPTION = (
 EPILOG = """\
 for example:
   risbook data counts refscenes            how many objects, sentences, images
+  risbook towers                           the pretrained networks that systems are made of
   risbook train first-model --data refscenes --steps 2000 --out runs/first
   risbook evaluate runs/first --data refscenes
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"risbook {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (data, train, evaluate, predict):
+    for command in (data, towers, pretrain, train, evaluate, predict):
         command.add(commands)
     for command_parser in commands.choices.values():
         # Also behind the command's name, where people type it; SUPPRESS keeps the first -v.

@@ -1,50 +1,113 @@
 """A word-level tokenizer whose vocabulary comes from the training expressions.
 
-The first model reads words as the classic systems did: one id a word, no pieces. A word outside
-the vocabulary becomes `[UNK]`, and the caller can ask which ones did. The file format is that of
-Hugging Face tokenizers (``tokenizer.json``), so that other tools can open it.
+Small models read words as the classic systems did: one id a word, no pieces. A word outside the
+vocabulary becomes `[UNK]`, and the caller hears which ones did. The file format is that of Hugging
+Face tokenizers (``tokenizer.json``), so that other tools can open it.
+
+The first model's recurrent tower needs nothing but words. A CLIP text tower also wants a token
+that opens and one that closes the sentence, because it takes the sentence vector from the closing
+one; CLIP finds that by the largest id of the row, so here too `[END]` has the largest id.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 
-from risbook.errors import DataError
+from risbook.errors import DataError, RisbookError
 
-PAD, UNKNOWN = "[PAD]", "[UNK]"
+PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
+
+#: So many unknown words a tokenizer names in warnings; a text of another world would flood.
+NAMED_AT_MOST = 20
+
+
+class UnknownWordWarning(UserWarning):
+    """A sentence held a word that the vocabulary does not know."""
+
+
+def fill_rows(sentences: Sequence[Sequence[int]], *, length: int, end_id: int | None) -> Tensor:
+    """Cut or pad sentences of ids to one length.
+
+    As the released codes do: a sentence that is too long keeps its first ids, and the last of
+    those becomes the end token.
+
+    Args:
+        sentences: the ids of B sentences, start and end tokens included.
+        length: ids a row, L.
+        end_id: the end token, None where there is none.
+
+    Returns:
+        Ids (B, L), int64, padded with 0.
+
+    >>> fill_rows([[7, 3, 9], [7, 3, 4, 5, 9]], length=4, end_id=9).tolist()
+    [[7, 3, 9, 0], [7, 3, 4, 9]]
+    """
+    rows = torch.zeros(len(sentences), length, dtype=torch.long)
+    for row, ids in zip(rows, sentences, strict=True):
+        row[: len(ids)] = torch.tensor(ids[:length], dtype=torch.long)
+        if len(ids) > length and end_id is not None:
+            row[-1] = end_id
+    return rows
 
 
 class WordTokenizer:
     """Turns sentences into rows of word ids.
 
     Args:
-        backend: a `tokenizers.Tokenizer` with `[PAD]` as id 0 and `[UNK]` as id 1.
+        backend: a `tokenizers.Tokenizer` with `[PAD]` as id 0 and `[UNK]` as id 1. Where it also
+            has `[START]` and `[END]`, every sentence begins and ends with them.
         length: ids a sentence, longer sentences are cut, shorter ones padded with 0.
 
+    Raises:
+        DataError: if the backend's special tokens are not as said, or `length` is too short.
+
     >>> tokenizer = WordTokenizer.from_sentences(["left dog", "the red dog"], length=4)
-    >>> tokenizer(["Red dog!", "left zebra"]).tolist()
-    [[4, 2, 0, 0], [3, 1, 0, 0]]
+    >>> tokenizer(["Red dog!", "left dog"]).tolist()
+    [[4, 2, 0, 0], [3, 2, 0, 0]]
     >>> tokenizer.unknown_words("left zebra")
     ['zebra']
+    >>> tokenizer = WordTokenizer.from_sentences(["left dog"], length=4, ends=True)
+    >>> tokenizer(["dog", "left dog dog"]).tolist()
+    [[2, 3, 5, 0], [2, 4, 3, 5]]
     """
 
     def __init__(self, backend: Tokenizer, *, length: int) -> None:
+        ids = {token: backend.token_to_id(token) for token in (PAD, UNKNOWN, START, END)}
+        if (ids[PAD], ids[UNKNOWN]) != (0, 1):
+            raise DataError(
+                f"no tokenizer of words: {PAD} and {UNKNOWN} must have the ids 0 and 1, "
+                f"not {ids[PAD]} and {ids[UNKNOWN]}"
+            )
+        if (ids[START] is None) != (ids[END] is None):
+            raise DataError(f"no tokenizer of words: it has only one of {START} and {END}")
+        if ids[END] is not None and ids[END] != backend.get_vocab_size() - 1:
+            raise DataError(f"no tokenizer of words: {END} must have the largest id")
+        shortest = 1 if ids[END] is None else 3
+        if length < shortest:
+            raise RisbookError(f"length is {length}; a sentence needs at least {shortest} ids")
+        # A sentence that holds the letters "[PAD]" means them, not our padding.
+        backend.encode_special_tokens = True
         self.backend = backend
         self.length = length
+        self._start, self._end = ids[START], ids[END]
+        self._told: set[str] = set()
+        self._named = 0
 
     @classmethod
     def from_sentences(
-        cls, sentences: Iterable[str], *, length: int, min_count: int = 1
+        cls, sentences: Iterable[str], *, length: int, min_count: int = 1, ends: bool = False
     ) -> "WordTokenizer":
         """Build the vocabulary: every word that occurs at least `min_count` times.
 
         Args:
             sentences: the training expressions.
-            length: ids a sentence.
+            length: ids a sentence, start and end tokens included.
             min_count: rarer words stay unknown.
+            ends: open every sentence with `[START]` and close it with `[END]`, as CLIP does.
         """
         backend = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
         backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
@@ -52,9 +115,18 @@ class WordTokenizer:
             [pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation("removed")]
         )
         trainer = trainers.WordLevelTrainer(
-            special_tokens=[PAD, UNKNOWN], min_frequency=min_count, show_progress=False
+            special_tokens=[PAD, UNKNOWN, *([START] if ends else [])],
+            min_frequency=min_count,
+            show_progress=False,
         )
         backend.train_from_iterator(sentences, trainer)
+        if ends:
+            backend.add_special_tokens([END])  # last, and so the largest id
+            # For other readers of the file: we put both tokens in ourselves.
+            backend.post_processor = processors.TemplateProcessing(
+                single=f"{START} $A {END}",
+                special_tokens=[(token, backend.token_to_id(token)) for token in (START, END)],
+            )
         return cls(backend, length=length)
 
     @classmethod
@@ -64,12 +136,11 @@ class WordTokenizer:
         Raises:
             DataError: if the file is missing or is no tokenizer file.
         """
-        if not path.is_file():
-            raise DataError(f"{path}: there is no tokenizer file here")
+        backend = read_backend(path)
         try:
-            return cls(Tokenizer.from_file(str(path)), length=length)
-        except Exception as error:  # the library raises a bare Exception for a bad file
-            raise DataError(f"{path}: not a tokenizer file ({error})") from error
+            return cls(backend, length=length)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
 
     def to_file(self, path: Path) -> None:
         """Write the vocabulary as ``tokenizer.json``."""
@@ -77,11 +148,20 @@ class WordTokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of ids, `[PAD]` and `[UNK]` included."""
+        """Number of ids, special tokens included."""
         return int(self.backend.get_vocab_size())
+
+    @property
+    def end_id(self) -> int | None:
+        """Id of `[END]`, the largest one; None where sentences are not closed."""
+        return self._end
 
     def __call__(self, sentences: Sequence[str]) -> Tensor:
         """Tokenise a batch.
+
+        Words that the vocabulary does not hold are warned of: all those of a batch in one
+        warning, each word once, the first `NAMED_AT_MOST` by name, and none that `unknown_words`
+        has named to the caller before.
 
         Args:
             sentences: B sentences.
@@ -89,18 +169,52 @@ class WordTokenizer:
         Returns:
             Word ids (B, length), int64, padded with 0.
         """
-        rows = torch.zeros(len(sentences), self.length, dtype=torch.long)
-        for row, sentence in zip(rows, sentences, strict=True):
-            ids = self.backend.encode(sentence).ids[: self.length]
-            row[: len(ids)] = torch.tensor(ids, dtype=torch.long)
-        return rows
+        batch = [self.backend.encode(s, add_special_tokens=False).ids for s in sentences]
+        self._warn([s for s, ids in zip(sentences, batch, strict=True) if 1 in ids])
+        if self._start is not None and self._end is not None:
+            batch = [[self._start, *ids, self._end] for ids in batch]
+        return fill_rows(batch, length=self.length, end_id=self._end)
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """The words of a sentence that the vocabulary does not hold, in order."""
-        encoding = self.backend.encode(sentence)
-        text = encoding.tokens
-        return [
+        """The words of a sentence that the vocabulary does not hold, in order.
+
+        A caller who has asked knows: `__call__` warns of these words no more.
+        """
+        encoding = self.backend.encode(sentence, add_special_tokens=False)
+        words = [
             sentence[start:end].lower()
-            for token, (start, end) in zip(text, encoding.offsets, strict=True)
+            for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
             if token == UNKNOWN
         ]
+        self._told.update(words)
+        return words
+
+    def _warn(self, sentences: Sequence[str]) -> None:
+        """Warn of the words in these sentences that no caller has heard of yet."""
+        told = self._told.copy()
+        words = [word for sentence in sentences for word in self.unknown_words(sentence)]
+        new = [word for word in dict.fromkeys(words) if word not in told]
+        named = new[: max(0, NAMED_AT_MOST - self._named)]
+        if not named:
+            return
+        self._named += len(named)
+        more = "; more are not named" if self._named == NAMED_AT_MOST else ""
+        warnings.warn(
+            f"words that the vocabulary does not hold, read as {UNKNOWN}: {', '.join(named)}{more}",
+            UnknownWordWarning,
+            stacklevel=3,
+        )
+
+
+def read_backend(path: Path) -> Tokenizer:
+    """Open a ``tokenizer.json``.
+
+    Raises:
+        DataError: if the file is missing or is no tokenizer file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no tokenizer file here")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises a bare Exception for a bad file
+        raise DataError(f"{path}: not a tokenizer file ({error})") from error

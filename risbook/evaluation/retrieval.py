@@ -1,0 +1,180 @@
+"""Image-to-text and text-to-image retrieval: does a pair of towers put what belongs together?
+
+N pictures and their N captions become unit vectors. For every picture all captions are ordered by
+cosine similarity, and the rank of the first caption that fits counts; then the other way round.
+R@K is the share of queries with a rank of at most K, as in Karpathy and Fei-Fei, "Deep
+Visual-Semantic Alignments for Generating Image Descriptions" (CVPR 2015), section 4.2; CLIP's
+paper (2021, appendix E.1) reports the same figures.
+
+Two pictures can have the same caption, and then neither of the two is wrong. Chance is computed
+for the same duplicates: a query with k right answers among N finds one within K random picks with
+probability 1 - C(N - k, K) / C(N, K).
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from risbook.errors import DataError
+
+#: The K of R@K.
+CUTS = (1, 5, 10)
+#: Queries whose similarities are held in memory at a time.
+_CHUNK = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """Figures of one direction.
+
+    Args:
+        r1: share of queries whose first answer is right, from 0 to 1.
+        r5: share with a right one among the first five.
+        r10: share with a right one among the first ten.
+        median_rank: median rank of the first right answer; 1 is best.
+    """
+
+    r1: float
+    r5: float
+    r10: float
+    median_rank: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The figures by the names that tables print."""
+        return {"R@1": self.r1, "R@5": self.r5, "R@10": self.r10, "median rank": self.median_rank}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """Figures of both directions beside chance.
+
+    Args:
+        count: number N of pairs.
+        distinct: number of different captions among them.
+        image_to_text: a picture looks for its caption.
+        text_to_image: a caption looks for its picture.
+        chance: what random vectors reach, in either direction.
+    """
+
+    count: int
+    distinct: int
+    image_to_text: Direction
+    text_to_image: Direction
+    chance: Direction
+
+    def as_dict(self) -> dict[str, dict[str, float] | int]:
+        """All figures, for a result file or a table with one row a direction."""
+        return {
+            "count": self.count,
+            "distinct": self.distinct,
+            "image to text": self.image_to_text.as_dict(),
+            "text to image": self.text_to_image.as_dict(),
+            "chance": self.chance.as_dict(),
+        }
+
+
+@torch.no_grad()
+def retrieval(
+    images: Tensor, texts: Tensor, captions: Sequence[Hashable] | None = None
+) -> Retrieval:
+    """Measure retrieval among N pairs.
+
+    A wrong answer that is exactly as similar as the best right one is counted as ahead of it, so
+    towers that give the same vector for everything score 0 and not 1.
+
+    Args:
+        images: (N, C), one vector a picture; brought to unit length here.
+        texts: (N, C), the vector of each picture's caption.
+        captions: N captions, or anything else that can be compared; pairs with equal ones are
+            right answers to each other. Without them all pairs differ.
+
+    Returns:
+        The figures.
+
+    Raises:
+        DataError: shapes do not fit, there is no pair, or a vector is not finite.
+
+    >>> score = retrieval(torch.eye(4), torch.eye(4)[[0, 1, 3, 2]])
+    >>> score.image_to_text.r1, score.image_to_text.r5, score.chance.r1
+    (0.5, 1.0, 0.25)
+    """
+    if images.ndim != 2 or images.shape != texts.shape or not len(images):
+        raise DataError(
+            f"retrieval needs images and texts of one shape (N, C), N > 0, got "
+            f"{tuple(images.shape)} and {tuple(texts.shape)}"
+        )
+    count = len(images)
+    names: Sequence[Hashable] = range(count) if captions is None else captions
+    if len(names) != count:
+        raise DataError(f"retrieval of {count} pairs needs as many captions, got {len(names)}")
+    images, texts = _unit("images", images), _unit("texts", texts)
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    groups = torch.tensor([number[name] for name in names])
+    return Retrieval(
+        count=count,
+        distinct=len(number),
+        image_to_text=_direction(_ranks(images, texts, groups)),
+        text_to_image=_direction(_ranks(texts, images, groups)),
+        chance=chance(list(Counter(names).values())),
+    )
+
+
+def chance(sizes: Sequence[int]) -> Direction:
+    """What random answers reach.
+
+    Args:
+        sizes: how many pairs share each distinct caption; they sum to N.
+
+    Returns:
+        Expected R@K, and the rank that half of all queries reach.
+
+    >>> chance([1] * 20).r5, chance([1] * 20).median_rank
+    (0.25, 10.0)
+    """
+    total = sum(sizes)
+    missing = dict.fromkeys(sizes, 1.0)
+    often = Counter(sizes)
+    found = []
+    for picks in range(total):
+        # After `picks` wrong picks, total - picks candidates are left, k of them right.
+        for k in missing:
+            missing[k] *= max(0, total - picks - k) / (total - picks)
+        # Each of the k pairs that share a caption is a query of its own.
+        lost = sum(missing[k] * k * often[k] for k in missing)
+        found.append(1 - lost / total)
+    reach = [found[min(cut, total) - 1] for cut in CUTS]
+    half = next(rank for rank, share in enumerate(found, start=1) if share >= 0.5 - 1e-9)
+    r1, r5, r10 = (round(share, 12) for share in reach)
+    return Direction(r1=r1, r5=r5, r10=r10, median_rank=float(half))
+
+
+def _unit(name: str, vectors: Tensor) -> Tensor:
+    vectors = vectors.detach().cpu().float()
+    if not bool(torch.isfinite(vectors).all()):
+        raise DataError(f"retrieval: some of the {name} vectors are not finite")
+    return torch.nn.functional.normalize(vectors, dim=1)
+
+
+def _ranks(queries: Tensor, answers: Tensor, groups: Tensor) -> Tensor:
+    """Rank of the first right answer to each query, (N,)."""
+    ranks = []
+    for start in range(0, len(queries), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        similarity = queries[some] @ answers.T  # (chunk, N)
+        right = groups[some, None] == groups[None]
+        best = similarity.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
+        ranks.append(1 + ((similarity >= best) & ~right).sum(1))
+    return torch.cat(ranks)
+
+
+def _direction(ranks: Tensor) -> Direction:
+    shares = [float((ranks <= cut).double().mean()) for cut in CUTS]
+    return Direction(
+        r1=shares[0],
+        r5=shares[1],
+        r10=shares[2],
+        median_rank=float(ranks.double().quantile(0.5)),
+    )

@@ -1,0 +1,178 @@
+"""What small towers are worth: held-out figures beside chance and beside random towers.
+
+- retrieval: which caption belongs to which scene, among 500 held-out scenes (CLIP pairs);
+- kind of a thing, read by a linear map from the vector of a close view of it (CLIP pairs);
+- kind and part of what lies under a patch, read by neighbours and by a linear map from the last
+  map of an image tower, on held-out scenes.
+
+The same tower with random weights answers the same questions, because a random network is a good
+description of colours already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from risbook.data.dataset import ReferData
+from risbook.data.letterbox import Letterbox, normalise
+from risbook.data.refscenes.facts import GROUP_OF
+from risbook.evaluation.patch_labels import LABEL_NAMES, LabelKind, patch_labels
+from risbook.evaluation.patch_probes import Method, linear_probe, patch_probe
+from risbook.evaluation.retrieval import Retrieval, retrieval
+from risbook.pretraining.views import crop, normalise_views
+from risbook.towers.clip import CLIP
+from risbook.towers.words import WordTokenizer
+
+HELD_OUT = ("val", "testA", "testB", "test")
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Some scenes of one drawn set.
+
+    Args:
+        data: the set.
+        image_ids: the scenes.
+    """
+
+    data: ReferData
+    image_ids: tuple[int, ...]
+
+    def images(self, size: int) -> Tensor:
+        """Letterboxed and normalised, (N, 3, size, size)."""
+        squares = []
+        for image_id in self.image_ids:
+            image = self.data.image(image_id)
+            box = Letterbox(height=image.shape[0], width=image.shape[1], size=size)
+            squares.append(torch.from_numpy(normalise(box.image(image))))
+        return torch.stack(squares)
+
+
+def scenes_of(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> Scenes:
+    """Draw scenes of some splits; all of them where there are no more than `count`."""
+    splits = [split for split in splits if split in data.table.splits]
+    known = sorted({e.image_id for split in splits for e in data.table.split(split)})
+    if len(known) > count:
+        order = np.random.default_rng(seed).permutation(len(known))[:count]
+        known = [known[index] for index in sorted(order)]
+    return Scenes(data, tuple(known))
+
+
+@torch.inference_mode()
+def last_maps(tower: nn.Module, images: Tensor) -> Tensor:
+    """Patch features of an image tower's last map, (N, h, w, C)."""
+    maps = [tower(some).maps[-1] for some in _some(images)]
+    return torch.cat(maps).permute(0, 2, 3, 1).float()
+
+
+def measure_patches(
+    tower: nn.Module,
+    train: Scenes,
+    test: Scenes,
+    *,
+    size: int,
+    of: Sequence[LabelKind] = ("kind", "part"),
+) -> list[dict[str, Any]]:
+    """Probe the last map of an image tower.
+
+    Args:
+        tower: an image tower, in evaluation mode.
+        train: scenes to learn from.
+        test: other scenes.
+        size: side of the letterboxed images, pixels.
+        of: what to ask for.
+
+    Returns:
+        A row for each question and method: "of", "method" and the figures of `ProbeScore`.
+    """
+    known, asked = (last_maps(tower, scenes.images(size)) for scenes in (train, test))
+    patch = size // known.shape[1]
+    rows = []
+    for question in of:
+        labels = [
+            patch_labels(scenes.data, scenes.image_ids, size=size, patch=patch, of=question)
+            for scenes in (train, test)
+        ]
+        methods: tuple[Method, ...] = ("knn", "linear")
+        for method in methods:
+            score = patch_probe(
+                known,
+                labels[0],
+                asked,
+                labels[1],
+                names=LABEL_NAMES[question],
+                method=method,
+                train_limit=20_000,
+            )
+            rows.append({"of": question, "method": method, **_rounded(score.as_dict())})
+    return rows
+
+
+@torch.inference_mode()
+def measure_retrieval(
+    clip: CLIP, tokenizer: WordTokenizer, scenes: Sequence[Scenes], *, size: int
+) -> Retrieval:
+    """Find captions by pictures and pictures by captions.
+
+    Args:
+        clip: the pair, in evaluation mode.
+        tokenizer: of the text tower; a caption that is too long for it is cut.
+        scenes: held-out scenes.
+        size: side of the letterboxed images, pixels.
+    """
+    captions = [some.data.caption(image_id) for some in scenes for image_id in some.image_ids]
+    tokens = tokenizer(captions)
+    images = torch.cat([some.images(size) for some in scenes])
+    return retrieval(
+        torch.cat([clip.image_vectors(some) for some in _some(images)]),
+        torch.cat([clip.text_vectors(some) for some in _some(tokens)]),
+        captions,
+    )
+
+
+def measure_kinds(image: nn.Module, train: Scenes, test: Scenes, *, size: int) -> dict[str, float]:
+    """Read the kind of a thing from the vector of a close view, by a linear map.
+
+    Args:
+        image: CLIP's image tower, in evaluation mode.
+        train: scenes to learn from.
+        test: other scenes.
+        size: side of the views, pixels.
+    """
+    cases = [_close_views(image, scenes, size) for scenes in (train, test)]
+    score = linear_probe(*cases[0], *cases[1], names=tuple(GROUP_OF))
+    return _rounded(score.as_dict())
+
+
+@torch.inference_mode()
+def _close_views(image: nn.Module, scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
+    names = list(GROUP_OF)
+    views, labels = [], []
+    for image_id in scenes.image_ids:
+        pixels = torch.from_numpy(scenes.data.image(image_id)).permute(2, 0, 1)
+        side = max(pixels.shape)
+        canvas = torch.full((1, 3, side, side), 117, dtype=torch.uint8)
+        canvas[0, :, : pixels.shape[1], : pixels.shape[2]] = pixels
+        for one in scenes.data.instances.annotations_of(image_id):
+            x, y, width, height = one.bbox
+            longer = 1.3 * max(width, height)
+            box = [x + (width - longer) / 2, y + (height - longer) / 2, longer, longer]
+            views.append(crop(canvas, torch.tensor([box], dtype=torch.float32), size))
+            labels.append(names.index(one.category))
+    inputs = normalise_views(torch.cat(views))
+    vectors = [image.pooled(some) for some in _some(inputs)]  # type: ignore[operator]
+    return torch.cat(vectors), torch.tensor(labels)
+
+
+def _some(rows: Tensor) -> list[Tensor]:
+    """Rows in portions that fit into memory."""
+    return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figures.items()}

@@ -1,0 +1,136 @@
+"""CLIP's attention pool: one vector for an image, or, as CRIS and ETRIS use it, a map.
+
+CLIP's ResNets end in attention instead of average pooling (Radford et al., 2021, "Learning
+transferable visual models from natural language supervision", section 2.4): the mean of all
+positions asks the positions, and the answer lies in the space that CLIP shares with sentences.
+CRIS (Wang et al., 2022) and ETRIS (Xu et al., 2023; released code) let every position ask instead
+and keep the map.
+"""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from risbook.errors import DataError
+from risbook.towers.attention import fused_is_quicker
+from risbook.towers.position_tables import RememberedTable, resize_clip_table
+
+
+class AttentionPool(nn.Module):
+    """Multi-head attention over the positions of a map, with CLIP's parameter names.
+
+    Four readings of the same weights:
+
+    - `forward`, dense with `connect`: ReLU(attention + connect), the map of CRIS and ETRIS.
+      `connect` is a 1x1 convolution and batch norm around the attention that no CLIP checkpoint
+      contains: it starts random, and where the tower is frozen it stays so.
+    - `forward`, dense without `connect`: the attention's answers alone. No ReLU: the space shared
+      with sentences has both signs.
+    - `pooled`: CLIP's own image vector.
+    - `projected`: values and output projection without the attention between them (MaskCLIP,
+      Zhou et al., 2022, "Extract free dense labels from CLIP", section 3.2): positions stay
+      themselves, which suits a similarity of sentence and position.
+
+    Args:
+        channels: channels C of the incoming map.
+        output: channels of the outgoing map or vector.
+        heads: number of attention heads; divides `channels`.
+        table: side s of the grid that the position table is made for; image side / 32.
+        connect: whether the dense form has the residual branch of CRIS and ETRIS.
+
+    Raises:
+        DataError: if the heads do not divide the channels.
+    """
+
+    def __init__(
+        self, *, channels: int, output: int, heads: int, table: int = 7, connect: bool = True
+    ) -> None:
+        super().__init__()
+        if channels % heads:
+            raise DataError(
+                f"attention pool: {heads} heads do not divide {channels} channels; "
+                "choose a number of heads that does"
+            )
+        self.heads = heads
+        # CLIP's start values: everything normal with 1 / sqrt(C) (released code).
+        deviation = channels**-0.5
+        self.positional_embedding = nn.Parameter(torch.randn(1 + table**2, channels) * deviation)
+        self.q_proj = nn.Linear(channels, channels)
+        self.k_proj = nn.Linear(channels, channels)
+        self.v_proj = nn.Linear(channels, channels)
+        self.c_proj = nn.Linear(channels, output)
+        for layer in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
+            nn.init.normal_(layer.weight, std=deviation)
+        self.connect: nn.Sequential | None = None
+        if connect:
+            self.connect = nn.Sequential(
+                nn.Conv2d(channels, output, 1, bias=False), nn.BatchNorm2d(output)
+            )
+        self._resized = RememberedTable(resize_clip_table, prefix=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Let every position ask all positions.
+
+        Args:
+            features: map (B, C, h, w) of any grid; the position table is resized to it, its first
+                row (the mean's) is left out.
+
+        Returns:
+            Map (B, output, h, w).
+        """
+        height, width = features.shape[-2:]
+        tokens = _tokens(features) + self._positions(height, width)[:, 1:]
+        answers = self._attend(tokens, tokens)
+        dense = rearrange(answers, "b (row column) c -> b c row column", row=height)
+        return dense if self.connect is None else F.relu(dense + self.connect(features))
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """CLIP's image vector: the mean position asks itself and all positions.
+
+        Args:
+            features: map (B, C, h, w).
+
+        Returns:
+            Vectors (B, output), not normalised.
+        """
+        tokens = _tokens(features)
+        tokens = torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)
+        tokens = tokens + self._positions(*features.shape[-2:])
+        return self._attend(tokens[:, :1], tokens).squeeze(1)
+
+    def projected(self, features: Tensor) -> Tensor:
+        """Each position on its own in the space of the sentences: no attention, no table.
+
+        Args:
+            features: map (B, C, h, w).
+
+        Returns:
+            Map (B, output, h, w), not normalised.
+        """
+        tokens: Tensor = self.c_proj(self.v_proj(_tokens(features)))
+        return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
+
+    def _positions(self, height: int, width: int) -> Tensor:
+        return self._resized(self.positional_embedding, (height, width))
+
+    def _attend(self, queries: Tensor, tokens: Tensor) -> Tensor:
+        query, key, value = (
+            rearrange(layer(x), "b token (head c) -> b head token c", head=self.heads)
+            for layer, x in (
+                (self.q_proj, queries),
+                (self.k_proj, tokens),
+                (self.v_proj, tokens),
+            )
+        )
+        if fused_is_quicker(query):
+            answers = F.scaled_dot_product_attention(query, key, value)
+        else:
+            scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+            answers = scores.softmax(dim=-1) @ value
+        output: Tensor = self.c_proj(rearrange(answers, "b head token c -> b token (head c)"))
+        return output
+
+
+def _tokens(features: Tensor) -> Tensor:
+    return rearrange(features, "b c row column -> b (row column) c")

@@ -1,0 +1,54 @@
+"""CLIP: an image tower and a text tower whose vectors can be compared.
+
+Learning transferable visual models from natural language supervision (Radford et al., 2021),
+figure 3: the cosine of an image's and a sentence's vector, times a learned scale.
+"""
+
+import math
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from risbook.towers.text_transformer import TextTransformer
+
+
+class ImageEncoder(Protocol):
+    """What CLIP needs of an image tower: one vector an image."""
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) to vectors (B, P)."""
+
+
+class CLIP(nn.Module):
+    """A pair of towers and the scale of their comparison.
+
+    Args:
+        image: an image tower with a projection of width P (`ImageTransformer`, `CLIPResNet`).
+        text: a text tower with the same P.
+        scale: first value of the learned scale; CLIP starts at 1 / 0.07 and caps it at 100.
+    """
+
+    def __init__(self, *, image: nn.Module, text: TextTransformer, scale: float = 1 / 0.07) -> None:
+        super().__init__()
+        self.image = image
+        self.text = text
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def image_vectors(self, images: Tensor) -> Tensor:
+        """Unit vectors (B, P) of images (B, 3, H, W)."""
+        return F.normalize(self.image.pooled(images).float(), dim=-1)  # type: ignore[operator]
+
+    def text_vectors(self, tokens: Tensor) -> Tensor:
+        """Unit vectors (B, P) of ids (B, L)."""
+        return F.normalize(self.text(tokens).sentence.float(), dim=-1)
+
+    @property
+    def scale(self) -> Tensor:
+        """The scale, at most 100."""
+        return self.logit_scale.exp().clamp(max=100.0)
+
+    def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
+        """Scaled cosines of every image with every sentence, (B images, B' sentences)."""
+        return self.scale * self.image_vectors(images) @ self.text_vectors(tokens).T

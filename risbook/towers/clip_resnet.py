@@ -1,0 +1,194 @@
+"""CLIP's ResNet image towers (RN50, RN101, and small ones of the same make), stage by stage.
+
+Radford et al., 2021, section 2.4: a ResNet with three stem convolutions, average pools in place of
+strides, and an attention pool at the end. The body is timm's `ByobNet` as timm configures
+`resnet50_clip`; what timm lacks is running it stage by stage, so that an adapter can work between
+two stages, and the dense attention pool of CRIS and ETRIS.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from risbook.errors import DataError
+from risbook.towers.attention_pool import AttentionPool
+from risbook.towers.features import ImageFeatures
+
+#: every image side has to be a multiple of this: the coarsest map's stride
+STRIDE = 32
+
+
+class CLIPResNet(nn.Module):
+    """An image tower of four stages at strides 4, 8, 16 and 32, then the attention pool.
+
+    Parameters stand under timm's names in `body` (as in timm's ``resnet50_clip.openai``, without
+    its head) and under OpenAI's names in `attention_pool`.
+
+    In training mode the batch norms use the batch and update their running statistics, although
+    their weights may be frozen: so does ETRIS as released (its "frozen" tower is in training mode).
+    `fixed_statistics` keeps those of the body in evaluation mode; that of `connect`, which no
+    checkpoint contains, still learns its statistics.
+
+    Args:
+        layers: bottleneck blocks in each stage; RN50 (3, 4, 6, 3), RN101 (3, 4, 23, 3).
+        width: channels W of the stem; the stages have 4W, 8W, 16W and 32W. Even.
+        output: channels of the attention pool; RN50 1024, RN101 512.
+        heads: heads of the attention pool; they divide 32W.
+        table: side of the position table, training image side / 32.
+        connect: whether the dense attention pool has CRIS' and ETRIS' residual branch.
+        fixed_statistics: never use or update the statistics of a batch in the body.
+
+    Raises:
+        DataError: if width or heads cannot be.
+    """
+
+    strides = (8, 16, 32)
+
+    def __init__(
+        self,
+        *,
+        layers: Sequence[int] = (3, 4, 6, 3),
+        width: int = 64,
+        output: int = 1024,
+        heads: int = 32,
+        table: int = 7,
+        connect: bool = True,
+        fixed_statistics: bool = False,
+    ) -> None:
+        super().__init__()
+        if width < 2 or width % 2 or len(layers) != 4:
+            raise DataError(
+                f"CLIP ResNet of width {width} and layers {tuple(layers)}: "
+                "the width has to be even and the layers have to be four numbers"
+            )
+        self.body = _body(layers=layers, width=width)
+        self.attention_pool = AttentionPool(
+            channels=32 * width, output=output, heads=heads, table=table, connect=connect
+        )
+        self.channels = (8 * width, 16 * width, 32 * width)
+        self.output = output
+        self.fixed_statistics = fixed_statistics
+
+    def train(self, mode: bool = True) -> "CLIPResNet":
+        """Set training or evaluation mode, the body's batch norms as `fixed_statistics` says."""
+        super().train(mode)
+        if self.fixed_statistics:
+            for module in self.body.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def stem(self, images: Tensor) -> Tensor:
+        """Three convolutions and an average pool.
+
+        Args:
+            images: normalised images (B, 3, H, W).
+
+        Returns:
+            Map (B, W, H / 4, W / 4).
+
+        Raises:
+            DataError: if H or W is not divisible by 32.
+        """
+        height, width = images.shape[-2:]
+        if height % STRIDE or width % STRIDE or not height or not width:
+            raise DataError(
+                f"image of {height} x {width} pixels (height x width): "
+                f"a CLIP ResNet needs both sides divisible by {STRIDE}; resize or pad the image"
+            )
+        features: Tensor = self.body.get_submodule("stem")(images)
+        return features
+
+    def run(self, features: Tensor, stage: int) -> Tensor:
+        """Run one stage.
+
+        Args:
+            features: the map that the stem or the previous stage (or an adapter) gave.
+            stage: 1 to 4, for layer1 to layer4.
+
+        Returns:
+            Map (B, 2^(stage + 1) W, h, w), in stages 2 to 4 half as high and wide as before.
+        """
+        if not 1 <= stage <= 4:
+            raise ValueError(f"stage {stage}: a CLIP ResNet has the stages 1 to 4")
+        output: Tensor = self.body.get_submodule(f"stages.{stage - 1}")(features)
+        return output
+
+    def pool(self, features: Tensor) -> Tensor:
+        """Layer4's map (B, 32W, h, w) to the dense map (B, output, h, w) of the attention pool."""
+        output: Tensor = self.attention_pool(features)
+        return output
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """CLIP's image vectors.
+
+        Args:
+            images: normalised images (B, 3, H, W), H and W divisible by 32.
+
+        Returns:
+            Vectors (B, output), not normalised.
+        """
+        features = self.stem(images)
+        for stage in (1, 2, 3, 4):
+            features = self.run(features, stage)
+        return self.attention_pool.pooled(features)
+
+    def forward(self, images: Tensor, record: dict[str, Tensor] | None = None) -> ImageFeatures:
+        """Run the plain tower, without adapters.
+
+        Args:
+            images: normalised images (B, 3, H, W), H and W divisible by 32.
+            record: filled with the intermediates `stem`, `layer1` to `layer4` and `pool`.
+
+        Returns:
+            Three maps: layer2 (B, 8W, H / 8, W / 8), layer3 (B, 16W, H / 16, W / 16) and the
+            attention pool's (B, output, H / 32, W / 32).
+        """
+        named = {} if record is None else record
+        features = named["stem"] = self.stem(images)
+        for stage in (1, 2, 3, 4):
+            features = named[f"layer{stage}"] = self.run(features, stage)
+        named["pool"] = self.pool(features)
+        maps = (named["layer2"], named["layer3"], named["pool"])
+        return ImageFeatures(maps=maps, strides=self.strides)
+
+
+def _body(*, layers: Sequence[int], width: int) -> nn.Module:
+    # timm is imported here: `import risbook` has to stay light.
+    from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
+
+    blocks = tuple(
+        ByoBlockCfg(type="bottle", d=depth, c=4 * width * 2**stage, s=min(2, 1 + stage), br=0.25)
+        for stage, depth in enumerate(layers)
+    )
+    body: nn.Module = ByobNet(
+        ByoModelCfg(
+            blocks=blocks,
+            stem_chs=(width // 2, width // 2, width),
+            stem_type="",
+            stem_pool="avg2",
+            downsample="avg",
+            aa_layer="avg",
+            head_type="classifier",
+        ),
+        num_classes=0,
+    )
+    body.head = nn.Identity()
+    for index, stage in enumerate(body.get_submodule("stages").children()):
+        for block in stage.children():
+            _narrow(block, width * 2**index)
+    return body
+
+
+def _narrow(block: Any, middle: int) -> None:
+    """Give a bottleneck the middle width that CLIP has; timm rounds it up to a multiple of 8."""
+    first, second, last = block.conv1_1x1, block.conv2_kxk, block.conv3_1x1
+    if first.conv.out_channels == middle:
+        return
+    first.conv = nn.Conv2d(first.conv.in_channels, middle, 1, bias=False)
+    second.conv = nn.Conv2d(middle, middle, 3, padding=1, bias=False)
+    last.conv = nn.Conv2d(middle, last.conv.out_channels, 1, bias=False)
+    for conv_norm in (first, second):
+        conv_norm.bn = type(conv_norm.bn)(middle)

@@ -1,0 +1,60 @@
+"""Where a tower's weights come from: part of the model, shown wherever a result is shown."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+OriginKind = Literal["real", "small", "random"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the weights of a tower come from.
+
+    Args:
+        kind: "real" for a published tower's, "small" for a tower of ours, "random" for none.
+        source: file or hub name with revision; empty for random weights.
+        sha256: digest of that file.
+        random_parts: parts of the tower that the file does not hold and that started random.
+
+    >>> str(Origin())
+    'random weights'
+    >>> str(Origin("small", "dinov2-mini, shipped", "0123456789abcdef"))
+    'small weights: dinov2-mini, shipped (sha256 01234567)'
+    """
+
+    kind: OriginKind = "random"
+    source: str = ""
+    sha256: str = ""
+    random_parts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        line = f"{self.kind} weights"
+        if self.source:
+            line += f": {self.source}"
+        if self.sha256:
+            line += f" (sha256 {self.sha256[:8]})"
+        if self.random_parts:
+            line += f", but {' and '.join(self.random_parts)} random"
+        return line
+
+    def record(self) -> dict[str, Any]:
+        """The same as plain values, for a results file or a checkpoint's configuration."""
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "sha256": self.sha256,
+            "random_parts": list(self.random_parts),
+        }
+
+
+def origin_of(tower: nn.Module) -> Origin:
+    """Where a tower's weights come from; random for a tower that nobody loaded weights into."""
+    origin = getattr(tower, "origin", None)
+    return origin if isinstance(origin, Origin) else Origin()
+
+
+def set_origin(tower: nn.Module, origin: Origin) -> None:
+    """Note where a tower's weights come from; `copy.deepcopy` keeps it."""
+    tower.__dict__["origin"] = origin  # plain data, which is no business of nn.Module

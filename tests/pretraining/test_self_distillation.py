@@ -1,0 +1,110 @@
+"""Self-distillation: its terms one by one, and the whole."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from risbook.pretraining.pictures import Pictures
+from risbook.pretraining.self_distillation import (
+    DistillationConfig,
+    SelfDistillation,
+    agreement,
+    koleo,
+    sinkhorn,
+)
+from risbook.towers.image_transformer import ImageTransformer
+
+
+def objective(pictures: Pictures) -> SelfDistillation:
+    torch.manual_seed(0)
+    tower = ImageTransformer(
+        kind="dinov2",
+        width=32,
+        depth=2,
+        heads=2,
+        patch=8,
+        table=4,
+        registers=4,
+        layer_scale=0.1,
+        taps=(1, 2, 2),
+    )
+    config = DistillationConfig(batch=4, large=32, small=16, smalls=2, prototypes=16)
+    return SelfDistillation(tower=tower, pictures=pictures, config=config)
+
+
+def test_sinkhorn_uses_every_prototype_equally() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(64, 8) + torch.tensor([3.0, *7 * [0.0]])  # one prototype is a favourite
+    answers = sinkhorn(logits, 0.5, iterations=50)
+    assert torch.allclose(answers.sum(dim=1), torch.ones(64))
+    assert torch.allclose(answers.sum(dim=0), torch.full((8,), 8.0), rtol=1e-2)
+    assert F.softmax(logits / 0.5, dim=1).sum(dim=0)[0] > 50
+
+
+def test_agreement_is_least_where_answers_are_equal() -> None:
+    teacher = F.softmax(torch.randn(6, 5), dim=1)
+    logits = 0.1 * teacher.log()
+    entropy = -(teacher * teacher.log()).sum(dim=1).mean()
+    assert torch.allclose(agreement(logits, teacher), entropy, atol=1e-5)
+    assert agreement(logits.roll(1, dims=0), teacher) > entropy
+
+
+def test_koleo_rewards_distance() -> None:
+    near = F.normalize(torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2]]), dim=1)
+    angles = torch.tensor([0.0, 2 * math.pi / 3, 4 * math.pi / 3])
+    far = torch.stack([angles.cos(), angles.sin()], dim=1)
+    assert koleo(far) < koleo(near)
+    assert torch.allclose(koleo(far), -torch.tensor(3.0).sqrt().log(), atol=1e-4)
+
+
+def test_hidden_patches_lie_in_half_of_the_crops(pictures: Pictures) -> None:
+    distillation = objective(pictures)
+    hidden = distillation.hide(40, torch.Generator().manual_seed(0))
+    assert hidden.shape == (40, 16)
+    shares = hidden.float().mean(dim=1)
+    assert (shares > 0).sum() == 20
+    assert shares.max() <= 0.85
+
+
+def test_hidden_patches_cannot_be_seen() -> None:
+    tower = ImageTransformer(
+        kind="dinov2", width=16, depth=1, heads=2, patch=8, table=2, registers=4, taps=(1,)
+    )
+    images = torch.randn(1, 3, 16, 16)
+    changed = images.clone()
+    changed[:, :, :8, :8] = 0
+    hidden = torch.tensor([[True, False, False, False]])
+    first, second = (tower.embed(one, hidden=hidden)[0] for one in (images, changed))
+    assert torch.equal(first, second)
+    assert not torch.equal(tower.embed(images)[0], tower.embed(changed)[0])
+
+
+def test_only_the_student_learns_and_the_teacher_follows(pictures: Pictures) -> None:
+    distillation = objective(pictures)
+    before = [value.clone() for value in distillation.teacher.parameters()]
+    losses = distillation(0, torch.Generator().manual_seed(0))
+    losses["loss"].backward()
+    assert all(value.grad is None for value in distillation.teacher.parameters())
+    student = distillation.student.named_parameters()
+    assert all(value.grad is not None and value.grad.isfinite().all() for _, value in student)
+    with torch.no_grad():
+        for value in distillation.student.parameters():
+            value.add_(1.0)
+    distillation.update(0, 100)
+    for old, new in zip(before, distillation.teacher.parameters(), strict=True):
+        assert torch.allclose(new - old, torch.full_like(old, 0.01), atol=1e-5)
+
+
+def test_it_learns(pictures: Pictures) -> None:
+    distillation = objective(pictures)
+    optimizer = torch.optim.AdamW(distillation.student.parameters(), lr=2e-3)
+    losses = []
+    for step in range(40):
+        terms = distillation(step, torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        terms["loss"].backward()
+        optimizer.step()
+        distillation.update(step, 40)
+        losses.append(float(terms["image"] + terms["patch"]))
+    assert sum(losses[-8:]) < 0.95 * sum(losses[:8])

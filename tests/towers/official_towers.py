@@ -1,0 +1,249 @@
+"""Helpers of the parity tests: recorded weights into our towers, and the recorded adapters.
+
+The released codes adapt most blocks that the kits recorded. What their adapters compute is written
+here once more, straight from their names, so that the towers around them can be compared.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.text_transformer import TextTransformer
+
+Weights = Mapping[str, Tensor]
+
+LEAVES = ("weight", "bias")
+
+#: OpenAI's names of a text tower and those of `TextTransformer`; `attn.in_proj_*` come separately.
+TEXT_NAMES = {
+    "positional_embedding": "text.embeddings.position_embedding.weight",
+    "token_embedding.weight": "text.embeddings.token_embedding.weight",
+    "ln_final.weight": "text.final_layer_norm.weight",
+    "ln_final.bias": "text.final_layer_norm.bias",
+    "text_projection": "projection",
+}
+TEXT_BLOCK = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "attn.out_proj": "self_attn.out_proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+CLIP_BLOCK = {
+    "ln_1": "norm1",
+    "ln_2": "norm2",
+    "attn.out_proj": "attn.proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+
+
+def load(shared: Path, name: str) -> dict[str, Tensor]:
+    """A recorded file as tensors; lists of names are left out."""
+    path = shared / "parity" / name
+    if not path.is_file():
+        pytest.skip(f"recorded data is not here: {path}")
+    with np.load(path) as file:
+        return {key: torch.tensor(file[key]) for key in file.files if file[key].dtype.kind in "bif"}
+
+
+def below(weights: Weights, prefix: str) -> dict[str, Tensor]:
+    """The entries below a prefix, under the rest of their names."""
+    return {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
+
+
+def close(actual: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
+    """Equal up to rounding: `tolerance` of the largest value that was recorded."""
+    atol = tolerance * float(expected.abs().max())
+    torch.testing.assert_close(actual, expected, atol=atol, rtol=0)
+
+
+def blocks_of(weights: Weights, prefix: str) -> list[dict[str, Tensor]]:
+    """The weights of each block, adapters left out."""
+    found = {int(m[1]) for key in weights if (m := re.match(re.escape(prefix) + r"(\d+)\.", key))}
+    assert found == set(range(len(found)))
+    return [without_adapters(below(weights, f"{prefix}{number}.")) for number in sorted(found)]
+
+
+def without_adapters(block: Weights) -> dict[str, Tensor]:
+    """The weights that the block had before it was adapted."""
+    return {
+        key: value
+        for key, value in block.items()
+        if not key.startswith(("adapter.", "serial_adapter.", "parallel_v2_adapter.", "ls_gate."))
+    }
+
+
+def rename_text_block(block: Weights, to: str) -> dict[str, Tensor]:
+    """One block of OpenAI's text tower under transformers' names."""
+    renamed = {}
+    for key, value in block.items():
+        part, leaf = key.rsplit(".", 1)
+        if leaf.startswith("in_proj_"):
+            for name, third in zip(("q_proj", "k_proj", "v_proj"), value.chunk(3), strict=True):
+                renamed[f"{to}self_attn.{name}.{leaf.removeprefix('in_proj_')}"] = third
+        else:
+            renamed[f"{to}{TEXT_BLOCK[part]}.{leaf}"] = value
+    return renamed
+
+
+def text_tower(weights: Weights, *, heads: int) -> TextTransformer:
+    """A text tower with recorded weights; `weights` has OpenAI's names."""
+    blocks = blocks_of(weights, "transformer.resblocks.")
+    words, projection = weights["token_embedding.weight"], weights["text_projection"]
+    tower = TextTransformer(
+        vocabulary=len(words),
+        width=words.shape[1],
+        depth=len(blocks),
+        heads=heads,
+        context=len(weights["positional_embedding"]),
+        projection=projection.shape[1],
+    )
+    state = {ours: weights[theirs] for theirs, ours in TEXT_NAMES.items()}
+    for number, block in enumerate(blocks):
+        state |= rename_text_block(block, f"text.encoder.layers.{number}.")
+    tower.load_state_dict(state, strict=True)
+    return tower.eval().requires_grad_(False)
+
+
+def clip_tower(weights: Weights, *, heads: int) -> ImageTransformer:
+    """A CLIP image tower with recorded weights; `weights` has OpenAI's names."""
+    blocks = blocks_of(weights, "transformer.resblocks.")
+    table, projection = weights["positional_embedding"], weights["proj"]
+    tower = ImageTransformer(
+        kind="clip",
+        width=table.shape[1],
+        depth=len(blocks),
+        heads=heads,
+        patch=weights["conv1.weight"].shape[-1],
+        table=round((len(table) - 1) ** 0.5),
+        projection=projection.shape[1],
+    )
+    state = {
+        "projection": projection,
+        "vit.cls_token": weights["class_embedding"][None, None],
+        "vit.pos_embed": table[None],
+        "vit.patch_embed.proj.weight": weights["conv1.weight"],
+    }
+    for theirs, ours in (("ln_pre", "vit.norm_pre"), ("ln_post", "vit.norm")):
+        state |= {f"{ours}.{leaf}": weights[f"{theirs}.{leaf}"] for leaf in LEAVES}
+    for number, block in enumerate(blocks):
+        for key, value in block.items():
+            part, leaf = key.rsplit(".", 1)
+            if leaf.startswith("in_proj_"):
+                name = f"attn.qkv.{leaf.removeprefix('in_proj_')}"
+            else:
+                name = f"{CLIP_BLOCK[part]}.{leaf}"
+            state[f"vit.blocks.{number}.{name}"] = value
+    tower.load_state_dict(state, strict=True)
+    return tower.eval().requires_grad_(False)
+
+
+def dinov2_tower(weights: Weights, *, heads: int) -> ImageTransformer:
+    """A DINOv2 tower with recorded weights; `weights` has DINOv2's names."""
+    blocks = blocks_of(weights, "blocks.")
+    table = weights["pos_embed"]
+    tower = ImageTransformer(
+        kind="dinov2",
+        width=table.shape[2],
+        depth=len(blocks),
+        heads=heads,
+        patch=weights["patch_embed.proj.weight"].shape[-1],
+        table=round((table.shape[1] - 1) ** 0.5),
+        registers=weights["register_tokens"].shape[1],
+        taps=(1, len(blocks)),
+    )
+    state = {
+        # timm keeps no row for the class token: its place is part of the token itself
+        "vit.cls_token": weights["cls_token"] + table[:, :1],
+        "vit.pos_embed": table[:, 1:],
+        "vit.reg_token": weights["register_tokens"],
+        **{f"vit.{key}": weights[key] for key in ("norm.weight", "norm.bias")},
+        **{f"vit.patch_embed.proj.{k}": weights[f"patch_embed.proj.{k}"] for k in LEAVES},
+    }
+    for number, block in enumerate(blocks):
+        state |= dinov2_block(block, f"vit.blocks.{number}.")
+    tower.load_state_dict(state, strict=True)
+    return tower.eval().requires_grad_(False)
+
+
+def dinov2_block(block: Weights, to: str) -> dict[str, Tensor]:
+    """One DINOv2 block under timm's names, which are the same.
+
+    Some kits recorded an MLP of less than four times the width; hidden units without weights
+    fill it up and change nothing.
+    """
+    names = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+    wanted = {f"{name}.{leaf}" for name in names for leaf in LEAVES}
+    assert set(block) == wanted | {"ls1.gamma", "ls2.gamma"}
+    state = {f"{to}{key}": value for key, value in block.items()}
+    missing = 4 * block["mlp.fc1.weight"].shape[1] - block["mlp.fc1.weight"].shape[0]
+    for key, fill in (
+        ("fc1.weight", (0, 0, 0, missing)),
+        ("fc1.bias", (0, missing)),
+        ("fc2.weight", (0, missing)),
+    ):
+        state[f"{to}mlp.{key}"] = F.pad(block[f"mlp.{key}"], fill)
+    return state
+
+
+def mixture(weights: Weights, x: Tensor) -> Tensor:
+    """The chained convolutions of a recorded adapter (DETRIS, D-MoC), without what is added.
+
+    Args:
+        weights: entries ``dense_branch*``.
+        x: (B, d, L) for words, (B, d, h, w) for patches.
+    """
+
+    def unit(name: str, x: Tensor) -> Tensor:
+        kernel = weights[f"{name}.conv.weight"]
+        convolve = F.conv1d if kernel.ndim == 3 else F.conv2d
+        y = convolve(x, kernel, weights[f"{name}.conv.bias"], padding=kernel.shape[-1] // 2)
+        norm = below(weights, f"{name}.bn.")
+        return F.batch_norm(
+            y, norm["running_mean"], norm["running_var"], norm["weight"], norm["bias"], eps=1e-3
+        ).relu()
+
+    first = unit("dense_branch1", x)
+    second = unit("dense_branch2.1", unit("dense_branch2.0", torch.cat([x, first], 1)))
+    third = unit("dense_branch3.1", unit("dense_branch3.0", torch.cat([x, first, second], 1)))
+    return torch.cat([first, second, third], 1)
+
+
+def linear(weights: Weights, name: str, x: Tensor) -> Tensor:
+    """A recorded linear layer."""
+    return F.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def text_adapter(weights: Weights, x: Tensor) -> Tensor:
+    """The recorded Text Adapter of DETRIS and TALENT on words (B, L, C)."""
+    hidden = linear(weights, "D_fc1", x).relu()
+    mixed = mixture(weights, hidden[:, 1:].transpose(1, 2)).transpose(1, 2)
+    return linear(weights, "D_fc2", hidden + torch.cat([hidden[:, :1], mixed], 1))
+
+
+def dense_aligner(weights: Weights, x: Tensor, text: Tensor, *, heads: int) -> Tensor:
+    """The recorded Dense Aligner of DETRIS on tokens (B, 5 + g * g, C) and words (B, L, T)."""
+    hidden = linear(weights, "D_fc1", x).relu()
+    side = round((x.shape[1] - 5) ** 0.5)
+    patches = rearrange(hidden[:, 5:], "b (row column) c -> b c row column", row=side)
+    mixed = (mixture(weights, patches) + patches).flatten(2).transpose(1, 2)
+    query = linear(weights, "cross.image_proj", mixed)
+    words = linear(weights, "cross.text_proj", text)
+    attention = below(weights, "cross.multihead_attn.")
+    attended, _ = F.multi_head_attention_forward(
+        query.transpose(0, 1), words.transpose(0, 1), words.transpose(0, 1),
+        query.shape[-1], heads, attention["in_proj_weight"], attention["in_proj_bias"],
+        None, None, False, 0.0, attention["out_proj.weight"], attention["out_proj.bias"],
+        training=False, need_weights=False,
+    )  # fmt: skip
+    attended = linear(weights, "cross.back_proj", attended.transpose(0, 1))
+    return linear(weights, "D_fc2", hidden + torch.cat([hidden[:, :5], attended], 1))

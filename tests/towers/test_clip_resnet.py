@@ -1,0 +1,275 @@
+"""CLIP's ResNet: equal to timm's, equal to ETRIS' recorded arrays, and usable stage by stage."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import Tensor, nn
+
+from risbook.errors import DataError
+from risbook.towers.attention_pool import AttentionPool
+from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.rename_clip import OPENAI_RESNET
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+VISUAL = "backbone.visual."
+
+
+def tiny(**changes: Any) -> CLIPResNet:
+    torch.manual_seed(0)
+    settings = {"layers": (1, 2, 1, 1), "width": 8, "output": 24, "heads": 4, "table": 3}
+    return CLIPResNet(**{**settings, **changes})
+
+
+def randomise(module: nn.Module) -> None:
+    """Random values everywhere: fresh batch norms would hide what they do."""
+    for name, tensor in module.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name.endswith("running_var"):
+            tensor.uniform_(0.8, 1.2)
+        elif tensor.ndim > 1:
+            tensor.normal_(std=tensor[0].numel() ** -0.5)
+        else:
+            tensor.normal_(std=0.1).add_(float(name.endswith("bn.weight")))
+
+
+def load(shared: Path, name: str) -> Arrays:
+    path = shared / "parity" / "etris" / name
+    if not path.is_file():
+        pytest.skip(f"recorded data is not here: {path}")
+    with np.load(path) as file:
+        return {key: file[key] for key in file.files}
+
+
+def recorded(file: Arrays, start: str) -> dict[str, Tensor]:
+    """The visual arrays below a prefix, under our names."""
+    below = {
+        key.removeprefix(start): torch.tensor(file[key])
+        for key in file
+        if key.startswith(f"{start}visual.")
+    }
+    return OPENAI_RESNET.to_ours(below)
+
+
+def recorded_tower(file: Arrays) -> CLIPResNet:
+    # CLIP's rule for the heads: 64 channels each
+    tower = CLIPResNet(layers=(1, 2, 1, 1), width=4, output=24, heads=128 // 64, table=3)
+    tower.load_state_dict(recorded(file, "w.backbone."), strict=True)
+    return tower.eval()
+
+
+def close(actual: Tensor, recorded: npt.NDArray[Any]) -> None:
+    torch.testing.assert_close(actual, torch.tensor(recorded), atol=1e-4, rtol=1e-4)
+
+
+# --- timm --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["resnet50_clip", "resnet101_clip"])
+def test_equals_timm_on_the_same_weights(name: str) -> None:
+    timm = pytest.importorskip("timm")
+    output = {"resnet50_clip": 1024, "resnet101_clip": 512}[name]
+    layers = {"resnet50_clip": (3, 4, 6, 3), "resnet101_clip": (3, 4, 23, 3)}[name]
+    torch.manual_seed(0)
+    theirs = timm.create_model(name, pretrained=False, num_classes=output).eval()
+    ours = CLIPResNet(layers=layers, output=output, connect=False).eval()
+    with torch.no_grad():
+        randomise(theirs)
+        body = {k: v for k, v in theirs.state_dict().items() if not k.startswith("head.")}
+        ours.body.load_state_dict(body, strict=True)
+        renames = {"pos_embed": "positional_embedding", "proj.": "c_proj."}
+        renames |= {f"{letter}.": f"{letter}_proj." for letter in "qkv"}
+        head = {}
+        for key, value in theirs.head.state_dict().items():
+            start = next(start for start in renames if key.startswith(start))
+            head[renames[start] + key.removeprefix(start)] = value
+        ours.attention_pool.load_state_dict(head, strict=True)
+
+        images = torch.randn(1, 3, 224, 224)
+        record: dict[str, Tensor] = {}
+        features = ours(images, record=record)
+        x = theirs.stem(images)
+        assert torch.equal(record["stem"], x)
+        for number, stage in enumerate(theirs.stages, start=1):
+            x = stage(x)
+            assert torch.equal(record[f"layer{number}"], x)
+        assert torch.equal(features.maps[1], record["layer3"])
+        wanted = theirs(images)
+        assert wanted.std() > 1e-3
+        torch.testing.assert_close(ours.pooled(images), wanted, atol=1e-5, rtol=1e-4)
+
+
+# --- recorded arrays ---------------------------------------------------------------------------
+
+
+def test_parity_stages_of_a_small_etris(shared: Path) -> None:
+    """Each stage and the pool, with the recorded residuals of ETRIS' bridgers in between."""
+    file = load(shared, "full_small_rn.npz")
+    tower = recorded_tower(file)
+    with torch.no_grad():
+        x = tower.run(tower.stem(torch.tensor(file["in.img"])), 1)
+        close(x, file[f"mid.{VISUAL}layer1"])
+        for stage in (2, 3, 4):
+            x = tower.run(x, stage)
+            close(x, file[f"mid.{VISUAL}layer{stage}"])
+            x = x + torch.tensor(file[f"mid.bridger.zoom_out.{stage - 2}"])
+        close(tower.pool(x), file[f"mid.{VISUAL}attnpool"])
+        close(tower.pool(x), file["mid.bridger.out_vis2"])
+
+
+def test_parity_plain_tower_feeds_the_recorded_zoom(shared: Path) -> None:
+    file = load(shared, "full_small_rn.npz")
+    tower = recorded_tower(file)
+    with torch.no_grad():
+        layer2 = tower(torch.tensor(file["in.img"])).maps[0]
+        weight = torch.tensor(file["w.bridger.zoom_in.0.weight"])
+        close(nn.functional.conv2d(layer2, weight, stride=2), file["mid.bridger.zoom_in.0"])
+
+
+def test_parity_running_statistics_after_a_training_step(shared: Path) -> None:
+    """ETRIS' frozen tower is in training mode: its statistics move, here up to layer2."""
+    file = load(shared, "full_small_rn.npz")
+    tower = recorded_tower(file).train()
+    with torch.no_grad():
+        tower.run(tower.run(tower.stem(torch.tensor(file["in.img"])), 1), 2)
+    state = tower.state_dict()
+    later = ("body.stages.2", "body.stages.3", "attention_pool")
+    wanted = recorded(file, "train.buf.backbone.")
+    reached = [key for key in wanted if not key.startswith(later)]
+    assert len(reached) == 3 * (3 + 4 + 4 + 3)
+    before = recorded(file, "w.backbone.")
+    for key in reached:
+        torch.testing.assert_close(state[key], wanted[key], atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(wanted[key], before[key])
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "output"),
+    [("rn50", (3, 4, 6, 3), 1024), ("rn101", (3, 4, 23, 3), 512)],
+)
+def test_parity_names_and_shapes_at_full_size(
+    shared: Path, name: str, layers: tuple[int, ...], output: int
+) -> None:
+    """Every tensor of the official tower has its place here, and no other is left over."""
+    file = load(shared, f"fullsize_{name}.npz")
+    shapes = {}
+    for key, shape in zip(file["manifest.names"], file["manifest.shapes"], strict=True):
+        if key.startswith(VISUAL):
+            sides = [] if shape == "scalar" else [int(side) for side in shape.split("x")]
+            shapes[key.removeprefix("backbone.")] = torch.empty(sides, device="meta")
+    official = {key: value.shape for key, value in OPENAI_RESNET.to_ours(shapes).items()}
+    with torch.device("meta"):
+        tower = CLIPResNet(layers=layers, output=output)
+    assert {key: value.shape for key, value in tower.state_dict().items()} == official
+    trainable = {key for key, _ in tower.named_parameters()}
+    count = sum(shape.numel() for key, shape in official.items() if key in trainable)
+    assert sum(parameter.numel() for parameter in tower.parameters()) == count
+
+
+# --- use ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(64, 64), (32, 96), (128, 64)])
+def test_shapes_and_record(size: tuple[int, int]) -> None:
+    tower, (height, width) = tiny().eval(), size
+    record: dict[str, Tensor] = {}
+    features = tower(torch.randn(2, 3, height, width), record=record)
+    assert features.strides == (8, 16, 32)
+    assert (*tower.channels[:2], tower.output) == (64, 128, 24)
+    for grid, stride, channels in zip(features.maps, features.strides, (64, 128, 24), strict=True):
+        assert grid.shape == (2, channels, height // stride, width // stride)
+    assert list(record) == ["stem", "layer1", "layer2", "layer3", "layer4", "pool"]
+    assert record["stem"].shape == (2, 8, height // 4, width // 4)
+    assert record["layer4"].shape == (2, tower.channels[2], height // 32, width // 32)
+    assert tower.pooled(torch.randn(2, 3, height, width)).shape == (2, 24)
+
+
+@pytest.mark.parametrize("size", [(64, 65), (48, 64), (0, 32)])
+def test_a_size_that_32_does_not_divide_is_named(size: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match=f"{size[0]} x {size[1]}"):
+        tiny()(torch.zeros(1, 3, *size))
+
+
+def test_impossible_settings_are_named() -> None:
+    with pytest.raises(DataError, match="5 heads do not divide 256"):
+        tiny(heads=5)
+    with pytest.raises(DataError, match="width 7"):
+        tiny(width=7)
+    with pytest.raises(ValueError, match="stage 0"):
+        tiny().run(torch.zeros(1, 8, 8, 8), 0)
+
+
+def test_a_change_between_stages_changes_what_follows() -> None:
+    tower = tiny().eval()
+    x = tower.run(tower.run(tower.stem(torch.randn(1, 3, 64, 64)), 1), 2)
+    plain, changed = tower.run(x, 3), tower.run(x + 0.5, 3)
+    assert not torch.allclose(plain, changed)
+
+
+def test_fixed_statistics_hold_the_body_only() -> None:
+    images = torch.randn(4, 3, 64, 64)
+    for fixed in (False, True):
+        tower = tiny(fixed_statistics=fixed).train()
+        before = {key: value.clone() for key, value in tower.named_buffers()}
+        tower(images)
+        moved = {
+            key
+            for key, value in tower.named_buffers()
+            if "running" in key and not torch.equal(value, before[key])
+        }
+        assert {key for key in moved if key.startswith("attention_pool")}
+        assert bool({key for key in moved if key.startswith("body")}) is not fixed
+
+
+def test_a_narrow_tower_has_clips_widths_and_batch_norms() -> None:
+    narrow, wide = tiny(width=4, heads=2), tiny(width=8, heads=2)
+    shapes = {key: tuple(value.shape) for key, value in narrow.state_dict().items()}
+    assert shapes["body.stages.0.0.conv2_kxk.conv.weight"] == (4, 4, 3, 3)
+    assert shapes.keys() == wide.state_dict().keys()
+    for (_, one), (_, other) in zip(
+        narrow.body.named_modules(), wide.body.named_modules(), strict=True
+    ):
+        assert type(one) is type(other)
+        if isinstance(one, nn.BatchNorm2d) and isinstance(other, nn.BatchNorm2d):
+            assert (one.eps, one.momentum) == (other.eps, other.momentum)
+        if isinstance(one, nn.Conv2d) and isinstance(other, nn.Conv2d):
+            assert (one.stride, one.padding) == (other.stride, other.padding)
+
+
+def test_gradients_reach_every_parameter_of_the_way_taken() -> None:
+    tower = tiny().train()
+    images = torch.randn(2, 3, 64, 64)
+    torch.stack([grid.square().mean() for grid in tower(images).maps]).sum().backward()
+    without = {key for key, value in tower.named_parameters() if value.grad is None}
+    assert not without
+    tower.zero_grad(set_to_none=True)
+    tower.pooled(images).square().mean().backward()
+    without = {key for key, value in tower.named_parameters() if value.grad is None}
+    assert without == {key for key, _ in tower.named_parameters() if ".connect." in key}
+
+
+def test_readings_of_the_attention_pool() -> None:
+    torch.manual_seed(0)
+    pool = AttentionPool(channels=16, output=6, heads=2, table=3, connect=False)
+    features = torch.randn(2, 16, 2, 3)
+    assert pool(features).shape == pool.projected(features).shape == (2, 6, 2, 3)
+    assert pool.pooled(features).shape == (2, 6)
+    # one position attends to itself alone: then attention is the projection of its value
+    one = torch.randn(2, 16, 1, 1)
+    with torch.no_grad():
+        pool.positional_embedding.zero_()
+    assert torch.allclose(pool(one), pool.projected(one), atol=1e-6)
+    assert torch.allclose(pool.pooled(one), pool.projected(one)[..., 0, 0], atol=1e-6)
+
+
+def test_importing_the_room_leaves_timm_alone() -> None:
+    code = "import sys, risbook.towers.clip_resnet; print('timm' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,154 @@
+"""Files of weights: what is read, what is refused, and what a tower takes."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from risbook.errors import DataError
+from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.freezing import freeze
+from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.origin import Origin, origin_of, set_origin
+from risbook.towers.position_tables import resize_clip_table
+from risbook.towers.weights import file_digest, find_file, load_weights, read_file
+
+
+def clip(table: int = 4) -> ImageTransformer:
+    return ImageTransformer(
+        kind="clip", width=16, depth=1, heads=2, patch=8, table=table, projection=8, taps=(1,)
+    )
+
+
+def resnet(*, connect: bool = True) -> CLIPResNet:
+    return CLIPResNet(layers=(1, 1, 1, 1), width=4, output=8, heads=2, table=3, connect=connect)
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt", "w.pth", "w.bin"])
+def test_reading_and_finding(tmp_path: Path, name: str) -> None:
+    state = {"a": torch.arange(3.0)}
+    if name.endswith(".safetensors"):
+        save_file(state, tmp_path / name)
+    else:
+        torch.save({"state_dict": state, "epoch": 3}, tmp_path / name)
+    found = read_file(find_file(tmp_path))
+    assert list(found) == ["a"] and torch.equal(found["a"], state["a"])
+
+
+def test_the_old_pickle_of_torch_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.pth"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    assert torch.equal(read_file(path)["a"], torch.ones(2))
+
+
+def test_code_is_not_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    torch.save({"a": Trap()}, tmp_path / "trap.pt")
+    with pytest.raises(DataError, match=r"trap\.pt: not a file of weights that can be read"):
+        read_file(tmp_path / "trap.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_torchscript_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ViT-B-16.pt"
+    import zipfile
+
+    with zipfile.ZipFile(path, "w") as archive:  # the layout of a scripted model
+        archive.writestr("model/data.pkl", b"")
+        archive.writestr("model/code/__torch__/model.py", "")
+    with pytest.raises(DataError, match=r"TorchScript archive.*open_clip_model\.safetensors"):
+        read_file(path)
+
+
+def test_bad_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder of weights"):
+        find_file(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no file of weights"):
+        find_file(tmp_path)
+    for name in ("a.pt", "b.safetensors"):
+        (tmp_path / name).write_bytes(b"nonsense")
+        with pytest.raises(DataError, match=f"{name}: not a file of weights"):
+            read_file(tmp_path / name)
+    with pytest.raises(DataError, match=r"several files \(a\.pt, b\.safetensors\)"):
+        find_file(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert find_file(tmp_path).name == "model.safetensors"
+    torch.save([1], tmp_path / "list.pt")
+    with pytest.raises(DataError, match="more than names and tensors"):
+        read_file(tmp_path / "list.pt")
+
+
+def test_too_many_too_few_another_shape() -> None:
+    state = clip().state_dict()
+    with pytest.raises(DataError, match=r"a weight too many for this tower: vit\.extra"):
+        load_weights(clip(), state | {"vit.extra": torch.ones(1)}, family="clip-vit")
+    less = {name: value for name, value in state.items() if name != "vit.norm.bias"}
+    with pytest.raises(DataError, match=r"a weight is missing: vit\.norm\.bias"):
+        load_weights(clip(), less, family="clip-vit")
+    with pytest.raises(
+        DataError, match=r"projection is \(16, 7\) in the file and \(16, 8\) in the tower$"
+    ):
+        load_weights(clip(), state | {"projection": torch.ones(16, 7)}, family="clip-vit")
+    with pytest.raises(DataError, match=r"pos_embed is \(1, 17, 16\) .* \(1, 37, 16\).*table="):
+        load_weights(clip(table=6), state, family="clip-vit")
+
+
+def test_a_refused_file_changes_nothing() -> None:
+    tower, other = clip(), clip().state_dict()
+    before = {name: value.clone() for name, value in tower.state_dict().items()}
+    with pytest.raises(DataError):
+        load_weights(tower, other | {"vit.norm.bias": torch.ones(3)}, family="clip-vit")
+    assert all(torch.equal(before[name], value) for name, value in tower.state_dict().items())
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_the_table_is_resized(half: bool) -> None:
+    state = {n: v.half() if half else v for n, v in clip().state_dict().items()}
+    tower = clip(table=6)
+    load_weights(tower, state, family="clip-vit", resize=True)
+    expected = resize_clip_table(state["vit.pos_embed"], (6, 6), prefix=1)
+    assert tower.vit.pos_embed.dtype == torch.float32
+    assert torch.equal(tower.vit.pos_embed, expected.float())
+
+
+def test_only_the_residual_branch_may_be_absent() -> None:
+    state = resnet(connect=False).state_dict()
+    tower = resnet()
+    weight = tower.attention_pool.connect[0].weight.clone()  # type: ignore[index]
+    assert load_weights(tower, state, family="clip-resnet") == ("attention_pool.connect",)
+    assert torch.equal(tower.attention_pool.connect[0].weight, weight)  # type: ignore[index]
+    full = resnet().state_dict()
+    assert load_weights(resnet(), full, family="clip-resnet") == ()
+    del full["attention_pool.connect.0.weight"]
+    with pytest.raises(DataError, match=r"missing: attention_pool\.connect\.0\.weight"):
+        load_weights(resnet(), full, family="clip-resnet")
+
+
+def test_digest(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert file_digest(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_origin_is_part_of_the_tower() -> None:
+    import copy
+
+    tower = clip()
+    assert str(origin_of(tower)) == "random weights"
+    set_origin(tower, Origin("real", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",)))
+    assert str(origin_of(copy.deepcopy(tower))) == (
+        "real weights: timm/x@12345678 (sha256 abababab), but attention_pool.connect random"
+    )
+    assert origin_of(tower).record()["kind"] == "real"
+
+
+def test_freezing_keeps_gradients_to_the_input() -> None:
+    layer = freeze(nn.Sequential(nn.Linear(2, 2), nn.Dropout()))
+    x = torch.ones(1, 2, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad is not None and layer[0].weight.grad is None and not layer.training
