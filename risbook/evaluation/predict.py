@@ -56,6 +56,8 @@ def predict(
     box = Letterbox(height=image.shape[0], width=image.shape[1], size=system.image_size)
     device = next(system.parameters()).device
     pixels = torch.from_numpy(normalise(box.image(image)))[None].to(device)
+    # Asked first: the answer names them, and the tokenizer need not warn of them as well.
+    unknown_words = tuple(system.tokenizer.unknown_words(sentence))
     was_training = system.training
     system.eval()
     logits = system(pixels, system.tokenizer([sentence]).to(device)).float().cpu()
@@ -64,5 +66,5 @@ def predict(
     return Answer(
         probability=probability,
         mask=probability > threshold,
-        unknown_words=tuple(system.tokenizer.unknown_words(sentence)),
+        unknown_words=unknown_words,
     )

@@ -175,7 +175,7 @@ def panels(
 
 
 def show_matrix(
-    values: Any, *, pictures: Sequence[Any], sentences: Sequence[str], cell: float = 0.62
+    values: Any, *, pictures: Sequence[Any], sentences: Sequence[str], cell: float = 0.52
 ) -> "Figure":
     """Draw the similarity of every picture with every sentence, the right answers framed.
 
@@ -204,7 +204,7 @@ def show_matrix(
             f"{len(sentences)} sentences; give as many of each."
         )
     longest = max(len(one) for one in sentences)
-    wide, tall = cell * (count + 2.6), cell * count + 0.075 * longest + 0.2
+    wide, tall = cell * (count + 1.2) + 1.3, cell * count + 0.078 * longest + 0.15
     figure, ax = plt.subplots(figsize=(wide, tall))
     drawn = ax.imshow(table, cmap="viridis")
     ax.set_xlim(-1.65, count - 0.5)
@@ -219,7 +219,7 @@ def show_matrix(
     ax.set_yticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    figure.colorbar(drawn, ax=ax, shrink=0.6, label="cosine", pad=0.01)
+    figure.colorbar(drawn, ax=ax, shrink=0.8, aspect=30, label="cosine", pad=0.01)
     return figure
 
 

@@ -1,0 +1,67 @@
+"""From a recipe to a tower's folder: everything that a reader of its card needs is in it."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from risbook.data import ReferData, open_data
+from risbook.errors import RisbookError
+from risbook.pretraining import RECIPES, run_recipe
+from risbook.pretraining.run import card
+from risbook.towers import build_tower, origin_of, tokenizer_of
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def sample() -> ReferData:
+    # Named as a set whose sentences keep quiet about places, which close views need.
+    return replace(open_data("refscenes-sample"), name="refscenes+")
+
+
+def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Path) -> None:
+    (folder,) = run_recipe(
+        "dinov2-mini", [sample], tmp_path, device=CPU, changes={"steps": 1, "precision": "no"}
+    )
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md",
+        "config.json",
+        "log.jsonl",
+        "model.safetensors",
+        "pretraining.json",
+        "scores.json",
+    }
+    about = json.loads((folder / "pretraining.json").read_text())
+    assert about["command"] == (
+        "risbook pretrain dinov2-mini --out runs/dinov2-mini --steps 1 --precision no"
+    )
+    assert about["loop"]["seed"] == 0 and about["config"]["smalls"] == 4
+    text = (folder / "README.md").read_text()
+    assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() in text
+    assert about["command"] in text and card("dinov2-mini", folder) == text
+    tower = build_tower("dinov2-mini", weights=folder)
+    assert origin_of(tower).kind == "small"
+    assert (folder / "model.safetensors").stat().st_size < 6e6
+
+
+def test_a_pair_leaves_two_towers_and_a_vocabulary(sample: ReferData, tmp_path: Path) -> None:
+    folders = run_recipe(
+        "clip-mini", [sample], tmp_path, device=CPU, changes={"steps": 2, "precision": "no"}
+    )
+    assert [folder.name for folder in folders] == ["clip-mini-image", "clip-mini-text"]
+    tokenizer = tokenizer_of("clip-mini-text", length=20, weights=folders[1])
+    tokens = tokenizer(["a red dog"])
+    text = build_tower("clip-mini-text", weights=folders[1])
+    assert text(tokens).sentence.shape == (1, 128)
+    scores = json.loads((folders[0] / "scores.json").read_text())
+    assert scores["retrieval"]["count"] > 0
+    assert {row["weights"] for row in scores["kinds"]} == {"pretrained", "random"}
+
+
+def test_an_unknown_recipe_is_told_of_the_known_ones(sample: ReferData, tmp_path: Path) -> None:
+    with pytest.raises(RisbookError, match=", ".join(RECIPES)):
+        run_recipe("clip-maxi", [sample], tmp_path, device=CPU)
