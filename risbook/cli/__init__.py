@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 from risbook import __version__
 from risbook.cli import data, evaluate, predict, pretrain, towers, train
@@ -57,7 +58,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """A warning as one line, without the place in the code that Python would add."""
     print(f"risbook: {message}", file=sys.stderr)
 
