@@ -3,7 +3,7 @@
 Learning transferable visual models from natural language supervision (Radford et al., 2021),
 section 2.3. Two things are different here, because the drawn world is small:
 
-- Half of the steps look at whole scenes and their captions, the other half closely at one object
+- One step in three looks at whole scenes and their captions, the others closely at one object
   and a sentence about it. Scenes alone can be told apart by colours and counts; a network that
   has only seen scenes does not know shapes.
 - A batch holds the same sentence more than once. All pictures that a sentence was said of count
@@ -52,7 +52,8 @@ class ContrastiveConfig:
         scene_size: side of a whole scene's view, pixels.
         object_size: side of an object's view, pixels.
         scenes: scenes a batch.
-        objects: objects a batch, in the other half of the steps.
+        objects: objects a batch, in the other steps.
+        close_steps: steps with objects after every step with scenes.
         zoom: smallest and largest side of an object's view, in units of the object's longer side.
         words: longest part of a caption that is read, words.
         expressions: share of the scenes that come with an expression of one of their objects
@@ -60,11 +61,12 @@ class ContrastiveConfig:
     """
 
     scene_size: int = 96
-    object_size: int = 64
-    scenes: int = 128
-    objects: int = 192
+    object_size: int = 48
+    scenes: int = 96
+    objects: int = 256
+    close_steps: int = 2
     zoom: tuple[float, float] = (1.05, 2.8)
-    words: int = 44
+    words: int = 36
     expressions: float = 0.2
 
 
@@ -105,7 +107,7 @@ class Contrastive(nn.Module):
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw the batch of a step and compute its losses, under "loss" their sum."""
-        close = step % 2 == 1
+        close = step % (1 + self.config.close_steps) > 0
         views, texts = self.objects(generator) if close else self.scenes(generator)
         device = self.clip.logit_scale.device
         tokens = self.tokenizer(texts)

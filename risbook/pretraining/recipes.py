@@ -69,9 +69,22 @@ RESNET_CONFIG = ContrastiveConfig(scene_size=192, object_size=96, scenes=64, obj
 DINOV2_CONFIG = DistillationConfig()
 
 
+def start_as_clip(tower: ImageTransformer) -> None:
+    """Draw a transformer's weights as CLIP's released code does: by width and depth."""
+    width, depth = tower.width, len(tower.blocks)
+    inner, outer = width**-0.5, width**-0.5 * (2 * depth) ** -0.5
+    for block in tower.blocks:
+        nn.init.normal_(block.attn.qkv.weight, std=inner)
+        nn.init.normal_(block.attn.proj.weight, std=outer)
+        nn.init.normal_(block.mlp.fc1.weight, std=(2 * width) ** -0.5)
+        nn.init.normal_(block.mlp.fc2.weight, std=outer)
+
+
 def _clip_mini(pictures: Pictures, text: str | Path) -> Prepared:
     tokenizer = WordTokenizer.from_sentences(pictures.sentences(), length=CONTEXT, ends=True)
     image = build_tower("clip-mini-image", weights="random")
+    assert isinstance(image, ImageTransformer)
+    start_as_clip(image)
     words = build_tower("clip-mini-text", weights="random", vocabulary=tokenizer.vocabulary_size)
     assert isinstance(words, TextTransformer)
     clip = CLIP(image=image, text=words)
@@ -100,17 +113,6 @@ def _clip_mini_rn(pictures: Pictures, text: str | Path) -> Prepared:
     )
 
 
-def start_as_clip(tower: ImageTransformer) -> None:
-    """Draw a transformer's weights as CLIP's released code does: by width and depth."""
-    width, depth = tower.width, len(tower.blocks)
-    inner, outer = width**-0.5, width**-0.5 * (2 * depth) ** -0.5
-    for block in tower.blocks:
-        nn.init.normal_(block.attn.qkv.weight, std=inner)
-        nn.init.normal_(block.attn.proj.weight, std=outer)
-        nn.init.normal_(block.mlp.fc1.weight, std=(2 * width) ** -0.5)
-        nn.init.normal_(block.mlp.fc2.weight, std=outer)
-
-
 def _dinov2_mini(pictures: Pictures, text: str | Path) -> Prepared:
     # DINOv2's first values (LayerScale 1e-5, weights of 0.02) are for long runs of wide towers: at
     # this width the blocks do next to nothing at first, and had learned nothing after 700 steps.
@@ -124,7 +126,7 @@ def _dinov2_mini(pictures: Pictures, text: str | Path) -> Prepared:
 RECIPES: dict[str, Recipe] = {
     "clip-mini": Recipe(
         summary="a CLIP pair: image transformer and text transformer",
-        loop=LoopConfig(steps=2300, learning_rate=1e-3, warmup=100, weight_decay=0.05),
+        loop=LoopConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
         config=CLIP_CONFIG,
         prepare=_clip_mini,
     ),

@@ -78,7 +78,7 @@ def test_it_learns(pictures: Pictures) -> None:
     contrastive = objective(pictures, scenes=6, objects=8)
     optimizer = torch.optim.AdamW(contrastive.parameters(), lr=1e-3)
     losses = []
-    for step in range(1, 121, 2):
+    for step in range(1, 181, 3):
         loss = contrastive(step, torch.Generator().manual_seed(step))["loss"]
         optimizer.zero_grad()
         loss.backward()
