@@ -18,12 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from risbook.data.dataset import ReferData
-from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.refscenes.facts import GROUP_OF
+from risbook.evaluation.looking import Pixels, close_views, squares
 from risbook.evaluation.patch_labels import LABEL_NAMES, LabelKind, patch_labels
 from risbook.evaluation.patch_probes import Method, linear_probe, patch_probe
 from risbook.evaluation.retrieval import Retrieval, retrieval
-from risbook.pretraining.views import crop, normalise_views
 from risbook.towers.clip import CLIP
 from risbook.towers.words import WordTokenizer
 
@@ -45,12 +44,7 @@ class Scenes:
 
     def images(self, size: int) -> Tensor:
         """Letterboxed and normalised, (N, 3, size, size)."""
-        squares = []
-        for image_id in self.image_ids:
-            image = self.data.image(image_id)
-            box = Letterbox(height=image.shape[0], width=image.shape[1], size=size)
-            squares.append(torch.from_numpy(normalise(box.image(image))))
-        return torch.stack(squares)
+        return squares([self.data.image(image_id) for image_id in self.image_ids], size)
 
 
 def scenes_of(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> Scenes:
@@ -152,20 +146,14 @@ def measure_kinds(image: nn.Module, train: Scenes, test: Scenes, *, size: int) -
 @torch.inference_mode()
 def _close_views(image: nn.Module, scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
     names = list(GROUP_OF)
-    views, labels = [], []
+    views: list[Pixels] = []
+    labels: list[int] = []
     for image_id in scenes.image_ids:
-        pixels = torch.from_numpy(scenes.data.image(image_id)).permute(2, 0, 1)
-        side = max(pixels.shape)
-        canvas = torch.full((1, 3, side, side), 117, dtype=torch.uint8)
-        canvas[0, :, : pixels.shape[1], : pixels.shape[2]] = pixels
-        for one in scenes.data.instances.annotations_of(image_id):
-            x, y, width, height = one.bbox
-            longer = 1.3 * max(width, height)
-            box = [x + (width - longer) / 2, y + (height - longer) / 2, longer, longer]
-            views.append(crop(canvas, torch.tensor([box], dtype=torch.float32), size))
-            labels.append(names.index(one.category))
-    inputs = normalise_views(torch.cat(views))
-    vectors = [image.pooled(some) for some in _some(inputs)]  # type: ignore[operator]
+        objects = scenes.data.objects(image_id)
+        masks = [mask for _, mask in objects]
+        views += close_views(scenes.data.image(image_id), masks, size, margin=1.3)
+        labels += [names.index(kind) for kind, _ in objects]
+    vectors = [image.pooled(some) for some in _some(squares(views, size))]  # type: ignore[operator]
     return torch.cat(vectors), torch.tensor(labels)
 
 
