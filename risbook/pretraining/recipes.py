@@ -139,7 +139,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "dinov2-mini": Recipe(
         summary="an image transformer with registers, by self-distillation",
-        loop=LoopConfig(steps=1900, learning_rate=1e-3, warmup=100, weight_decay=0.05, clip=3.0),
+        loop=LoopConfig(steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, clip=3.0),
         config=DINOV2_CONFIG,
         prepare=_dinov2_mini,
     ),

@@ -4,26 +4,31 @@ DINOv2: learning robust visual features without supervision (Oquab et al., 2024)
 
 - whole-image term: the student's class token of every crop agrees with the teacher's class token
   of the other large crops (DINO);
-- patch term: where the student's patches are hidden, its tokens agree with the teacher's tokens of
-  the visible patches (iBOT);
+- patch term: the student's tokens, those of hidden patches among them, agree with the teacher's
+  tokens of the visible patches (iBOT);
 - the teacher's answers are spread over all prototypes by Sinkhorn's iteration;
 - KoLeo: the class tokens of a batch keep away from each other.
+
+Four things are as they suit small towers and short runs. Both terms share a head, as in iBOT
+(Zhou et al., 2022), which DINOv2 separates only for large towers. The teacher is sharper: with
+DINOv2's temperatures its first answers are so even that the student's never leave 1/K. The full
+picture size, DINOv2's last phase, comes in between from the beginning. And in the patch term the
+teacher sees the crop a few patches away and in other colours, where DINOv2's sees what the student
+sees: place and colour were otherwise all that the patches learned of each other.
 """
 
 import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from risbook.pretraining.multi_crop import CropConfig, Crops, draw_crops, things
 from risbook.pretraining.pictures import Pictures
-from risbook.pretraining.views import crop, flip, jitter_colours, normalise_views, random_boxes
 from risbook.towers.image_transformer import ImageTransformer
-
-#: what divides the teacher's logits; the student's are divided by 0.1
-TEACHER_TEMPERATURE = 0.05
 
 
 @torch.no_grad()
@@ -102,30 +107,30 @@ class DistillationConfig:
     """What self-distillation looks at, and how it is weighed.
 
     Args:
-        batch: pictures a step.
-        large: side of the two large crops, pixels.
-        small: side of the small crops, pixels.
-        smalls: number of small crops.
-        large_area: share of the picture that a large crop shows, from and to.
-        small_area: the same for a small crop.
+        crops: the batch of most steps.
+        wide: the batch of the others, with crops of the size at which the tower will be used.
+        wide_every: a step in so many is a wide one.
         hidden: share of the patches that is hidden from the student, from and to, in half of the
             large crops.
         prototypes: K.
+        temperature: divides the teacher's logits; the student's are divided by 0.1.
         momentum: how much of the teacher stays at each step at the beginning; 1 at the end.
         patch_weight: weight of the patch term.
         koleo_weight: weight of KoLeo.
     """
 
-    batch: int = 48
-    large: int = 64
-    small: int = 40
-    smalls: int = 4
-    large_area: tuple[float, float] = (0.35, 1.0)
-    small_area: tuple[float, float] = (0.08, 0.35)
+    crops: CropConfig = field(default_factory=CropConfig)
+    wide: CropConfig = field(
+        default_factory=lambda: CropConfig(
+            parts=16, close=0.0, anywhere=(0.4, 1.0), large=96, large_area=(0.5, 1.0), smalls=0
+        )
+    )
+    wide_every: int = 6
     hidden: tuple[float, float] = (0.1, 0.5)
-    prototypes: int = 256
+    prototypes: int = 512
+    temperature: float = 0.02
     momentum: float = 0.99
-    patch_weight: float = 1.0
+    patch_weight: float = 3.0
     koleo_weight: float = 0.1
 
 
@@ -144,11 +149,9 @@ class SelfDistillation(nn.Module):
         super().__init__()
         self.pictures = pictures
         self.config = config
-        shape = {"width": tower.width, "hidden": 256, "bottleneck": 64}
-        heads = nn.ModuleDict(
-            {name: Head(**shape, prototypes=config.prototypes) for name in ("image", "patch")}
-        )
-        self.student = nn.ModuleDict({"tower": tower, "heads": heads})
+        self._things = things(pictures.objects)
+        head = Head(width=tower.width, hidden=256, bottleneck=64, prototypes=config.prototypes)
+        self.student = nn.ModuleDict({"tower": tower, "head": head})
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
 
     @property
@@ -159,35 +162,34 @@ class SelfDistillation(nn.Module):
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw the batch of a step and compute its losses, under "loss" their weighted sum."""
         config = self.config
-        large, small = self.views(generator)
-        hidden = self.hide(len(large), generator).to(large.device)
-        temperature = TEACHER_TEMPERATURE
+        crops = self.crops(step, generator)
+        device = next(self.student.parameters()).device
+        hidden = self.hide(len(crops.student), crops.student.shape[-1], generator).to(device)
 
         with torch.no_grad():
-            seen = self._tokens(self.teacher, large)
-            image = self._heads(self.teacher, "image")(seen[:, 0])
-            answers = [sinkhorn(half, temperature) for half in image.chunk(2)]
-            patches = self._heads(self.teacher, "patch")(self._patches(seen)[hidden])
-            patch_answers = sinkhorn(patches, temperature)
+            seen = self._tokens(self.teacher, crops.teacher.to(device))
+            answers = self._answers(seen[:, 0]).chunk(2)
+            patch_answers = self._answers(self._matched(seen, [pair[1] for pair in crops.pairs]))
 
-        student = self._tokens(self.student, large, hidden)
-        image_head = self._heads(self.student, "image")
-        first, second = image_head(student[:, 0]).chunk(2)
+        head = self.student["head"]
+        student = self._tokens(self.student, crops.student.to(device), hidden)
+        first, second = head(student[:, 0]).chunk(2)
         image_terms = [agreement(first, answers[1]), agreement(second, answers[0])]
-        if config.smalls:
-            closer = image_head(self._tokens(self.student, small)[:, 0])
-            for one in closer.chunk(config.smalls):
+        if len(crops.small):
+            closer = head(self._tokens(self.student, crops.small.to(device))[:, 0])
+            for one in closer.split(len(first)):
                 image_terms += [agreement(one, answer) for answer in answers]
         image_loss = torch.stack(image_terms).mean()
-        patch_logits = self._heads(self.student, "patch")(self._patches(student)[hidden])
-        patch_loss = agreement(patch_logits, patch_answers)
-        spread = sum(koleo(half) for half in student[:, 0].chunk(2)) / 2
+        patches = self._matched(student, [pair[0] for pair in crops.pairs])
+        patch_loss = agreement(head(patches), patch_answers)
+        spread = torch.stack([koleo(half) for half in student[:, 0].chunk(2)]).mean()
         loss = image_loss + config.patch_weight * patch_loss + config.koleo_weight * spread
+        kind = "wide_" if self.is_wide(step) else ""
         return {
             "loss": loss,
-            "image": image_loss.detach(),
-            "patch": patch_loss.detach(),
-            "koleo": torch.as_tensor(spread).detach(),
+            f"{kind}image": image_loss.detach(),
+            f"{kind}patch": patch_loss.detach(),
+            "koleo": spread.detach(),
         }
 
     @torch.no_grad()
@@ -197,35 +199,23 @@ class SelfDistillation(nn.Module):
         for old, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             old.lerp_(new, 1 - keep)
 
-    def views(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Two large crops of each picture, (2 B, 3, S, S), and the small ones in turn."""
-        config = self.config
-        count = min(config.batch, len(self.pictures))
-        chosen = torch.randperm(len(self.pictures), generator=generator)[:count]
-        canvas, frame = self.pictures.canvas[chosen], self.pictures.frame[chosen]
-        device = next(self.student.parameters()).device
+    def is_wide(self, step: int) -> bool:
+        """Whether a step looks at large crops of the tower's own picture size."""
+        return step % self.config.wide_every == self.config.wide_every - 1
 
-        def batch(times: int, area: tuple[float, float], size: int, blur: float) -> Tensor:
-            views = []
-            for _ in range(times):
-                boxes = random_boxes(frame, area, generator)
-                view = flip(crop(canvas, boxes, size), generator)
-                views.append(jitter_colours(view, generator, blur=blur))
-            return normalise_views(torch.cat(views)).to(device)
-
+    def crops(self, step: int, generator: torch.Generator) -> Crops:
+        """The crops of a step, on the CPU."""
+        config = self.config.wide if self.is_wide(step) else self.config.crops
         with torch.autocast("cpu", enabled=False):  # colours are mixed in float32
-            large = batch(2, config.large_area, config.large, 0.5)
-            if not config.smalls:
-                return large, large[:0]
-            return large, batch(config.smalls, config.small_area, config.small, 0.3)
+            patch = self._tower(self.student).patch
+            return draw_crops(self.pictures, self._things, config, generator, patch=patch)
 
-    def hide(self, count: int, generator: torch.Generator) -> Tensor:
+    def hide(self, count: int, size: int, generator: torch.Generator) -> Tensor:
         """Which patches of the large crops the student does not see, bool (count, N): rectangles.
 
         Half of the crops are left whole. At least one patch is hidden somewhere.
         """
-        patch = self._tower(self.student).patch
-        side = self.config.large // patch
+        side = size // self._tower(self.student).patch
         low, high = self.config.hidden
         hidden = torch.zeros(count, side, side, dtype=torch.bool)
         for one in hidden[::2]:
@@ -247,12 +237,6 @@ class SelfDistillation(nn.Module):
         assert isinstance(tower, ImageTransformer)
         return tower
 
-    @staticmethod
-    def _heads(network: nn.ModuleDict, name: str) -> nn.Module:
-        heads = network["heads"]
-        assert isinstance(heads, nn.ModuleDict)
-        return heads[name]
-
     def _tokens(
         self, network: nn.ModuleDict, views: Tensor, hidden: Tensor | None = None
     ) -> Tensor:
@@ -260,5 +244,11 @@ class SelfDistillation(nn.Module):
         tokens, _ = tower.embed(views, hidden=hidden)
         return tower.finish(tower.run(tokens))
 
-    def _patches(self, tokens: Tensor) -> Tensor:
-        return tokens[:, self._tower(self.student).prefix :]
+    def _matched(self, tokens: Tensor, patches: Sequence[Tensor]) -> Tensor:
+        """The tokens of some patches of the first and the second half of the crops, (M, C)."""
+        first, second = tokens[:, self._tower(self.student).prefix :].chunk(2)
+        halves = (first[:, patches[0]], second[:, patches[1]])
+        return torch.cat([half.flatten(0, 1) for half in halves])
+
+    def _answers(self, tokens: Tensor) -> Tensor:
+        return sinkhorn(self.teacher["head"](tokens), self.config.temperature)

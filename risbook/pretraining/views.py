@@ -96,7 +96,7 @@ def jitter_light(views: Tensor, generator: torch.Generator, strength: float = 0.
     return (views * gain + offset).clamp(0, 1)
 
 
-def jitter_colours(views: Tensor, generator: torch.Generator, *, blur: float) -> Tensor:
+def jitter_colours(views: Tensor, generator: torch.Generator) -> Tensor:
     """Change brightness, contrast, saturation and hue a lot, as self-distillation needs it.
 
     One view in five becomes grey: a network that could tell views apart by colour alone would
@@ -105,10 +105,9 @@ def jitter_colours(views: Tensor, generator: torch.Generator, *, blur: float) ->
     Args:
         views: (B, 3, S, S) in [0, 1].
         generator: decides.
-        blur: probability of a blur.
     """
     count = len(views)
-    angle = uniform(count, -0.6, 0.6, generator)  # radians, a tenth of the colour circle
+    angle = uniform(count, -1.0, 1.0, generator)  # radians on the circle of colours
     saturation = uniform(count, 0.6, 1.4, generator)
     saturation[torch.rand(count, generator=generator) < 0.2] = 0.0
     turn = torch.zeros(count, 3, 3)
@@ -118,14 +117,7 @@ def jitter_colours(views: Tensor, generator: torch.Generator, *, blur: float) ->
     turn[:, 2, 1] = angle.sin() * saturation
     matrix = torch.linalg.inv(_YIQ) @ turn @ _YIQ
     views = torch.einsum("b i c, b c h w -> b i h w", matrix, views)
-    views = jitter_light(views, generator, strength=0.4)
-    soft = torch.rand(count, generator=generator) < blur
-    if soft.any():
-        kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-        weight = (kernel[:, None] * kernel).expand(3, 1, 5, 5)
-        padded = F.pad(views[soft], (2, 2, 2, 2), mode="replicate")
-        views[soft] = F.conv2d(padded, weight, groups=3)
-    return views
+    return jitter_light(views, generator, strength=0.35)
 
 
 def flip(views: Tensor, generator: torch.Generator) -> Tensor:

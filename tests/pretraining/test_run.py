@@ -39,7 +39,7 @@ def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Pat
     assert about["command"] == (
         "risbook pretrain dinov2-mini --out runs/dinov2-mini --steps 1 --precision no"
     )
-    assert about["loop"]["seed"] == 0 and about["config"]["smalls"] == 4
+    assert about["loop"]["seed"] == 0 and about["config"]["crops"]["smalls"] == 4
     text = (folder / "README.md").read_text()
     assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() in text
     assert about["command"] in text and card("dinov2-mini", folder) == text

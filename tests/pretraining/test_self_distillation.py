@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from risbook.pretraining.multi_crop import CropConfig
 from risbook.pretraining.pictures import Pictures
 from risbook.pretraining.self_distillation import (
     DistillationConfig,
@@ -29,7 +30,9 @@ def objective(pictures: Pictures) -> SelfDistillation:
         layer_scale=0.1,
         taps=(1, 2, 2),
     )
-    config = DistillationConfig(batch=4, large=32, small=16, smalls=2, prototypes=16)
+    crops = CropConfig(parts=4, large=32, small=16, smalls=2)
+    wide = CropConfig(parts=2, close=0.0, large=64, smalls=0)
+    config = DistillationConfig(crops=crops, wide=wide, wide_every=4, prototypes=16)
     return SelfDistillation(tower=tower, pictures=pictures, config=config)
 
 
@@ -60,7 +63,7 @@ def test_koleo_rewards_distance() -> None:
 
 def test_hidden_patches_lie_in_half_of_the_crops(pictures: Pictures) -> None:
     distillation = objective(pictures)
-    hidden = distillation.hide(40, torch.Generator().manual_seed(0))
+    hidden = distillation.hide(40, 32, torch.Generator().manual_seed(0))
     assert hidden.shape == (40, 16)
     shares = hidden.float().mean(dim=1)
     assert (shares > 0).sum() == 20
@@ -106,5 +109,18 @@ def test_it_learns(pictures: Pictures) -> None:
         terms["loss"].backward()
         optimizer.step()
         distillation.update(step, 40)
-        losses.append(float(terms["image"] + terms["patch"]))
+        if not distillation.is_wide(step):
+            losses.append(float(terms["image"] + terms["patch"]))
     assert sum(losses[-8:]) < 0.95 * sum(losses[:8])
+
+
+def test_wide_steps_look_at_larger_crops_alone(pictures: Pictures) -> None:
+    distillation = objective(pictures)
+    sizes = []
+    for step in range(4):
+        crops = distillation.crops(step, torch.Generator().manual_seed(step))
+        assert crops.student.shape == crops.teacher.shape
+        sizes.append((tuple(crops.student.shape[::3]), tuple(crops.small.shape[::3])))
+    assert sizes == 3 * [((8, 32), (8, 16))] + [((4, 64), (0, 24))]
+    terms = distillation(3, torch.Generator().manual_seed(0))
+    assert set(terms) == {"loss", "wide_image", "wide_patch", "koleo"}

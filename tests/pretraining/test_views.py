@@ -50,11 +50,11 @@ def test_around_keeps_the_object_in_view() -> None:
 
 def test_light_keeps_gray_gray_and_colours_can_vanish(pictures: Pictures) -> None:
     gray = torch.full((64, 3, 4, 4), 0.5)
-    for changed in (jitter_light(gray, generator()), jitter_colours(gray, generator(), blur=0.5)):
+    for changed in (jitter_light(gray, generator()), jitter_colours(gray, generator())):
         assert torch.allclose(changed[:, 0], changed[:, 2], atol=1e-5)
         assert changed.std() > 0
     views = pictures.canvas[:2].float().repeat(100, 1, 1, 1)[:200, :, ::4, ::4] / 255
-    changed = jitter_colours(views, generator(), blur=0.0)
+    changed = jitter_colours(views, generator())
     colourless = (changed.amax(1) - changed.amin(1)).flatten(1).amax(1) < 1e-4
     assert 0.1 < colourless.float().mean() < 0.3
     assert changed.min() >= 0 and changed.max() <= 1
