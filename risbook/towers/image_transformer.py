@@ -9,6 +9,7 @@ with the position tables resized as the systems' released codes resize them.
   the class token and the patches, LayerScale, exact GELU, no projection.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -25,15 +26,16 @@ from risbook.towers.position_tables import (
     resize_clip_table,
     resize_dinov2_table,
 )
+from risbook.towers.tunable import Branch, TunableTower
 
 Kind = Literal["clip", "dinov2"]
 Grid = tuple[int, int]
 
 
-class ImageTransformer(nn.Module):
+class ImageTransformer(TunableTower):
     """A frozen-to-be vision transformer whose blocks can be run one group at a time.
 
-    Tokens are ordered class, registers, patches row by row.
+    Tokens are ordered class, registers, prompts if `add_prompts` gave it any, patches row by row.
 
     Args:
         kind: "clip" or "dinov2": which of the two designs above.
@@ -112,8 +114,19 @@ class ImageTransformer(nn.Module):
 
     @property
     def prefix(self) -> int:
-        """Tokens before the patches: the class token and the registers."""
+        """Tokens before the patches: the class token, the registers and the prompts."""
+        return self.before_prompts + self.prompt_count
+
+    @property
+    def before_prompts(self) -> int:
+        """Tokens before the prompts: the class token and the registers."""
         return int(self.vit.num_prefix_tokens)
+
+    def draw_prompts(self, prompts: Tensor) -> None:
+        """Fill new prompts as visual prompt tuning does (Jia et al., 2022; released code)."""
+        # Xavier's rule for a layer from the pixels of a patch to the width.
+        bound = math.sqrt(6 / (3 * self.patch**2 + self.width))
+        nn.init.uniform_(prompts, -bound, bound)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -170,7 +183,7 @@ class ImageTransformer(nn.Module):
             prefix.append(self.vit.reg_token.expand(batch, -1, -1))
         tokens = torch.cat([*prefix, patches + table], dim=1)
         embedded: Tensor = self.vit.norm_pre(tokens)
-        return embedded, grid
+        return self.insert_prompts(embedded), grid
 
     def run(self, tokens: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Run the blocks `start` to `stop` - 1.
@@ -184,10 +197,30 @@ class ImageTransformer(nn.Module):
             (B, prefix + N, C).
         """
         fused = fused_is_quicker(tokens)
-        for block in self.blocks[start:stop]:
-            block.attn.fused_attn = fused
-            tokens = block(tokens)
+        for number in range(len(self.blocks))[start:stop]:
+            self.blocks[number].attn.fused_attn = fused
+            tokens = self.renew_prompts(number, tokens)
+            tokens = tokens + self.branch(number, "attention", tokens)
+            tokens = tokens + self.branch(number, "mlp", tokens)
         return tokens
+
+    def branch(self, number: int, branch: Branch, tokens: Tensor) -> Tensor:
+        """What one of a block's two branches adds to the tokens, its adapter included.
+
+        Args:
+            number: number of the block, from 0.
+            branch: "attention" or "mlp".
+            tokens: (B, prefix + N, C), as they come to this branch.
+
+        Returns:
+            (B, prefix + N, C).
+        """
+        block = self.blocks[number]
+        if branch == "attention":
+            out = block.ls1(block.attn(block.norm1(tokens)))
+        else:
+            out = block.ls2(block.mlp(block.norm2(tokens)))
+        return self.adapted(number, branch, tokens, out)
 
     def to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
         """The patch tokens as a map: (B, prefix + N, C) to (B, C, rows, columns)."""

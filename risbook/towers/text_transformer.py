@@ -14,10 +14,16 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.towers.attention import fused_is_quicker
 from risbook.towers.features import TextFeatures
+from risbook.towers.tunable import Branch, TunableTower
 
 
-class TextTransformer(nn.Module):
+class TextTransformer(TunableTower):
     """CLIP's text tower, batch first, whose blocks can be run one group at a time.
+
+    Prompts, if `add_prompts` gave it any, stand behind the start token: K learned vectors without
+    a place in the position table, so that every word keeps its own. `embed` puts them in and
+    `finish` takes them out; the states in between are K longer than the sentences, and whoever
+    runs the blocks himself finds word i > 0 at place i + K (or calls `drop_prompts`).
 
     Args:
         vocabulary: number of ids; id 0 is padding, `end` the end token.
@@ -81,6 +87,15 @@ class TextTransformer(nn.Module):
         layers: nn.ModuleList = self.text.encoder.layers
         return layers
 
+    @property
+    def before_prompts(self) -> int:
+        """Tokens before the prompts: the start token."""
+        return 1
+
+    def draw_prompts(self, prompts: Tensor) -> None:
+        """Fill new prompts as CoOp does (Zhou et al., 2022; released code)."""
+        nn.init.normal_(prompts, std=0.02)
+
     def embed(self, tokens: Tensor) -> Tensor:
         """Word vectors plus the first L rows of the position table.
 
@@ -88,7 +103,7 @@ class TextTransformer(nn.Module):
             tokens: ids (B, L).
 
         Returns:
-            (B, L, C).
+            (B, L, C); with K prompts (B, L + K, C).
 
         Raises:
             DataError: if the sentences are longer than the table, or an id is none of the
@@ -106,7 +121,7 @@ class TextTransformer(nn.Module):
                 "were the sentences tokenised for another one?"
             )
         embedded: Tensor = self.text.embeddings(input_ids=tokens)
-        return embedded
+        return self.insert_prompts(embedded)
 
     def causal_mask(self, like: Tensor) -> Tensor:
         """What is added to attention scores: -inf where a word would look ahead, (1, 1, L, L)."""
@@ -118,24 +133,46 @@ class TextTransformer(nn.Module):
         """Run the blocks `start` to `stop` - 1.
 
         Args:
-            states: (B, L, C).
+            states: (B, L, C), as `embed` or an earlier block gave them; L with the prompts.
             start: first block, counted from 0.
             stop: the block after the last; None for all that are left.
 
         Returns:
-            (B, L, C).
+            (B, L, C), L with the prompts.
         """
         self.choose_attention(states)
         mask = self.causal_mask(states)
-        block: Any
-        for block in self.blocks[start:stop]:
-            states = states + self.attend(block, states, mask)
-            states = states + block.mlp(block.layer_norm2(states))
+        for number in range(len(self.blocks))[start:stop]:
+            states = self.renew_prompts(number, states)
+            states = states + self.branch(number, "attention", states, mask)
+            states = states + self.branch(number, "mlp", states)
         return states
+
+    def branch(
+        self, number: int, branch: Branch, states: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """What one of a block's two branches adds to the states, its adapter included.
+
+        Args:
+            number: number of the block, from 0.
+            branch: "attention" or "mlp".
+            states: (B, L, C), as they come to this branch; L with the prompts.
+            mask: what `causal_mask` gives for them, so that it is made once for all blocks; None
+                to make it here.
+
+        Returns:
+            (B, L, C).
+        """
+        block: Any = self.blocks[number]
+        if branch == "attention":
+            out = self.attend(block, states, self.causal_mask(states) if mask is None else mask)
+        else:
+            out = block.mlp(block.layer_norm2(states))
+        return self.adapted(number, branch, states, out)
 
     @staticmethod
     def attend(block: Any, states: Tensor, mask: Tensor) -> Tensor:
-        """The attention branch of one block: what is added to `states` first."""
+        """The frozen attention branch of one block: what is added to `states` first."""
         normed = block.layer_norm1(states)
         attended: Tensor = block.self_attn(normed, attention_mask=mask.to(normed.dtype))[0]
         return attended
@@ -150,7 +187,7 @@ class TextTransformer(nn.Module):
         """The last norm and the sentence.
 
         Args:
-            states: (B, L, C) after the last block.
+            states: (B, L, C) after the last block; with K prompts (B, L + K, C).
             tokens: the ids (B, L) that they came from.
 
         Returns:
@@ -159,7 +196,7 @@ class TextTransformer(nn.Module):
         Raises:
             DataError: if a sentence has no end token (looked at on the CPU only).
         """
-        words = self.text.final_layer_norm(states)
+        words = self.text.final_layer_norm(self.drop_prompts(states))
         ends = tokens == self.end
         if tokens.device.type == "cpu" and not bool(ends.any(dim=1).all()):
             raise DataError(
@@ -175,7 +212,8 @@ class TextTransformer(nn.Module):
 
         Args:
             tokens: ids (B, L), each row with an end token, 0 where padded.
-            record: filled with "embedded" and "last" (states before and after the blocks).
+            record: filled with "embedded" and "last" (states before and after the blocks, with
+                the prompts).
 
         Returns:
             Words, sentence and padding, see `finish`.

@@ -1,0 +1,78 @@
+"""LoRA through peft: which projections, how strong, and what is said where it cannot be."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from tiny_towers import DEPTH, KINDS, answers, make, same, tuned
+
+from risbook.adapters import tune
+from risbook.adapters.lora import add_lora
+from risbook.errors import DataError
+
+PROJECTIONS = {
+    "clip": {f"vit.blocks.{n}.attn.{name}" for n in range(DEPTH) for name in ("qkv", "proj")},
+    "text": {
+        f"text.encoder.layers.{n}.self_attn.{name}_proj"
+        for n in range(DEPTH)
+        for name in ("q", "k", "v", "out")
+    },
+    "resnet": {f"attention_pool.{name}_proj" for name in "qkvc"},
+}
+PROJECTIONS["dinov2"] = PROJECTIONS["clip"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_projection_of_the_attention_and_nothing_else(kind: str) -> None:
+    tower = tune(make(kind), "lora", rank=2)
+    assert set(tuned(tower)) == {
+        f"{name}.lora_{one}.default.weight" for name in PROJECTIONS[kind] for one in "AB"
+    }
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("alpha", "factor"), [(None, 1.0), (6.0, 3.0)])
+def test_the_change_is_b_times_a(alpha: float | None, factor: float) -> None:
+    tower: Any = tune(make("clip"), "lora", rank=2, alpha=alpha)
+    for parameter in tuned(tower).values():
+        parameter.normal_(std=0.3)
+    by_hand: Any = make("clip")
+    for number in range(DEPTH):
+        for name in ("qkv", "proj"):
+            lora = getattr(tower.blocks[number].attn, name)
+            change = lora.lora_B["default"].weight @ lora.lora_A["default"].weight
+            getattr(by_hand.blocks[number].attn, name).weight += factor * change
+    for one, other in zip(answers(tower, "clip"), answers(by_hand, "clip"), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    assert not same(answers(make("clip"), "clip"), answers(tower, "clip"))
+
+
+def test_what_else_was_to_learn_still_is() -> None:
+    tower = make("dinov2").requires_grad_(False)
+    tower.vit.norm.requires_grad_(True)
+    add_lora(tower, rank=1)
+    assert {name for name in tuned(tower) if "lora" not in name} == {
+        "vit.norm.weight",
+        "vit.norm.bias",
+    }
+
+
+def test_lora_twice_is_refused() -> None:
+    tower = tune(make("text"), "lora")
+    with pytest.raises(DataError, match=r"^this tower already has LoRA"):
+        tune(tower, "lora")
+
+
+def test_without_peft_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(DataError, match=r'^LoRA needs the library peft .*pip install "peft>='):
+        tune(make("clip"), "lora")
+
+
+def test_importing_the_methods_is_light() -> None:
+    heavy = {"peft", "timm", "transformers"}
+    code = f"import sys, risbook.adapters; print(*({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

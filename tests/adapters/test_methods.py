@@ -1,0 +1,235 @@
+"""Every method on every tower: what it changes, what it tunes, and what learns."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from tiny_towers import (
+    DEPTH,
+    KINDS,
+    OUTPUT,
+    PATCH,
+    POOL,
+    TRANSFORMERS,
+    WIDTH,
+    answers,
+    inputs,
+    loss,
+    make,
+    same,
+    tuned,
+)
+from torch import nn
+
+from risbook.adapters import METHODS, tune
+from risbook.errors import DataError
+
+#: options that are not the defaults, so that the formulas below say something
+OPTIONS: dict[str, dict[str, Any]] = {
+    "houlsby": {"hidden": 5},
+    "parallel": {"hidden": 6},
+    "adaptformer": {"hidden": 7},
+    "prompts": {"count": 4},
+    "prompts-deep": {"count": 3},
+    "lora": {"rank": 2},
+}
+EVERYWHERE = ("frozen", "full", "bitfit", "layer-norm", "lora")
+PAIRS = [
+    (method, kind)
+    for method in METHODS
+    for kind in KINDS
+    if kind in TRANSFORMERS or method in EVERYWHERE
+]
+EACH = pytest.mark.parametrize(("method", "kind"), PAIRS)
+LEARNING = pytest.mark.parametrize(("method", "kind"), [p for p in PAIRS if p[0] != "frozen"])
+
+
+def tuned_tower(method: str, kind: str) -> Any:
+    tower = make(kind)
+    torch.manual_seed(3)
+    return tune(tower, method, **OPTIONS.get(method, {}))
+
+
+def bottleneck(hidden: int) -> int:
+    return 2 * WIDTH * hidden + hidden + WIDTH
+
+
+def count(method: str, kind: str) -> int:
+    """How many parameters a method tunes, worked out by hand."""
+    if method == "frozen":
+        return 0
+    if kind == "resnet":
+        # Each stage has one block of four convolutions, of 8, 8, 32 and 32 channels times a power
+        # of two; the stem has three, of 4, 4 and 8 channels; connect's batch norm has OUTPUT.
+        normed = 4 + 4 + 8 + sum(80 * 2**stage for stage in range(4)) + OUTPUT
+        return {
+            "layer-norm": 2 * normed,
+            "bitfit": normed + 3 * POOL + OUTPUT,
+            "lora": 2 * (3 * 2 * POOL + POOL + OUTPUT),
+            "full": sum(parameter.numel() for parameter in make(kind).parameters()),
+        }[method]
+    norms = {"clip": 2, "dinov2": 1, "text": 1}[kind]  # outside of the blocks
+    # A block: norms 2 C + 2 C; attention 4 C^2 + 4 C; MLP 8 C^2 + 5 C; LayerScale 2 C.
+    block = 12 * WIDTH**2 + 13 * WIDTH + (2 * WIDTH if kind == "dinov2" else 0)
+    outside = {
+        "clip": 3 * PATCH**2 * WIDTH + (1 + 10) * WIDTH + WIDTH * OUTPUT,
+        "dinov2": (3 * PATCH**2 + 1) * WIDTH + (1 + 4 + 9) * WIDTH,
+        "text": (30 + 12) * WIDTH + WIDTH * OUTPUT,
+    }[kind]
+    return {
+        "full": DEPTH * block + 2 * norms * WIDTH + outside,
+        "houlsby": 2 * DEPTH * bottleneck(5),
+        "parallel": 2 * DEPTH * bottleneck(6),
+        "adaptformer": DEPTH * bottleneck(7),
+        "bitfit": (11 * DEPTH + norms + (kind == "dinov2")) * WIDTH,
+        "layer-norm": (4 * DEPTH + 2 * norms) * WIDTH,
+        "prompts": 4 * WIDTH,
+        "prompts-deep": 3 * DEPTH * WIDTH,
+        "lora": (8 if kind == "text" else 6) * 2 * WIDTH * DEPTH,
+    }[method]
+
+
+@EACH
+@torch.no_grad()
+def test_the_tower_says_the_same_until_something_is_learned(method: str, kind: str) -> None:
+    before, tower = answers(make(kind), kind), tuned_tower(method, kind)
+    after = answers(tower, kind)
+    assert [one.shape for one in after] == [one.shape for one in before]
+    assert same(before, after) == (not method.startswith("prompts"))
+    assert not any(module.training for module in tower.modules())
+
+
+@EACH
+def test_the_number_of_tuned_parameters(method: str, kind: str) -> None:
+    tower = tuned_tower(method, kind)
+    assert sum(parameter.numel() for parameter in tuned(tower).values()) == count(method, kind)
+    added = sum(p.numel() for p in tower.parameters()) - sum(
+        p.numel() for p in make(kind).parameters()
+    )
+    assert added == (count(method, kind) if method in OPTIONS else 0)
+
+
+@LEARNING
+def test_gradients_reach_exactly_what_is_tuned(method: str, kind: str) -> None:
+    tower = tuned_tower(method, kind)
+    with torch.no_grad():
+        for parameter in tuned(tower).values():  # away from zero, where some gradients are zero
+            parameter += 0.1 * torch.randn_like(parameter)
+    loss(tower, kind).backward()
+    reached = {name for name, p in tower.named_parameters() if p.grad is not None}
+    assert reached == set(tuned(tower))
+    for name, parameter in tuned(tower).items():
+        if name.endswith("k_proj.bias"):  # softmax does not see it
+            continue
+        assert parameter.grad is not None
+        assert parameter.grad.abs().max() > 0, name
+
+
+@LEARNING
+def test_one_step_is_kept_by_the_tuned_parameters_alone(method: str, kind: str) -> None:
+    tower = tuned_tower(method, kind)
+    before = answers(tower, kind)
+    frozen = {n: p.clone() for n, p in tower.named_parameters() if not p.requires_grad}
+    loss(tower, kind).backward()
+    torch.optim.SGD(tuned(tower).values(), lr=1.0).step()
+    after = answers(tower, kind)
+    assert not same(before, after)
+    assert all(tower.get_parameter(name).equal(value) for name, value in frozen.items())
+    kept = {name: parameter.detach().clone() for name, parameter in tuned(tower).items()}
+    other = tuned_tower(method, kind)
+    assert not same(answers(other, kind), after)
+    assert not other.load_state_dict(kept, strict=False).unexpected_keys
+    assert same(answers(other, kind), after)
+
+
+@EACH
+def test_a_copy_is_one_of_its_own(method: str, kind: str) -> None:
+    tower = tuned_tower(method, kind)
+    twin = copy.deepcopy(tower)
+    assert list(tuned(twin)) == list(tuned(tower))
+    before = answers(tower, kind)
+    assert same(answers(twin, kind), before)
+    with torch.no_grad():
+        for parameter in tuned(twin).values():
+            parameter += 0.1
+    assert same(answers(tower, kind), before)
+    assert same(answers(twin, kind), before) == (method == "frozen")
+
+
+@pytest.mark.parametrize("kind", TRANSFORMERS)
+@pytest.mark.parametrize("method", ["houlsby", "adaptformer", "prompts-deep", "lora"])
+def test_it_learns_in_bf16(method: str, kind: str) -> None:
+    tower = tuned_tower(method, kind)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss(tower, kind).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in tuned(tower).values())
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_counting_needs_no_memory(method: str) -> None:
+    """`meta` tensors have shapes alone: presets of any size can be counted."""
+    with torch.device("meta"):
+        tower = tune(make("clip"), method, **OPTIONS.get(method, {}))
+    assert all(parameter.is_meta for parameter in tower.parameters())
+    assert sum(p.numel() for p in tuned(tower).values()) == count(method, "clip")
+
+
+def test_adapters_come_to_the_tower_s_type() -> None:
+    tower = tune(make("clip").to(torch.float64), "houlsby", hidden=2)
+    assert {parameter.dtype for parameter in tower.parameters()} == {torch.float64}
+    assert tower(inputs("clip").double()).maps[0].dtype == torch.float64
+
+
+def test_names_and_options_that_are_not_there() -> None:
+    tower = make("clip")
+    with pytest.raises(DataError, match=r'^no tuning method "lorra": choose one of frozen, full'):
+        tune(tower, "lorra")
+    with pytest.raises(DataError, match=r'^.*"houlsby" has no option "width": .* hidden, activ'):
+        tune(tower, "houlsby", width=3)
+    with pytest.raises(DataError, match=r'^.*"bitfit" has no option "rank": it has none'):
+        tune(tower, "bitfit", rank=3)
+    assert all(parameter.requires_grad for parameter in tower.parameters())  # nothing was done
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in EVERYWHERE])
+def test_methods_that_need_blocks_say_so(method: str) -> None:
+    said = rf'^tuning method "{method}" works on ImageTransformer, TextTransformer, not on CLIPRes'
+    with pytest.raises(DataError, match=said + r".*frozen, full, bitfit, layer-norm, lora$"):
+        tune(make("resnet"), method)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        ("houlsby", {"hidden": 0}, "a bottleneck of width 0"),
+        ("houlsby", {"activation": "swish"}, 'no activation "swish": choose relu, gelu'),
+        ("parallel", {"blocks": (0, 3)}, "no block 3 .*the blocks 0 to 2$"),
+        ("parallel", {"branches": ("norm",)}, 'no branch "norm" in a block: choose attention or'),
+        ("prompts", {"count": 0}, "0 prompts: there has to be at least one"),
+        ("lora", {"rank": 0}, "LoRA of rank 0"),
+    ],
+)
+def test_options_that_cannot_be(method: str, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=f"^{said}"):
+        tune(make("clip"), method, **options)
+
+
+def test_the_table_tells_options_and_sources() -> None:
+    assert METHODS["adaptformer"].options == {
+        "hidden": 64,
+        "scale": 0.1,
+        "dropout": 0.1,
+        "blocks": None,
+    }
+    assert METHODS["frozen"].options == {}
+    for method in METHODS.values():
+        assert method.source and method.summary and "\n" not in method.summary
+
+
+def test_any_module_can_be_frozen_or_tuned() -> None:
+    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    assert len(tuned(tune(module, "full"))) == 4
+    assert set(tuned(tune(module, "layer-norm"))) == {"1.weight", "1.bias"}
+    assert set(tuned(tune(module, "bitfit"))) == {"0.bias", "1.bias"}
+    assert not tuned(tune(module, "frozen"))

@@ -1,0 +1,95 @@
+"""Tiny towers of every kind, with random weights, and what the tests do with them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.text_transformer import TextTransformer
+
+WIDTH, DEPTH, PATCH = 16, 3, 8
+TRANSFORMERS = ("clip", "dinov2", "text")
+KINDS = (*TRANSFORMERS, "resnet")
+POOL = 256  # channels that come to the ResNet's attention pool, 32 times its width
+OUTPUT = 24
+
+
+def make(kind: str) -> Any:
+    """A tower in evaluation mode, every weight random: none may hide what another does."""
+    torch.manual_seed(0)
+    tower: nn.Module
+    if kind == "text":
+        tower = TextTransformer(
+            vocabulary=30, width=WIDTH, depth=DEPTH, heads=2, context=12, projection=OUTPUT
+        )
+    elif kind == "resnet":
+        tower = CLIPResNet(layers=(1, 1, 1, 1), width=8, output=OUTPUT, heads=4, table=3)
+    else:
+        tower = ImageTransformer(
+            kind="clip" if kind == "clip" else "dinov2",
+            width=WIDTH,
+            depth=DEPTH,
+            heads=2,
+            patch=PATCH,
+            table=3,
+            registers=4 if kind == "dinov2" else 0,
+            projection=OUTPUT if kind == "clip" else None,
+            taps=(1, 2, 3),
+        )
+    for parameter in tower.parameters():
+        if kind != "resnet":
+            nn.init.normal_(parameter, std=0.2)
+        elif parameter.ndim == 1:  # a batch norm whose weight is 0 would stop all gradients
+            nn.init.uniform_(parameter, 0.5, 1.5)
+    return tower.eval()
+
+
+def inputs(kind: str) -> Tensor:
+    """Two inputs: sentences of different lengths, or images that are wider than high."""
+    if kind == "text":
+        return torch.tensor([[28, 5, 6, 29, 0, 0], [28, 7, 4, 8, 9, 29]])
+    generator = torch.Generator().manual_seed(1)
+    height, width = (64, 96) if kind == "resnet" else (3 * PATCH, 5 * PATCH)
+    return torch.randn(2, 3, height, width, generator=generator)
+
+
+def answers(tower: Any, kind: str) -> list[Tensor]:
+    """All that a tower hands on for the two inputs."""
+    features = tower(inputs(kind))
+    return [features.words, features.sentence] if kind == "text" else list(features.maps)
+
+
+def same(one: list[Tensor], other: list[Tensor]) -> bool:
+    """Whether two answers are the same, bit for bit."""
+    return all(a.equal(b) for a, b in zip(one, other, strict=True))
+
+
+def tuned(tower: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that learn, by their names."""
+    return {name: p for name, p in tower.named_parameters() if p.requires_grad}
+
+
+def loss(tower: Any, kind: str) -> Tensor:
+    """A number in which all answers take part, each value with another weight."""
+    generator = torch.Generator().manual_seed(2)
+    total = torch.zeros(())
+    for one in answers(tower, kind):
+        total = total + (one * torch.randn(one.shape, generator=generator)).mean()
+    return total
+
+
+def saved(run: Any) -> int:
+    """How many tensors a computation keeps for its backward pass."""
+    count = 0
+
+    def pack(tensor: Tensor) -> Tensor:
+        nonlocal count
+        count += 1
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        run()
+    return count
