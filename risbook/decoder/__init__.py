@@ -1,5 +1,15 @@
-"""Decoders: from the features of both towers to one map of logits."""
+"""Decoders: from the features of both towers to the mask."""
 
-from risbook.decoder.concatenation import ConcatenationDecoder, coordinates
+from risbook.decoder.concatenation import ConcatenationDecoder
+from risbook.decoder.convolutions import coordinates
+from risbook.decoder.global_alignment import GlobalAlignment
+from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
+from risbook.decoder.projector import Projector
 
-__all__ = ["ConcatenationDecoder", "coordinates"]
+__all__ = [
+    "ConcatenationDecoder",
+    "GlobalAlignment",
+    "HierarchicalAlignment",
+    "Projector",
+    "coordinates",
+]

@@ -12,27 +12,9 @@ import torch.nn.functional as F
 from einops import repeat
 from torch import Tensor, nn
 
+from risbook.decoder.convolutions import coordinates
 from risbook.towers.convolutional import BasicBlock, conv_norm
 from risbook.towers.features import ImageFeatures, TextFeatures
-
-
-def coordinates(height: int, width: int, *, device: torch.device | None = None) -> Tensor:
-    """Two planes that tell every position where it is.
-
-    Args:
-        height: rows H.
-        width: columns W.
-        device: where the planes live.
-
-    Returns:
-        (2, H, W): x then y, each from -1 to 1.
-
-    >>> coordinates(2, 3)[0].tolist()
-    [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]
-    """
-    x = torch.linspace(-1, 1, width, device=device)
-    y = torch.linspace(-1, 1, height, device=device)
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"))
 
 
 class ConcatenationDecoder(nn.Module):

@@ -1,10 +1,11 @@
-"""Checkpoints: a folder that holds a system's weights, its configuration and its tokenizer.
+"""Checkpoints: a folder that holds what a system learned, its configuration and its tokenizer.
 
 Weights are safetensors, so opening a stranger's checkpoint runs nothing of theirs. A folder
 counts only when its `config.json` is there, and that file is written last.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically
-from risbook.systems.presets import PRESETS, preset
+from risbook.systems.presets import PRESETS, SHIPPED, preset
 from risbook.systems.system import System
 
 FORMAT = 1
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 def shipped() -> list[str]:
@@ -39,13 +39,16 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
     (folder / "config.json").unlink(missing_ok=True)  # until all of the new files are there
     state = {
         name: value.detach().cpu().to(dtype if dtype and value.is_floating_point() else value.dtype)
-        for name, value in system.state_dict().items()
+        for name, value in system.saved_state().items()
     }
     with write_atomically(folder / "model.safetensors") as path:
         save_file({name: value.contiguous() for name, value in state.items()}, path)
-    with write_atomically(folder / "tokenizer.json") as path:
-        system.tokenizer.to_file(path)
+    if system.owns_tokenizer:
+        with write_atomically(folder / "tokenizer.json") as path:
+            system.tokenizer.to_file(path)
     about = {"format": FORMAT, "system": system.name, "config": system.configuration()}
+    if origins := system.origins():
+        about["towers"] = origins
     with write_atomically(folder / "config.json") as path:
         path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
@@ -101,13 +104,21 @@ def load_system(where: str | Path) -> System:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a safetensors file ({error})") from error
-    wanted = system.state_dict()
-    if surplus := sorted(set(state) ^ set(wanted)):
-        raise DataError(f"{path}: does not fit its configuration; missing or surplus: {surplus[0]}")
-    for name, value in wanted.items():
-        if state[name].shape != value.shape:
-            raise DataError(
-                f"{path}: {name} is {tuple(state[name].shape)}, not {tuple(value.shape)}"
-            )
-    system.load_state_dict({name: state[name].to(value.dtype) for name, value in wanted.items()})
+    _check_origins(folder / "config.json", about.get("towers", {}), system)
+    try:
+        system.load_saved(state)
+    except DataError as error:
+        raise DataError(f"{path}: does not fit its configuration; {error}") from error
     return system.eval()
+
+
+def _check_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
+    """Refuse to put what was learned on one tower onto another."""
+    for part, found in system.origins().items():
+        wanted = recorded.get(part, {}).get("sha256", "")
+        if wanted != found["sha256"]:
+            raise DataError(
+                f"{path}: was learned on an {part} with sha256 {wanted[:8] or 'none'} "
+                f"({recorded.get(part, {}).get('source', 'unknown')}), but the one here has "
+                f"{found['sha256'][:8] or 'none'} ({found['source'] or 'random weights'})"
+            )

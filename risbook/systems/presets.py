@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from risbook.errors import RisbookError
+from risbook.systems.etris import CONFIGS as ETRIS_CONFIGS
+from risbook.systems.etris import ETRIS, ETRISConfig
 from risbook.systems.first_model import FirstModel, FirstModelConfig
-from risbook.systems.system import System
+from risbook.systems.system import NoTokenizer, System
 from risbook.towers.words import WordTokenizer
+
+#: the checkpoints that come with the package
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,14 @@ class Preset:
         build: makes a fresh system from the training sentences and changes to its configuration.
         restore: makes the system of a checkpoint folder, weights not yet loaded, from the
             configuration that lies in it.
+        outline: makes the system for its shapes alone, under the meta device, from changes to its
+            configuration.
     """
 
     summary: str
     build: Callable[[Iterable[str], Mapping[str, Any]], System]
     restore: Callable[[Mapping[str, Any], Path], System]
+    outline: Callable[[Mapping[str, Any]], System]
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,12 +53,49 @@ def _restore_first(values: Mapping[str, Any], folder: Path) -> System:
     return FirstModel(config=config, tokenizer=tokenizer)
 
 
+def _outline_first(changes: Mapping[str, Any]) -> System:
+    # the vocabulary comes from the training sentences; that of the shipped checkpoint stands in
+    path = SHIPPED / "first-model" / "tokenizer.json"
+    config = replace(FirstModelConfig(), **_tuples(changes))
+    return FirstModel(
+        config=config, tokenizer=WordTokenizer.from_file(path, length=config.word_length)
+    )
+
+
+def _outline_etris(name: str, changes: Mapping[str, Any]) -> System:
+    config = replace(ETRIS_CONFIGS[name], **_tuples(changes) | {"weights": "random"})
+    return ETRIS(config=config, name=name, tokenizer=NoTokenizer(config.word_length))
+
+
+def _build_etris(name: str, sentences: Iterable[str], changes: Mapping[str, Any]) -> System:
+    return ETRIS(config=replace(ETRIS_CONFIGS[name], **_tuples(changes)), name=name)
+
+
+def _restore_etris(name: str, values: Mapping[str, Any], folder: Path) -> System:
+    return ETRIS(config=ETRISConfig(**_tuples(values)), name=name)
+
+
+def _etris(name: str, summary: str) -> Preset:
+    return Preset(
+        summary,
+        build=partial(_build_etris, name),
+        restore=partial(_restore_etris, name),
+        outline=partial(_outline_etris, name),
+    )
+
+
 PRESETS: dict[str, Preset] = {
     "first-model": Preset(
         summary="convolutions and a GRU from scratch, fused by concatenation",
         build=_build_first,
         restore=_restore_first,
+        outline=_outline_first,
     ),
+    "etris-mini": _etris("etris-mini", "ETRIS on the small CLIP pair"),
+    "etris-mini-rn": _etris("etris-mini-rn", "ETRIS on the small CLIP ResNet"),
+    "etris-rn50": _etris("etris-rn50", "ETRIS as released, CLIP RN50, 416 pixels"),
+    "etris-rn101": _etris("etris-rn101", "ETRIS as released, CLIP RN101, 416 pixels"),
+    "etris-vitb16": _etris("etris-vitb16", "ETRIS as released, CLIP ViT-B/16, 416 pixels"),
 }
 
 

@@ -5,12 +5,14 @@ image that it reads and the tokenizer that its text tower was made for; everythi
 training and evaluation lies outside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from risbook.errors import DataError, RisbookError
 
 
 class Tokenizer(Protocol):
@@ -26,6 +28,29 @@ class Tokenizer(Protocol):
 
     def to_file(self, path: Path) -> None:
         """Write what is needed to make the same tokenizer again."""
+
+
+class NoTokenizer:
+    """In place of a tokenizer where a system is made for its shapes alone.
+
+    Args:
+        length: ids a sentence.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __call__(self, sentences: Sequence[str]) -> Tensor:
+        """Refuses."""
+        raise RisbookError("this system was made without its tokenizer")
+
+    def unknown_words(self, sentence: str) -> list[str]:
+        """None that would be known of."""
+        return []
+
+    def to_file(self, path: Path) -> None:
+        """Refuses."""
+        raise RisbookError("this system was made without its tokenizer")
 
 
 def target_at(mask: Tensor, size: Sequence[int]) -> Tensor:
@@ -52,6 +77,9 @@ class System(nn.Module):
         image_size: side S of the letterboxed input, pixels.
         tokenizer: the text tower's tokenizer.
     """
+
+    #: whether a checkpoint has to hold the tokenizer; a pretrained text tower brings its own
+    owns_tokenizer = True
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -87,3 +115,26 @@ class System(nn.Module):
     def configuration(self) -> dict[str, Any]:
         """The arguments that build this system again; plain values for a JSON file."""
         raise TypeError(f"{type(self).__name__} does not say how it is built")
+
+    def saved_state(self) -> dict[str, Tensor]:
+        """What a checkpoint has to hold, by name; here all of it."""
+        return dict(self.state_dict())
+
+    def load_saved(self, state: Mapping[str, Tensor]) -> None:
+        """Take what `saved_state` gave.
+
+        Raises:
+            DataError: names the entry that is missing, too many or of another shape.
+        """
+        wanted = self.saved_state()
+        if different := sorted(set(state) ^ set(wanted)):
+            raise DataError(f"missing or surplus: {different[0]}")
+        for name, value in wanted.items():
+            if state[name].shape != value.shape:
+                raise DataError(f"{name} is {tuple(state[name].shape)}, not {tuple(value.shape)}")
+        ready = {name: state[name].to(value.dtype) for name, value in wanted.items()}
+        self.load_state_dict(ready, strict=False)
+
+    def origins(self) -> dict[str, dict[str, Any]]:
+        """Where the pretrained parts' weights come from, by part, as plain values; here none."""
+        return {}

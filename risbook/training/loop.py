@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from risbook.data import open_data
 from risbook.data.dataset import ReferData
 from risbook.data.samples import Batch, EpochBatches, TrainingSamples, collate
-from risbook.errors import RisbookError, TrainingDivergedError
+from risbook.errors import DataError, RisbookError, TrainingDivergedError
 from risbook.evaluation.evaluate import evaluate
 from risbook.progress import progress_bar
 from risbook.systems import System, build_system, save_system
@@ -92,9 +92,9 @@ def train(
     if resume and state_file.is_file():
         state = load_progress(state_file)
         try:
-            system.load_state_dict(state["model"])
+            system.load_saved(state["model"])
             optimizer.load_state_dict(state["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (DataError, KeyError, RuntimeError, ValueError) as error:
             raise RisbookError(
                 f"{state_file}: is the state of another system or of other data; "
                 "start again in another folder"
@@ -117,7 +117,7 @@ def train(
             save_progress(
                 state_file,
                 progress,
-                model=system.state_dict(),
+                model=system.saved_state(),
                 optimizer=optimizer.state_dict(),
                 scaler=None if scaler is None else scaler.state_dict(),
             )

@@ -1,0 +1,357 @@
+"""ETRIS: two frozen CLIP towers, a bridge between them at three stages, and a mask at the end.
+
+Bridging vision and language encoders: parameter-efficient tuning for referring image segmentation
+(Xu et al., 2023), and its released code. Where the two differ, the released code is the default
+and the paper's way an option, if it is a cheap one:
+
+- the next Bridger gets what went *into* this one's interactors (`link`);
+- padding takes part in the Bridgers (`mask_padding`);
+- position tables learn, and a ResNet's batch norms follow the batches (`position_tables`,
+  `fixed_statistics`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from risbook.adapters.bridger import BridgerKind, Bridgers, Link, Pair
+from risbook.adapters.zoom import ZoomKind
+from risbook.decoder.convolutions import conv_norm_relu, enlarge_norm_relu
+from risbook.decoder.global_alignment import GlobalAlignment
+from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
+from risbook.decoder.projector import Projector
+from risbook.errors import RisbookError
+from risbook.systems.system import Tokenizer
+from risbook.systems.tower_system import ImageTower, TowerSystem, image_tower, text_tower
+from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.presets import tokenizer_of
+from risbook.towers.text_transformer import TextTransformer
+
+#: Bridgers stand after each of so many equal parts of the towers
+STAGES = 3
+#: what brings the maps of the stages to the size of the middle one
+RESNET_SCALES = (1 / 2, 1.0, 2.0)
+TRANSFORMER_SCALES = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class ETRISConfig:
+    """Sizes and choices of ETRIS; the defaults are the released ones for RN50.
+
+    Args:
+        image_tower: name of a CLIP image tower.
+        text_tower: name of its text tower.
+        weights: where both towers' weights are from, see `risbook.towers.presets.build_tower`.
+        image_size: side S of the letterboxed input, pixels.
+        word_length: ids a sentence; 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
+        stages: after which of the three stages a Bridger stands.
+        bridger_width: common width D of picture and words.
+        bridger_heads: heads of the interactors; 4 with a ResNet, 8 with a transformer.
+        bridger_hidden: feed-forward width of a ResNet's interactors.
+        zoom: kind of the Zoom Layers.
+        link: what a Bridger hands to the next one.
+        mask_padding: whether Bridgers look past padding.
+        neck: "hierarchical" alignment of three maps, or the "last" map alone.
+        decoder_width: width of neck and decoder, that of the text tower.
+        decoder_layers: layers of global alignment; 0 leaves it out.
+        decoder_heads: heads of neck and decoder.
+        decoder_hidden: feed-forward width of the decoder.
+        projector_width: channels that the sentence's convolution sees.
+        dropout: of a ResNet's interactors and of the decoder.
+        position_tables: whether the towers' position tables learn.
+        fixed_statistics: whether a ResNet's batch norms stay as they are in training.
+        image_tuning: what else learns inside the image tower, for comparisons: a name of
+            `risbook.adapters.methods.METHODS`.
+        text_tuning: the same for the text tower.
+        tuning_options: options of both methods, for instance ``{"hidden": 32}``.
+    """
+
+    image_tower: str = "clip-rn50-image"
+    text_tower: str = "clip-rn50-text"
+    weights: str = "auto"
+    image_size: int = 416
+    word_length: int = 17
+    stages: tuple[int, ...] = (1, 2, 3)
+    bridger_width: int = 64
+    bridger_heads: int = 4
+    bridger_hidden: int = 128
+    zoom: ZoomKind = "deconv"
+    link: Link = "inputs"
+    mask_padding: bool = False
+    neck: Literal["hierarchical", "last"] = "hierarchical"
+    decoder_width: int = 512
+    decoder_layers: int = 3
+    decoder_heads: int = 8
+    decoder_hidden: int = 512
+    projector_width: int = 256
+    dropout: float = 0.1
+    position_tables: bool = True
+    fixed_statistics: bool = False
+    image_tuning: str = "frozen"
+    text_tuning: str = "frozen"
+    tuning_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "word_length", "bridger_width", "decoder_width"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise RisbookError(f"{name} is {value!r}; it must be a whole number from 1 on")
+        if self.neck not in ("hierarchical", "last"):
+            raise RisbookError(f"neck {self.neck!r}: it is 'hierarchical' or 'last'")
+
+
+class ETRIS(TowerSystem):
+    """The whole system.
+
+    Args:
+        config: sizes and choices.
+        name: the preset's name.
+        towers: image and text tower to take in place of those that the configuration names.
+        tokenizer: to take in place of the text tower's.
+
+    Raises:
+        RisbookError: if widths do not fit.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: ETRISConfig,
+        name: str = "etris-rn50",
+        towers: tuple[ImageTower, TextTransformer] | None = None,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        image, text = towers or (
+            image_tower(
+                config.image_tower,
+                weights=config.weights,
+                image_size=config.image_size,
+                fixed_statistics=config.fixed_statistics,
+            ),
+            text_tower(config.text_tower, weights=config.weights),
+        )
+        super().__init__(
+            name=name,
+            image_size=config.image_size,
+            tokenizer=tokenizer
+            or tokenizer_of(config.text_tower, length=config.word_length, weights=config.weights),
+            image_tower=image,
+            text_tower=text,
+            position_tables=config.position_tables,
+            image_tuning=config.image_tuning,
+            text_tuning=config.text_tuning,
+            tuning_options=config.tuning_options,
+        )
+        self.config = config
+        # CLIP's temperature: unused here, kept as the released code keeps it
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)), requires_grad=False)
+        if text.width != config.decoder_width:
+            raise RisbookError(
+                f"decoder_width is {config.decoder_width}; the decoder looks at the text tower's "
+                f"words as they are, so it has to be {text.width}"
+            )
+        if isinstance(image, CLIPResNet):
+            kind: BridgerKind = "resnet"
+            scales = RESNET_SCALES
+            met, handed = image.channels, (*image.channels[:2], image.output)
+        else:
+            kind, scales = "vit", TRANSFORMER_SCALES
+            met, handed = 3 * (image.width,), image.channels
+        sentence_width = text.projection.shape[1]
+        self.bridgers = Bridgers(
+            channels=met,
+            factors=scales,
+            text_width=text.width,
+            stages=config.stages,
+            width=config.bridger_width,
+            heads=config.bridger_heads,
+            kind=kind,
+            zoom=config.zoom,
+            hidden=config.bridger_hidden,
+            dropout=config.dropout,
+            link=config.link,
+        )
+        self.neck: nn.Module
+        if config.neck == "hierarchical":
+            self.neck = HierarchicalAlignment(
+                channels=handed,
+                scales=scales,
+                sentence_width=sentence_width,
+                width=config.decoder_width,
+                heads=config.decoder_heads,
+            )
+        else:
+            self.neck = LastMap(handed[-1], config.decoder_width, scale=scales[-1])
+        self.decoder = GlobalAlignment(
+            width=config.decoder_width,
+            layers=config.decoder_layers,
+            heads=config.decoder_heads,
+            hidden=config.decoder_hidden,
+            dropout=config.dropout,
+        )
+        self.projector = Projector(
+            sentence_width=sentence_width,
+            width=config.projector_width,
+            inputs=config.decoder_width,
+        )
+
+    def forward(
+        self, image: Tensor, tokens: Tensor, *, record: dict[str, Tensor] | None = None
+    ) -> Tensor:
+        """Segment what the sentences mean.
+
+        Args:
+            image: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
+                as well.
+            tokens: word ids (B, L).
+            record: gets the intermediates of Bridgers, neck, decoder and projector by name.
+
+        Returns:
+            Logits (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch, 4 S / patch).
+        """
+        maps, words = self.bridge(image, tokens, record=record)
+        text = self.text_tower.finish(words, tokens)
+        joined = self.neck(maps, text.sentence, record=record)
+        looked = self.decoder(joined, text.words, text.padding, record=record)
+        if record is not None:
+            record["neck"], record["decoder"] = joined, looked
+        logits: Tensor = self.projector(looked, text.sentence, record=record)
+        return logits
+
+    def bridge(
+        self, image: Tensor, tokens: Tensor, *, record: dict[str, Tensor] | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Run both towers side by side, with the Bridgers between them.
+
+        Args:
+            image: (B, 3, S, S).
+            tokens: word ids (B, L).
+            record: gets the Bridgers' intermediates.
+
+        Returns:
+            Three maps for the neck, and the words (B, L, T) before the text tower's last norm.
+        """
+        padding = tokens == 0 if self.config.mask_padding else None
+        words = self.text_tower.embed(tokens)
+        stages = (
+            _ResNetStages(self.image_tower, image)
+            if isinstance(self.image_tower, CLIPResNet)
+            else _TransformerStages(self.image_tower, image)
+        )
+        depth = len(self.text_tower.blocks)
+        maps: list[Tensor] = []
+        pair: Pair | None = None
+        for stage in range(1, STAGES + 1):
+            seen = stages.run(stage)
+            words = self.text_tower.run(
+                words, depth * (stage - 1) // STAGES, depth * stage // STAGES
+            )
+            seen, words, pair = self.bridgers(
+                stage, seen, words, pair, padding=padding, record=record
+            )
+            stages.put(seen)
+            maps.append(seen)
+        maps[-1] = stages.finish()
+        return tuple(maps), words
+
+    def configuration(self) -> dict[str, Any]:
+        """The choices as plain values."""
+        return asdict(self.config)
+
+
+class LastMap(nn.Module):
+    """In place of the neck: the last map alone, brought to the decoder's width and size.
+
+    Args:
+        inputs: channels of the last map.
+        width: channels of the outgoing map.
+        scale: how many times larger it has to be.
+    """
+
+    def __init__(self, inputs: int, width: int, *, scale: float) -> None:
+        super().__init__()
+        self.bring = (
+            enlarge_norm_relu(inputs, width, round(scale))
+            if scale > 1
+            else conv_norm_relu(inputs, width)
+        )
+
+    def forward(
+        self,
+        maps: tuple[Tensor, ...],
+        sentence: Tensor,
+        *,
+        record: dict[str, Tensor] | None = None,
+    ) -> Tensor:
+        """(B, C, h, w) of the last map; the sentence has no say here."""
+        brought: Tensor = self.bring(maps[-1])
+        return brought
+
+
+class _ResNetStages:
+    """A CLIP ResNet's layers 2, 3 and 4 as the three stages."""
+
+    def __init__(self, tower: CLIPResNet, image: Tensor) -> None:
+        self.tower = tower
+        self.features = tower.run(tower.stem(image), 1)
+
+    def run(self, stage: int) -> Tensor:
+        return self.tower.run(self.features, stage + 1)
+
+    def put(self, features: Tensor) -> None:
+        self.features = features
+
+    def finish(self) -> Tensor:
+        return self.tower.pool(self.features)
+
+
+class _TransformerStages:
+    """A CLIP transformer's blocks in three equal groups; the class token never meets a Bridger."""
+
+    def __init__(self, tower: ImageTower, image: Tensor) -> None:
+        assert not isinstance(tower, CLIPResNet)
+        self.tower = tower
+        self.tokens, self.grid = tower.embed(image)
+
+    def run(self, stage: int) -> Tensor:
+        depth = len(self.tower.blocks)
+        start, stop = depth * (stage - 1) // STAGES, depth * stage // STAGES
+        self.tokens = self.tower.run(self.tokens, start, stop)
+        return self.tower.to_map(self.tokens, self.grid)
+
+    def put(self, features: Tensor) -> None:
+        self.tokens = self.tower.with_map(self.tokens, features)
+
+    def finish(self) -> Tensor:
+        return self.tower.to_map(self.tower.finish(self.tokens), self.grid)
+
+
+_MINI = ETRISConfig(
+    image_tower="clip-mini-image",
+    text_tower="clip-mini-text",
+    image_size=96,
+    word_length=24,
+    bridger_width=32,
+    bridger_heads=4,
+    decoder_width=128,
+    decoder_layers=2,
+    decoder_heads=2,
+    decoder_hidden=128,
+    projector_width=32,
+)
+
+CONFIGS: dict[str, ETRISConfig] = {
+    "etris-rn50": ETRISConfig(),
+    "etris-rn101": ETRISConfig(image_tower="clip-rn101-image", text_tower="clip-rn101-text"),
+    "etris-vitb16": ETRISConfig(
+        image_tower="clip-vitb16-image", text_tower="clip-vitb16-text", bridger_heads=8
+    ),
+    "etris-mini": _MINI,
+    "etris-mini-rn": ETRISConfig(
+        **{**asdict(_MINI), "image_tower": "clip-mini-rn-image", "image_size": 192}
+    ),
+}

@@ -1,0 +1,31 @@
+"""``risbook params``: exact counts, in a table that fits a terminal, or JSON."""
+
+import json
+
+import pytest
+
+from risbook.cli import main
+from risbook.systems.presets import PRESETS
+
+
+def test_one_system(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", "etris-rn101"]) == 0
+    out = capsys.readouterr().out
+    assert max(len(line) for line in out.splitlines()) <= 100
+    for figure in ("146,923,938", "1,942,080", "3.39 %", "1.61 %", "11,556,352", "4,788,737"):
+        assert figure in out
+
+
+def test_published_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [name for name in PRESETS if name.startswith("etris") and "mini" not in name]
+    assert main(["params", *names, "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert [report["system"] for report in reports] == names
+    for report in reports:
+        assert report["tuned"] + report["frozen"] == report["total"]
+        assert sum(group["tuned"] for group in report["groups"]) == report["tuned"]
+
+
+def test_a_wrong_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", "etris"]) == 2
+    assert "no system is called 'etris'; there are: first-model" in capsys.readouterr().err
