@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from risbook import __version__
-from risbook.cli import data, evaluate, predict, pretrain, towers, train
+from risbook.cli import data, evaluate, params, predict, pretrain, results, towers, train
 from risbook.errors import RisbookError
 
 DESCRIPTION = (
@@ -27,6 +27,7 @@ for example:
   risbook train first-model --data refscenes --steps 2000 --out runs/first
   risbook evaluate runs/first --data refscenes
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
+  risbook results etris-main               published results and ours, with their sources
 
 A checkpoint is a folder that `risbook train` wrote, or the name of one that comes with the
 package: first-model.
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"risbook {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (data, towers, pretrain, train, evaluate, predict):
+    for command in (data, towers, params, pretrain, train, evaluate, predict, results):
         command.add(commands)
     for command_parser in commands.choices.values():
         # Also behind the command's name, where people type it; SUPPRESS keeps the first -v.

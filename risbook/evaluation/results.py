@@ -40,6 +40,7 @@ def write_result(
     command: Sequence[str],
     system: System,
     settings: Mapping[str, Any],
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a result file.
 
@@ -49,8 +50,9 @@ def write_result(
         command: the words that somebody types to get the same rows.
         system: the system that was measured.
         settings: what was chosen for the measurement.
+        about: further entries, for instance the seed of the training and its suite.
     """
-    about = {
+    content = {
         "command": shlex.join(command),
         "date": datetime.date.today().isoformat(),
         "device": describe_device(next(system.parameters()).device),
@@ -59,10 +61,12 @@ def write_result(
         "system": system.name,
         "weights_sha256": weights_digest(system),
         "settings": dict(settings),
+        **({"origin": origins} if (origins := system.origins()) else {}),
+        **(about or {}),
         "rows": [dict(row) for row in rows],
     }
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -1,0 +1,6 @@
+"""Studies: comparisons of many runs under one budget, each by one command that can be resumed."""
+
+from risbook.studies.definitions import STUDIES
+from risbook.studies.study import Run, Study, run_study
+
+__all__ = ["STUDIES", "Run", "Study", "run_study"]

@@ -1,0 +1,181 @@
+"""A study: the same data, steps, seeds and evaluation for every run that it compares.
+
+Each finished run leaves one result file. A run whose file is there is not repeated, and a run that
+was killed goes on from its last state, so the command that started a study also finishes it.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from risbook.data import open_data
+from risbook.errors import RisbookError
+from risbook.evaluation.evaluate import evaluate
+from risbook.evaluation.results import write_result
+from risbook.systems.checkpoints import load_system
+from risbook.systems.parameters import count_parameters
+from risbook.training.config import Precision, TrainingConfig
+from risbook.training.loop import train
+
+#: called with a line about what happens next
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of a comparison.
+
+    Args:
+        key: by which tables ask for it.
+        system: a preset's name.
+        changes: fields of its configuration to change.
+        seeds: one training each.
+    """
+
+    key: str
+    system: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """What is compared, and under which budget.
+
+    Args:
+        name: its name, that of its folder of results as well.
+        summary: one line.
+        runs: the rows.
+        data: sets to train on.
+        steps: optimiser steps of every run.
+        batch: samples a step.
+        learning_rate: peak of the schedule.
+        places: splits to evaluate on, as "set:split".
+        limit: expressions of each split, evenly taken; 0 for all.
+    """
+
+    name: str
+    summary: str
+    runs: tuple[Run, ...]
+    data: tuple[str, ...] = ("refscenes",)
+    steps: int = 600
+    batch: int = 32
+    learning_rate: float = 1e-3
+    places: tuple[str, ...] = ("refscenes:val",)
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        keys = [run.key for run in self.runs]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise RisbookError(f"study {self.name}: two runs are called {twice[0]}")
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    results: Path,
+    *,
+    only: Sequence[str] = (),
+    weights: str | Path = "auto",
+    steps: int | None = None,
+    limit: int | None = None,
+    precision: Precision = "auto",
+    say: Say = print,
+) -> list[Path]:
+    """Run what is not done yet.
+
+    Args:
+        study: the study.
+        folder: gets a folder for each run while it trains; removed when its result is written.
+        results: gets a folder of the study's name, with a result file for each run.
+        only: keys of the runs to make; all of them if empty.
+        weights: where the towers' weights are from.
+        steps: other than the study's, for a trial; the results say so.
+        limit: other than the study's.
+        precision: arithmetic of the training.
+        say: told what happens.
+
+    Returns:
+        All result files of the study.
+
+    Raises:
+        RisbookError: for a key that the study does not have.
+    """
+    if unknown := [key for key in only if key not in {run.key for run in study.runs}]:
+        keys = ", ".join(run.key for run in study.runs)
+        raise RisbookError(f"study {study.name} has no run {unknown[0]!r}; it has {keys}")
+    found = []
+    for number, (run, seed) in enumerate(_order(study, only), start=1):
+        path = results / study.name / f"{run.key}-{seed}.json"
+        found.append(path)
+        if path.is_file():
+            continue
+        say(f"{study.name} {number}/{len(_order(study, only))}: {run.key}, seed {seed}")
+        config = TrainingConfig(
+            system=run.system,
+            data=study.data,
+            changes={**run.changes, "weights": str(weights)},
+            steps=steps or study.steps,
+            batch=study.batch,
+            learning_rate=study.learning_rate,
+            seed=seed,
+            precision=precision,
+            checkpoint_every=200,
+        )
+        place = folder / f"{run.key}-{seed}"
+        train(config, place, resume=(place / "training.json").is_file())
+        _write(study, run, config, place, path, limit=study.limit if limit is None else limit)
+        shutil.rmtree(place)
+    return found
+
+
+def _order(study: Study, only: Sequence[str]) -> list[tuple[Run, int]]:
+    """First all rows with their first seed: half a study is then a table, too."""
+    wanted = [run for run in study.runs if not only or run.key in only]
+    most = max((len(run.seeds) for run in wanted), default=0)
+    return [
+        (run, run.seeds[number])
+        for number in range(most)
+        for run in wanted
+        if number < len(run.seeds)
+    ]
+
+
+def _write(
+    study: Study, run: Run, config: TrainingConfig, place: Path, path: Path, *, limit: int
+) -> None:
+    system = load_system(place)
+    rows = []
+    for where in study.places:
+        name, _, split = where.rpartition(":")
+        scores = evaluate(system, open_data(name), split, limit=limit, show_progress=False)
+        rows.append({"set": name, "split": split, **scores.summary().as_dict()})
+    report = count_parameters(system)
+    words = ["risbook", "study", study.name, "--only", run.key]
+    words += ["--steps", str(config.steps)] if config.steps != study.steps else []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_result(
+        path,
+        rows,
+        command=words,
+        system=system,
+        settings={"training": json.loads((place / "training.json").read_text()), "limit": limit},
+        about={
+            "suite": study.name,
+            "row": run.key,
+            "seed": config.seed,
+            "precision": config.precision,
+            "tuned": report.tuned,
+            "adapters": report.adapters,
+            "seconds": _seconds(place),
+        },
+    )
+
+
+def _seconds(place: Path) -> float:
+    """Seconds of training, from the last line of the log."""
+    lines = (place / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return float(json.loads(lines[-1])["seconds"])

@@ -1,0 +1,215 @@
+"""Tables: what stands in which column, how it is marked, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from risbook.errors import DataError
+from risbook.ledger import (
+    TABLES,
+    Measured,
+    Ours,
+    Reported,
+    Row,
+    Table,
+    Tuned,
+    fill,
+    find_table,
+    markdown,
+    published,
+    read_measured,
+    records,
+    show_table,
+)
+
+DEVICE = "x86_64 CPU, 2 threads"
+SMALL = Table(
+    name="small",
+    title="A small table",
+    heads=("Method",),
+    columns=(
+        Tuned(),
+        Reported("mIoU", "refcoco", "val"),
+        Ours(label="ours, mIoU", suite="pet", dataset="refscenes", split="val"),
+        Ours(
+            label="ours, tuned",
+            suite="pet",
+            dataset="refscenes",
+            split="val",
+            measure="tuned",
+            per=1e6,
+            unit="M",
+            digits=2,
+        ),
+    ),
+    ledger={"source": "etris", "backbone": "CLIP RN101", "variant": ""},
+    rows=(
+        Row(words=("Fixed backbone",), ledger={"system": "Fixed backbone"}, ours="frozen"),
+        Row(words=("LoRA",), ledger={"system": "LoRA"}, ours="lora"),
+        Row(words=("BitFit",), ours="bitfit"),
+    ),
+)
+
+
+def results(folder: Path, device: str = DEVICE) -> tuple[Measured, ...]:
+    for seed, share in enumerate((0.50, 0.52, 0.54)):
+        about = {
+            "command": "risbook suite pet",
+            "date": f"2026-11-2{seed}",
+            "device": device if seed else DEVICE,
+            "seed": seed,
+            "rows": [
+                {"row": "lora", "set": "refscenes", "split": "val", "mIoU": share, "tuned": 30_000}
+            ],
+        }
+        path = folder / "pet" / f"lora-{seed}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(about), encoding="utf-8")
+    return read_measured(folder)
+
+
+def cells(text: str, head: str) -> list[str]:
+    [line] = [line for line in text.splitlines() if line.startswith(f"| {head} |")]
+    return line.strip("| ").split(" | ")
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_table_renders(table: Table) -> None:
+    text = markdown(table, ())
+    lines = text.splitlines()
+    assert lines[0] == f"<!-- risbook results: {table.name} -->"
+    assert lines[-1] == "<!-- end of risbook results -->"
+    grid = [line for line in lines if line.startswith("|")]
+    assert len(grid) == len(table.rows) + 2
+    assert len({line.count("|") for line in grid}) == 1
+    assert "https://" in text
+    # No row is there for nothing.
+    for row, found in zip(table.rows, fill(table, ()), strict=True):
+        assert row.ours or any(cell.published for cell in found), row.words
+
+
+def test_names_are_unique() -> None:
+    assert len({table.name for table in TABLES}) == len(TABLES)
+
+
+def test_etris_main_says_what_the_number_is() -> None:
+    text = show_table("etris-main").markdown
+    assert cells(text, "ETRIS | CLIP RN101")[2:6] == ["1.94M", "71.06", "74.11", "66.66"]
+    assert "Named oIoU in ETRIS (Xu et al. 2023), computed as mIoU." in text
+    assert "- *Run again by others*: RefCOCO val, run again." in text
+    assert cells(text, "CRIS | CLIP RN50")[9:11] == ["59.35", "59.39"]
+
+
+def test_bridgers_rise_and_fall_as_in_the_paper() -> None:
+    found = fill(find_table("etris-bridgers"), ())
+    assert [row[1].text for row in found] == ["70.96", "70.18", "69.65", "70.75", "70.53", "71.06"]
+    assert [row[0].text for row in found] == ["0.43M", "0.29M", "1.22M", "0.72M", "1.51M", "1.94M"]
+
+
+def test_second_hand_is_marked_and_explained() -> None:
+    text = show_table("pet-landscape").markdown
+    assert cells(text, "BarLeRIa | CLIP ViT-B/16")[3:5] == ["2.21M†", "72.4†"]
+    assert "- † *Second-hand*:" in text
+    assert "†" not in show_table("etris-pet").markdown
+    for row in cells(text, "TALENT | DINOv2-B/14 + CLIP text"):
+        assert "†" not in row
+
+
+def test_ours_stand_in_columns_of_their_own(tmp_path: Path) -> None:
+    text = markdown(SMALL, results(tmp_path))
+    assert cells(text, "LoRA") == ["LoRA", "0.03M", "68.84", "52.0 ± 2.0", "0.03M"]
+    assert cells(text, "Fixed backbone") == ["Fixed backbone", "0", "67.73", "–", "–"]
+    assert cells(text, "BitFit") == ["BitFit", "–", "–", "–", "–"]
+    assert "- *Reported by the authors*: Tuned, mIoU." in text
+    when = f"- *Run by us on {DEVICE}, 2026-11-20 to 2026-11-22*: ours, mIoU, ours, tuned."
+    assert when in text
+    assert "Our command: `risbook suite pet`." in text
+    assert "standard deviation" in text
+
+
+def test_a_run_that_is_not_there_yet_is_a_dash(tmp_path: Path) -> None:
+    text = markdown(SMALL, ())
+    assert cells(text, "LoRA") == ["LoRA", "0.03M", "68.84", "–", "–"]
+    assert "- *Run by us, not yet*: ours, mIoU, ours, tuned." in text
+
+
+def test_a_command_is_told_as_far_as_the_runs_share_it(tmp_path: Path) -> None:
+    for row in ("lora", "frozen"):
+        about = {
+            "command": f"risbook study pet --only {row}",
+            "date": "2026-11-21",
+            "device": DEVICE,
+            "rows": [{"row": row, "set": "refscenes", "split": "val", "mIoU": 0.5}],
+        }
+        (tmp_path / f"pet-{row}.json").write_text(
+            json.dumps({**about, "suite": "pet"}), encoding="utf-8"
+        )
+    text = markdown(SMALL, read_measured(tmp_path))
+    assert "- Our command: `risbook study pet`." in text
+
+
+def test_two_budgets_never_share_a_column(tmp_path: Path) -> None:
+    results(tmp_path)
+    path = tmp_path / "pet" / "lora-1.json"
+    about = json.loads(path.read_text(encoding="utf-8"))
+    about["settings"] = {"training": {"steps": 20, "batch": 4}}
+    path.write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(DataError, match="20 steps of 4 do not share a column"):
+        markdown(SMALL, read_measured(tmp_path))
+
+
+def test_two_devices_never_share_a_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="do not share a column"):
+        markdown(SMALL, results(tmp_path, device="another GPU"))
+
+
+def test_records_carry_their_origin(tmp_path: Path) -> None:
+    rows = records(SMALL, results(tmp_path))
+    assert rows[1]["mIoU"]["source"] == "https://arxiv.org/abs/2307.11545"
+    assert rows[1]["mIoU"]["named"] == "oIoU"
+    assert [run["seed"] for run in rows[1]["ours, mIoU"]["runs"]] == [0, 1, 2]
+    assert rows[2]["mIoU"] is None
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_an_ambiguous_cell_is_told() -> None:
+    table = Table(
+        name="vague",
+        title="Vague",
+        heads=("Model",),
+        columns=(Reported("mIoU", "refcoco", "val"),),
+        rows=(Row(words=("ETRIS",), ledger={"system": "ETRIS", "variant": ""}),),
+    )
+    with pytest.raises(DataError, match="row ETRIS, column mIoU: 3 lines of the ledger fit"):
+        markdown(table, ())
+
+
+def test_a_rerun_is_no_report_of_the_authors() -> None:
+    table = Table(
+        name="rerun",
+        title="Run again",
+        heads=("Model",),
+        columns=(Reported("mIoU", "refcoco", "val"),),
+        rows=(Row(words=("ETRIS",), ledger={"source": "rp-etris", "backbone": "CLIP RN50"}),),
+    )
+    assert published(source="rp-etris", backbone="CLIP RN50", split="val")
+    assert cells(markdown(table, ()), "ETRIS") == ["ETRIS", "–"]
+
+
+def test_tables_are_checked_when_made() -> None:
+    columns = (Reported("mIoU", "refcoco", "val"),)
+    with pytest.raises(DataError, match="same heading"):
+        Table(name="t", title="T", heads=("mIoU",), columns=columns, rows=())
+    with pytest.raises(DataError, match="does not fit heads"):
+        Table(name="t", title="T", heads=("M",), columns=columns, rows=(Row(words=("a", "b")),))
+
+
+def test_unknown_tables_are_told() -> None:
+    with pytest.raises(DataError, match="no table 'etris-maine'; there are etris-main, "):
+        show_table("etris-maine")
+
+
+def test_a_notebook_shows_the_markdown() -> None:
+    shown = show_table("etris-width")
+    assert shown._repr_markdown_() == shown.markdown == repr(shown)
