@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from risbook import __version__
-from risbook.cli import data, evaluate, params, predict, pretrain, results, towers, train
+from risbook.cli import data, evaluate, params, predict, pretrain, results, study, towers, train
 from risbook.errors import RisbookError
 
 DESCRIPTION = (
@@ -24,9 +24,11 @@ EPILOG = """\
 for example:
   risbook data counts refscenes            how many objects, sentences, images
   risbook towers                           the pretrained networks that systems are made of
+  risbook params etris-rn50                what learns, what is frozen, and which share that is
   risbook train first-model --data refscenes --steps 2000 --out runs/first
   risbook evaluate runs/first --data refscenes
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
+  risbook study etris-pet                  a comparison of many runs; can be stopped and resumed
   risbook results etris-main               published results and ours, with their sources
 
 A checkpoint is a folder that `risbook train` wrote, or the name of one that comes with the
@@ -45,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"risbook {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (data, towers, params, pretrain, train, evaluate, predict, results):
+    for command in (data, towers, params, pretrain, train, evaluate, predict, study, results):
         command.add(commands)
     for command_parser in commands.choices.values():
         # Also behind the command's name, where people type it; SUPPRESS keeps the first -v.

@@ -54,9 +54,10 @@ BRIDGERS = Study(
     ),
 )
 
+# on the ResNet: only there do the stages differ in size
 ZOOM = Study(
     name="etris-zoom",
-    summary="kinds of Zoom Layer (ETRIS, Table 5), on the ResNet, whose maps differ in size",
+    summary="kinds of Zoom Layer (ETRIS, Table 5), on the ResNet",
     runs=tuple(
         Run(kind, "etris-mini-rn", {"zoom": kind})
         for kind in ("linear", "interpolate", "mlp", "deconv")
@@ -84,7 +85,7 @@ WIDTH = Study(
 
 LINK = Study(
     name="etris-paper-and-code",
-    summary="where paper and released code differ: the link, padding, the position tables",
+    summary="where paper and released code of ETRIS differ",
     runs=(
         Run("released", MINI),
         Run("link-outputs", MINI, {"link": "outputs"}),

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from risbook.data import open_data
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
-from risbook.evaluation.results import write_result
+from risbook.evaluation.results import read_result, write_result
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
 from risbook.training.config import Precision, TrainingConfig
 from risbook.training.loop import train
+from risbook.training.precision import choose_precision
 
 #: called with a line about what happens next
 Say = Callable[[str], None]
@@ -33,12 +36,14 @@ class Run:
         system: a preset's name.
         changes: fields of its configuration to change.
         seeds: one training each.
+        learning_rate: peak of the schedule, where the study's does not suit this row.
     """
 
     key: str
     system: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,34 +107,53 @@ def run_study(
         All result files of the study.
 
     Raises:
-        RisbookError: for a key that the study does not have.
+        RisbookError: for a key that the study does not have, or a result that was measured under
+            another budget.
     """
     if unknown := [key for key in only if key not in {run.key for run in study.runs}]:
         keys = ", ".join(run.key for run in study.runs)
         raise RisbookError(f"study {study.name} has no run {unknown[0]!r}; it has {keys}")
+    limit = study.limit if limit is None else limit
+    order = _order(study, only)
     found = []
-    for number, (run, seed) in enumerate(_order(study, only), start=1):
+    for number, (run, seed) in enumerate(order, start=1):
         path = results / study.name / f"{run.key}-{seed}.json"
-        found.append(path)
-        if path.is_file():
-            continue
-        say(f"{study.name} {number}/{len(_order(study, only))}: {run.key}, seed {seed}")
         config = TrainingConfig(
             system=run.system,
             data=study.data,
-            changes={**run.changes, "weights": str(weights)},
+            changes={
+                **run.changes,
+                **({} if str(weights) == "auto" else {"weights": str(weights)}),
+            },
             steps=steps or study.steps,
             batch=study.batch,
-            learning_rate=study.learning_rate,
+            learning_rate=run.learning_rate or study.learning_rate,
             seed=seed,
             precision=precision,
             checkpoint_every=200,
         )
+        found.append(path)
+        if path.is_file():
+            _check_budget(path, config, limit)
+            continue
+        say(f"{study.name} {number}/{len(order)}: {run.key}, seed {seed}")
         place = folder / f"{run.key}-{seed}"
         train(config, place, resume=(place / "training.json").is_file())
-        _write(study, run, config, place, path, limit=study.limit if limit is None else limit)
+        _write(study, run, config, place, path, limit=limit)
         shutil.rmtree(place)
     return found
+
+
+def _check_budget(path: Path, config: TrainingConfig, limit: int) -> None:
+    """Refuse to mix budgets in one table."""
+    settings = read_result(path).get("settings", {})
+    had, wanted = settings.get("training", {}).get("steps"), config.steps
+    if (had, settings.get("limit")) != (wanted, limit):
+        raise RisbookError(
+            f"{path}: was measured after {had} steps on {settings.get('limit') or 'all'} "
+            f"expressions, not after {wanted} on {limit or 'all'}; move it away, or name another "
+            "folder for the results"
+        )
 
 
 def _order(study: Study, only: Sequence[str]) -> list[tuple[Run, int]]:
@@ -147,7 +171,8 @@ def _order(study: Study, only: Sequence[str]) -> list[tuple[Run, int]]:
 def _write(
     study: Study, run: Run, config: TrainingConfig, place: Path, path: Path, *, limit: int
 ) -> None:
-    system = load_system(place)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # where `train` was
+    system = load_system(place).to(device)
     rows = []
     for where in study.places:
         name, _, split = where.rpartition(":")
@@ -167,7 +192,7 @@ def _write(
             "suite": study.name,
             "row": run.key,
             "seed": config.seed,
-            "precision": config.precision,
+            "precision": choose_precision(config.precision, device),
             "tuned": report.tuned,
             "adapters": report.adapters,
             "seconds": _seconds(place),

@@ -1,0 +1,89 @@
+"""A study runs what is not done yet, under one budget, and says where every number is from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from risbook.cli import main
+from risbook.errors import RisbookError
+from risbook.ledger.measured import read_measured
+from risbook.studies import STUDIES, Run, Study, run_study
+from risbook.systems.parameters import outline
+
+SMALL: dict[str, Any] = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
+
+
+@pytest.fixture
+def study(tiny_world: Path) -> Study:
+    place = str(tiny_world / "refscenes")
+    return Study(
+        name="small",
+        summary="two widths",
+        runs=(
+            Run("narrow", "first-model", SMALL, (0, 1)),
+            Run("wide", "first-model", {**SMALL, "decoder_width": 16}, (0,), learning_rate=2e-3),
+        ),
+        data=(place,),
+        steps=2,
+        batch=4,
+        places=(f"{place}:val",),
+        limit=4,
+    )
+
+
+def test_a_study_leaves_one_result_a_run_and_can_be_resumed(study: Study, tmp_path: Path) -> None:
+    said: list[str] = []
+    files = run_study(study, tmp_path / "runs", tmp_path / "results", say=said.append)
+    assert [path.name for path in files] == ["narrow-0.json", "wide-0.json", "narrow-1.json"]
+    assert [line.split(": ")[1] for line in said] == [
+        "narrow, seed 0",
+        "wide, seed 0",
+        "narrow, seed 1",
+    ]
+    assert not list((tmp_path / "runs").iterdir())
+    about = json.loads(files[1].read_text())
+    assert (about["suite"], about["row"], about["seed"]) == ("small", "wide", 0)
+    assert about["settings"]["training"]["learning_rate"] == 2e-3
+    assert about["tuned"] > 0 and about["precision"] in ("no", "bf16", "fp16")
+    numbers = read_measured(tmp_path / "results", shipped=tmp_path / "none")
+    assert {one.seed for one in numbers if one.row == "narrow"} == {0, 1}
+    # done is done
+    files[0].unlink()
+    said.clear()
+    run_study(study, tmp_path / "runs", tmp_path / "results", say=said.append)
+    assert [line.split(": ")[1] for line in said] == ["narrow, seed 0"]
+
+
+def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
+    files = run_study(
+        study, tmp_path / "runs", tmp_path / "results", only=["wide"], say=lambda _: None
+    )
+    assert [path.name for path in files] == ["wide-0.json"]
+    with pytest.raises(RisbookError, match="has no run 'broad'; it has narrow, wide"):
+        run_study(study, tmp_path / "runs", tmp_path / "results", only=["broad"])
+    with pytest.raises(RisbookError, match="was measured after 2 steps on 4 expressions, not"):
+        run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], steps=3)
+
+
+def test_keys_are_names() -> None:
+    with pytest.raises(RisbookError, match="two runs are called a"):
+        Study(name="x", summary="", runs=(Run("a", "first-model"), Run("a", "first-model")))
+
+
+@pytest.mark.parametrize("name", ["etris-zoom", "etris-width"])
+def test_rows_of_the_book_can_be_built(name: str) -> None:
+    for run in STUDIES[name].runs:
+        # the full-size sibling has the same fields, and its towers' shapes need no file
+        system = outline("etris-rn50" if "rn" in run.system else "etris-vitb16", run.changes)
+        assert sum(value.numel() for value in system.parameters()) > 1e8
+
+
+def test_the_command_lists_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in STUDIES)
+    assert max(len(line) for line in listed.splitlines()) <= 100
+    assert main(["study", "etris"]) == 2
+    assert "no study is called 'etris'; there are: etris-pet" in capsys.readouterr().err
