@@ -90,7 +90,9 @@ class InteractorT(nn.Module):
         record: Record | None = None,
     ) -> Tensor:
         """The same as `Interactor`; the target does not look at itself."""
-        found = self.multihead_attn(target, memory, memory, padding=memory_padding, record=record)
+        found: Tensor = self.multihead_attn(
+            target, memory, memory, padding=memory_padding, record=record
+        )
         return target * found
 
 

@@ -146,4 +146,5 @@ class GlobalAlignment(nn.Module):
             if record is not None and inner is not None:
                 record[f"layer {number}"] = rearrange(positions, "b (h w) c -> b c h w", h=height)
                 record[f"attention {number}"] = inner["attention"]
-        return rearrange(self.norm(positions), "b (h w) c -> b c h w", h=height)
+        normed: Tensor = self.norm(positions)
+        return rearrange(normed, "b (h w) c -> b c h w", h=height)

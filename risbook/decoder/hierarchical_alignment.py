@@ -34,7 +34,8 @@ class SentenceGate(nn.MultiheadAttention):
     @property
     def dead(self) -> int:
         """Parameters without effect: query's and key's weights and biases."""
-        return 2 * self.embed_dim * (self.embed_dim + 1)
+        width = int(self.embed_dim)
+        return 2 * width * (width + 1)
 
     def forward(self, sentence: Tensor) -> Tensor:  # type: ignore[override]
         """Sentences (B, C) to gates (B, C)."""
@@ -61,7 +62,8 @@ class Gated(nn.Module):
 
     def forward(self, features: Tensor, sentence: Tensor) -> Tensor:
         """Map (B, C, H, W) and sentences (B, C) to a map (B, C, H, W)."""
-        return features * self.multihead_attn(sentence)[..., None, None]
+        gate: Tensor = self.multihead_attn(sentence)
+        return features * gate[..., None, None]
 
 
 class HierarchicalAlignment(nn.Module):

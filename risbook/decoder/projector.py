@@ -6,6 +6,7 @@ cross-entropy says whether they belong together.
 """
 
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.decoder.convolutions import conv_norm_relu
@@ -54,18 +55,19 @@ class Projector(nn.Module):
         Returns:
             Logits (B, 1, 4 H, 4 W).
         """
-        *before, last = self.vis
-        for layer in before:
-            features = layer(features)
+        features = self.vis[:-1](features)
+        last = self.vis[-1]
+        assert isinstance(last, nn.Conv2d)
         if record is not None:
             record["pixels"] = last(features)
-        written = self.txt(sentence)
-        kernels = written[:, :-1].unflatten(1, (-1, self.kernel**2)).transpose(1, 2)
+        written: Tensor = self.txt(sentence)
+        kernels = rearrange(written[:, :-1], "b (c tap) -> b tap c", tap=self.kernel**2)
         # The released code convolves with 1x1, then with the sentence's kernel, one group a
         # sample. Two linear maps in a row are one: the kernel is multiplied by the 1x1 weight
         # instead of the whole map. One product gives each position's share in the results of its
         # kernel x kernel neighbours; `fold` adds them up, and drops what lies outside.
         weight, bias = last.weight.flatten(1), last.bias
+        assert bias is not None
         shares = (kernels @ weight) @ features.flatten(2) + (kernels @ bias)[..., None]
         logits = F.fold(shares.flip(1), features.shape[-2:], self.kernel, padding=self.kernel // 2)
         return logits + written[:, -1, None, None, None]

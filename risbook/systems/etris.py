@@ -157,6 +157,8 @@ class ETRIS(TowerSystem):
         if isinstance(image, CLIPResNet):
             kind: BridgerKind = "resnet"
             scales = RESNET_SCALES
+            met: tuple[int, ...]
+            handed: tuple[int, ...]
             met, handed = image.channels, (*image.channels[:2], image.output)
         else:
             kind, scales = "vit", TRANSFORMER_SCALES

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from risbook.adapters.methods import METHODS, tune
+from risbook.decoder.hierarchical_alignment import SentenceGate
 from risbook.errors import DataError, RisbookError
 from risbook.systems.system import System, Tokenizer
 from risbook.towers.attention_pool import AttentionPool
@@ -158,13 +159,11 @@ class TowerSystem(System):
 
         Query and key of attention with a single key, the class token's row of an attention pool's
         table that only its dense form reads, and the text table's rows beyond the longest
-        sentence.
+        sentence. (The key's bias of any attention is without effect as well, since a softmax
+        ignores what all keys have in common; rounding still gives it a gradient, and it is not
+        counted here.)
         """
-        dead = sum(
-            int(module.dead)  # type: ignore[arg-type]
-            for module in self.modules()
-            if hasattr(module, "dead")
-        )
+        dead = sum(one.dead for one in self.modules() if isinstance(one, SentenceGate))
         *_, words = self.position_tables()
         if words.requires_grad:
             dead += (words.shape[0] - self.tokenizer.length) * words.shape[1]
