@@ -35,3 +35,32 @@ def quiet_progress_bars() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TQDM_DISABLE", "1")
         yield
+
+
+@pytest.fixture(scope="session")
+def mini_towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained small towers in a folder for `weights=`, as if somebody had trained them."""
+    import torch
+
+    from risbook.towers.presets import build_tower, save_tower
+    from risbook.towers.words import WordTokenizer
+
+    folder = tmp_path_factory.mktemp("towers")
+    words = ["left dog", "the red mug on the right", "a man in a hat, second from left"]
+    tokenizer = WordTokenizer.from_sentences(words, length=24, ends=True)
+    torch.manual_seed(0)
+    build = {
+        "clip-mini-image": {},
+        "clip-mini-rn-image": {"connect": False},
+        "clip-mini-text": {"vocabulary": tokenizer.vocabulary_size},
+        "dinov2-mini": {"layer_scale": 1.0},
+    }
+    for name, changes in build.items():
+        save_tower(
+            build_tower(name, weights="random", **changes),
+            folder / name,
+            name=name,
+            source="a test",
+            tokenizer=tokenizer if "text" in name else None,
+        )
+    return folder

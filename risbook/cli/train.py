@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("system", help="name of the system: first-model")
+    command.add_argument("system", help="its name; `risbook params` lists them")
     command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the run")
     command.add_argument("--split", nargs="+", default=["train"], help="default: train")

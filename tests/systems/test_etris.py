@@ -16,7 +16,6 @@ from risbook.systems import build_system, load_system, save_system
 from risbook.systems.etris import CONFIGS, ETRIS
 from risbook.systems.parameters import count_parameters, outline
 from risbook.systems.system import System
-from risbook.towers.presets import build_tower, save_tower
 from risbook.towers.words import WordTokenizer
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
@@ -217,29 +216,6 @@ def test_bridgers_on_different_grids_are_told() -> None:
 
 
 # --- checkpoints ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def mini_towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained mini towers in a folder, as if somebody had trained them."""
-    folder = tmp_path_factory.mktemp("towers")
-    tokenizer = WordTokenizer.from_sentences(WORDS, length=24, ends=True)
-    torch.manual_seed(0)
-    for name in ("clip-mini-image", "clip-mini-rn-image", "clip-mini-text"):
-        changes: dict[str, Any] = {}
-        if "text" in name:
-            changes = {"vocabulary": tokenizer.vocabulary_size}
-        if "rn" in name:
-            changes = {"connect": False}
-        tower = build_tower(name, weights="random", **changes)
-        save_tower(
-            tower,
-            folder / name,
-            name=name,
-            source="a test",
-            tokenizer=tokenizer if "text" in name else None,
-        )
-    return folder
 
 
 def mini(name: str, towers: Path) -> System:

@@ -1,0 +1,77 @@
+"""ETRIS in the loop that trains everything: it learns, and a stopped run goes on to the bit."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from risbook.systems import load_system
+from risbook.training import TrainingConfig, read_log, train
+
+
+@pytest.fixture
+def config(tiny_world: Path, mini_towers: Path) -> TrainingConfig:
+    return TrainingConfig(
+        system="etris-mini-rn",
+        data=(str(tiny_world / "refscenes"),),
+        changes={"weights": str(mini_towers), "image_size": 96, "dropout": 0.1},
+        steps=4,
+        batch=4,
+        warmup=1,
+        precision="no",
+        checkpoint_every=2,
+        log_every=1,
+    )
+
+
+@pytest.mark.filterwarnings("ignore::risbook.towers.words.UnknownWordWarning")
+def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_path: Path) -> None:
+    train(config, tmp_path / "whole", show_progress=False)
+
+    def stop(step: int, loss: float) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "stopped", show_progress=False, on_step=stop)
+    state = torch.load(tmp_path / "stopped" / "progress.pt", weights_only=True)
+    learned = set(state["model"])
+    assert not any(name.startswith("text_tower.text.encoder") for name in learned)
+    train(config, tmp_path / "stopped", resume=True, show_progress=False)
+    whole, stopped = (
+        load_file(tmp_path / run / "model.safetensors") for run in ("whole", "stopped")
+    )
+    assert set(whole) == set(stopped) == learned
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    assert any("running_mean" in name for name in whole)
+    assert load_system(tmp_path / "whole").name == "etris-mini-rn"
+
+
+@pytest.mark.filterwarnings("ignore::risbook.towers.words.UnknownWordWarning")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"stages": [], "image_tuning": "lora", "text_tuning": "lora"},
+        {"stages": [], "image_tuning": "full", "text_tuning": "full"},
+        {"image_tuning": "houlsby", "tuning_options": {"hidden": 8}},
+    ],
+    ids=str,
+)
+def test_it_learns(config: TrainingConfig, tmp_path: Path, changes: dict[str, Any]) -> None:
+    config = replace(
+        config,
+        system="etris-mini",
+        changes={"weights": config.changes["weights"], **changes},
+        steps=16,
+        batch=8,
+        learning_rate=2e-3,
+    )
+    train(config, tmp_path / "run", show_progress=False)
+    losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+    again = load_system(tmp_path / "run")
+    assert again.configuration()["image_tuning"] == changes.get("image_tuning", "frozen")
