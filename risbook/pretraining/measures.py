@@ -82,28 +82,38 @@ def measure_patches(
         of: what to ask for.
 
     Returns:
-        A row for each question and method: "of", "method" and the figures of `ProbeScore`.
+        A row for each question, place and method: "of", "on" ("all patches", or "things": those
+        that no background covers, which is four in five of all), "method" and the figures of
+        `ProbeScore`.
     """
     known, asked = (last_maps(tower, scenes.images(size)) for scenes in (train, test))
     patch = size // known.shape[1]
     rows = []
     for question in of:
-        labels = [
+        everywhere = [
             patch_labels(scenes.data, scenes.image_ids, size=size, patch=patch, of=question)
             for scenes in (train, test)
         ]
-        methods: tuple[Method, ...] = ("knn", "linear")
-        for method in methods:
-            score = patch_probe(
-                known,
-                labels[0],
-                asked,
-                labels[1],
-                names=LABEL_NAMES[question],
-                method=method,
-                train_limit=20_000,
-            )
-            rows.append({"of": question, "method": method, **_rounded(score.as_dict())})
+        names = LABEL_NAMES[question]
+        # without the background, label 0, the others move down by one
+        things = [torch.where(one > 0, one - 1, -1) for one in everywhere]
+        for place, labels, asked_for in (
+            ("all patches", everywhere, names),
+            ("things", things, names[1:]),
+        ):
+            methods: tuple[Method, ...] = ("knn", "linear")
+            for method in methods:
+                score = patch_probe(
+                    known,
+                    labels[0],
+                    asked,
+                    labels[1],
+                    names=asked_for,
+                    method=method,
+                    train_limit=20_000,
+                )
+                figures = _rounded(score.as_dict())
+                rows.append({"of": question, "on": place, "method": method, **figures})
     return rows
 
 

@@ -271,13 +271,14 @@ def _patch_lines(rows: Sequence[Mapping[str, Any]], scenes: Mapping[str, int]) -
         f"What lies under a patch, from the last map; learned from {scenes['probes learn from']} "
         f"training scenes, asked on {scenes['probes asked']} held-out ones, percent:",
         "",
-        "| asked for | method | weights | accuracy | mean over classes | mIoU |",
-        "|---|---|---|---|---|---|",
+        "| asked for | on | method | weights | accuracy | mean over classes | mIoU |",
+        "|---|---|---|---|---|---|---|",
     ]
-    order = sorted(rows, key=lambda row: (row["of"], row["method"]))
+    order = sorted(rows, key=lambda row: (row["of"], row["on"], row["method"]))
     return lines + [
-        f"| {row['of']} | {row['method']} | {row['weights']} | {100 * row['accuracy']:.1f} "
-        f"| {100 * row['mean class accuracy']:.1f} | {100 * row['mIoU']:.1f} |"
+        f"| {row['of']} | {row['on']} | {row['method']} | {row['weights']} "
+        f"| {100 * row['accuracy']:.1f} | {100 * row['mean class accuracy']:.1f} "
+        f"| {100 * row['mIoU']:.1f} |"
         for row in order
     ]
 

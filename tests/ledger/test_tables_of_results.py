@@ -83,7 +83,8 @@ def test_every_table_renders(table: Table) -> None:
     grid = [line for line in lines if line.startswith("|")]
     assert len(grid) == len(table.rows) + 2
     assert len({line.count("|") for line in grid}) == 1
-    assert "https://" in text
+    published = any(row.ledger is not None for row in table.rows)
+    assert ("https://" in text) == published
     # No row is there for nothing.
     for row, found in zip(table.rows, fill(table, ()), strict=True):
         assert row.ours or any(cell.published for cell in found), row.words
