@@ -41,7 +41,7 @@ def zoom_layer(
     factor: float = 1.0,
     kind: ZoomKind = "deconv",
     norm: bool = False,
-    transpose: bool | None = None,
+    transpose: bool = False,
 ) -> nn.Module:
     """Make a Zoom Layer: map (B, inputs, h, w) to (B, outputs, factor h, factor w).
 
@@ -68,7 +68,7 @@ def zoom_layer(
         raise RisbookError(f"zoom {kind!r}: there are {', '.join(KINDS)}")
     layer: nn.Module
     if kind == "deconv":
-        layer = _convolution(inputs, outputs, up, down, transpose=bool(transpose))
+        layer = _convolution(inputs, outputs, up, down, transpose=transpose)
     elif kind == "interpolate":
         layer = _convolution(inputs, outputs, 1, down)
         if up > 1:

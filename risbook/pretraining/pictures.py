@@ -1,7 +1,7 @@
 """The training pictures of the drawn world in memory, with what is said of them.
 
-Pretraining looks at nothing but training pictures, their captions and their expressions: no mask,
-no category, no held-out picture.
+Pretraining looks at nothing but training pictures, their captions, their expressions and the boxes
+of what these speak of: no mask, no category, no held-out picture.
 """
 
 from collections.abc import Sequence

@@ -218,7 +218,7 @@ def card(name: str, folder: Path) -> str:
         f"# {name}",
         "",
         f"{count:,} parameters, trained from random weights on the drawn world RefScenes: its "
-        "training pictures, captions and expressions, no mask and no category.",
+        "training pictures, captions, expressions and their boxes, no mask and no category.",
         "",
         f"- pretraining: `{about['command']}`",
         f"- {about['loop']['steps']:,} steps, seed {about['loop']['seed']}, precision "

@@ -14,7 +14,7 @@ Four things are as they suit small towers and short runs. Both terms share a hea
 DINOv2's temperatures its first answers are so even that the student's never leave 1/K. The full
 picture size, DINOv2's last phase, comes in between from the beginning. And in the patch term the
 teacher sees the crop a few patches away and in other colours, where DINOv2's sees what the student
-sees: place and colour were otherwise all that the patches learned of each other.
+sees, so that neither place nor colour alone gives a patch away.
 """
 
 import copy

@@ -181,6 +181,9 @@ def _write(
     report = count_parameters(system)
     words = ["risbook", "study", study.name, "--only", run.key]
     words += ["--steps", str(config.steps)] if config.steps != study.steps else []
+    words += ["--limit", str(limit)] if limit != study.limit else []
+    words += ["--precision", config.precision] if config.precision != "auto" else []
+    words += ["--weights", config.changes["weights"]] if "weights" in config.changes else []
     path.parent.mkdir(parents=True, exist_ok=True)
     write_result(
         path,

@@ -149,6 +149,11 @@ class ETRIS(TowerSystem):
         self.config = config
         # CLIP's temperature: unused here, kept as the released code keeps it
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)), requires_grad=False)
+        if config.mask_padding and text.prompt_count:
+            raise RisbookError(
+                "mask_padding and prompts among the words: the mask does not know the prompts; "
+                "leave one of them out"
+            )
         if text.width != config.decoder_width:
             raise RisbookError(
                 f"decoder_width is {config.decoder_width}; the decoder looks at the text tower's "

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from risbook.systems.presets import PRESETS, preset
+from risbook.systems.presets import preset
 from risbook.systems.system import System
 from risbook.systems.tower_system import TowerSystem
 
@@ -130,11 +130,6 @@ def outline(name: str, changes: Mapping[str, Any] | None = None) -> System:
     """
     with torch.device("meta"):
         return preset(name).outline(changes or {})
-
-
-def all_reports() -> list[ParameterReport]:
-    """The parameters of every preset."""
-    return [count_parameters(outline(name)) for name in PRESETS]
 
 
 def _group(system: System, name: str, value: nn.Parameter) -> str:

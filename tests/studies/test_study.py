@@ -46,6 +46,7 @@ def test_a_study_leaves_one_result_a_run_and_can_be_resumed(study: Study, tmp_pa
     about = json.loads(files[1].read_text())
     assert (about["suite"], about["row"], about["seed"]) == ("small", "wide", 0)
     assert about["settings"]["training"]["learning_rate"] == 2e-3
+    assert about["command"] == "risbook study small --only wide"
     assert about["tuned"] > 0 and about["precision"] in ("no", "bf16", "fp16")
     numbers = read_measured(tmp_path / "results", shipped=tmp_path / "none")
     assert {one.seed for one in numbers if one.row == "narrow"} == {0, 1}
@@ -61,6 +62,17 @@ def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
         study, tmp_path / "runs", tmp_path / "results", only=["wide"], say=lambda _: None
     )
     assert [path.name for path in files] == ["wide-0.json"]
+    shorter = run_study(
+        study,
+        tmp_path / "runs",
+        tmp_path / "short",
+        only=["wide"],
+        steps=1,
+        limit=2,
+        precision="no",
+    )
+    command = json.loads(shorter[0].read_text())["command"]
+    assert command.endswith("--only wide --steps 1 --limit 2 --precision no")
     with pytest.raises(RisbookError, match="has no run 'broad'; it has narrow, wide"):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["broad"])
     with pytest.raises(RisbookError, match="was measured after 2 steps on 4 expressions, not"):

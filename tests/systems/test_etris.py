@@ -199,6 +199,7 @@ def test_nothing_below_the_first_bridger_builds_a_graph() -> None:
         ({"neck": "giraffe"}, "it is 'hierarchical' or 'last'"),
         ({"image_tuning": "magic"}, "no tuning method"),
         ({"tuning_options": {"rank": 2}}, "neither frozen nor frozen has the option 'rank'"),
+        ({"mask_padding": True, "text_tuning": "prompts"}, "leave one of them out"),
         ({"word_length": 0}, "whole number from 1"),
     ],
 )
