@@ -19,6 +19,8 @@ from risbook.data import open_data
 from risbook.evaluation import evaluate, read_result, write_result
 from risbook.systems import load_system, save_system
 from risbook.systems.checkpoints import SHIPPED
+from risbook.systems.parameters import count_parameters
+from risbook.systems.system import System
 from risbook.training import TrainingConfig, read_log
 from risbook.training.precision import choose_precision
 
@@ -34,18 +36,35 @@ def train_command(config: TrainingConfig) -> str:
     )
 
 
+def what_learned(system: System) -> str:
+    """How many of how many parameters, and what the others are."""
+    report = count_parameters(system)
+    if not report.frozen:
+        return (
+            f"{report.total:,} parameters, all trained from random weights on the drawn world "
+            "RefScenes."
+        )
+    towers = ", ".join(
+        f"`{found['source']}` (SHA-256 `{found['sha256'][:16]}`)"
+        for found in system.origins().values()
+    )
+    return (
+        f"{report.tuned:,} of {report.total:,} parameters were tuned on the drawn world RefScenes "
+        f"({report.adapters:,} of them in or between the towers); the others are those of the "
+        f"frozen towers and do not lie here: {towers}."
+    )
+
+
 def card(folder: Path, name: str) -> str:
     """The README of a shipped checkpoint."""
     config = TrainingConfig.load(folder / "training.json")
     result = read_result(folder / "scores.json")
     log = [row for row in read_log(folder / "log.jsonl") if row["kind"] == "step"]
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    system = load_system(folder)
-    count = sum(p.numel() for p in system.parameters())
     lines = [
         f"# {name}",
         "",
-        f"{count:,} parameters, all trained from random weights on the drawn world RefScenes.",
+        what_learned(load_system(folder)),
         "",
         f"- training: `{train_command(config)}`",
         f"- {config.steps:,} steps of {config.batch}, seed {config.seed}, precision "

@@ -33,8 +33,12 @@ def add(commands: Commands) -> None:
             "in percent."
         ),
     )
-    command.add_argument("checkpoint", help="a folder that `risbook train` wrote, or first-model")
-    command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
+    command.add_argument(
+        "checkpoint", help="a folder that `risbook train` wrote, or first-model, etris-mini"
+    )
+    command.add_argument(
+        "--data", nargs="+", metavar="SET", help=f"{DATA_HELP} (default: what it was trained on)"
+    )
     command.add_argument("--split", nargs="+", help="default: every split but train")
     add_places(command)
     command.add_argument("--batch", type=positive, default=32, help="default: %(default)s")
@@ -53,6 +57,21 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=run)
 
 
+def trained_on(checkpoint: str) -> list[str]:
+    """The sets that a checkpoint learned from.
+
+    Raises:
+        RisbookError: if the folder does not tell.
+    """
+    from risbook.systems.checkpoints import find_checkpoint
+    from risbook.training import TrainingConfig
+
+    record = find_checkpoint(checkpoint) / "training.json"
+    if not record.is_file():
+        raise RisbookError(f"{record}: not there; say with --data what to score on")
+    return list(TrainingConfig.load(record).data)
+
+
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
     from accelerate import Accelerator
@@ -66,6 +85,7 @@ def run(options: argparse.Namespace) -> None:
     accelerator = Accelerator() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
     device = accelerator.device if accelerator else choose_device(options.device)
     system = load_system(options.checkpoint).to(device)
+    options.data = options.data or trained_on(options.checkpoint)
     rows = []
     for name in options.data:
         data = open_named(options, name)

@@ -3,17 +3,25 @@
 import argparse
 import json
 import os
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from risbook.cli.arguments import DATA_HELP, Commands, add_places
 from risbook.errors import RisbookError
 
+if TYPE_CHECKING:
+    from risbook.training import TrainingConfig
+
 EPILOG = """\
 for example:
+  risbook train etris-mini                 as the checkpoint that comes with the package
   risbook train first-model --data refscenes refscenes+ refscenesg --steps 10000 --out runs/first
   risbook train first-model --data path/to/refcoco --split testA testB --out runs/overfit
   accelerate launch -m risbook train first-model ...          several GPUs
+
+Without --data a system that comes with the package is trained as its checkpoint was; options given
+beside it change that run.
 
 The run can be killed at any moment: the same command with --resume goes on from the last state
 in --out, on a CPU to exactly the same weights.
@@ -30,42 +38,44 @@ def add(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("system", help="its name; `risbook params` lists them")
-    command.add_argument("--data", nargs="+", required=True, metavar="SET", help=DATA_HELP)
-    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the run")
-    command.add_argument("--split", nargs="+", default=["train"], help="default: train")
+    command.add_argument("--data", nargs="+", metavar="SET", help=DATA_HELP)
+    command.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="the run (default: runs/ and the system's name)"
+    )
+    command.add_argument("--split", nargs="+", dest="splits", help="default: train")
     add_places(command)
-    command.add_argument("--steps", type=int, default=1000, help="optimiser steps (%(default)s)")
-    command.add_argument("--batch", type=int, default=32, help="samples a step (%(default)s)")
-    command.add_argument("--learning-rate", type=float, default=1e-3, help="peak (%(default)s)")
-    command.add_argument("--warmup", type=int, default=100, help="warm-up steps (%(default)s)")
-    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument("--steps", type=int, help="optimiser steps (1000)")
+    command.add_argument("--batch", type=int, help="samples a step (32)")
+    command.add_argument("--learning-rate", type=float, help="peak (0.001)")
+    command.add_argument("--warmup", type=int, help="warm-up steps (100)")
+    command.add_argument("--seed", type=int, help="default: 0")
     command.add_argument(
         "--precision",
         choices=("auto", "no", "bf16", "fp16"),
-        default="auto",
-        help="arithmetic; auto: 16 bit where the machine is fast at it",
+        help="arithmetic; auto: 16 bit where the machine is fast at it (auto)",
     )
-    command.add_argument("--text", choices=("sent", "raw"), default="sent", help="default: sent")
+    command.add_argument("--text", choices=("sent", "raw"), help="default: sent")
     command.add_argument(
         "--set",
         nargs="+",
-        default=[],
         metavar="NAME=VALUE",
         help="change the system's configuration, for instance image_size=256",
     )
     command.add_argument(
-        "--validate-on", nargs="+", default=[], metavar="SET:SPLIT", help="evaluate while training"
+        "--validate-on", nargs="+", metavar="SET:SPLIT", help="evaluate while training"
     )
-    command.add_argument("--validate-every", type=int, default=1000, metavar="STEPS")
+    command.add_argument("--validate-every", type=int, metavar="STEPS", help="default: 1000")
     command.add_argument(
-        "--validate-limit", type=int, default=0, metavar="N", help="expressions, 0 for all"
+        "--validate-limit", type=int, metavar="N", help="expressions, 0 for all (0)"
     )
-    command.add_argument("--checkpoint-every", type=int, default=500, metavar="STEPS")
-    command.add_argument("--log-every", type=int, default=20, metavar="STEPS")
-    command.add_argument("--workers", type=int, default=0, help="loader processes (%(default)s)")
+    command.add_argument("--checkpoint-every", type=int, metavar="STEPS", help="default: 500")
+    command.add_argument("--log-every", type=int, metavar="STEPS", help="default: 20")
+    command.add_argument("--workers", type=int, help="loader processes (0)")
     command.add_argument(
         "--no-keep-images",
-        action="store_true",
+        action="store_const",
+        const=False,
+        dest="keep_images",
         help="read images anew each time instead of keeping them in memory",
     )
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -90,32 +100,41 @@ def read_changes(words: list[str]) -> dict[str, Any]:
     return changes
 
 
+def read_config(options: argparse.Namespace) -> "TrainingConfig":
+    """The run that the options describe; what they leave open is the default's.
+
+    The defaults are those of `TrainingConfig`, and without ``--data`` those of the run that made
+    the checkpoint of that name.
+
+    Raises:
+        RisbookError: without ``--data`` for a system of which no checkpoint comes along.
+    """
+    from risbook.systems.checkpoints import SHIPPED
+    from risbook.training import TrainingConfig
+
+    given: dict[str, Any] = {
+        entry.name: tuple(value) if isinstance(value, list) else value
+        for entry in fields(TrainingConfig)
+        if (value := getattr(options, entry.name, None)) not in (None, "")
+    }
+    if options.set is not None:
+        given["changes"] = read_changes(options.set)
+    if options.data:
+        return TrainingConfig(**given)
+    recorded = SHIPPED / options.system / "training.json"
+    if not recorded.is_file():
+        raise RisbookError(
+            f"{options.system}: say with --data what to train on, for instance --data refscenes"
+        )
+    return replace(TrainingConfig.load(recorded), **given)
+
+
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    from risbook.training import TrainingConfig, train
+    from risbook.training import train
 
-    config = TrainingConfig(
-        system=options.system,
-        data=tuple(options.data),
-        splits=tuple(options.split),
-        partition=options.partition,
-        images=options.images,
-        changes=read_changes(options.set),
-        steps=options.steps,
-        batch=options.batch,
-        learning_rate=options.learning_rate,
-        warmup=options.warmup,
-        seed=options.seed,
-        precision=options.precision,
-        text=options.text,
-        validate_on=tuple(options.validate_on),
-        validate_every=options.validate_every,
-        validate_limit=options.validate_limit,
-        checkpoint_every=options.checkpoint_every,
-        log_every=options.log_every,
-        keep_images=not options.no_keep_images,
-        workers=options.workers,
-    )
-    train(config, options.out, resume=options.resume)
+    config = read_config(options)
+    out = options.out or Path("runs") / config.system
+    train(config, out, resume=options.resume)
     if int(os.environ.get("RANK", "0")) == 0:
-        print(f"checkpoint: {options.out}")
+        print(f"checkpoint: {out}")

@@ -76,6 +76,14 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return about
 
 
+def find_checkpoint(where: str | Path) -> Path:
+    """The folder of a checkpoint: `where` itself, or the shipped one of that name."""
+    folder = Path(where)
+    if not (folder / "config.json").is_file() and str(where) in shipped():
+        return SHIPPED / where
+    return folder
+
+
 def load_system(where: str | Path) -> System:
     """Read a checkpoint, ready to evaluate.
 
@@ -89,9 +97,7 @@ def load_system(where: str | Path) -> System:
         DataError: if the folder is no checkpoint, or its weights are not those of its
             configuration; the message names the entry.
     """
-    folder = Path(where)
-    if not (folder / "config.json").is_file() and str(where) in shipped():
-        folder = SHIPPED / where
+    folder = find_checkpoint(where)
     about = _read_config(folder)
     try:
         system = preset(about["system"]).restore(about["config"], folder)

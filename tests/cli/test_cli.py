@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from risbook.cli import main
+from risbook.cli import main, parser
+from risbook.cli.train import read_config
 from risbook.evaluation import read_result
+from risbook.systems.checkpoints import SHIPPED
+from risbook.training import TrainingConfig
 
 SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "image_size=32"]
 
@@ -173,3 +176,37 @@ def test_verbose_shows_where_it_came_from() -> None:
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
+    options = parser().parse_args(["train", "first-model", "--steps", "7", "--set", "blocks=1"])
+    config = read_config(options)
+    recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
+    assert recorded.difference(config) == ["changes", "steps"]
+    assert (config.steps, config.changes) == (7, {"blocks": 1})
+
+
+def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
+    options = parser().parse_args(["train", "first-model", "--data", "refscenes"])
+    assert read_config(options) == TrainingConfig(system="first-model", data=("refscenes",))
+    words = ["train", "first-model", "--data", "a", "b", "--no-keep-images", "--split", "val"]
+    config = read_config(parser().parse_args(words))
+    assert (config.data, config.splits, config.keep_images) == (("a", "b"), ("val",), False)
+
+
+def test_without_data_nothing_else_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "etris-rn50"]) == 2
+    assert "--data" in capsys.readouterr().err
+
+
+def test_a_checkpoint_is_scored_on_what_it_was_trained_on(
+    tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(train_words(tiny_world / "refscenes", run)) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--split", "val", "--limit", "3", "--json"]) == 0
+    assert [row["set"] for row in json.loads(capsys.readouterr().out)] == ["refscenes"]
+    (run / "training.json").unlink()
+    assert main(["evaluate", str(run)]) == 2
+    assert "--data" in capsys.readouterr().err
