@@ -13,7 +13,7 @@ import torch
 
 from risbook import __version__
 from risbook.errors import DataError
-from risbook.files import write_atomically
+from risbook.files import write_json
 from risbook.systems.system import System
 
 
@@ -65,8 +65,7 @@ def write_result(
         **(about or {}),
         "rows": [dict(row) for row in rows],
     }
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(path, content)
 
 
 def read_result(path: Path) -> dict[str, Any]:

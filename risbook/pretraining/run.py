@@ -16,7 +16,7 @@ import torch
 from risbook import __version__
 from risbook.data.dataset import ReferData
 from risbook.evaluation.results import describe_device
-from risbook.files import write_atomically
+from risbook.files import write_atomically, write_json
 from risbook.pretraining.loop import LoopConfig, pretrain
 from risbook.pretraining.measures import (
     HELD_OUT,
@@ -135,10 +135,10 @@ def _keep(
     if prepared.clip is not None:
         about = {**about, "scale": round(float(prepared.clip.scale.detach()), 4)}
     shutil.copyfile(folder / "log.jsonl", place / "log.jsonl")
-    _write_json(place / "pretraining.json", about)
+    write_json(place / "pretraining.json", about)
     # The figures are those of the 16-bit file, as anybody loads it.
     scores = measure(name, place, prepared, sources)
-    _write_json(place / "scores.json", scores)
+    write_json(place / "scores.json", scores)
     with write_atomically(place / "README.md") as path:
         path.write_text(card(name, place), encoding="utf-8")
     return place
@@ -281,8 +281,3 @@ def _patch_lines(rows: Sequence[Mapping[str, Any]], scenes: Mapping[str, int]) -
         f"| {100 * row['mIoU']:.1f} |"
         for row in order
     ]
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

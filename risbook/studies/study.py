@@ -1,13 +1,14 @@
 """A study: the same data, steps, seeds and evaluation for every run that it compares.
 
 Each finished run leaves one result file. A run whose file is there is not repeated, and a run that
-was killed goes on from its last state, so the command that started a study also finishes it.
+was killed goes on from its last state, so the command that started a study also finishes it. Where
+two studies share a run, the second takes the first one's result.
 """
 
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from risbook.data import open_data
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
 from risbook.evaluation.results import read_result, write_result
+from risbook.files import write_json
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
 from risbook.training.config import Precision, TrainingConfig
@@ -137,11 +139,34 @@ def run_study(
             _check_budget(path, config, limit)
             continue
         say(f"{study.name} {number}/{len(order)}: {run.key}, seed {seed}")
+        if (twin := _same_run(results, study, config, limit)) is not None:
+            say(f"  the same run as {twin['same_run_as']}: not repeated")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, {**twin, "suite": study.name, "row": run.key})
+            continue
         place = folder / f"{run.key}-{seed}"
         train(config, place, resume=(place / "training.json").is_file())
         _write(study, run, config, place, path, limit=limit)
         shutil.rmtree(place)
     return found
+
+
+def _same_run(
+    results: Path, study: Study, config: TrainingConfig, limit: int
+) -> dict[str, Any] | None:
+    """The result of another study's run that trains and asks exactly the same, if it is done."""
+    training = json.loads(json.dumps(asdict(config)))
+    for path in sorted(results.glob("*/*.json")):
+        about = read_result(path)
+        settings = about.get("settings", {})
+        asked = tuple(f"{row.get('set')}:{row.get('split')}" for row in about["rows"])
+        if (settings.get("training"), settings.get("limit"), asked) == (
+            training,
+            limit,
+            study.places,
+        ):
+            return {"same_run_as": f"{path.parent.name}/{path.stem}", **about}
+    return None
 
 
 def _check_budget(path: Path, config: TrainingConfig, limit: int) -> None:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically
+from risbook.files import write_atomically, write_json
 from risbook.systems.presets import PRESETS, SHIPPED, preset
 from risbook.systems.system import System
 
@@ -49,8 +49,7 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
     about = {"format": FORMAT, "system": system.name, "config": system.configuration()}
     if origins := system.origins():
         about["towers"] = origins
-    with write_atomically(folder / "config.json") as path:
-        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / "config.json", about)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

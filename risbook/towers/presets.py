@@ -8,7 +8,6 @@
 The towers themselves stand in `risbook.towers.tower_table`.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically
+from risbook.files import write_atomically, write_json
 from risbook.towers.byte_pairs import CLIPTokenizer
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.hub import fetch
@@ -181,8 +180,7 @@ def save_tower(
         "geometry": dict(tower_preset(name).geometry),
         "origin": {"kind": "small", "source": source},
     }
-    with write_atomically(folder / "config.json") as path:
-        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / "config.json", about)
 
 
 def _make(name: str, preset: TowerPreset, geometry: Mapping[str, Any]) -> Tower:

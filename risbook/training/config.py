@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from risbook.errors import RisbookError
-from risbook.files import write_atomically
+from risbook.files import write_json
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 
@@ -78,8 +78,7 @@ class TrainingConfig:
 
     def save(self, path: Path) -> None:
         """Write the record as JSON."""
-        with write_atomically(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> "TrainingConfig":

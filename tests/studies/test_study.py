@@ -1,6 +1,7 @@
 """A study runs what is not done yet, under one budget, and says where every number is from."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from risbook.cli import main
 from risbook.errors import RisbookError
 from risbook.ledger.measured import read_measured
 from risbook.studies import STUDIES, Run, Study, run_study
+from risbook.systems.etris import CONFIGS
 from risbook.systems.parameters import outline
 
 SMALL: dict[str, Any] = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
@@ -55,6 +57,33 @@ def test_a_study_leaves_one_result_a_run_and_can_be_resumed(study: Study, tmp_pa
     said.clear()
     run_study(study, tmp_path / "runs", tmp_path / "results", say=said.append)
     assert [line.split(": ")[1] for line in said] == ["narrow, seed 0"]
+
+
+def test_a_run_that_two_studies_share_is_made_once(study: Study, tmp_path: Path) -> None:
+    said: list[str] = []
+    first = run_study(study, tmp_path / "runs", tmp_path / "results", say=said.append)
+    other = replace(study, name="other", runs=(Run("base", "first-model", SMALL, (1, 2)),))
+    said.clear()
+    files = run_study(other, tmp_path / "runs", tmp_path / "results", say=said.append)
+    assert said == [
+        "other 1/2: base, seed 1",
+        "  the same run as small/narrow-1: not repeated",
+        "other 2/2: base, seed 2",
+    ]
+    taken, original = (json.loads(path.read_text()) for path in (files[0], first[2]))
+    assert (taken["suite"], taken["row"], taken["seed"]) == ("other", "base", 1)
+    assert taken["command"] == "risbook study small --only narrow"
+    assert taken["rows"] == original["rows"]
+    read_measured(tmp_path / "results", shipped=tmp_path / "none")
+
+
+def test_rows_that_change_nothing_have_no_changes() -> None:
+    plain = {run.key for study in STUDIES.values() for run in study.runs if not run.changes}
+    assert plain == {"etris", "stages-123", "all", "width-32", "deconv", "released"}
+    for study in STUDIES.values():
+        for run in study.runs:
+            standard = asdict(CONFIGS[run.system])
+            assert all(standard[name] != value for name, value in run.changes.items()), run.key
 
 
 def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
