@@ -109,7 +109,7 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
     Raises:
         RisbookError: without ``--data`` for a system of which no checkpoint comes along.
     """
-    from risbook.systems.checkpoints import SHIPPED
+    from risbook.systems.presets import SHIPPED
     from risbook.training import TrainingConfig
 
     given: dict[str, Any] = {

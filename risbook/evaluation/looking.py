@@ -112,6 +112,27 @@ def to_picture(cells: Tensor, picture: Pixels, size: int, *, smooth: bool = Fals
     return back[..., 0] if cells.ndim == 2 else back
 
 
+def inside(pictures: Sequence[Pixels], size: int, patch: int) -> Tensor:
+    """Which patches of letterboxed pictures no padding touches.
+
+    Args:
+        pictures: (height, width, 3) each.
+        size: side S of the squares, pixels.
+        patch: side of a patch, pixels.
+
+    Returns:
+        bool (N, S / patch, S / patch).
+
+    >>> inside([np.zeros((16, 32, 3), np.uint8)], 32, 8).sum(dim=2).tolist()
+    [[0, 4, 4, 0]]
+    """
+    boxes = [Letterbox(height=p.shape[0], width=p.shape[1], size=size) for p in pictures]
+    covered = [box.mask(np.ones(p.shape[:2], bool)) for box, p in zip(boxes, pictures, strict=True)]
+    full = torch.stack([torch.from_numpy(one) for one in covered]).float()
+    # the smallest value of each patch; bilinear edges lie between 0 and 1
+    return -F.max_pool2d(-full[:, None], patch)[:, 0] > 0.99
+
+
 def close_views(
     picture: Pixels, masks: Sequence[npt.NDArray[np.bool_]], size: int, *, margin: float = 1.5
 ) -> list[Pixels]:

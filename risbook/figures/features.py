@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def pca_colours(maps: Any, *, spread: float = 0.02) -> Floats:
+def pca_colours(maps: Any, *, inside: Any = None, spread: float = 0.02) -> Floats:
     """Paint the first three principal components of feature maps as red, green and blue.
 
     The components are those of all cells of all maps together, without weighing: nearby colours
@@ -29,6 +29,9 @@ def pca_colours(maps: Any, *, spread: float = 0.02) -> Floats:
 
     Args:
         maps: Features (N, C, h, w) with C at least 3; array or tensor.
+        inside: Cells (N, h, w) that components and ranges of colours are taken from, true or
+            false; all of them if None. Padding, which is far from everything else, would
+            otherwise use up the colours.
         spread: Share of the cells that may be over or under the range of a colour, on each side.
 
     Returns:
@@ -45,13 +48,20 @@ def pca_colours(maps: Any, *, spread: float = 0.02) -> Floats:
         raise DataError(f"pca_colours: maps are {features.shape}, not (N, C, h, w) with C >= 3.")
     count, channels, height, width = features.shape
     cells = np.moveaxis(features, 1, -1).reshape(-1, channels)
-    cells = cells - cells.mean(axis=0)
-    directions = np.linalg.eigh(cells.T @ cells)[1][:, :-4:-1]  # (C, 3), largest first
+    counted = np.full(len(cells), True) if inside is None else np.ravel(inside).astype(bool)
+    if len(counted) != len(cells) or counted.sum() < 3:
+        raise DataError(
+            f"pca_colours: inside is {np.shape(inside)} with {int(counted.sum())} cells, not "
+            f"{(count, height, width)} with at least 3."
+        )
+    cells = cells - cells[counted].mean(axis=0)
+    spreads = cells[counted].T @ cells[counted]
+    directions = np.linalg.eigh(spreads)[1][:, :-4:-1]  # (C, 3), largest first
     # A component's sign is arbitrary; the entry of largest size decides, so that reruns agree.
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.sign(directions[largest, np.arange(3)])
     scores = cells @ directions
-    low, high = np.quantile(scores, [spread, 1 - spread], axis=0)
+    low, high = np.quantile(scores[counted], [spread, 1 - spread], axis=0)
     colours = (scores - low) / np.maximum(high - low, 1e-12)
     clipped: Floats = np.clip(colours, 0.0, 1.0)
     return clipped.reshape(count, height, width, 3)

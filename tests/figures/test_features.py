@@ -94,3 +94,14 @@ def test_responses_of_one_picture_share_their_scale():
     assert tuple(samples[0]["heat"].shape) == (40, 80)
     with pytest.raises(DataError, match="1 titles"):
         heat_panels(cosines, picture, 64, ["a mug"])
+
+
+def test_padding_takes_no_colours() -> None:
+    maps = two_regions()
+    padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (0, 0)), constant_values=100.0)
+    inside = np.zeros((padded.shape[0], *padded.shape[2:]), bool)
+    inside[:, 1:-1] = True
+    assert np.allclose(pca_colours(padded, inside=inside)[:, 1:-1], pca_colours(maps), atol=1e-6)
+    assert not np.allclose(pca_colours(padded)[:, 1:-1], pca_colours(maps), atol=0.1)
+    with pytest.raises(DataError, match="inside is"):
+        pca_colours(maps, inside=inside)
