@@ -32,7 +32,7 @@ for example:
   risbook results etris-main               published results and ours, with their sources
 
 A checkpoint is a folder that `risbook train` wrote, or the name of one that comes with the
-package: first-model, etris-mini.
+package: first-model.
 """
 
 

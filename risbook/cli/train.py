@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 for example:
-  risbook train etris-mini                 as the checkpoint that comes with the package
+  risbook train first-model                as the checkpoint that comes with the package
   risbook train first-model --data refscenes refscenes+ refscenesg --steps 10000 --out runs/first
   risbook train first-model --data path/to/refcoco --split testA testB --out runs/overfit
   accelerate launch -m risbook train first-model ...          several GPUs
