@@ -55,8 +55,8 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=run)
 
 
-def trained_on(checkpoint: str) -> list[str]:
-    """The sets that a checkpoint learned from.
+def fill_in_data(options: argparse.Namespace) -> None:
+    """Without ``--data``, take the sets that the checkpoint learned from, opened as it did.
 
     Raises:
         RisbookError: if the folder does not tell.
@@ -64,10 +64,15 @@ def trained_on(checkpoint: str) -> list[str]:
     from risbook.systems.checkpoints import find_checkpoint
     from risbook.training import TrainingConfig
 
-    record = find_checkpoint(checkpoint) / "training.json"
+    if options.data:
+        return
+    record = find_checkpoint(options.checkpoint) / "training.json"
     if not record.is_file():
         raise RisbookError(f"{record}: not there; say with --data what to score on")
-    return list(TrainingConfig.load(record).data)
+    learned = TrainingConfig.load(record)
+    options.data = list(learned.data)
+    options.partition = options.partition or learned.partition
+    options.images = options.images or learned.images
 
 
 def run(options: argparse.Namespace) -> None:
@@ -83,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
     accelerator = Accelerator() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
     device = accelerator.device if accelerator else choose_device(options.device)
     system = load_system(options.checkpoint).to(device)
-    options.data = options.data or trained_on(options.checkpoint)
+    fill_in_data(options)
     rows = []
     for name in options.data:
         data = open_named(options, name)

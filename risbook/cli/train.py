@@ -109,9 +109,10 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
     Raises:
         RisbookError: without ``--data`` for a system of which no checkpoint comes along.
     """
-    from risbook.systems.presets import SHIPPED
+    from risbook.systems.presets import SHIPPED, preset
     from risbook.training import TrainingConfig
 
+    preset(options.system)  # a name that does not exist is the first thing to say
     given: dict[str, Any] = {
         entry.name: tuple(value) if isinstance(value, list) else value
         for entry in fields(TrainingConfig)
@@ -126,7 +127,10 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
         raise RisbookError(
             f"{options.system}: say with --data what to train on, for instance --data refscenes"
         )
-    return replace(TrainingConfig.load(recorded), **given)
+    config = TrainingConfig.load(recorded)
+    if "changes" in given:
+        given["changes"] = {**config.changes, **given["changes"]}
+    return replace(config, **given)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from risbook.cli import main, parser
+from risbook.cli.evaluate import fill_in_data
 from risbook.cli.train import read_config
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED
@@ -195,6 +197,8 @@ def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
 
 
 def test_without_data_nothing_else_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "second-model"]) == 2
+    assert "no system is called 'second-model'" in capsys.readouterr().err
     assert main(["train", "etris-rn50"]) == 2
     assert "--data" in capsys.readouterr().err
 
@@ -207,6 +211,11 @@ def test_a_checkpoint_is_scored_on_what_it_was_trained_on(
     capsys.readouterr()
     assert main(["evaluate", str(run), "--split", "val", "--limit", "3", "--json"]) == 0
     assert [row["set"] for row in json.loads(capsys.readouterr().out)] == ["refscenes"]
+    options = parser().parse_args(["evaluate", str(run), "--images", "elsewhere"])
+    recorded = TrainingConfig.load(run / "training.json")
+    replace(recorded, partition="google", images="here").save(run / "training.json")
+    fill_in_data(options)
+    assert (options.partition, options.images) == ("google", "elsewhere")
     (run / "training.json").unlink()
     assert main(["evaluate", str(run)]) == 2
     assert "--data" in capsys.readouterr().err
