@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -21,6 +21,7 @@ from risbook.evaluation.results import read_result, write_result
 from risbook.files import write_json
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
+from risbook.systems.presets import build_system
 from risbook.training.config import Precision, TrainingConfig
 from risbook.training.loop import train
 from risbook.training.precision import choose_precision
@@ -110,7 +111,7 @@ def run_study(
 
     Raises:
         RisbookError: for a key that the study does not have, or a result that was measured under
-            another budget.
+            other settings.
     """
     if unknown := [key for key in only if key not in {run.key for run in study.runs}]:
         keys = ", ".join(run.key for run in study.runs)
@@ -134,51 +135,76 @@ def run_study(
             precision=precision,
             checkpoint_every=200,
         )
+        settings = _settings(config, study.places, limit)
         found.append(path)
         if path.is_file():
-            _check_budget(path, config, limit)
+            _check_settings(path, settings)
             continue
         say(f"{study.name} {number}/{len(order)}: {run.key}, seed {seed}")
-        if (twin := _same_run(results, study, config, limit)) is not None:
+        if (twin := _same_run(results, settings)) is not None:
             say(f"  the same run as {twin['same_run_as']}: not repeated")
             path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, {**twin, "suite": study.name, "row": run.key})
             continue
         place = folder / f"{run.key}-{seed}"
         train(config, place, resume=(place / "training.json").is_file())
-        _write(study, run, config, place, path, limit=limit)
+        _write(study, run, config, place, path, settings)
         shutil.rmtree(place)
     return found
 
 
-def _same_run(
-    results: Path, study: Study, config: TrainingConfig, limit: int
-) -> dict[str, Any] | None:
+def _settings(config: TrainingConfig, places: Sequence[str], limit: int) -> dict[str, Any]:
+    """Everything that decides a result, as a result file holds it.
+
+    A preset's defaults and the shipped towers can change under the same names, so the whole
+    configuration and the towers' digests belong to it, and where the towers lay does not.
+    """
+    system = build_system(config.system, sentences=["object"], changes=config.changes)
+    training = asdict(config)
+    training["changes"] = _without_weights(config.changes)
+    settings = {
+        "training": training,
+        "configuration": _without_weights(system.configuration()),
+        "towers": {name: about["sha256"] for name, about in system.origins().items()},
+        "places": places,
+        "limit": limit,
+    }
+    return cast(dict[str, Any], json.loads(json.dumps(settings)))
+
+
+def _without_weights(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in configuration.items() if name != "weights"}
+
+
+def _same_run(results: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result of another study's run that trains and asks exactly the same, if it is done."""
-    training = json.loads(json.dumps(asdict(config)))
     for path in sorted(results.glob("*/*.json")):
         about = read_result(path)
-        settings = about.get("settings", {})
-        asked = tuple(f"{row.get('set')}:{row.get('split')}" for row in about["rows"])
-        if (settings.get("training"), settings.get("limit"), asked) == (
-            training,
-            limit,
-            study.places,
-        ):
+        if about.get("settings") == settings:
             return {"same_run_as": f"{path.parent.name}/{path.stem}", **about}
     return None
 
 
-def _check_budget(path: Path, config: TrainingConfig, limit: int) -> None:
-    """Refuse to mix budgets in one table."""
-    settings = read_result(path).get("settings", {})
-    had, wanted = settings.get("training", {}).get("steps"), config.steps
-    if (had, settings.get("limit")) != (wanted, limit):
-        raise RisbookError(
-            f"{path}: was measured after {had} steps on {settings.get('limit') or 'all'} "
-            f"expressions, not after {wanted} on {limit or 'all'}; move it away, or name another "
-            "folder for the results"
-        )
+def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse to mix budgets, presets or towers in one table."""
+    had = read_result(path).get("settings", {})
+    if had == settings:
+        return
+    different = "; ".join(_differences(had, settings))
+    raise RisbookError(
+        f"{path}: was measured under other settings ({different}); move it away to have it "
+        "measured again, or name another folder for the results"
+    )
+
+
+def _differences(had: Any, wanted: Any, name: str = "") -> list[str]:
+    """Each entry in which two settings differ, by its last name."""
+    if isinstance(had, Mapping) and isinstance(wanted, Mapping):
+        keys = sorted({*had, *wanted})
+        return [
+            line for key in keys for line in _differences(had.get(key), wanted.get(key), str(key))
+        ]
+    return [] if had == wanted else [f"{name}: {had} there, {wanted} here"]
 
 
 def _order(study: Study, only: Sequence[str]) -> list[tuple[Run, int]]:
@@ -194,8 +220,14 @@ def _order(study: Study, only: Sequence[str]) -> list[tuple[Run, int]]:
 
 
 def _write(
-    study: Study, run: Run, config: TrainingConfig, place: Path, path: Path, *, limit: int
+    study: Study,
+    run: Run,
+    config: TrainingConfig,
+    place: Path,
+    path: Path,
+    settings: Mapping[str, Any],
 ) -> None:
+    limit = settings["limit"]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # where `train` was
     system = load_system(place).to(device)
     rows = []
@@ -215,7 +247,7 @@ def _write(
         rows,
         command=words,
         system=system,
-        settings={"training": json.loads((place / "training.json").read_text()), "limit": limit},
+        settings=settings,
         about={
             "suite": study.name,
             "row": run.key,

@@ -104,8 +104,28 @@ def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
     assert command.endswith("--only wide --steps 1 --limit 2 --precision no")
     with pytest.raises(RisbookError, match="has no run 'broad'; it has narrow, wide"):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["broad"])
-    with pytest.raises(RisbookError, match="was measured after 2 steps on 4 expressions, not"):
+    with pytest.raises(RisbookError, match=r"other settings \(steps: 2 there, 3 here\); move it"):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], steps=3)
+
+
+def test_a_changed_preset_or_tower_is_another_run(study: Study, tmp_path: Path) -> None:
+    """What stands behind the same names can change; no old result then counts for the new run."""
+
+    def run(study: Study, **given: Any) -> list[Path]:
+        return run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], **given)
+
+    (path,) = run(study)
+    about = json.loads(path.read_text())
+    assert about["settings"]["configuration"]["decoder_width"] == 16
+    assert about["settings"]["towers"] == {}
+    about["settings"]["configuration"]["blocks"] = 2  # as if the preset had had two before
+    about["settings"]["towers"] = {"image_tower": "0123"}
+    path.write_text(json.dumps(about))
+    with pytest.raises(RisbookError, match="blocks: 2 there, 1 here; image_tower: 0123 there"):
+        run(study)
+    said: list[str] = []
+    run(replace(study, name="other"), say=said.append)
+    assert said == ["other 1/1: wide, seed 0"]
 
 
 def test_keys_are_names() -> None:
