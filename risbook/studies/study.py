@@ -68,11 +68,11 @@ class Study:
     name: str
     summary: str
     runs: tuple[Run, ...]
-    data: tuple[str, ...] = ("refscenes",)
+    data: tuple[str, ...] = ("refscenes+",)
     steps: int = 600
     batch: int = 32
     learning_rate: float = 1e-3
-    places: tuple[str, ...] = ("refscenes:val",)
+    places: tuple[str, ...] = ("refscenes+:val",)
     limit: int = 0
 
     def __post_init__(self) -> None:
