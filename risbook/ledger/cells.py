@@ -15,6 +15,9 @@ NONE = "–"
 
 _AUTHORS: tuple[Evidence, ...] = ("paper", "code", "second-hand")
 
+#: What may tell two lines of one cell apart, besides system, source and place.
+_TELLING = ("variant", "backbone", "training", "dataset", "split")
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -55,11 +58,15 @@ def fill(
     filled = [[_cell(table, row, one, ours, lines) for one in table.columns] for row in table.rows]
     for column, cells in zip(table.columns, zip(*filled, strict=True), strict=True):
         runs = [one for cell in cells for one in cell.measured]
-        for told in ({one.device for one in runs}, {one.budget for one in runs}):
-            if len(told) > 1:
+        for kind in ("device", "budget"):
+            files: dict[str, list[str]] = {}
+            for one in runs:
+                files.setdefault(getattr(one, kind) or f"no {kind}", []).append(_file(one))
+            if len(files) > 1:
+                told = (f"{value} ({_some(files[value])})" for value in sorted(files))
                 raise DataError(
                     f"table {table.name}, column {column.label}: runs with "
-                    f"{' and with '.join(sorted(told))} do not share a column"
+                    f"{' and with '.join(told)} do not share a column"
                 )
     return filled
 
@@ -99,6 +106,29 @@ def _origin(cell: Cell) -> dict[str, Any]:
     return {"text": cell.text, "evidence": "run by us", "runs": runs}
 
 
+def _file(run: Measured) -> str:
+    """The result file with its folder: names of files alone repeat from suite to suite."""
+    return f"{run.file.parent.name}/{run.file.name}"
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    """The first few of some names, each once."""
+    once = list(dict.fromkeys(names))
+    more = [f"{len(once) - most} more"] if len(once) > most else []
+    return ", ".join([*once[:most], *more])
+
+
+def _told(lines: Sequence[Published], value: str) -> str:
+    """Lines of the ledger in words: where each was read, its number, and what sets it apart."""
+    apart = [name for name in _TELLING if len({getattr(one, name) for one in lines}) > 1]
+    words = []
+    for one in lines:
+        own = "".join(f", {name} {getattr(one, name) or 'empty'}" for name in apart)
+        where = f"{one.source.key}, {one.place}"
+        words.append(f"{one.system}{own} ({where}) {getattr(one, value)}")
+    return "; ".join(words)
+
+
 def _cell(
     table: Table,
     row: Row,
@@ -113,22 +143,28 @@ def _cell(
     if isinstance(column, Tuned):
         wanted = {**table.conditions(row), **row.tuned}
         choices = {one.tuned: one for one in published(lines, **wanted) if one.tuned}
-        fitting = list(choices.values())
+        fitting, told_in = list(choices.values()), "tuned"
     else:
         place = {"dataset": column.dataset, "split": column.split, "metric": column.metric}
         if column.by == "authors":
             wanted = {**table.conditions(row), **place, "evidence": _AUTHORS}
+            told_in = "ledger"
         else:
             # Others tell of their runs on pages of their own.
             own = {key: value for key, value in table.conditions(row).items() if key != "source"}
             wanted = {**own, **row.others, **place, "evidence": "re-run"}
+            told_in = "others"
         fitting = list(published(lines, **wanted))
+    value = "tuned" if isinstance(column, Tuned) else "printed"
     if len(fitting) > 1:
         where = f"table {table.name}, row {' '.join(row.words)}, column {column.label}"
-        raise DataError(f"{where}: {len(fitting)} lines of the ledger fit; say which")
+        raise DataError(
+            f"{where}: {len(fitting)} lines of the ledger fit: {_told(fitting, value)}; "
+            f"say which in Row.{told_in}"
+        )
     if not fitting:
         return Cell()
-    return Cell(fitting[0].tuned if isinstance(column, Tuned) else fitting[0].printed, fitting[0])
+    return Cell(getattr(fitting[0], value), fitting[0])
 
 
 def _our_cell(row: Row, column: Ours, ours: Sequence[Measured]) -> Cell:

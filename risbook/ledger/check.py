@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from risbook.ledger.published import published
 from risbook.ledger.render import BEGIN, END, find_table, markdown
 
 _NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?![\d.])")
+
+#: What separates cells: a bar that belongs to a cell has a backslash before it.
+_BAR = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def check_page(path: Path, ours: Sequence[Measured]) -> tuple[list[Finding], int
 def _mistakes(begin: re.Match[str], text: str, ours: Sequence[Measured]) -> Iterator[str]:
     name = begin[1]
     try:
-        fresh = markdown(find_table(name), ours)
+        table = find_table(name)
+        fresh = markdown(table, ours)
     except DataError as error:
         yield str(error)
         return
@@ -96,7 +101,7 @@ def _mistakes(begin: re.Match[str], text: str, ours: Sequence[Measured]) -> Iter
     for number in dict.fromkeys(_NUMBER.findall(_grid(shown))):
         if number not in known:
             yield f"table {name}: {number} has neither a row in the ledger nor a result"
-    if difference := _difference(_lines(shown), _lines(fresh)):
+    if difference := _difference(_lines(shown), _lines(fresh), len(table.heads)):
         yield f"table {name}: {difference}; `risbook results {name}` prints it as it is now"
 
 
@@ -110,16 +115,63 @@ def _grid(text: str) -> str:
     return re.sub(r"\]\([^)]*\)", "]", "\n".join(rows))
 
 
-def _difference(shown: list[str], fresh: list[str]) -> str:
-    """The first difference between two tables in words; empty if there is none."""
+def _difference(shown: list[str], fresh: list[str], heads: int) -> str:
+    """The first difference between two tables in words; empty if there is none.
+
+    Args:
+        shown: lines of the page.
+        fresh: lines as they are rendered now.
+        heads: how many cells name a row.
+    """
     for kind, a, _, c, _ in SequenceMatcher(None, shown, fresh, autojunk=False).get_opcodes():
         if kind == "insert":
             return f"a line is missing: {_short(fresh[c])}"
         if kind == "delete":
             return f"a line is too much: {_short(shown[a])}"
         if kind == "replace":
-            return f"a line differs: {_short(shown[a])}"
+            return _changed(shown, a, fresh, c, heads)
     return ""
+
+
+def _changed(shown: list[str], a: int, fresh: list[str], c: int, heads: int) -> str:
+    """What changed in line `a` of a page, where line `c` stands now; a row's first such cell.
+
+    A row is compared with the one of the same name: beside a changed row, another may be missing
+    or be too much.
+    """
+    was, now = _row(shown[a]), _row(fresh[c])
+    grid = [row for row in map(_row, fresh) if row]
+    if was and now:
+        named = [row for row in grid if row[:heads] == was[:heads]]
+        if not named and now[:heads] in [_row(line)[:heads] for line in shown]:
+            return f"a line is too much: {_short(shown[a])}"
+        now = named[0] if named else now
+        for number, (old, new) in enumerate(zip_longest(was, now, fillvalue="")):
+            if old != new:
+                head = grid[0][number] if number < len(grid[0]) else f"{number + 1}"
+                place = f"row {' '.join(was[:heads])}, column {head}"
+                if now == grid[0]:
+                    place = f"heading {number + 1}"
+                old, new = _apart(old, new)
+                return f"{place}: shown is {old or 'nothing'}, now it is {new or 'nothing'}"
+    old, new = _apart(shown[a], fresh[c])
+    return f"a line differs: {old}; now it is {new}"
+
+
+def _row(line: str) -> list[str]:
+    """The cells of a line of a table; none if it is no such line."""
+    if not line.startswith("|"):
+        return []
+    return [cell.strip() for cell in _BAR.split(line.removeprefix("|").removesuffix("|"))]
+
+
+def _apart(old: str, new: str) -> tuple[str, str]:
+    """Two texts, short, from a little before their first difference if that lies far behind."""
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((at for at, (a, b) in pairs if a != b), min(len(old), len(new)))
+    if same <= 40 or max(len(old), len(new)) <= 80:
+        return _short(old), _short(new)
+    return f"...{_short(old[same - 20 :])}", f"...{_short(new[same - 20 :])}"
 
 
 def _short(line: str) -> str:

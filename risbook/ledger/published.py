@@ -56,7 +56,8 @@ Evidence = Literal["paper", "code", "second-hand", "re-run"]
 #: Trained on the set itself, or on several together; empty where it is not known or no matter.
 TRAINING = ("single", "mixed", "")
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+#: A gain may be negative; the range of every other metric begins at zero or above.
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _TUNED = re.compile(r"(\d+(\.\d+)?[KM%]|0)?")
 
 
@@ -77,7 +78,7 @@ class Published:
         tuned: tuned parameters as printed, for instance "1.94M"; may be empty.
         convention: what that count includes, a key of `CONVENTIONS`.
         source: where it was read.
-        place: table or section there.
+        place: table or section there; "digest" where only a summary of the source was read.
         evidence: how sure it is.
         note: whatever a reader has to know.
     """

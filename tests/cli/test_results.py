@@ -97,21 +97,59 @@ def test_good_pages_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         # a number that stands nowhere
         (
             TABLE.replace("70.94", "70.49"),
-            ["70.49 has neither a row in the ledger nor a result", "a line differs: | linear"],
+            [
+                "70.49 has neither a row in the ledger nor a result",
+                "row linear, column mIoU: shown is 70.49, now it is 70.94; `risbook results",
+            ],
         ),
         # a number of the ledger in the wrong place
-        (TABLE.replace("70.94", "70.08"), ["a line differs: | linear"]),
+        (
+            TABLE.replace("70.94", "70.08"),
+            ["row linear, column mIoU: shown is 70.08, now it is 70.94"],
+        ),
         # a count of parameters
-        (TABLE.replace("5.77M", "5.78M"), ["5.78 has neither", "a line differs: | linear"]),
+        (
+            TABLE.replace("5.77M", "5.78M"),
+            ["5.78 has neither", "row linear, column Tuned: shown is 5.78M, now it is 5.77M"],
+        ),
+        # a cell is empty, and the name of a row and a heading are wrong
+        (
+            TABLE.replace("| 70.94 |", "| |"),
+            ["row linear, column mIoU: shown is nothing, now it is 70.94"],
+        ),
+        (
+            TABLE.replace("| MLP", "| NLP"),
+            ["row NLP, column Zoom Layer: shown is NLP, now it is MLP"],
+        ),
+        (TABLE.replace("| mIoU |", "| oIoU |"), ["heading 3: shown is oIoU, now it is mIoU"]),
         # a row is missing
         (
             "\n".join(line for line in TABLE.splitlines() if not line.startswith("| MLP")),
             ["a line is missing: | MLP"],
         ),
+        # the difference of two long lines is far behind
+        (
+            TABLE.replace("split val.", "split test."),
+            ["a line differs: ...ft or right), split test.; now it is ...ft or right), split val."],
+        ),
+        # a row is missing, or too many, beside one that changed
+        (
+            "\n".join(
+                line for line in TABLE.splitlines() if not line.startswith("| linear")
+            ).replace("70.08", "70.94"),
+            ["row convolution and interpolation, column mIoU: shown is 70.94, now it is 70.08"],
+        ),
+        (
+            TABLE.replace("| MLP", "| mine | 1 |\n| MLP").replace("70.62", "70.94"),
+            ["a line is too much: | mine"],
+        ),
         # a row too many
         (TABLE.replace("| MLP", "| mine | 1 | 2 | 3 | 4 | 5 |\n| MLP"), ["a line is too much"]),
         # a footnote is gone
-        (TABLE.replace("- Named oIoU", "- Called IoU"), ["a line differs: - Called IoU"]),
+        (
+            TABLE.replace("- Named oIoU", "- Called IoU"),
+            ["a line differs: - Called IoU in ETRIS (Xu et al. 2023), computed as mIoU.; now"],
+        ),
         (TABLE.replace("etris-zoom -->", "etris-room -->"), ["there is no table 'etris-room'"]),
         (TABLE.replace("<!-- end", "<!-- the end"), ["its last line"]),
     ],

@@ -125,11 +125,23 @@ def test_ratios_of_table_3_follow_from_its_counts() -> None:
             metric="share", variant=f"as a share of the backbone of {of}", backbone=backbones[of]
         ).value
 
+    # Three have a backbone of the same size, and one ratio between them.
+    assert {count(of, "") for of in ("BRINet", "LSCM", "CMPC+")} == {61.00}
+    ratio = 100 * count("ETRIS", "CLIP RN101") / 61.00
+    three = one(metric="share", variant="as a share of the backbone of BRINet, LSCM and CMPC+")
+    assert ratio == pytest.approx(three.value, abs=0.006)
     backbones = {"PCAN": "CLIP RN50", "EFN": "CLIP RN101", "ReSTR": "CLIP ViT-B/16"}
     others = {"PCAN": "ResNet-50", "EFN": "", "ReSTR": "ViT-B/16"}
     for of, backbone in backbones.items():
         ratio = 100 * count("ETRIS", backbone) / count(of, others[of])
         assert ratio == pytest.approx(share(of), abs=0.006)
+
+
+def test_shares_that_abstracts_name() -> None:
+    for system, shares in (("ETRIS", ("1.61", "3.38")), ("DETRIS", ("0.9", "1.8"))):
+        rows = published(system=system, place="abstract", metric="share")
+        assert tuple(row.printed for row in rows) == shares
+        assert [row.variant.split()[0] for row in rows] == ["smallest", "largest"]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +179,61 @@ def test_what_others_say_is_marked() -> None:
     assert set(kinds) == {"second-hand"}
 
 
+def test_what_only_a_digest_says_is_told() -> None:
+    rows = published(source=("sera", "wimfris", "cola"))
+    assert len(rows) == 21
+    for row in rows:
+        assert row.evidence == "second-hand"
+        assert row.place in ("digest", "digest and public reviews")
+        assert row.note.startswith("read in a digest ")
+
+
+@pytest.mark.parametrize(
+    ("system", "backbone", "mean"),
+    [
+        ("ETRIS", "CLIP ViT-B/16", "63.44"),
+        ("BarLeRIa", "CLIP ViT-B/16", "67.06"),
+        ("DETRIS-B", "DINOv2-B/14 + CLIP text", "71.01"),
+    ],
+)
+def test_means_of_colas_digest_are_those_of_the_splits(
+    system: str, backbone: str, mean: str
+) -> None:
+    row = one(system=system, split="mean-8", source="cola")
+    rows = published(
+        system=system,
+        backbone=backbone,
+        variant="",
+        metric="mIoU",
+        dataset=("refcoco", "refcoco+", "refcocog"),
+        split=("val", "testA", "testB", "val-u", "test-u"),
+        evidence=("paper", "code", "second-hand"),
+    )
+    assert row.backbone == backbone
+    assert len(rows) == 8
+    assert f"{statistics.fmean(one.value for one in rows):.2f}" == mean
+    assert f"the mean of its eight splits here is {mean}" in row.note
+    assert row.value == pytest.approx(float(mean), abs=0.05)
+
+
+def test_a_name_is_what_the_authors_print() -> None:
+    # The README of CRIS names no metric, and the ETRIS paper knows none of our keys of counts.
+    assert {row.named for row in published(source="cris")} == {""}
+    counts = [row for row in published() if row.metric.startswith("params-")]
+    assert len(counts) == 31
+    assert {row.named for row in counts} == {""}
+
+
+def test_sources_are_the_pages_of_papers() -> None:
+    sources = read_sources()
+    assert "/Shang_Prompt-Driven_Referring_Image_Segmentation" in sources["prompt-ris"].address
+    # A README that changes is named with its commit.
+    assert "/tree/b025431472cdee9dc11d6d5db5366b2921183bdc/" in sources["mlcd"].address
+    rows = published(system="MLCD-seg-7B")
+    assert " ".join(row.printed for row in rows) == "83.6 85.3 81.5 79.4 82.9 75.6 79.7 80.5"
+    assert {"commit 1c0d074" in row.note for row in rows} == {True}
+
+
 def test_mica_has_no_score_of_a_split() -> None:
     assert [row.metric for row in published(system="MiCA-B")] == ["gain"]
 
@@ -184,6 +251,12 @@ def test_a_good_line_is_read(tmp_path: Path) -> None:
     assert row.source.title.startswith("ETRIS")
 
 
+def test_a_gain_may_be_negative(tmp_path: Path) -> None:
+    gain = {**GOOD, "dataset": "all", "split": "mean", "metric": "gain", "value": "-0.8"}
+    [row] = read_published(write(tmp_path / "ledger.csv", gain))
+    assert (row.value, row.printed) == (-0.8, "-0.8")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -193,6 +266,9 @@ def test_a_good_line_is_read(tmp_path: Path) -> None:
         ({"metric": "IoU"}, "unknown metric 'IoU'"),
         ({"value": "0.7106"}, "lies outside 1 to 100"),
         ({"value": "101.0"}, "lies outside 1 to 100"),
+        ({"value": "-71.06"}, "lies outside 1 to 100"),
+        ({"metric": "Pr@0.5", "value": "-0.5"}, "lies outside 0 to 100"),
+        ({"value": "--71.06"}, "is not a number"),
         ({"value": "71,06"}, "is not a number"),
         ({"value": ""}, "is not a number"),
         ({"source": ""}, "the source is missing"),

@@ -22,6 +22,7 @@ from risbook.ledger import (
     records,
     show_table,
 )
+from risbook.ledger.tables import Filter
 
 DEVICE = "x86_64 CPU, 2 threads"
 SMALL = Table(
@@ -100,6 +101,25 @@ def test_etris_main_says_what_the_number_is() -> None:
     assert "Named oIoU in ETRIS (Xu et al. 2023), computed as mIoU." in text
     assert "- *Run again by others*: RefCOCO val, run again." in text
     assert cells(text, "CRIS | CLIP RN50")[9:11] == ["59.35", "59.39"]
+    # The README of CRIS gives its metric no name.
+    assert text.count("- Named ") == 1
+
+
+def test_a_number_on_which_sources_disagree_is_shown_with_its_mark() -> None:
+    text = show_table("ris-landscape").markdown
+    row = cells(text, "ReLA | –")
+    assert row[3:5] == ["73.82†", "76.48†"]
+    assert "README of MagNet" in row[-1]
+    assert "SaFiRe" in row[-1]
+    assert "- ReLA, one set: sources disagree on RefCOCO val: others print 73.92." in text
+
+
+def test_a_number_from_a_digest_says_so() -> None:
+    text = show_table("pet-landscape").markdown
+    for row in ("RISCLIP-B, CLIP-B, one set", "SERA, DINOv2 + CLIP text, one set"):
+        assert f"- {row}: read in a digest of SERA's paper, not in the paper." in text
+    assert "- WIMFRIS-L, DINOv2-L/14 + CLIP text, one set: read in a digest and in pub" in text
+    assert "- CoLA, DINOv2-B/14 + BERT: read in a digest of CoLA's paper, not in the paper" in text
 
 
 def test_bridgers_rise_and_fall_as_in_the_paper() -> None:
@@ -156,13 +176,30 @@ def test_two_budgets_never_share_a_column(tmp_path: Path) -> None:
     about = json.loads(path.read_text(encoding="utf-8"))
     about["settings"] = {"training": {"steps": 20, "batch": 4}}
     path.write_text(json.dumps(about), encoding="utf-8")
-    with pytest.raises(DataError, match="20 steps of 4 do not share a column"):
+    with pytest.raises(DataError) as told:
         markdown(SMALL, read_measured(tmp_path))
+    # A run without a budget is told in words, too, and every result file is named.
+    files = "20 steps of 4 (pet/lora-1.json) and with no budget (pet/lora-0.json, pet/lora-2.json)"
+    assert f"column ours, mIoU: runs with {files} do not share a column" in str(told.value)
 
 
 def test_two_devices_never_share_a_column(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="do not share a column"):
+    with pytest.raises(DataError) as told:
         markdown(SMALL, results(tmp_path, device="another GPU"))
+    files = f"another GPU (pet/lora-1.json, pet/lora-2.json) and with {DEVICE} (pet/lora-0.json)"
+    assert f"runs with {files} do not share a column" in str(told.value)
+
+
+def test_of_many_files_the_first_are_named(tmp_path: Path) -> None:
+    results(tmp_path)
+    text = (tmp_path / "pet" / "lora-2.json").read_text(encoding="utf-8")
+    for seed in (3, 4, 5):
+        about = {**json.loads(text), "seed": seed, "device": "another GPU"}
+        (tmp_path / "pet" / f"lora-{seed}.json").write_text(json.dumps(about), encoding="utf-8")
+    about = {**json.loads(text), "seed": 6, "device": "another GPU"}
+    (tmp_path / "pet" / "lora-6.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(DataError, match=r"pet/lora-4\.json, pet/lora-5\.json, 1 more\) and with"):
+        markdown(SMALL, read_measured(tmp_path))
 
 
 def test_records_carry_their_origin(tmp_path: Path) -> None:
@@ -182,8 +219,49 @@ def test_an_ambiguous_cell_is_told() -> None:
         columns=(Reported("mIoU", "refcoco", "val"),),
         rows=(Row(words=("ETRIS",), ledger={"system": "ETRIS", "variant": ""}),),
     )
-    with pytest.raises(DataError, match="row ETRIS, column mIoU: 3 lines of the ledger fit"):
+    with pytest.raises(DataError) as told:
         markdown(table, ())
+    assert str(told.value) == (
+        "table vague, row ETRIS, column mIoU: 3 lines of the ledger fit: "
+        "ETRIS, backbone CLIP RN50 (etris, Table 1) 70.39; "
+        "ETRIS, backbone CLIP RN101 (etris, Tables 1, 2 and 4 to 7) 71.06; "
+        "ETRIS, backbone CLIP ViT-B/16 (etris, Table 1) 70.51; say which in Row.ledger"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "told_in", "lines"),
+    [
+        (
+            Tuned(),
+            {"system": "ETRIS", "source": "etris", "place": "Table 7"},
+            "tuned",
+            ("ETRIS, variant width 8 (etris, Table 7) 0.22M", "variant width 128 (etris, Table 7)"),
+        ),
+        (
+            Reported("again", "refcoco", "val", by="others"),
+            {"system": "ETRIS", "backbone": "CLIP RN50"},
+            "others",
+            ("ETRIS (rp-etris, README) 69.88", "ETRIS (etris-2, issue) 69.75"),
+        ),
+        (
+            Reported("mIoU", "refcoco", "val"),
+            {"system": "ETRIS", "variant": ("", "zoom: MLP"), "backbone": "CLIP RN101"},
+            "ledger",
+            ("ETRIS, variant empty (etris, Tables", "ETRIS, variant zoom: MLP (etris, Table 5) 70"),
+        ),
+    ],
+)
+def test_an_ambiguous_cell_says_where_one_tells(
+    column: Tuned | Reported, row: Filter, told_in: str, lines: tuple[str, ...]
+) -> None:
+    rows = (Row(words=("ETRIS",), ledger=row),)
+    table = Table(name="vague", title="Vague", heads=("Model",), columns=(column,), rows=rows)
+    with pytest.raises(DataError) as told:
+        markdown(table, ())
+    assert str(told.value).endswith(f"; say which in Row.{told_in}")
+    for line in lines:
+        assert line in str(told.value)
 
 
 def test_a_rerun_is_no_report_of_the_authors() -> None:
