@@ -23,6 +23,7 @@ from risbook.adapters.zoom import ZoomKind, zoom_layer
 from risbook.errors import RisbookError
 
 BridgerKind = Literal["resnet", "vit"]
+InteractorKind = Literal["auto", "full", "product"]
 Link = Literal["inputs", "outputs", "none"]
 
 
@@ -49,10 +50,13 @@ class Bridger(nn.Module):
         heads: heads of the interactors.
         kind: "resnet" for `Interactor` and bare Zoom Layers, "vit" for `InteractorT` and Zoom
             Layers with batch norm and ReLU.
+        interactor: "full" for `Interactor`, which the paper describes for either kind, "product"
+            for `InteractorT`, "auto" for the released choice.
         factor: what the Zoom Layer multiplies the sides of the map with.
         zoom: kind of the Zoom Layers.
-        hidden: width of the interactors' feed-forward layer; "vit" has none.
-        dropout: of the interactors; "vit" has none.
+        side: side H = W of the stage's map, for zooms that have to know it.
+        hidden: width of a full interactor's feed-forward layer.
+        dropout: of a full interactor.
         linked: whether the tokens of a previous Bridger are added.
         last: whether it is the last stage of the tower; the released code keeps the weights of
             1x1 zooms the other way round there.
@@ -66,8 +70,10 @@ class Bridger(nn.Module):
         width: int = 64,
         heads: int = 4,
         kind: BridgerKind = "resnet",
+        interactor: InteractorKind = "auto",
         factor: float = 1.0,
         zoom: ZoomKind = "deconv",
+        side: int | None = None,
         hidden: int = 128,
         dropout: float = 0.1,
         linked: bool = False,
@@ -75,21 +81,29 @@ class Bridger(nn.Module):
     ) -> None:
         super().__init__()
         norm = kind == "vit"
+        meeting = None if side is None else round(side * factor)
         self.zoom_in = zoom_layer(
-            channels, width, factor=factor, kind=zoom, norm=norm, transpose=last
+            channels, width, factor=factor, kind=zoom, norm=norm, transpose=last, side=side
         )
         self.zoom_out = zoom_layer(
-            width, channels, factor=1 / factor, kind=zoom, norm=norm, transpose=not last
+            width,
+            channels,
+            factor=1 / factor,
+            kind=zoom,
+            norm=norm,
+            transpose=not last,
+            side=meeting,
         )
         self.text_in = nn.Linear(text_width, width)
         self.text_out = nn.Linear(width, text_width)
         for layer in (self.text_in, self.text_out):
             nn.init.normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
+        full = interactor == "full" or (interactor == "auto" and kind == "resnet")
         self.image_interactor, self.text_interactor = (
-            InteractorT(width, heads)
-            if kind == "vit"
-            else Interactor(width, heads, hidden=hidden, dropout=dropout)
+            Interactor(width, heads, hidden=hidden, dropout=dropout)
+            if full
+            else InteractorT(width, heads)
             for _ in range(2)
         )
         self.image_norm = nn.LayerNorm(width) if linked else None
@@ -112,8 +126,9 @@ class Bridger(nn.Module):
             previous: what the previous Bridger handed on.
             padding: bool (B, L), true at tokens that nobody looks at; None for nobody's, as
                 released.
-            record: gets "zoomed" and "met" (the reduced map before and after the interaction),
-                "image attention" (heads, patches on words) and "text attention".
+            record: gets "zoomed" and "met", the reduced map before and after the interaction,
+                both (B, D, h, w); "image attention" of positions on words (B, heads, h w, L); and
+                "text attention" of words on positions (B, heads, L, h w).
 
         Returns:
             What is to be added to the map (B, C, H, W) and to the words (B, L, T), and the pairs
@@ -156,11 +171,13 @@ class Bridgers(nn.Module):
         factors: zoom factor of each stage.
         text_width: width T of the words.
         stages: which stages have a Bridger, counted from 1; ETRIS has all three. The paper's
-            Table 4 has others; "number k" of the released code is the last k.
+            Table 4 has others; the released code knows only the last few (its `multi_stage`).
         width: the common width D.
         heads: heads of the interactors.
         kind: see `Bridger`.
+        interactor: see `Bridger`.
         zoom: kind of the Zoom Layers.
+        sides: sides H = W of the stages' maps, for zooms that have to know them.
         hidden: see `Bridger`.
         dropout: see `Bridger`.
         link: what the next Bridger gets: the "inputs" of this one's interactors (released code),
@@ -180,7 +197,9 @@ class Bridgers(nn.Module):
         width: int = 64,
         heads: int = 4,
         kind: BridgerKind = "resnet",
+        interactor: InteractorKind = "auto",
         zoom: ZoomKind = "deconv",
+        sides: Sequence[int] | None = None,
         hidden: int = 128,
         dropout: float = 0.1,
         link: Link = "inputs",
@@ -192,6 +211,8 @@ class Bridgers(nn.Module):
             )
         if width % heads:
             raise RisbookError(f"{heads} heads do not divide a Bridger's width of {width}")
+        if interactor not in ("auto", "full", "product"):
+            raise RisbookError(f"interactor {interactor!r}: it is 'auto', 'full' or 'product'")
         if link not in ("inputs", "outputs", "none"):
             raise RisbookError(f"link {link!r}: it is 'inputs', 'outputs' or 'none'")
         self.link = link
@@ -203,8 +224,10 @@ class Bridgers(nn.Module):
                 width=width,
                 heads=heads,
                 kind=kind,
+                interactor=interactor,
                 factor=factors[stage - 1],
                 zoom=zoom,
+                side=None if sides is None else sides[stage - 1],
                 hidden=hidden,
                 dropout=dropout,
                 linked=link != "none" and len(self.stages) > 0,

@@ -3,12 +3,18 @@
 ETRIS (Xu et al., 2023), section 3.2: the Bridger's interaction works at one size and one small
 width; a Zoom Layer in front of it brings each stage of the backbone there, one behind it brings
 the result back. The released code uses 2x2 convolutions of stride 2 to shrink, 2x2 transposed
-convolutions to enlarge, and 1x1 ones where the size is right.
+convolutions to enlarge, and 1x1 ones where the size is right ("deconv").
 
-The paper's Table 5 compares four kinds. For "interpolate" (1x1 convolutions around bilinear
-resizing where a map has to grow) our reading has the paper's count, 1.45 M. "linear" and "mlp" are
-known by their names alone; ours are 1x1 maps, one or two of them, around bilinear resizing, and
-have fewer parameters than the paper's.
+The paper's Table 5 compares it with three kinds that were not released. Ours are readings of it
+that have the printed numbers of parameters, with RN101 and all three Bridgers:
+
+- "interpolate", 1.45 M: convolutions, with bilinear resizing where a map has to grow;
+- "linear", 5.77 M: one matrix over the channels and one over the positions, each with a bias, so
+  that any outgoing position may ask any incoming one;
+- "mlp", 1.68 M: the same, the matrix over the positions in two parts with as many numbers between
+  them as the Bridger is wide.
+
+The last two know the number of positions, and so work at one size of picture only.
 """
 
 from typing import Literal, cast
@@ -34,6 +40,44 @@ class Resize(nn.Module):
         return F.interpolate(features, scale_factor=self.factor, mode="bilinear")
 
 
+class PositionMap(nn.Module):
+    """A learned map of the positions, the same for every channel.
+
+    Args:
+        side: side h = w of the incoming map.
+        outgoing: side of the outgoing one.
+        hidden: numbers between the two parts of the map; None for one matrix.
+    """
+
+    def __init__(self, side: int, outgoing: int, *, hidden: int | None = None) -> None:
+        super().__init__()
+        self.side = side
+        self.outgoing = outgoing
+        self.map: nn.Module = (
+            nn.Linear(side**2, outgoing**2)
+            if hidden is None
+            else nn.Sequential(
+                nn.Linear(side**2, hidden), nn.ReLU(), nn.Linear(hidden, outgoing**2)
+            )
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, C, side, side) to (B, C, outgoing, outgoing).
+
+        Raises:
+            RisbookError: for a map of another size.
+        """
+        if features.shape[-2:] != (self.side, self.side):
+            height, width = features.shape[-2:]
+            raise RisbookError(
+                f"this kind of Zoom Layer was made for maps of {self.side} x {self.side} "
+                f"positions and got {height} x {width}; keep the picture's size, or choose the "
+                "zoom 'deconv' or 'interpolate'"
+            )
+        mapped: Tensor = self.map(features.flatten(2))
+        return mapped.reshape(*features.shape[:2], self.outgoing, self.outgoing)
+
+
 def zoom_layer(
     inputs: int,
     outputs: int,
@@ -42,6 +86,7 @@ def zoom_layer(
     kind: ZoomKind = "deconv",
     norm: bool = False,
     transpose: bool = False,
+    side: int | None = None,
 ) -> nn.Module:
     """Make a Zoom Layer: map (B, inputs, h, w) to (B, outputs, factor h, factor w).
 
@@ -53,9 +98,10 @@ def zoom_layer(
         norm: batch norm and ReLU behind it, as in ETRIS' form for transformers.
         transpose: whether a layer of factor 1 is a transposed convolution, which computes the
             same but keeps its weight the other way round; the released code has both.
+        side: h = w, for the kinds "linear" and "mlp".
 
     Raises:
-        RisbookError: for another factor or kind.
+        RisbookError: for another factor or kind, or if the side is missing.
 
     >>> import torch
     >>> zoom_layer(8, 2, factor=1 / 2)(torch.zeros(1, 8, 4, 6)).shape
@@ -74,13 +120,7 @@ def zoom_layer(
         if up > 1:
             layer = nn.Sequential(layer, Resize(factor))
     else:
-        middle = 2 * min(inputs, outputs)
-        layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 1)]
-        if kind == "mlp":
-            layers = [nn.Conv2d(inputs, middle, 1), nn.GELU(), nn.Conv2d(middle, outputs, 1)]
-        if factor != 1:
-            layers.insert(0 if factor < 1 else len(layers), Resize(factor))
-        layer = nn.Sequential(*layers)
+        layer = _by_position(inputs, outputs, factor, kind=kind, side=side)
     _start(layer)
     return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU()) if norm else layer
 
@@ -91,6 +131,19 @@ def _convolution(
     if up > 1 or (transpose and down <= 1):
         return nn.ConvTranspose2d(inputs, outputs, max(up, 1), stride=max(up, 1), bias=False)
     return nn.Conv2d(inputs, outputs, max(down, 1), stride=max(down, 1), bias=False)
+
+
+def _by_position(
+    inputs: int, outputs: int, factor: float, *, kind: ZoomKind, side: int | None
+) -> nn.Module:
+    if side is None:
+        raise RisbookError(f"a zoom of kind {kind!r} has to know the side of the maps it gets")
+    narrow = min(inputs, outputs)
+    positions = PositionMap(side, round(side * factor), hidden=narrow if kind == "mlp" else None)
+    channels = nn.Conv2d(inputs, outputs, 1)
+    # Positions are mapped where there are fewer channels, which costs less.
+    layers = (channels, positions) if outputs < inputs else (positions, channels)
+    return nn.Sequential(*layers)
 
 
 def _start(layer: nn.Module) -> None:

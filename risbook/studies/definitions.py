@@ -103,6 +103,8 @@ LINK = Study(
         Run("released", MINI),
         Run("link-outputs", MINI, {"link": "outputs"}),
         Run("link-none", MINI, {"link": "none"}),
+        Run("interactor-full", MINI, {"interactor": "full"}),
+        Run("decoder-sentence", MINI, {"decoder_reads": "sentence"}),
         Run("padding-masked", MINI, {"mask_padding": True}),
         Run("tables-frozen", MINI, {"position_tables": False}),
     ),

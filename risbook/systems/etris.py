@@ -6,19 +6,24 @@ and the paper's way an option, if it is a cheap one:
 
 - the next Bridger gets what went *into* this one's interactors (`link`);
 - padding takes part in the Bridgers (`mask_padding`);
+- a transformer's interactors are one product (`interactor`);
+- the decoder reads the words, not the sentence (`decoder_reads`);
 - position tables learn, and a ResNet's batch norms follow the batches (`position_tables`,
   `fixed_statistics`).
+
+Left out are the paper's four groups of a transformer's blocks, its Projector's bias of D numbers,
+and a pool without the branch `connect`.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from risbook.adapters.bridger import BridgerKind, Bridgers, Link, Pair
+from risbook.adapters.bridger import BridgerKind, Bridgers, InteractorKind, Link, Pair
 from risbook.adapters.zoom import ZoomKind
 from risbook.decoder.convolutions import conv_norm_relu, enlarge_norm_relu
 from risbook.decoder.global_alignment import GlobalAlignment
@@ -37,6 +42,20 @@ STAGES = 3
 RESNET_SCALES = (1 / 2, 1.0, 2.0)
 TRANSFORMER_SCALES = (1.0, 1.0, 1.0)
 
+_SIZES = (
+    "image_size",
+    "word_length",
+    "bridger_width",
+    "bridger_heads",
+    "bridger_hidden",
+    "decoder_width",
+    "decoder_heads",
+    "decoder_hidden",
+    "projector_width",
+)
+_SWITCHES = ("mask_padding", "position_tables", "fixed_statistics")
+_CHOICES = {"neck": ("hierarchical", "last"), "decoder_reads": ("words", "sentence")}
+
 
 @dataclass(frozen=True)
 class ETRISConfig:
@@ -51,17 +70,21 @@ class ETRISConfig:
         stages: after which of the three stages a Bridger stands.
         bridger_width: common width D of picture and words.
         bridger_heads: heads of the interactors; 4 with a ResNet, 8 with a transformer.
-        bridger_hidden: feed-forward width of a ResNet's interactors.
+        bridger_hidden: feed-forward width of full interactors.
+        interactor: "full" as the paper describes it, "product", or "auto": full with a ResNet, a
+            product with a transformer.
         zoom: kind of the Zoom Layers.
         link: what a Bridger hands to the next one.
         mask_padding: whether Bridgers look past padding.
         neck: "hierarchical" alignment of three maps, or the "last" map alone.
         decoder_width: width of neck and decoder, that of the text tower.
-        decoder_layers: layers of global alignment; 0 leaves it out.
+        decoder_layers: layers of global alignment; with 0 only the norm behind them is left.
+        decoder_reads: the "words" behind a mask for padding, or the one vector of the "sentence"
+            (paper), brought to the decoder's width by a linear layer.
         decoder_heads: heads of neck and decoder.
         decoder_hidden: feed-forward width of the decoder.
         projector_width: channels that the sentence's convolution sees.
-        dropout: of a ResNet's interactors and of the decoder.
+        dropout: of full interactors and of the decoder.
         position_tables: whether the towers' position tables learn.
         fixed_statistics: whether a ResNet's batch norms stay as they are in training.
         image_tuning: what else learns inside the image tower, for comparisons: a name of
@@ -79,12 +102,14 @@ class ETRISConfig:
     bridger_width: int = 64
     bridger_heads: int = 4
     bridger_hidden: int = 128
+    interactor: InteractorKind = "auto"
     zoom: ZoomKind = "deconv"
     link: Link = "inputs"
     mask_padding: bool = False
     neck: Literal["hierarchical", "last"] = "hierarchical"
     decoder_width: int = 512
     decoder_layers: int = 3
+    decoder_reads: Literal["words", "sentence"] = "words"
     decoder_heads: int = 8
     decoder_hidden: int = 512
     projector_width: int = 256
@@ -96,12 +121,37 @@ class ETRISConfig:
     tuning_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "word_length", "bridger_width", "decoder_width"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise RisbookError(f"{name} is {value!r}; it must be a whole number from 1 on")
-        if self.neck not in ("hierarchical", "last"):
-            raise RisbookError(f"neck {self.neck!r}: it is 'hierarchical' or 'last'")
+        for name in (*_SIZES, "decoder_layers"):
+            value, least = getattr(self, name), 1 if name in _SIZES else 0
+            if not _is_whole(value) or value < least:
+                raise RisbookError(
+                    f"{name} is {value!r}; it must be a whole number from {least} on"
+                )
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise RisbookError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                told = " or ".join(repr(one) for one in known)
+                raise RisbookError(f"{name} {getattr(self, name)!r}: it is {told}")
+        if not isinstance(self.stages, tuple) or not all(_is_whole(one) for one in self.stages):
+            raise RisbookError(
+                f"stages is {self.stages!r}; it must be a list of stages, for instance [1, 2, 3], "
+                "or [] for no Bridger"
+            )
+        if isinstance(self.dropout, bool) or not isinstance(self.dropout, int | float):
+            raise RisbookError(f"dropout is {self.dropout!r}; it must be a number")
+        if not 0 <= self.dropout < 1:
+            raise RisbookError(f"dropout is {self.dropout}; it must be from 0 to below 1")
+        if self.decoder_width % self.decoder_heads:
+            raise RisbookError(
+                f"decoder_heads is {self.decoder_heads}, which does not divide decoder_width, "
+                f"{self.decoder_width}"
+            )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class ETRIS(TowerSystem):
@@ -110,7 +160,8 @@ class ETRIS(TowerSystem):
     Args:
         config: sizes and choices.
         name: the preset's name.
-        towers: image and text tower to take in place of those that the configuration names.
+        towers: image and text tower to take as they are, in place of those that the configuration
+            names; its `weights`, `fixed_statistics` and names then say nothing.
         tokenizer: to take in place of the text tower's.
 
     Raises:
@@ -159,25 +210,28 @@ class ETRIS(TowerSystem):
                 f"decoder_width is {config.decoder_width}; the decoder looks at the text tower's "
                 f"words as they are, so it has to be {text.width}"
             )
+        kind: BridgerKind
+        stage_channels: tuple[int, ...]
+        neck_channels: tuple[int, ...]
+        strides: tuple[int, ...]
         if isinstance(image, CLIPResNet):
-            kind: BridgerKind = "resnet"
-            scales = RESNET_SCALES
-            met: tuple[int, ...]
-            handed: tuple[int, ...]
-            met, handed = image.channels, (*image.channels[:2], image.output)
+            kind, scales, strides = "resnet", RESNET_SCALES, image.strides
+            stage_channels, neck_channels = image.channels, (*image.channels[:2], image.output)
         else:
-            kind, scales = "vit", TRANSFORMER_SCALES
-            met, handed = 3 * (image.width,), image.channels
+            kind, scales, strides = "vit", TRANSFORMER_SCALES, STAGES * (image.patch,)
+            stage_channels, neck_channels = STAGES * (image.width,), image.channels
         sentence_width = text.projection.shape[1]
         self.bridgers = Bridgers(
-            channels=met,
+            channels=stage_channels,
             factors=scales,
             text_width=text.width,
             stages=config.stages,
             width=config.bridger_width,
             heads=config.bridger_heads,
             kind=kind,
+            interactor=config.interactor,
             zoom=config.zoom,
+            sides=[config.image_size // stride for stride in strides],
             hidden=config.bridger_hidden,
             dropout=config.dropout,
             link=config.link,
@@ -185,14 +239,16 @@ class ETRIS(TowerSystem):
         self.neck: nn.Module
         if config.neck == "hierarchical":
             self.neck = HierarchicalAlignment(
-                channels=handed,
+                channels=neck_channels,
                 scales=scales,
                 sentence_width=sentence_width,
                 width=config.decoder_width,
                 heads=config.decoder_heads,
             )
         else:
-            self.neck = LastMap(handed[-1], config.decoder_width, scale=scales[-1])
+            self.neck = LastMap(neck_channels[-1], config.decoder_width, scale=scales[-1])
+        if config.decoder_reads == "sentence":
+            self.sentence_reader = nn.Linear(sentence_width, config.decoder_width)
         self.decoder = GlobalAlignment(
             width=config.decoder_width,
             layers=config.decoder_layers,
@@ -215,7 +271,11 @@ class ETRIS(TowerSystem):
             image: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
                 as well.
             tokens: word ids (B, L).
-            record: gets the intermediates of Bridgers, neck, decoder and projector by name.
+            record: gets the intermediates of Bridgers, neck, decoder and projector by name; with k
+                a stage or layer, "zoomed k", "met k", "image attention k" and "text attention k"
+                (see `Bridger`), "stage 3" to "stage 5" (the neck's gated maps, (B, C, h, w),
+                counted as ResNets count theirs), "neck", "layer k", "attention k" and "decoder"
+                (see `GlobalAlignment`), "pixels" (see `Projector`).
 
         Returns:
             Logits (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch, 4 S / patch).
@@ -223,7 +283,11 @@ class ETRIS(TowerSystem):
         maps, words = self.bridge(image, tokens, record=record)
         text = self.text_tower.finish(words, tokens)
         joined = self.neck(maps, text.sentence, record=record)
-        looked = self.decoder(joined, text.words, text.padding, record=record)
+        if self.config.decoder_reads == "sentence":
+            asked = self.sentence_reader(text.sentence)[:, None]
+            looked = self.decoder(joined, asked, record=record)
+        else:
+            looked = self.decoder(joined, text.words, text.padding, record=record)
         if record is not None:
             record["neck"], record["decoder"] = joined, looked
         logits: Tensor = self.projector(looked, text.sentence, record=record)
@@ -249,14 +313,11 @@ class ETRIS(TowerSystem):
             if isinstance(self.image_tower, CLIPResNet)
             else _TransformerStages(self.image_tower, image)
         )
-        depth = len(self.text_tower.blocks)
         maps: list[Tensor] = []
         pair: Pair | None = None
         for stage in range(1, STAGES + 1):
             seen = stages.run(stage)
-            words = self.text_tower.run(
-                words, depth * (stage - 1) // STAGES, depth * stage // STAGES
-            )
+            words = self.text_tower.run(words, *_blocks(stage, len(self.text_tower.blocks)))
             seen, words, pair = self.bridgers(
                 stage, seen, words, pair, padding=padding, record=record
             )
@@ -268,6 +329,11 @@ class ETRIS(TowerSystem):
     def configuration(self) -> dict[str, Any]:
         """The choices as plain values."""
         return asdict(self.config)
+
+
+def _blocks(stage: int, depth: int) -> tuple[int, int]:
+    """Where a stage begins and ends in a tower of so many blocks."""
+    return depth * (stage - 1) // STAGES, depth * stage // STAGES
 
 
 class LastMap(nn.Module):
@@ -325,9 +391,7 @@ class _TransformerStages:
         self.tokens, self.grid = tower.embed(image)
 
     def run(self, stage: int) -> Tensor:
-        depth = len(self.tower.blocks)
-        start, stop = depth * (stage - 1) // STAGES, depth * stage // STAGES
-        self.tokens = self.tower.run(self.tokens, start, stop)
+        self.tokens = self.tower.run(self.tokens, *_blocks(stage, len(self.tower.blocks)))
         return self.tower.to_map(self.tokens, self.grid)
 
     def put(self, features: Tensor) -> None:
@@ -359,7 +423,5 @@ CONFIGS: dict[str, ETRISConfig] = {
         image_tower="clip-vitb16-image", text_tower="clip-vitb16-text", bridger_heads=8
     ),
     "etris-mini": _MINI,
-    "etris-mini-rn": ETRISConfig(
-        **{**asdict(_MINI), "image_tower": "clip-mini-rn-image", "image_size": 192}
-    ),
+    "etris-mini-rn": replace(_MINI, image_tower="clip-mini-rn-image", image_size=192),
 }

@@ -141,7 +141,9 @@ def _group(system: System, name: str, value: nn.Parameter) -> str:
     if part not in system.towers:
         return part.replace("_", " ")
     side = part.removesuffix("_tower")
-    if any(value is table for table in system.position_tables()):
+    # A tower that learns as a whole learns with its table; elsewhere the table is told apart,
+    # because no paper counts it.
+    if system.tuning[part] != "full" and any(v is value for v in system.position_tables()):
         return f"{side} position table"
     if any(mark in rest for mark in ADAPTER_MARKS):
         return f"{side} adapters"

@@ -1,10 +1,10 @@
 """The systems by name. Adding one is an entry here beside the file of its composition."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from risbook.errors import RisbookError
 from risbook.systems.etris import CONFIGS as ETRIS_CONFIGS
@@ -12,6 +12,8 @@ from risbook.systems.etris import ETRIS, ETRISConfig
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.system import NoTokenizer, System
 from risbook.towers.words import WordTokenizer
+
+ConfigT = TypeVar("ConfigT", FirstModelConfig, ETRISConfig)
 
 #: the checkpoints that come with the package
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -41,8 +43,22 @@ def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
 
+def _changed(config: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
+    """The configuration with some fields changed.
+
+    Raises:
+        RisbookError: for a field that it does not have.
+    """
+    known = [entry.name for entry in fields(config)]
+    if unknown := [name for name in changes if name not in known]:
+        raise RisbookError(
+            f"the configuration has no {unknown[0]!r} to change; it has {', '.join(known)}"
+        )
+    return replace(config, **_tuples(changes))
+
+
 def _build_first(sentences: Iterable[str], changes: Mapping[str, Any]) -> System:
-    config = replace(FirstModelConfig(), **_tuples(changes))
+    config = _changed(FirstModelConfig(), changes)
     tokenizer = WordTokenizer.from_sentences(sentences, length=config.word_length)
     return FirstModel(config=config, tokenizer=tokenizer)
 
@@ -56,19 +72,19 @@ def _restore_first(values: Mapping[str, Any], folder: Path) -> System:
 def _outline_first(changes: Mapping[str, Any]) -> System:
     # the vocabulary comes from the training sentences; that of the shipped checkpoint stands in
     path = SHIPPED / "first-model" / "tokenizer.json"
-    config = replace(FirstModelConfig(), **_tuples(changes))
+    config = _changed(FirstModelConfig(), changes)
     return FirstModel(
         config=config, tokenizer=WordTokenizer.from_file(path, length=config.word_length)
     )
 
 
 def _outline_etris(name: str, changes: Mapping[str, Any]) -> System:
-    config = replace(ETRIS_CONFIGS[name], **_tuples(changes) | {"weights": "random"})
+    config = _changed(ETRIS_CONFIGS[name], {**changes, "weights": "random"})
     return ETRIS(config=config, name=name, tokenizer=NoTokenizer(config.word_length))
 
 
 def _build_etris(name: str, sentences: Iterable[str], changes: Mapping[str, Any]) -> System:
-    return ETRIS(config=replace(ETRIS_CONFIGS[name], **_tuples(changes)), name=name)
+    return ETRIS(config=_changed(ETRIS_CONFIGS[name], changes), name=name)
 
 
 def _restore_etris(name: str, values: Mapping[str, Any], folder: Path) -> System:
@@ -123,12 +139,9 @@ def build_system(
             ``{"image_size": 256}``.
 
     Raises:
-        RisbookError: for an unknown preset or field.
+        RisbookError: for an unknown preset or field, or a value that cannot be.
 
     >>> build_system("first-model", sentences=["left dog"]).image_size
     96
     """
-    try:
-        return preset(name).build(sentences, changes or {})
-    except TypeError as error:
-        raise RisbookError(f"{name}: {error}") from error
+    return preset(name).build(sentences, changes or {})

@@ -113,6 +113,8 @@ class TowerSystem(System):
                 f"tuning_options: neither {image_tuning} nor {text_tuning} has the option "
                 f"{unknown[0]!r}; they have {', '.join(sorted(known)) or 'none'}"
             )
+        #: what learns inside each tower, by the names of the attributes that hold the towers
+        self.tuning = {"image_tower": image_tuning, "text_tower": text_tuning}
         self.image_tower = _tune(image_tower, image_tuning, options)
         self.text_tower = _tune(text_tower, text_tuning, options)
         if position_tables:
@@ -174,9 +176,13 @@ class TowerSystem(System):
 
 
 def _moving_norms(tower: nn.Module) -> list[str]:
-    if getattr(tower, "fixed_statistics", False):
-        return []
-    return [name for name, module in tower.named_modules() if isinstance(module, _BatchNorm)]
+    # `fixed_statistics` speaks of a ResNet's body alone: the norm of its pool's branch moves on
+    fixed = ("body.",) if getattr(tower, "fixed_statistics", False) else ()
+    return [
+        name
+        for name, module in tower.named_modules()
+        if isinstance(module, _BatchNorm) and not name.startswith(fixed)
+    ]
 
 
 def _options(method: str) -> list[str]:

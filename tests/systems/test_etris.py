@@ -84,8 +84,19 @@ def test_bridgers_at_other_stages(stages: tuple[int, ...], count: int) -> None:
     assert bridger_count(stages=stages) == count
 
 
-def test_zoom_by_interpolation_has_the_papers_count() -> None:
-    assert round(bridger_count(zoom="interpolate") / 1e6, 2) == 1.45  # the paper's Table 5
+@pytest.mark.parametrize(
+    ("kind", "millions"), [("interpolate", 1.45), ("linear", 5.77), ("mlp", 1.68), ("deconv", 1.94)]
+)
+def test_zooms_have_the_counts_of_the_papers_table_5(kind: str, millions: float) -> None:
+    assert round(bridger_count(zoom=kind) / 1e6, 2) == millions
+
+
+def test_full_tuning_tunes_all_of_both_towers() -> None:
+    changes = {"stages": (), "image_tuning": "full", "text_tuning": "full"}
+    report = count_parameters(outline("etris-rn101", changes))
+    # all but CLIP's temperature; the paper's Table 2 has 120.74 M
+    assert report.adapters == 120_737_633 - 1
+    assert report.share_of_towers == report.adapters / 120_737_633
 
 
 def bridger_count(**changes: Any) -> int:
@@ -126,6 +137,9 @@ def test_dead_parameters_are_those_without_gradient(resnet: bool) -> None:
         {"zoom": "interpolate"},
         {"zoom": "linear"},
         {"zoom": "mlp"},
+        {"interactor": "full"},
+        {"interactor": "product"},
+        {"decoder_reads": "sentence"},
         {"neck": "last"},
         {"decoder_layers": 0},
         {"position_tables": False},
@@ -201,6 +215,18 @@ def test_nothing_below_the_first_bridger_builds_a_graph() -> None:
         ({"tuning_options": {"rank": 2}}, "neither frozen nor frozen has the option 'rank'"),
         ({"mask_padding": True, "text_tuning": "prompts"}, "leave one of them out"),
         ({"word_length": 0}, "whole number from 1"),
+        ({"decoder_heads": 0}, "decoder_heads is 0; it must be a whole number from 1"),
+        ({"decoder_heads": 3}, "3, which does not divide decoder_width, 16"),
+        ({"decoder_layers": -1}, "decoder_layers is -1; it must be a whole number from 0"),
+        ({"decoder_reads": "maps"}, "it is 'words' or 'sentence'"),
+        ({"interactor": "half"}, "it is 'auto', 'full' or 'product'"),
+        ({"position_tables": "False"}, "position_tables is 'False'; it must be true or false"),
+        ({"mask_padding": 1}, "mask_padding is 1; it must be true or false"),
+        ({"stages": ""}, r"stages is ''; it must be a list of stages, for instance \[1, 2, 3\]"),
+        ({"stages": 1}, "stages is 1; it must be a list"),
+        ({"stages": ("1",)}, "it must be a list of stages"),
+        ({"dropout": 1.0}, "dropout is 1.0; it must be from 0 to below 1"),
+        ({"dropout": "some"}, "dropout is 'some'; it must be a number"),
     ],
 )
 def test_mistakes_are_told(changes: dict[str, Any], message: str) -> None:
@@ -280,5 +306,5 @@ def test_presets_name_towers_that_there_are() -> None:
         "etris-mini",
         "etris-mini-rn",
     }
-    with pytest.raises(RisbookError, match="unexpected keyword"):
+    with pytest.raises(RisbookError, match="has no 'no_such_field' to change; it has image_tower"):
         build_system("etris-mini", sentences=[], changes={"no_such_field": 1})
