@@ -29,10 +29,11 @@ SETS = ("refscenes", "refscenes+", "refscenesg")
 
 def train_command(config: TrainingConfig) -> str:
     """The words that repeat the run."""
+    schedule = "" if config.schedule == "cosine" else f"--schedule {config.schedule} "
     return (
         f"risbook train {config.system} --data {' '.join(config.data)} --steps {config.steps} "
-        f"--batch {config.batch} --learning-rate {config.learning_rate:g} --seed {config.seed} "
-        "--out runs/" + config.system
+        f"--batch {config.batch} --learning-rate {config.learning_rate:g} {schedule}"
+        f"--seed {config.seed} --out runs/{config.system}"
     )
 
 

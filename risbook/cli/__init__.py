@@ -13,7 +13,18 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from risbook import __version__
-from risbook.cli import data, evaluate, params, predict, pretrain, results, study, towers, train
+from risbook.cli import (
+    convert,
+    data,
+    evaluate,
+    params,
+    predict,
+    pretrain,
+    results,
+    study,
+    towers,
+    train,
+)
 from risbook.errors import RisbookError
 
 DESCRIPTION = (
@@ -26,13 +37,15 @@ for example:
   risbook towers                           the pretrained networks that systems are made of
   risbook params etris-rn50                what learns, what is frozen, and which share that is
   risbook train first-model --data refscenes --steps 2000 --out runs/first
-  risbook evaluate runs/first --data refscenes
+  risbook evaluate etris-mini              on every split of what it learned from
+  risbook convert etris-rn50 best_model.pth --out runs/etris-rn50
+                                           a checkpoint of the released ETRIS as one of ours
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
   risbook study etris-pet                  a comparison of many runs; can be stopped and resumed
   risbook results etris-main               published results and ours, with their sources
 
-A checkpoint is a folder that `risbook train` wrote, or the name of one that comes with the
-package: first-model.
+A checkpoint is a folder that `risbook train` or `risbook convert` wrote, or the name of one that
+comes with the package: first-model, etris-mini.
 """
 
 
@@ -47,8 +60,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"risbook {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (data, towers, params, pretrain, train, evaluate, predict, study, results):
-        command.add(commands)
+    modules = (data, towers, params, pretrain, train, convert, evaluate, predict, study, results)
+    for module in modules:
+        module.add(commands)
     for command_parser in commands.choices.values():
         # Also behind the command's name, where people type it; SUPPRESS keeps the first -v.
         command_parser.add_argument(

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 for example:
-  risbook train first-model                as the checkpoint that comes with the package
+  risbook train etris-mini                 as the checkpoint that comes with the package
   risbook train first-model --data refscenes refscenes+ refscenesg --steps 10000 --out runs/first
   risbook train first-model --data path/to/refcoco --split testA testB --out runs/overfit
+  risbook train etris-rn50 --data path/to/refcoco --schedule milestones --learning-rate 1e-4 \\
+      --steps 66250                        as ETRIS was released: 50 epochs of 42,404 objects
   accelerate launch -m risbook train first-model ...          several GPUs
 
 Without --data a system that comes with the package is trained as its checkpoint was; options given
@@ -47,7 +49,15 @@ def add(commands: Commands) -> None:
     command.add_argument("--steps", type=int, help="optimiser steps (1000)")
     command.add_argument("--batch", type=int, help="samples a step (32)")
     command.add_argument("--learning-rate", type=float, help="peak (0.001)")
-    command.add_argument("--warmup", type=int, help="warm-up steps (100)")
+    command.add_argument(
+        "--schedule",
+        choices=("cosine", "milestones"),
+        help=(
+            "cosine: warm-up, then down to zero; milestones: as ETRIS was released, no warm-up, "
+            "constant, a tenth from 70 %% of the epochs on (cosine)"
+        ),
+    )
+    command.add_argument("--warmup", type=int, help="warm-up steps of the cosine (100)")
     command.add_argument("--seed", type=int, help="default: 0")
     command.add_argument(
         "--precision",

@@ -3,6 +3,7 @@
 from risbook.systems.checkpoints import load_system, save_system, shipped
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.presets import PRESETS, Preset, build_system
+from risbook.systems.released import convert_released, load_released
 from risbook.systems.system import System
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Preset",
     "System",
     "build_system",
+    "convert_released",
+    "load_released",
     "load_system",
     "save_system",
     "shipped",

@@ -17,6 +17,7 @@ from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json
 from risbook.systems.presets import PRESETS, SHIPPED, preset
 from risbook.systems.system import System
+from risbook.towers.origin import Origin, set_origin
 
 FORMAT = 1
 
@@ -118,8 +119,14 @@ def load_system(where: str | Path) -> System:
 
 
 def _check_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
-    """Refuse to put what was learned on one tower onto another."""
+    """Refuse to put what was learned on one tower onto another; note those that come along."""
     for part, found in system.origins().items():
+        if recorded.get(part, {}).get("inside"):
+            try:
+                set_origin(system.get_submodule(part), Origin.from_record(recorded[part]))
+            except TypeError as error:
+                raise DataError(f"{path}: {part} has an origin with unknown entries") from error
+            continue
         wanted = recorded.get(part, {}).get("sha256", "")
         if wanted != found["sha256"]:
             raise DataError(

@@ -138,7 +138,7 @@ class TowerSystem(System):
         given = set()
         for prefix, tower in self.towers.items():
             origin = origin_of(tower)
-            if origin.kind == "random":
+            if origin.kind == "random" or origin.inside:
                 continue
             learned = {name for name, value in tower.named_parameters() if value.requires_grad}
             moved = tuple(f"{name}." for name in _moving_norms(tower))

@@ -1,5 +1,6 @@
 """Where a tower's weights come from: part of the model, shown wherever a result is shown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ class Origin:
         source: file or hub name with revision; empty for random weights.
         sha256: digest of that file.
         random_parts: parts of the tower that the file does not hold and that started random.
+        inside: whether a system's checkpoint holds the tower, since no file holds it alone.
 
     >>> str(Origin())
     'random weights'
@@ -28,6 +30,7 @@ class Origin:
     source: str = ""
     sha256: str = ""
     random_parts: tuple[str, ...] = ()
+    inside: bool = False
 
     def __str__(self) -> str:
         line = f"{self.kind} weights"
@@ -46,7 +49,13 @@ class Origin:
             "source": self.source,
             "sha256": self.sha256,
             "random_parts": list(self.random_parts),
+            **({"inside": True} if self.inside else {}),
         }
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> "Origin":
+        """The way back from `record`."""
+        return cls(**{**values, "random_parts": tuple(values.get("random_parts", ()))})
 
 
 def origin_of(tower: nn.Module) -> Origin:

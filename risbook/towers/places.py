@@ -94,9 +94,11 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
 
 def ways_out(file: str) -> str:
     """What a reader can do who cannot reach the hub."""
+    # Random weights are no way out of a vocabulary that is missing.
+    last = "" if file == "tokenizer.json" else " or weights='random'"
     return (
         "connect to the network once and it is kept, point weights= or "
-        f"{FOLDER_VARIABLE} to a folder that holds {file}, or use a mini tower or weights='random'"
+        f"{FOLDER_VARIABLE} to a folder that holds {file}, or use a mini tower{last}"
     )
 
 

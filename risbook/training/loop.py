@@ -29,7 +29,7 @@ from risbook.training.config import TrainingConfig
 from risbook.training.log import Log
 from risbook.training.precision import choose_precision
 from risbook.training.progress import Progress, load_progress, save_progress
-from risbook.training.schedule import learning_rate
+from risbook.training.schedule import learning_rate, milestone_rate
 
 #: called after every step with the step's number and its loss
 OnStep = Callable[[int, float], None]
@@ -71,7 +71,7 @@ def train(
     set_seed(config.seed)
     samples, system = _samples_and_system(config, list(sources.values()))
     _check_validations(config, sources)
-    _batch_size(config, samples, accelerator)
+    epoch_steps = len(samples) // _batch_size(config, samples, accelerator)
     # Only now, so that a run that never began does not occupy its folder; and only when every
     # process has looked into the folder.
     accelerator.wait_for_everyone()
@@ -137,9 +137,7 @@ def train(
     started = time.monotonic() - progress.seconds
     step_loss.train()
     for batch in _batches(config, samples, accelerator, start=progress.step):
-        lr = learning_rate(
-            progress.step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup
-        )
+        lr = _rate(config, progress.step, epoch_steps)
         for group in optimizer.param_groups:
             group["lr"] = lr
         image = batch.image.to(accelerator.device)
@@ -256,6 +254,15 @@ def _batch_size(config: TrainingConfig, samples: TrainingSamples, accelerator: A
             f"a batch of {batch} cannot be shared by {accelerator.num_processes} processes"
         )
     return batch
+
+
+def _rate(config: TrainingConfig, step: int, epoch_steps: int) -> float:
+    """The learning rate of a step; it follows from the step alone, also in a run that goes on."""
+    if config.schedule == "milestones":
+        return milestone_rate(
+            step, peak=config.learning_rate, steps=config.steps, epoch_steps=epoch_steps
+        )
+    return learning_rate(step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup)
 
 
 def _open(config: TrainingConfig, name: str) -> ReferData:

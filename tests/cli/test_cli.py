@@ -30,11 +30,11 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for word in ("data", "train", "evaluate", "predict", "for example"):
+    for word in ("data", "train", "convert", "evaluate", "predict", "for example"):
         assert word in text
 
 
-@pytest.mark.parametrize("command", ["data", "train", "evaluate", "predict"])
+@pytest.mark.parametrize("command", ["data", "train", "convert", "evaluate", "predict"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
@@ -194,6 +194,13 @@ def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
     words = ["train", "first-model", "--data", "a", "b", "--no-keep-images", "--split", "val"]
     config = read_config(parser().parse_args(words))
     assert (config.data, config.splits, config.keep_images) == (("a", "b"), ("val",), False)
+
+
+def test_the_released_schedule_is_asked_for_by_name() -> None:
+    words = ["train", "first-model", "--data", "refscenes", "--schedule"]
+    assert read_config(parser().parse_args([*words, "milestones"])).schedule == "milestones"
+    with pytest.raises(SystemExit):
+        parser().parse_args([*words, "linear"])
 
 
 def test_without_data_nothing_else_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:

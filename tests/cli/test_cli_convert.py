@@ -1,0 +1,76 @@
+"""`risbook convert`: from a released file to a checkpoint that the other commands read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from released_files import official_state, write_released
+
+from risbook.cli import main
+from risbook.systems import build_system
+from risbook.systems.etris import ETRIS
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    system = build_system("etris-mini", sentences=[], changes={"weights": "random"})
+    assert isinstance(system, ETRIS)
+    return write_released(official_state(system), tmp_path_factory.mktemp("file") / "best.pth")
+
+
+@pytest.mark.filterwarnings("ignore::risbook.towers.words.UnknownWordWarning")
+def test_convert_evaluate_predict(
+    released: Path, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "deep" / "run"
+    assert main(["convert", "etris-mini", str(released), "--out", str(run)]) == 0
+    digest = hashlib.sha256(released.read_bytes()).hexdigest()
+    line = f"checkpoint: {run} (real weights: best.pth (sha256 {digest[:8]}))\n"
+    assert capsys.readouterr().out == line
+    assert digest in (run / "config.json").read_text()
+
+    words = ["evaluate", str(run), "--data", str(tiny_world / "refscenes"), "--split", "val"]
+    assert main([*words, "--limit", "3", "--json"]) == 0
+    assert [row["count"] for row in json.loads(capsys.readouterr().out)] == [3]
+    picture = next((tiny_world / "images").rglob("*.jpg"))
+    words = ["predict", "--image", str(picture), "--text", "left dog", "--checkpoint", str(run)]
+    assert main([*words, "--out", str(tmp_path / "mask.png")]) == 0
+    assert (tmp_path / "mask.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["etris-rn50", "FILE"], "its towers are those of etris-mini, not of etris-rn50"),
+        (["etris-rn50", "no.pth"], "no.pth: there is no such file"),
+        (["etris", "FILE"], "no system is called 'etris'"),
+        (["etris-mini", "FILE", "--set", "word_length"], "NAME=VALUE"),
+        (["etris-mini", "FILE", "--set", "words=22"], "no 'words'"),
+        (["etris-mini", "FILE", "--set", "bridger_width=8"], "does not fit etris-mini: bridgers"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(
+    released: Path,
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [str(released) if word == "FILE" else word for word in words]
+    assert main(["convert", *words, "--out", str(tmp_path / "run")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    assert captured.err.startswith("risbook convert: ") and message in captured.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_is_not_written_over(
+    released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["convert", "etris-mini", str(released), "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    assert main(words) == 2
+    assert "already holds a checkpoint or a run" in capsys.readouterr().err
