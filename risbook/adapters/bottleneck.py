@@ -93,6 +93,9 @@ def attach_bottlenecks(
         activation: sigma.
         scale: s.
         dropout: share dropped.
+
+    Raises:
+        DataError: if `hidden` or the activation cannot be, or the tower has no such block.
     """
     like = next(tower.parameters())
     for block in range(len(tower.blocks)) if blocks is None else blocks:

@@ -28,6 +28,21 @@ ZoomKind = Literal["deconv", "interpolate", "linear", "mlp"]
 KINDS: tuple[ZoomKind, ...] = ("deconv", "interpolate", "linear", "mlp")
 
 
+def whole_factor(factor: float) -> tuple[int, int]:
+    """How many times larger and how many times smaller a map becomes; one of the two is 1.
+
+    Raises:
+        RisbookError: unless the factor is n or 1 / n for a whole number n.
+
+    >>> whole_factor(2), whole_factor(1 / 2)
+    ((2, 1), (1, 2))
+    """
+    up, down = (max(1, round(one)) for one in (factor, 1 / factor if factor > 0 else 0))
+    if abs(up / down - factor) > 1e-9:
+        raise RisbookError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
+    return up, down
+
+
 class Resize(nn.Module):
     """Bilinear resizing by a factor."""
 
@@ -107,9 +122,7 @@ def zoom_layer(
     >>> zoom_layer(8, 2, factor=1 / 2)(torch.zeros(1, 8, 4, 6)).shape
     torch.Size([1, 2, 2, 3])
     """
-    up, down = round(factor), round(1 / factor) if factor > 0 else 0
-    if not ((up >= 1 and up == factor) or (down >= 1 and abs(down * factor - 1) < 1e-9)):
-        raise RisbookError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
+    up, down = whole_factor(factor)
     if kind not in KINDS:
         raise RisbookError(f"zoom {kind!r}: there are {', '.join(KINDS)}")
     layer: nn.Module
@@ -128,9 +141,9 @@ def zoom_layer(
 def _convolution(
     inputs: int, outputs: int, up: int, down: int, *, transpose: bool = False
 ) -> nn.Module:
-    if up > 1 or (transpose and down <= 1):
-        return nn.ConvTranspose2d(inputs, outputs, max(up, 1), stride=max(up, 1), bias=False)
-    return nn.Conv2d(inputs, outputs, max(down, 1), stride=max(down, 1), bias=False)
+    if up > 1 or (transpose and down == 1):
+        return nn.ConvTranspose2d(inputs, outputs, up, stride=up, bias=False)
+    return nn.Conv2d(inputs, outputs, down, stride=down, bias=False)
 
 
 def _by_position(

@@ -33,7 +33,9 @@ def add(commands: Commands) -> None:
             "in percent."
         ),
     )
-    command.add_argument("checkpoint", help="a folder that `risbook train` wrote, or first-model")
+    command.add_argument(
+        "checkpoint", help="a folder that `risbook train` wrote, or first-model, etris-mini"
+    )
     command.add_argument(
         "--data", nargs="+", metavar="SET", help=f"{DATA_HELP} (default: what it was trained on)"
     )

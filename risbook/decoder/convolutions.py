@@ -9,6 +9,8 @@ from torch import Tensor, nn
 def conv_norm_relu(inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1) -> nn.Sequential:
     """A convolution without bias that keeps the size (stride 1) or tiles it, batch norm, ReLU.
 
+    The layer takes a map (B, inputs, H, W) to (B, outputs, H / stride, W / stride).
+
     Args:
         inputs: channels that come in.
         outputs: channels that go out.
@@ -21,7 +23,15 @@ def conv_norm_relu(inputs: int, outputs: int, kernel: int = 1, *, stride: int = 
 
 
 def enlarge_norm_relu(inputs: int, outputs: int, times: int) -> nn.Sequential:
-    """A transposed convolution that makes a map `times` larger, batch norm, ReLU."""
+    """A transposed convolution without bias that makes a map larger, batch norm, ReLU.
+
+    The layer takes a map (B, inputs, H, W) to (B, outputs, times H, times W).
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        times: how many times higher and wider the outgoing map is; also the kernel's side.
+    """
     convolution = nn.ConvTranspose2d(inputs, outputs, times, stride=times, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 

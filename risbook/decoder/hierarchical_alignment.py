@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from risbook.adapters.zoom import whole_factor
 from risbook.decoder.convolutions import CoordConv, conv_norm_relu, enlarge_norm_relu
 from risbook.errors import RisbookError
 
@@ -97,10 +98,10 @@ class HierarchicalAlignment(nn.Module):
                 f"scales {tuple(scales)}"
             )
         self.txt_proj = nn.Linear(sentence_width, width)
-        self.f3_proj = _bring(channels[0], width, scales[0])
-        self.f4_proj = _bring(channels[1], width, scales[1])
+        self.f3_proj = bring_to_size(channels[0], width, scales[0])
+        self.f4_proj = bring_to_size(channels[1], width, scales[1])
         # transposed even where the size is right: released checkpoints keep the weight that way
-        self.f5_proj = _bring(channels[2], width, scales[2], transpose=True)
+        self.f5_proj = bring_to_size(channels[2], width, scales[2], transpose=True)
         self.fusion3, self.fusion4, self.fusion5 = (Gated(width, heads) for _ in range(3))
         self.aggr = conv_norm_relu(3 * width, width)
         self.coordconv = nn.Sequential(CoordConv(width, width), conv_norm_relu(width, width, 3))
@@ -117,7 +118,8 @@ class HierarchicalAlignment(nn.Module):
         Args:
             maps: (B, C_i, H_i, W_i), fine to coarse.
             sentence: (B, S).
-            record: gets "stage 3", "stage 4" and "stage 5" (the gated maps).
+            record: gets "stage 3", "stage 4" and "stage 5", the gated maps (B, C, H, W), counted
+                as ResNets count the stages that they come from.
 
         Returns:
             (B, C, H, W), the size of the middle map.
@@ -132,8 +134,21 @@ class HierarchicalAlignment(nn.Module):
         return joined
 
 
-def _bring(inputs: int, width: int, scale: float, *, transpose: bool = False) -> nn.Sequential:
-    if scale > 1 or (transpose and scale == 1):
-        return enlarge_norm_relu(inputs, width, round(scale))
-    shrink = round(1 / scale)
-    return conv_norm_relu(inputs, width, shrink, stride=shrink)
+def bring_to_size(
+    inputs: int, width: int, scale: float, *, transpose: bool = False
+) -> nn.Sequential:
+    """A layer that brings a map to another size and width, batch norm, ReLU.
+
+    Args:
+        inputs: channels that come in.
+        width: channels that go out.
+        scale: how many times larger the outgoing map is: n or 1 / n for a whole number n.
+        transpose: whether a layer of scale 1 is a transposed convolution.
+
+    Raises:
+        RisbookError: for another scale.
+    """
+    up, down = whole_factor(scale)
+    if up > 1 or (transpose and down == 1):
+        return enlarge_norm_relu(inputs, width, up)
+    return conv_norm_relu(inputs, width, down, stride=down)

@@ -48,7 +48,7 @@ class Projector(nn.Module):
         """Draw the mask.
 
         Args:
-            features: map (B, 2 C, H, W).
+            features: map (B, inputs, H, W), with 2 C channels unless said otherwise.
             sentence: (B, S).
             record: gets "pixels" (B, C, 4 H, 4 W), what the sentence's convolution sees.
 

@@ -48,6 +48,20 @@ PET = Study(
     ),
 )
 
+# whether one rate for all rows is fair to the two ends of the comparison
+RATES = Study(
+    name="etris-rates",
+    summary="learning rates of full tuning and of ETRIS",
+    runs=(
+        Run("full-3e-4", MINI, _alone("full"), learning_rate=3e-4),
+        Run("full-1e-3", MINI, _alone("full")),
+        Run("full-2e-3", MINI, _alone("full"), learning_rate=2e-3),
+        Run("etris-3e-4", MINI, learning_rate=3e-4),
+        Run("etris-1e-3", MINI),
+        Run("etris-2e-3", MINI, learning_rate=2e-3),
+    ),
+)
+
 BRIDGERS = Study(
     name="etris-bridgers",
     summary="how many Bridgers, and where (ETRIS, Table 4)",
@@ -111,5 +125,5 @@ LINK = Study(
 )
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (PET, BRIDGERS, ZOOM, MODULES, WIDTH, LINK)
+    study.name: study for study in (PET, RATES, BRIDGERS, ZOOM, MODULES, WIDTH, LINK)
 }

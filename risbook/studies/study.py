@@ -107,7 +107,7 @@ def run_study(
         say: told what happens.
 
     Returns:
-        All result files of the study.
+        The result files of the runs that were asked for, in the order in which they are made.
 
     Raises:
         RisbookError: for a key that the study does not have, or a result that was measured under
@@ -128,7 +128,7 @@ def run_study(
                 **run.changes,
                 **({} if str(weights) == "auto" else {"weights": str(weights)}),
             },
-            steps=steps or study.steps,
+            steps=study.steps if steps is None else steps,
             batch=study.batch,
             learning_rate=run.learning_rate or study.learning_rate,
             seed=seed,

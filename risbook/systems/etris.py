@@ -25,9 +25,8 @@ from torch import Tensor, nn
 
 from risbook.adapters.bridger import BridgerKind, Bridgers, InteractorKind, Link, Pair
 from risbook.adapters.zoom import ZoomKind
-from risbook.decoder.convolutions import conv_norm_relu, enlarge_norm_relu
 from risbook.decoder.global_alignment import GlobalAlignment
-from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
+from risbook.decoder.hierarchical_alignment import HierarchicalAlignment, bring_to_size
 from risbook.decoder.projector import Projector
 from risbook.errors import RisbookError
 from risbook.systems.system import Tokenizer
@@ -347,11 +346,7 @@ class LastMap(nn.Module):
 
     def __init__(self, inputs: int, width: int, *, scale: float) -> None:
         super().__init__()
-        self.bring = (
-            enlarge_norm_relu(inputs, width, round(scale))
-            if scale > 1
-            else conv_norm_relu(inputs, width)
-        )
+        self.bring = bring_to_size(inputs, width, scale)
 
     def forward(
         self,
