@@ -110,6 +110,9 @@ def heat_panels(
 ) -> list[dict[str, Any]]:
     """Make panels of several responses on one picture, all on one scale of colours.
 
+    The scale goes from the lowest to the highest value on the picture; what lies on the empty
+    strips of the letterbox is not shown and does not count.
+
     Args:
         cosines: (h, w, K): a map for each of K sentences, on the patches of the letterboxed square.
         picture: Picture, uint8 (height, width, 3).
@@ -127,11 +130,11 @@ def heat_panels(
 
     if cosines.ndim != 3 or cosines.shape[-1] != len(titles):
         raise DataError(f"heat_panels: maps {tuple(cosines.shape)} and {len(titles)} titles.")
-    heats = to_picture(cosines, picture, size).unbind(dim=-1)
-    limits = float(cosines.min()), float(cosines.max())
+    heats = to_picture(cosines, picture, size)
+    limits = float(heats.min()), float(heats.max())
     return [
         {"image": picture, "heat": heat, "limits": limits, "title": title}
-        for heat, title in zip(heats, titles, strict=True)
+        for heat, title in zip(heats.unbind(dim=-1), titles, strict=True)
     ]
 
 

@@ -81,8 +81,8 @@ class Measured:
 
 def results_folder() -> Path:
     """``book/results`` of the repository that the package lies in, or else of this folder."""
-    beside = _PACKAGE.parent / "book" / "results"
-    return beside if beside.is_dir() else Path("book", "results")
+    book = _PACKAGE.parent / "book"
+    return book / "results" if book.is_dir() else Path("book", "results")
 
 
 def read_measured(folder: Path | None = None, *, shipped: Path = SHIPPED) -> tuple[Measured, ...]:
