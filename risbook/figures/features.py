@@ -110,8 +110,8 @@ def heat_panels(
 ) -> list[dict[str, Any]]:
     """Make panels of several responses on one picture, all on one scale of colours.
 
-    The scale goes from the lowest to the highest value on the picture; what lies on the empty
-    strips of the letterbox is not shown and does not count.
+    The scale goes from the lowest to the highest value of the patches that lie on the picture as a
+    whole; those of the letterbox's empty strips do not count.
 
     Args:
         cosines: (h, w, K): a map for each of K sentences, on the patches of the letterboxed square.
@@ -126,12 +126,14 @@ def heat_panels(
         DataError: the numbers of maps and titles do not agree.
     """
     # Imported here because it loads torch, which a figure may not need.
-    from risbook.evaluation.looking import to_picture
+    from risbook.evaluation.looking import inside, to_picture
 
     if cosines.ndim != 3 or cosines.shape[-1] != len(titles):
         raise DataError(f"heat_panels: maps {tuple(cosines.shape)} and {len(titles)} titles.")
     heats = to_picture(cosines, picture, size)
-    limits = float(heats.min()), float(heats.max())
+    on_it = inside([picture], size, size // cosines.shape[0])[0]
+    counted = cosines[on_it] if on_it.any() else cosines
+    limits = float(counted.min()), float(counted.max())
     return [
         {"image": picture, "heat": heat, "limits": limits, "title": title}
         for heat, title in zip(heats.unbind(dim=-1), titles, strict=True)
