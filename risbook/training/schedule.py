@@ -21,26 +21,32 @@ def learning_rate(step: int, *, peak: float, steps: int, warmup: int) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def milestone_rate(step: int, *, peak: float, steps: int, epoch_steps: int) -> float:
+def milestone_rate(
+    step: int, *, peak: float, steps: int, epoch_steps: int, multiplier: float = 1.0
+) -> float:
     """The released schedule of ETRIS: constant from the first step on, at last a tenth of it.
 
     The released code lowers the rate between two epochs, after 35 of 50. Here it falls at the end
     of the epoch that lies nearest to 70 % of the run, and never before the first has ended: a run
     of one epoch, or of less, keeps its rate.
 
-    The rate is that of all parameters. The released code could give the Bridgers a rate of their
-    own, `lr_multi` times the others', and the paper speaks of ten times with a transformer; but
-    all released configurations have 1.
+    The released code can give the Bridgers a rate of their own, `multiplier` times the others', but
+    in such a way that it takes effect only from the second epoch on; so it does here. All its
+    configurations have 1, though the paper speaks of 10 for the transformer, and so training has
+    one rate for all parameters.
 
     Args:
         step: steps already taken, 0 for the first.
         peak: the rate before it falls.
         steps: steps of the whole run.
         epoch_steps: steps of one epoch.
+        multiplier: 1 for all but the Bridgers.
 
     >>> [milestone_rate(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
     [0.0001, 0.0001, 1e-05, 1e-05]
     """
     # In whole numbers, since 0.7 is none that a float can hold; + 5 rounds to the nearest.
     milestone = max(1, (7 * steps + 5 * epoch_steps) // (10 * epoch_steps))
-    return peak if step // epoch_steps < milestone else peak / 10
+    epoch = step // epoch_steps
+    own = peak * (multiplier if epoch else 1.0)
+    return own if epoch < milestone else own / 10

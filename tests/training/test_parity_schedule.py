@@ -11,14 +11,16 @@ from risbook.training.schedule import milestone_rate
 EPOCH = 42_404 // 32
 
 
-def test_parity_learning_rates(shared: Path) -> None:
+@pytest.mark.parametrize("multiplier", [1, 10])
+def test_parity_learning_rates(shared: Path, multiplier: int) -> None:
     path = shared / "parity" / "etris" / "lr_schedule.npz"
     if not path.is_file():
         pytest.skip(f"recorded data is not here: {path}")
     with np.load(path) as file:
-        rates = file["lr_multi1.backbone_group_then_head_group_by_epoch"]
+        rates = file[f"lr_multi{multiplier}.backbone_group_then_head_group_by_epoch"]
     assert len(rates) == 50
     for epoch, (bridgers, others) in enumerate(rates):
         for step in (epoch * EPOCH, (epoch + 1) * EPOCH - 1):
-            ours = milestone_rate(step, peak=1e-4, steps=50 * EPOCH, epoch_steps=EPOCH)
-            assert ours == pytest.approx(bridgers) == pytest.approx(others)
+            run = {"peak": 1e-4, "steps": 50 * EPOCH, "epoch_steps": EPOCH}
+            assert milestone_rate(step, **run, multiplier=multiplier) == pytest.approx(bridgers)
+            assert milestone_rate(step, **run) == pytest.approx(others)
