@@ -8,7 +8,7 @@ two studies share a run, the second takes the first one's result.
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -135,10 +135,10 @@ def run_study(
             precision=precision,
             checkpoint_every=200,
         )
-        settings = _settings(config, study.places, limit)
+        settings = _Settings.of(config, study.places, limit)
         found.append(path)
         if path.is_file():
-            _check_settings(path, settings)
+            settings.check(path)
             continue
         say(f"{study.name} {number}/{len(order)}: {run.key}, seed {seed}")
         if (twin := _same_run(results, settings)) is not None:
@@ -153,48 +153,73 @@ def run_study(
     return found
 
 
-def _settings(config: TrainingConfig, places: Sequence[str], limit: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Settings:
     """Everything that decides a result, as a result file holds it.
 
     A preset's defaults and the shipped towers can change under the same names, so the whole
     configuration and the towers' digests belong to it, and where the towers lay does not.
+
+    Args:
+        values: plain values, as JSON gives them back.
+        defaults: by section, those of each field. A result is older than a field that it does
+            not have, so it was made with that field's default.
     """
-    system = build_system(config.system, sentences=["object"], changes=config.changes)
-    training = asdict(config)
-    training["changes"] = _without_weights(config.changes)
-    settings = {
-        "training": training,
-        "configuration": _without_weights(system.configuration()),
-        "towers": {name: about["sha256"] for name, about in system.origins().items()},
-        "places": places,
-        "limit": limit,
-    }
-    return cast(dict[str, Any], json.loads(json.dumps(settings)))
+
+    values: dict[str, Any]
+    defaults: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, config: TrainingConfig, places: Sequence[str], limit: int) -> "_Settings":
+        system = build_system(config.system, sentences=["object"], changes=config.changes)
+        training = asdict(config)
+        training["changes"] = _without_weights(config.changes)
+        values = {
+            "training": training,
+            "configuration": _without_weights(system.configuration()),
+            "towers": {name: about["sha256"] for name, about in system.origins().items()},
+            "places": places,
+            "limit": limit,
+        }
+        defaults = {"training": _defaults(config), "configuration": _defaults(system.config)}
+        return cls(_plain(values), _plain(defaults))
+
+    def differences(self, had: Mapping[str, Any]) -> list[str]:
+        """Each entry in which those of a result file differ, by its last name."""
+        sections = {name: {**own, **had.get(name, {})} for name, own in self.defaults.items()}
+        return _differences({**had, **sections}, self.values)
+
+    def check(self, path: Path) -> None:
+        """Refuse to mix budgets, presets or towers in one table."""
+        if different := "; ".join(self.differences(read_result(path).get("settings", {}))):
+            raise RisbookError(
+                f"{path}: was measured under other settings ({different}); move it away to have "
+                "it measured again, or name another folder for the results"
+            )
 
 
 def _without_weights(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if name != "weights"}
 
 
-def _same_run(results: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def _defaults(record: Any) -> dict[str, Any]:
+    """What a dataclass' fields are where nobody says."""
+    return _without_weights(
+        {one.name: one.default for one in fields(record) if one.default is not MISSING}
+    )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads(json.dumps(values)))
+
+
+def _same_run(results: Path, settings: _Settings) -> dict[str, Any] | None:
     """The result of another study's run that trains and asks exactly the same, if it is done."""
     for path in sorted(results.glob("*/*.json")):
         about = read_result(path)
-        if about.get("settings") == settings:
+        if "settings" in about and not settings.differences(about["settings"]):
             return {"same_run_as": f"{path.parent.name}/{path.stem}", **about}
     return None
-
-
-def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse to mix budgets, presets or towers in one table."""
-    had = read_result(path).get("settings", {})
-    if had == settings:
-        return
-    different = "; ".join(_differences(had, settings))
-    raise RisbookError(
-        f"{path}: was measured under other settings ({different}); move it away to have it "
-        "measured again, or name another folder for the results"
-    )
 
 
 def _differences(had: Any, wanted: Any, name: str = "") -> list[str]:
@@ -225,9 +250,9 @@ def _write(
     config: TrainingConfig,
     place: Path,
     path: Path,
-    settings: Mapping[str, Any],
+    settings: _Settings,
 ) -> None:
-    limit = settings["limit"]
+    limit = settings.values["limit"]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # where `train` was
     system = load_system(place).to(device)
     rows = []
@@ -247,7 +272,7 @@ def _write(
         rows,
         command=words,
         system=system,
-        settings=settings,
+        settings=settings.values,
         about={
             "suite": study.name,
             "row": run.key,

@@ -17,7 +17,7 @@ and a pool without the branch `connect`.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -166,6 +166,8 @@ class ETRIS(TowerSystem):
     Raises:
         RisbookError: if widths do not fit.
     """
+
+    config: ETRISConfig
 
     def __init__(
         self,
@@ -324,10 +326,6 @@ class ETRIS(TowerSystem):
             maps.append(seen)
         maps[-1] = stages.finish()
         return tuple(maps), words
-
-    def configuration(self) -> dict[str, Any]:
-        """The choices as plain values."""
-        return asdict(self.config)
 
 
 def _blocks(stage: int, depth: int) -> tuple[int, int]:

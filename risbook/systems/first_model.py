@@ -5,7 +5,6 @@ expressions and masks alone. Every later system is compared with it.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -61,6 +60,8 @@ class FirstModel(System):
         tokenizer: word tokenizer; its vocabulary decides the size of the embedding.
     """
 
+    config: FirstModelConfig
+
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)
         self.config = config
@@ -93,7 +94,3 @@ class FirstModel(System):
         read = self.text_tower(tokens)
         logits: Tensor = self.decoder(seen, read, record=record)
         return logits
-
-    def configuration(self) -> dict[str, Any]:
-        """The sizes as plain values."""
-        return asdict(self.config)

@@ -6,13 +6,17 @@ training and evaluation lies outside.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.errors import DataError, RisbookError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Tokenizer(Protocol):
@@ -80,6 +84,8 @@ class System(nn.Module):
 
     #: whether a checkpoint has to hold the tokenizer; a pretrained text tower brings its own
     owns_tokenizer = True
+    #: the choices that build it again
+    config: "DataclassInstance"
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -113,8 +119,8 @@ class System(nn.Module):
         return F.binary_cross_entropy_with_logits(logits.float(), target.float())
 
     def configuration(self) -> dict[str, Any]:
-        """The arguments that build this system again; plain values for a JSON file."""
-        raise TypeError(f"{type(self).__name__} does not say how it is built")
+        """The choices as plain values, for a JSON file."""
+        return asdict(self.config)
 
     def saved_state(self) -> dict[str, Tensor]:
         """What a checkpoint has to hold, by name; here all of it."""

@@ -129,6 +129,25 @@ def test_a_changed_preset_or_tower_is_another_run(study: Study, tmp_path: Path) 
     assert said == ["other 1/1: wide, seed 0"]
 
 
+def test_a_result_is_older_than_a_field_and_still_counts(study: Study, tmp_path: Path) -> None:
+    """A new choice comes with the default that leaves all as it was, so old results stay."""
+
+    def run() -> list[Path]:
+        return run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"])
+
+    (path,) = run()
+    about = json.loads(path.read_text())
+    assert about["settings"]["training"].pop("schedule") == "cosine"
+    assert about["settings"]["configuration"].pop("word_width") == 96
+    path.write_text(json.dumps(about))
+    assert run() == [path]
+    assert "schedule" not in json.loads(path.read_text())["settings"]["training"]
+    about["settings"]["training"].pop("steps")  # 1000 by default
+    path.write_text(json.dumps(about))
+    with pytest.raises(RisbookError, match="steps: 1000 there, 2 here"):
+        run()
+
+
 def test_keys_are_names() -> None:
     with pytest.raises(RisbookError, match="two runs are called a"):
         Study(name="x", summary="", runs=(Run("a", "first-model"), Run("a", "first-model")))
