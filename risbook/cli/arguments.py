@@ -103,6 +103,24 @@ def probability(word: str) -> float:
     return value
 
 
+def read_changes(words: list[str]) -> dict[str, Any]:
+    """Read ``name=value`` words; a value is read as JSON where it is JSON.
+
+    >>> read_changes(["image_size=256", "name=abc"])
+    {'image_size': 256, 'name': 'abc'}
+    """
+    changes: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise RisbookError(f"--set {word}: write it as NAME=VALUE, for instance image_size=256")
+        try:
+            changes[name] = json.loads(value)
+        except ValueError:
+            changes[name] = value
+    return changes
+
+
 def check_png(*paths: Path | None) -> None:
     """Refuse an output that is no ``.png`` in a folder that exists.
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from risbook.cli.arguments import Commands
+from risbook.cli.arguments import Commands, read_changes
 
 EPILOG = """\
 for example:
@@ -50,7 +50,6 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    from risbook.cli.train import read_changes
     from risbook.systems import convert_released
 
     changes = read_changes(options.set)

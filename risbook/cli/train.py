@@ -1,13 +1,12 @@
 """``risbook train``: train a system and leave a checkpoint."""
 
 import argparse
-import json
 import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from risbook.cli.arguments import DATA_HELP, Commands, add_places
+from risbook.cli.arguments import DATA_HELP, Commands, add_places, read_changes
 from risbook.errors import RisbookError
 
 if TYPE_CHECKING:
@@ -90,24 +89,6 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command.set_defaults(run=run)
-
-
-def read_changes(words: list[str]) -> dict[str, Any]:
-    """Read ``name=value`` words; a value is read as JSON where it is JSON.
-
-    >>> read_changes(["image_size=256", "name=abc"])
-    {'image_size': 256, 'name': 'abc'}
-    """
-    changes: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise RisbookError(f"--set {word}: write it as NAME=VALUE, for instance image_size=256")
-        try:
-            changes[name] = json.loads(value)
-        except ValueError:
-            changes[name] = value
-    return changes
 
 
 def read_config(options: argparse.Namespace) -> "TrainingConfig":
