@@ -19,30 +19,6 @@ from risbook.errors import RisbookError, TrainingDivergedError
 from risbook.systems import FirstModel, load_system
 from risbook.training import TrainingConfig, read_log, train
 
-SMALL = {
-    "image_size": 32,
-    "widths": (4, 8, 8, 16),
-    "blocks": 1,
-    "word_width": 8,
-    "text_width": 16,
-    "decoder_width": 16,
-}
-
-
-@pytest.fixture
-def config(tiny_world: Path) -> TrainingConfig:
-    return TrainingConfig(
-        system="first-model",
-        data=(str(tiny_world / "refscenes"),),
-        changes=SMALL,
-        steps=12,
-        batch=8,
-        warmup=2,
-        precision="no",
-        checkpoint_every=3,
-        log_every=2,
-    )
-
 
 def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Path) -> None:
     seen: list[int] = []

@@ -12,15 +12,6 @@ from risbook.errors import RisbookError
 from risbook.training import TrainingConfig, read_log, train
 from risbook.training.schedule import milestone_rate
 
-SMALL = {
-    "image_size": 32,
-    "widths": (4, 8, 8, 16),
-    "blocks": 1,
-    "word_width": 8,
-    "text_width": 16,
-    "decoder_width": 16,
-}
-
 
 def falls_at(steps: int, epoch_steps: int) -> int | None:
     """The first step that has another rate than the first; None if there is none."""
@@ -53,15 +44,12 @@ def test_the_rate_falls_after_the_epoch_nearest_to_its_place(
 
 
 @pytest.fixture
-def config(tiny_world: Path) -> TrainingConfig:
-    return TrainingConfig(
-        system="first-model",
-        data=(str(tiny_world / "refscenes"),),
-        changes=SMALL,
+def config(config: TrainingConfig) -> TrainingConfig:
+    return replace(
+        config,
         learning_rate=1e-3,
         schedule="milestones",
         batch=16,
-        precision="no",
         checkpoint_every=1,
         log_every=1,
     )

@@ -1,0 +1,30 @@
+"""A run of seconds, for the tests of this room."""
+
+from pathlib import Path
+
+import pytest
+
+from risbook.training import TrainingConfig
+
+
+@pytest.fixture
+def config(tiny_world: Path) -> TrainingConfig:
+    sizes = {
+        "image_size": 32,
+        "widths": (4, 8, 8, 16),
+        "blocks": 1,
+        "word_width": 8,
+        "text_width": 16,
+        "decoder_width": 16,
+    }
+    return TrainingConfig(
+        system="first-model",
+        data=(str(tiny_world / "refscenes"),),
+        changes=sizes,
+        steps=12,
+        batch=8,
+        warmup=2,
+        precision="no",
+        checkpoint_every=3,
+        log_every=2,
+    )
