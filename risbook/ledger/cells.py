@@ -178,4 +178,4 @@ def _our_cell(row: Row, column: Ours, ours: Sequence[Measured]) -> Cell:
     text = f"{statistics.fmean(values):.{column.digits}f}"
     if len(set(values)) > 1:
         text += f" ± {statistics.stdev(values):.{column.digits}f}"
-    return Cell(text + column.unit, None, runs)
+    return Cell(text + (column.unit if any(values) else ""), None, runs)
