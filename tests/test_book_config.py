@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 from book_config import ROOT, notebooks, read_yaml, toc_pages
-from check_html import dead_links, missing_pages, remote_assets
+from check_html import dead_links, missing_pages, raw_tables, remote_assets
 from setup_cell import launch_links, setup_source
 
 CONFIG = read_yaml(ROOT / "_config.yml")
@@ -94,6 +94,14 @@ def test_dead_links_are_found(tmp_path):
     )
     (tmp_path / "b.html").write_text('<a href="a.html?q=1">a</a><a href="../gone.md">gone</a>')
     assert dead_links(tmp_path) == ["b.html: ../gone.md"]
+
+
+def test_tables_that_stayed_markdown_are_found(tmp_path):
+    table = "<table><tr><td>a | b</td></tr></table><pre>-- | -- | :-) </pre>"
+    (tmp_path / "good.html").write_text(table)
+    for number, line in enumerate(("| Method | :--- | ---: |", "| a | | :\u2014 | \u2014: |")):
+        (tmp_path / f"raw{number}.html").write_text(f"<p>{line}</p>")
+    assert raw_tables(tmp_path) == ["raw0.html", "raw1.html"]
 
 
 @pytest.mark.parametrize("target", ["help", "book", "test", "lab", "notebooks", "clean"])

@@ -1,4 +1,4 @@
-"""Check the built book: all pages are there, no link is dead, nothing is remote.
+"""Check the built book: all pages are there, tables are tables, no link is dead, nothing is remote.
 
 python book/_tools/check_html.py _build/html
 """
@@ -34,11 +34,16 @@ _IN_SCRIPT = re.compile(
 )
 
 
+# The line under a table's head, as Markdown writes it; a page shows "---" as a dash.
+_RAW_TABLE = re.compile(r"\|\s*:?(?:---+|\u2014|\u2013):?\s*\|")
+
+
 class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.remote: list[str] = []
         self.links: list[str] = []
+        self.raw_tables = 0
         self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -66,6 +71,8 @@ class _Page(HTMLParser):
             self.remote += [f"<style> {url}" for url in _IN_STYLE.findall(data)]
         elif self._inside == "script":
             self.remote += [f"<script> {url}" for url in _IN_SCRIPT.findall(data)]
+        else:
+            self.raw_tables += _RAW_TABLE.search(data) is not None
 
 
 def remote_assets(html: Path) -> list[str]:
@@ -95,6 +102,16 @@ def dead_links(html: Path) -> list[str]:
     return found
 
 
+def raw_tables(html: Path) -> list[str]:
+    """List pages that show a table's Markdown instead of a table."""
+    found: list[str] = []
+    for path in sorted(html.rglob("*.html")):
+        page = _Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        found += [str(path.relative_to(html))] if page.raw_tables else []
+    return found
+
+
 def missing_pages(html: Path, pages: list[str]) -> list[str]:
     """List the pages of the table of contents that did not become HTML."""
     return [page for page in pages if not (html / f"{page}.html").is_file()]
@@ -107,6 +124,7 @@ def main(arguments: list[str]) -> int:
     problems = [f"page {page} was not built" for page in missing_pages(html, pages)]
     problems += [f"remote asset in {told}" for told in remote_assets(html)]
     problems += [f"dead link in {told}" for told in dead_links(html)]
+    problems += [f"a table is shown as Markdown in {told}" for told in raw_tables(html)]
     for problem in problems:
         print(problem, file=sys.stderr)
     built = len(pages) - len(missing_pages(html, pages))

@@ -20,12 +20,11 @@ _PLACES = (
     ("G-Ref test-u", "refcocog", "test-u"),
     ("G-Ref val-g", "refcocog", "val-g"),
 )
+# The ledger has 0.6 to 0.8 as well; a table that has to be scrolled hides our columns.
 _PRECISIONS = tuple(
-    Reported(f"Pr@{threshold}", "refcoco", "val", f"Pr@{threshold}")
-    for threshold in ("0.5", "0.6", "0.7", "0.8", "0.9")
+    Reported(f"Pr@{threshold}", "refcoco", "val", f"Pr@{threshold}") for threshold in ("0.5", "0.9")
 )
 _MIOU = Reported("mIoU", "refcoco", "val")
-_SOME_PRECISIONS = (_PRECISIONS[0], _PRECISIONS[2], _PRECISIONS[4])
 
 #: What our runs of the ETRIS tables are.
 _SMALL = "Ours: small towers, the drawn set refscenes+ (no left or right), split val."
@@ -88,7 +87,7 @@ ETRIS_PET = Table(
     title="Ways to tune, with CLIP RN101 on RefCOCO val, in percent",
     about=f"From Tables 2 and 8 of the ETRIS paper. {_SMALL} Position tables learn in every row.",
     heads=("Method",),
-    columns=(Tuned(), _MIOU, *_PRECISIONS, *_ours("etris-pet", "Pr@0.5", "Pr@0.7")),
+    columns=(Tuned(), _MIOU, *_PRECISIONS, *_ours("etris-pet", "Pr@0.5")),
     ledger=_PAPER,
     rows=(
         _pet("Full tuning", "full"),
@@ -150,7 +149,7 @@ ETRIS_ZOOM = Table(
     title="Kinds of Zoom Layer, with CLIP RN101 on RefCOCO val, in percent",
     about=f"From Tables 5 and 8 of the ETRIS paper. {_SMALL}",
     heads=("Zoom Layer",),
-    columns=(Tuned(), _MIOU, *_SOME_PRECISIONS, *_ours("etris-zoom", "Pr@0.5")),
+    columns=(Tuned(), _MIOU, *_PRECISIONS, *_ours("etris-zoom", "Pr@0.5")),
     ledger=_PAPER,
     rows=(
         _variant(("linear",), "zoom: linear", "linear"),
@@ -171,7 +170,7 @@ ETRIS_MODULES = Table(
     heads=("Model",),
     columns=(
         _MIOU,
-        *_SOME_PRECISIONS,
+        *_PRECISIONS,
         Reported("mIoU, run again", "refcoco", "val", by="others"),
         *_ours("etris-modules", "Pr@0.5"),
     ),

@@ -6,6 +6,7 @@ two studies share a run, the second takes the first one's result.
 """
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -144,7 +145,8 @@ def run_study(
         if (twin := _same_run(results, settings)) is not None:
             say(f"  the same run as {twin['same_run_as']}: not repeated")
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {**twin, "suite": study.name, "row": run.key})
+            command = shlex.join(_command(study, run, config, limit))
+            write_json(path, {**twin, "suite": study.name, "row": run.key, "command": command})
             continue
         place = folder / f"{run.key}-{seed}"
         train(config, place, resume=(place / "training.json").is_file())
@@ -244,6 +246,16 @@ def _order(study: Study, only: Sequence[str]) -> list[tuple[Run, int]]:
     ]
 
 
+def _command(study: Study, run: Run, config: TrainingConfig, limit: int) -> list[str]:
+    """The words that make a run's result again."""
+    words = ["risbook", "study", study.name, "--only", run.key]
+    words += ["--steps", str(config.steps)] if config.steps != study.steps else []
+    words += ["--limit", str(limit)] if limit != study.limit else []
+    words += ["--precision", config.precision] if config.precision != "auto" else []
+    words += ["--weights", config.changes["weights"]] if "weights" in config.changes else []
+    return words
+
+
 def _write(
     study: Study,
     run: Run,
@@ -261,16 +273,11 @@ def _write(
         scores = evaluate(system, open_data(name), split, limit=limit, show_progress=False)
         rows.append({"set": name, "split": split, **scores.summary().as_dict()})
     report = count_parameters(system)
-    words = ["risbook", "study", study.name, "--only", run.key]
-    words += ["--steps", str(config.steps)] if config.steps != study.steps else []
-    words += ["--limit", str(limit)] if limit != study.limit else []
-    words += ["--precision", config.precision] if config.precision != "auto" else []
-    words += ["--weights", config.changes["weights"]] if "weights" in config.changes else []
     path.parent.mkdir(parents=True, exist_ok=True)
     write_result(
         path,
         rows,
-        command=words,
+        command=_command(study, run, config, limit),
         system=system,
         settings=settings.values,
         about={

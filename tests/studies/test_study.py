@@ -72,7 +72,7 @@ def test_a_run_that_two_studies_share_is_made_once(study: Study, tmp_path: Path)
     ]
     taken, original = (json.loads(path.read_text()) for path in (files[0], first[2]))
     assert (taken["suite"], taken["row"], taken["seed"]) == ("other", "base", 1)
-    assert taken["command"] == "risbook study small --only narrow"
+    assert taken["command"] == "risbook study other --only base"
     assert taken["rows"] == original["rows"]
     read_measured(tmp_path / "results", shipped=tmp_path / "none")
 
