@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 from book_config import ROOT, notebooks, read_yaml, toc_pages
-from check_html import dead_links, missing_pages, raw_tables, remote_assets
+from check_html import dead_links, missing_pages, raw_tables, read_pages, remote_assets
 from setup_cell import launch_links, setup_source
 
 CONFIG = read_yaml(ROOT / "_config.yml")
@@ -73,7 +73,7 @@ def test_missing_pages_and_remote_assets_are_found(tmp_path):
         '<script src="local.js"></script><img src="data:image/png;base64,AA==">'
     )
     assert missing_pages(tmp_path, ["a", "b/c"]) == ["b/c"]
-    assert remote_assets(tmp_path) == []
+    assert remote_assets(tmp_path, read_pages(tmp_path)) == []
     bad = {
         "script.html": '<script src="https://cdn.example.org/x.js"></script>',
         "style.html": '<link rel="stylesheet" href="//example.org/x.css">',
@@ -84,7 +84,7 @@ def test_missing_pages_and_remote_assets_are_found(tmp_path):
     }
     for name, text in bad.items():
         (tmp_path / name).write_text(text)
-    found = remote_assets(tmp_path)
+    found = remote_assets(tmp_path, read_pages(tmp_path))
     assert {told.partition(":")[0] for told in found} == set(bad)
 
 
@@ -93,15 +93,16 @@ def test_dead_links_are_found(tmp_path):
         '<a href="#x">here</a><a href="b.html#y">b</a><a href="mailto:a@b.org">m</a>'
     )
     (tmp_path / "b.html").write_text('<a href="a.html?q=1">a</a><a href="../gone.md">gone</a>')
-    assert dead_links(tmp_path) == ["b.html: ../gone.md"]
+    assert dead_links(tmp_path, read_pages(tmp_path)) == ["b.html: ../gone.md"]
 
 
 def test_tables_that_stayed_markdown_are_found(tmp_path):
     table = "<table><tr><td>a | b</td></tr></table><pre>-- | -- | :-) </pre>"
+    table += "<p>none | \u2014 | none</p>"
     (tmp_path / "good.html").write_text(table)
     for number, line in enumerate(("| Method | :--- | ---: |", "| a | | :\u2014 | \u2014: |")):
         (tmp_path / f"raw{number}.html").write_text(f"<p>{line}</p>")
-    assert raw_tables(tmp_path) == ["raw0.html", "raw1.html"]
+    assert raw_tables(read_pages(tmp_path)) == ["raw0.html", "raw1.html"]
 
 
 @pytest.mark.parametrize("target", ["help", "book", "test", "lab", "notebooks", "clean"])

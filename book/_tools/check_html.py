@@ -34,8 +34,9 @@ _IN_SCRIPT = re.compile(
 )
 
 
-# The line under a table's head, as Markdown writes it; a page shows "---" as a dash.
-_RAW_TABLE = re.compile(r"\|\s*:?(?:---+|\u2014|\u2013):?\s*\|")
+# The line under a table's head, as Markdown writes it; a page shows "---" as a dash. One dash
+# between two bars may be text, two in a row are a table.
+_RAW_TABLE = re.compile(r"\|(?:\s*:?(?:---+|\u2014|\u2013):?\s*\|){2}")
 
 
 class _Page(HTMLParser):
@@ -75,41 +76,41 @@ class _Page(HTMLParser):
             self.raw_tables += _RAW_TABLE.search(data) is not None
 
 
-def remote_assets(html: Path) -> list[str]:
+def read_pages(html: Path) -> dict[Path, _Page]:
+    """Read every HTML file of a built book, by its path inside the book."""
+    pages: dict[Path, _Page] = {}
+    for path in sorted(html.rglob("*.html")):
+        page = pages[path.relative_to(html)] = _Page()
+        page.feed(path.read_text(encoding="utf-8"))
+    return pages
+
+
+def remote_assets(html: Path, pages: dict[Path, _Page]) -> list[str]:
     """List everything that opening a page of the book would fetch from elsewhere."""
     found: list[str] = []
-    for path in sorted(html.rglob("*.html")):
-        page = _Page()
-        page.feed(path.read_text(encoding="utf-8"))
-        found += [f"{path.relative_to(html)}: {told}" for told in dict.fromkeys(page.remote)]
+    for path, page in pages.items():
+        found += [f"{path}: {told}" for told in dict.fromkeys(page.remote)]
     for path in sorted(html.rglob("*.css")):
         text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         found += [f"{path.relative_to(html)}: {url}" for url in _IN_STYLE.findall(text)]
     return found
 
 
-def dead_links(html: Path) -> list[str]:
+def dead_links(html: Path, pages: dict[Path, _Page]) -> list[str]:
     """List links from page to page whose file is not there."""
     found: list[str] = []
-    for path in sorted(html.rglob("*.html")):
-        page = _Page()
-        page.feed(path.read_text(encoding="utf-8"))
+    for path, page in pages.items():
         for link in dict.fromkeys(page.links):
             file = unquote(link.partition("#")[0].partition("?")[0])
             outside = re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE)
-            if file and not outside and not (path.parent / file).exists():
-                found.append(f"{path.relative_to(html)}: {link}")
+            if file and not outside and not (html / path.parent / file).exists():
+                found.append(f"{path}: {link}")
     return found
 
 
-def raw_tables(html: Path) -> list[str]:
+def raw_tables(pages: dict[Path, _Page]) -> list[str]:
     """List pages that show a table's Markdown instead of a table."""
-    found: list[str] = []
-    for path in sorted(html.rglob("*.html")):
-        page = _Page()
-        page.feed(path.read_text(encoding="utf-8"))
-        found += [str(path.relative_to(html))] if page.raw_tables else []
-    return found
+    return [str(path) for path, page in pages.items() if page.raw_tables]
 
 
 def missing_pages(html: Path, pages: list[str]) -> list[str]:
@@ -120,15 +121,16 @@ def missing_pages(html: Path, pages: list[str]) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Check one built book; returns the exit code."""
     html = Path(arguments[0] if arguments else "_build/html")
-    pages = toc_pages()
-    problems = [f"page {page} was not built" for page in missing_pages(html, pages)]
-    problems += [f"remote asset in {told}" for told in remote_assets(html)]
-    problems += [f"dead link in {told}" for told in dead_links(html)]
-    problems += [f"a table is shown as Markdown in {told}" for told in raw_tables(html)]
+    contents, pages = toc_pages(), read_pages(html)
+    missing = missing_pages(html, contents)
+    problems = [f"page {page} was not built" for page in missing]
+    problems += [f"remote asset in {told}" for told in remote_assets(html, pages)]
+    problems += [f"dead link in {told}" for told in dead_links(html, pages)]
+    problems += [f"a table is shown as Markdown in {told}" for told in raw_tables(pages)]
     for problem in problems:
         print(problem, file=sys.stderr)
-    built = len(pages) - len(missing_pages(html, pages))
-    print(f"{built} of {len(pages)} pages built, {len(problems)} problems")
+    built = len(contents) - len(missing)
+    print(f"{built} of {len(contents)} pages built, {len(problems)} problems")
     return 1 if problems else 0
 
 
