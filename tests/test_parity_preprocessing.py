@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch.nn import functional as F
 
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.evaluation.metrics import EPSILON, THRESHOLDS, Scores, precision_at
-from risbook.evaluation.original_size import predict_mask, probabilities_at_original_size
+from risbook.evaluation.original_size import THRESHOLD, predict_mask, probabilities_at_original_size
+from risbook.systems.system import target_at
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -26,6 +26,14 @@ CASES = [
 ]
 
 FILES = {"etris": "etris/data_and_eval.npz", "detris": "detris/preprocess_postprocess.npz"}
+
+#: what is recorded of one case of ETRIS, under common names
+ETRIS = {
+    "image": "image_rgb_u8", "mask": "mask_u8", "matrix": "mat", "inverse": "mat_inv",
+    "warped": "warped_u8", "input": "tensor", "soft": "mask_warped",
+    "logits": "logits_8x8", "up": "prob_upsampled_32", "back": "prob_original_size",
+    "pred": "pred", "inter": "inter", "union": "union", "iou": "iou",
+}  # fmt: skip
 
 
 def load(shared: Path, kit: str) -> Arrays:
@@ -41,13 +49,7 @@ def case(request: pytest.FixtureRequest, shared: Path) -> dict[str, Any]:
     kit, name, size = request.param
     file = load(shared, kit)
     if kit == "etris":
-        keys = {
-            "image": "image_rgb_u8", "mask": "mask_u8", "matrix": "mat", "inverse": "mat_inv",
-            "warped": "warped_u8", "input": "tensor", "soft": "mask_warped",
-            "logits": "logits_8x8", "up": "prob_upsampled_32", "back": "prob_original_size",
-            "pred": "pred", "inter": "inter", "union": "union", "iou": "iou",
-        }  # fmt: skip
-        arrays: dict[str, Any] = {key: file[f"{name}.{value}"] for key, value in keys.items()}
+        arrays: dict[str, Any] = {key: file[f"{name}.{value}"] for key, value in ETRIS.items()}
     else:
         arrays = {key: file[f"in/{name}_{key}"] for key in ("mask", "logits")}
         keys = {
@@ -60,6 +62,15 @@ def case(request: pytest.FixtureRequest, shared: Path) -> dict[str, Any]:
         arrays["inter"], arrays["union"] = file[f"out/{name}_I_U"]
     height, width = arrays["image"].shape[:2]
     return {**arrays, "box": Letterbox(height=height, width=width, size=size)}
+
+
+def test_parity_of_all_that_etris_recorded(shared: Path) -> None:
+    """The tests below look at all of these; a new name would need a look as well."""
+    each = [*ETRIS.values(), "mask_train_8x8_nearest"]
+    names = {f"{name}.{key}" for kit, name, _ in CASES if kit == "etris" for key in each}
+    names |= {f"metric.{key}" for key in ("ious", "pr", "miou")}
+    names |= {f"trainmetric.{key}" for key in ("logits", "target", "iou_pct", "pr50_pct")}
+    assert set(load(shared, "etris")) == names
 
 
 def test_parity_letterbox_is_equal_in_every_bit(case: dict[str, Any]) -> None:
@@ -107,7 +118,7 @@ def test_parity_training_target_is_every_fourth_pixel(shared: Path, name: str) -
     image = file[f"{name}.image_rgb_u8"]
     box = Letterbox(height=image.shape[0], width=image.shape[1], size=32)
     soft = torch.from_numpy(box.mask(file[f"{name}.mask_u8"]))[None, None]
-    small = F.interpolate(soft, size=(8, 8), mode="nearest")
+    small = target_at(soft, (8, 8))
     assert np.array_equal(small.numpy(), file[f"{name}.mask_train_8x8_nearest"])
 
 
@@ -126,3 +137,16 @@ def test_parity_mean_and_precision(shared: Path) -> None:
     summary = scores.summary()
     assert [share for _, share in summary.precision] == shares
     assert abs(summary.miou - float(file["metric.miou"])) < 10 * EPSILON / million
+
+
+def test_parity_figures_while_training(shared: Path) -> None:
+    """The released training logs figures of each batch, at the size of the logits, in percent."""
+    file = load(shared, "etris")
+    # A pixel counts from the threshold on, and truly where the soft mask is not 0.
+    masks = torch.from_numpy(file["trainmetric.logits"]).sigmoid().numpy() >= THRESHOLD
+    scores = Scores()
+    for number, (mask, target) in enumerate(zip(masks, file["trainmetric.target"], strict=True)):
+        scores.add(number, mask, target)
+    summary = scores.summary()
+    assert 100 * summary.miou == pytest.approx(float(file["trainmetric.iou_pct"]), rel=1e-6)
+    assert 100 * summary.precision_at(0.5) == file["trainmetric.pr50_pct"]

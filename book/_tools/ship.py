@@ -30,6 +30,8 @@ SETS = ("refscenes", "refscenes+", "refscenesg")
 def train_command(config: TrainingConfig) -> str:
     """The words that repeat the run."""
     schedule = "" if config.schedule == "cosine" else f"--schedule {config.schedule} "
+    if config.bridger_multiplier != 1:
+        schedule += f"--bridger-multiplier {config.bridger_multiplier:g} "
     return (
         f"risbook train {config.system} --data {' '.join(config.data)} --steps {config.steps} "
         f"--batch {config.batch} --learning-rate {config.learning_rate:g} {schedule}"

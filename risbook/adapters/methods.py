@@ -138,7 +138,8 @@ def tune(tower: TowerT, method: str, **options: Any) -> TowerT:
         The tower itself.
 
     Raises:
-        DataError: if there is no such method or option, or the method cannot work on this tower.
+        DataError: if there is no such method or option, the option cannot have this value, or the
+            method cannot work on this tower.
 
     >>> tower = tune(nn.Linear(3, 2), "bitfit")
     >>> [parameter.requires_grad for parameter in tower.parameters()]
@@ -158,5 +159,12 @@ def tune(tower: TowerT, method: str, **options: Any) -> TowerT:
         known = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
         raise DataError(f'tuning method "{method}" has no option "{unknown[0]}": {known}')
     freeze(tower)
-    chosen.function(tower, **options)
+    try:
+        chosen.function(tower, **options)
+    except (TypeError, ValueError) as error:  # a word for a number, a number for a list
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
+        raise DataError(
+            f'tuning method "{method}" cannot work with {given} ({error}); usual are {usual}'
+        ) from error
     return tower.eval()

@@ -19,6 +19,8 @@ for example:
   risbook train first-model --data path/to/refcoco --split testA testB --out runs/overfit
   risbook train etris-rn50 --data path/to/refcoco --schedule milestones --learning-rate 1e-4 \\
       --steps 66250                        as ETRIS was released: 50 epochs of 42,404 objects
+  risbook train etris-vitb16 --data path/to/refcoco --schedule milestones --learning-rate 1e-4 \\
+      --steps 66250 --bridger-multiplier 10    as its paper says for the transformer
   accelerate launch -m risbook train first-model ...          several GPUs
 
 Without --data a system that comes with the package is trained as its checkpoint was; options given
@@ -48,6 +50,15 @@ def add(commands: Commands) -> None:
     command.add_argument("--steps", type=int, help="optimiser steps (1000)")
     command.add_argument("--batch", type=int, help="samples a step (32)")
     command.add_argument("--learning-rate", type=float, help="peak (0.001)")
+    command.add_argument(
+        "--bridger-multiplier",
+        type=float,
+        metavar="TIMES",
+        help=(
+            "the Bridgers' learning rate, as a multiple of the others'; with milestones from the "
+            "second epoch on, as released (1)"
+        ),
+    )
     command.add_argument(
         "--schedule",
         choices=("cosine", "milestones"),

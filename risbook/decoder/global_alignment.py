@@ -39,6 +39,16 @@ class GlobalAlignmentLayer(nn.Module):
         self.cross_attn_norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def dead_before_one_word(self) -> int:
+        """Parameters without effect where there is a single word to look at.
+
+        A softmax over one key is 1 whatever the position asks: query's and key's weights and
+        biases, and the norm in front of the query.
+        """
+        width = int(self.multihead_attn.embed_dim)
+        return 2 * width * (width + 1) + 2 * width
+
     def forward(
         self,
         positions: Tensor,

@@ -85,7 +85,10 @@ def _pet(system: str, ours: str = "") -> Row:
 ETRIS_PET = Table(
     name="etris-pet",
     title="Ways to tune, with CLIP RN101 on RefCOCO val, in percent",
-    about=f"From Tables 2 and 8 of the ETRIS paper. {_SMALL} Position tables learn in every row.",
+    about=(
+        f"From Tables 2 and 8 of the ETRIS paper. {_SMALL} Position tables (28,416 weights) learn "
+        "in every row; only full tuning counts them."
+    ),
     heads=("Method",),
     columns=(Tuned(), _MIOU, *_PRECISIONS, *_ours("etris-pet", "Pr@0.5")),
     ledger=_PAPER,

@@ -8,16 +8,19 @@ and the paper's way an option, if it is a cheap one:
 - padding takes part in the Bridgers (`mask_padding`);
 - a transformer's interactors are one product (`interactor`);
 - the decoder reads the words, not the sentence (`decoder_reads`);
+- a transformer's stages are thirds; the last three of four groups end after 6, 9 and 12 blocks
+  (`stage_ends`);
 - position tables learn, and a ResNet's batch norms follow the batches (`position_tables`,
   `fixed_statistics`).
 
-Left out are the paper's four groups of a transformer's blocks, its Projector's bias of D numbers,
-and a pool without the branch `connect`.
+Left out are the paper's bias of D numbers in the Projector, and a pool without the branch
+`connect`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -25,7 +28,7 @@ from torch import Tensor, nn
 
 from risbook.adapters.bridger import BridgerKind, Bridgers, InteractorKind, Link, Pair
 from risbook.adapters.zoom import ZoomKind
-from risbook.decoder.global_alignment import GlobalAlignment
+from risbook.decoder.global_alignment import GlobalAlignment, GlobalAlignmentLayer
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment, bring_to_size
 from risbook.decoder.projector import Projector
 from risbook.errors import RisbookError
@@ -67,6 +70,9 @@ class ETRISConfig:
         image_size: side S of the letterboxed input, pixels.
         word_length: ids a sentence; 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
         stages: after which of the three stages a Bridger stands.
+        stage_ends: the last block of each stage in towers that are transformers, counted from 1;
+            empty for three equal stages, (6, 9, 12) for those of the paper. Of two transformers
+            both; a ResNet has stages of its own.
         bridger_width: common width D of picture and words.
         bridger_heads: heads of the interactors; 4 with a ResNet, 8 with a transformer.
         bridger_hidden: feed-forward width of full interactors.
@@ -98,6 +104,7 @@ class ETRISConfig:
     image_size: int = 416
     word_length: int = 17
     stages: tuple[int, ...] = (1, 2, 3)
+    stage_ends: tuple[int, ...] = ()
     bridger_width: int = 64
     bridger_heads: int = 4
     bridger_hidden: int = 128
@@ -137,6 +144,14 @@ class ETRISConfig:
             raise RisbookError(
                 f"stages is {self.stages!r}; it must be a list of stages, for instance [1, 2, 3], "
                 "or [] for no Bridger"
+            )
+        ends = self.stage_ends
+        if not isinstance(ends, tuple) or not all(_is_whole(one) for one in ends):
+            raise RisbookError(f"stage_ends is {ends!r}; it must be a list such as [6, 9, 12]")
+        if not isinstance(self.tuning_options, Mapping):
+            raise RisbookError(
+                f"tuning_options is {self.tuning_options!r}; it must be options by name, for "
+                'instance {"hidden": 32}'
             )
         if isinstance(self.dropout, bool) or not isinstance(self.dropout, int | float):
             raise RisbookError(f"dropout is {self.dropout!r}; it must be a number")
@@ -211,6 +226,7 @@ class ETRIS(TowerSystem):
                 f"decoder_width is {config.decoder_width}; the decoder looks at the text tower's "
                 f"words as they are, so it has to be {text.width}"
             )
+        _check_ends(config.stage_ends, image, text)
         kind: BridgerKind
         stage_channels: tuple[int, ...]
         neck_channels: tuple[int, ...]
@@ -294,6 +310,14 @@ class ETRIS(TowerSystem):
         logits: Tensor = self.projector(looked, text.sentence, record=record)
         return logits
 
+    def dead_parameters(self) -> int:
+        """As in every system of two towers; and more, if the decoder reads one vector only."""
+        dead = super().dead_parameters()
+        if self.config.decoder_reads == "sentence":
+            layers = (one for one in self.modules() if isinstance(one, GlobalAlignmentLayer))
+            dead += sum(one.dead_before_one_word for one in layers)
+        return dead
+
     def bridge(
         self, image: Tensor, tokens: Tensor, *, record: dict[str, Tensor] | None = None
     ) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -312,13 +336,14 @@ class ETRIS(TowerSystem):
         stages = (
             _ResNetStages(self.image_tower, image)
             if isinstance(self.image_tower, CLIPResNet)
-            else _TransformerStages(self.image_tower, image)
+            else _TransformerStages(self.image_tower, image, self.config.stage_ends)
         )
+        blocks = _blocks(len(self.text_tower.blocks), self.config.stage_ends)
         maps: list[Tensor] = []
         pair: Pair | None = None
         for stage in range(1, STAGES + 1):
             seen = stages.run(stage)
-            words = self.text_tower.run(words, *_blocks(stage, len(self.text_tower.blocks)))
+            words = self.text_tower.run(words, *blocks[stage - 1])
             seen, words, pair = self.bridgers(
                 stage, seen, words, pair, padding=padding, record=record
             )
@@ -328,9 +353,23 @@ class ETRIS(TowerSystem):
         return tuple(maps), words
 
 
-def _blocks(stage: int, depth: int) -> tuple[int, int]:
-    """Where a stage begins and ends in a tower of so many blocks."""
-    return depth * (stage - 1) // STAGES, depth * stage // STAGES
+def _blocks(depth: int, ends: Sequence[int]) -> list[tuple[int, int]]:
+    """Where each stage begins and ends in a tower of so many blocks."""
+    ends = ends or [depth * stage // STAGES for stage in range(1, STAGES + 1)]
+    return list(pairwise((0, *ends)))
+
+
+def _check_ends(ends: Sequence[int], *towers: ImageTower | TextTransformer) -> None:
+    for tower in towers:
+        if not ends or isinstance(tower, CLIPResNet):
+            continue
+        depth = len(tower.blocks)
+        rising = all(before < after for before, after in pairwise((0, *ends)))
+        if len(ends) != STAGES or not rising or ends[-1] != depth:
+            raise RisbookError(
+                f"stage_ends is {list(ends)}; it must be {STAGES} rising numbers of blocks, of "
+                f"which the last is the tower's last, {depth}"
+            )
 
 
 class LastMap(nn.Module):
@@ -376,15 +415,16 @@ class _ResNetStages:
 
 
 class _TransformerStages:
-    """A CLIP transformer's blocks in three equal groups; the class token never meets a Bridger."""
+    """A CLIP transformer's blocks in three groups; the class token never meets a Bridger."""
 
-    def __init__(self, tower: ImageTower, image: Tensor) -> None:
+    def __init__(self, tower: ImageTower, image: Tensor, ends: Sequence[int]) -> None:
         assert not isinstance(tower, CLIPResNet)
         self.tower = tower
+        self.blocks = _blocks(len(tower.blocks), ends)
         self.tokens, self.grid = tower.embed(image)
 
     def run(self, stage: int) -> Tensor:
-        self.tokens = self.tower.run(self.tokens, *_blocks(stage, len(self.tower.blocks)))
+        self.tokens = self.tower.run(self.tokens, *self.blocks[stage - 1])
         return self.tower.to_map(self.tokens, self.grid)
 
     def put(self, features: Tensor) -> None:

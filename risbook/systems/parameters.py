@@ -2,8 +2,8 @@
 
 Papers on parameter-efficient tuning print one percentage, and mean different ones by it: the tuned
 part of the backbone over the image tower alone (ETRIS' 3.39 % for RN101), or over both towers
-(DETRIS' 1.81 %). Neither counts neck, decoder and projector, which learn as well and are several
-times as large. Here everything is counted, by group, and both shares are named.
+(DETRIS' 0.9 to 1.8 %). Neither counts neck, decoder and projector, which learn as well and are
+several times as large. Here everything is counted, by group, and both shares are named.
 """
 
 from collections.abc import Mapping
@@ -47,11 +47,14 @@ class ParameterReport:
         system: its name.
         groups: its parts, in the order of the computation.
         dead: tuned parameters whose gradient is zero by construction.
+        pretrained: whether it stands on pretrained towers; a system that learns from scratch has
+            no adapters, and no share of anything.
     """
 
     system: str
     groups: tuple[Group, ...]
     dead: int
+    pretrained: bool = True
 
     @property
     def tuned(self) -> int:
@@ -71,6 +74,8 @@ class ParameterReport:
     @property
     def adapters(self) -> int:
         """Tuned parameters inside and between the towers, position tables left out."""
+        if not self.pretrained:
+            return 0
         return sum(group.tuned for group in self.groups if group.name in BACKBONE)
 
     def tower(self, *names: str) -> int:
@@ -81,15 +86,13 @@ class ParameterReport:
 
     @property
     def share_of_image_tower(self) -> float | None:
-        """Adapters over the image tower alone; None for a system without towers."""
-        whole = self.tower("image tower")
-        return self.adapters / whole if whole else None
+        """Adapters over the image tower alone; None for a system that learns from scratch."""
+        return self.adapters / self.tower("image tower") if self.pretrained else None
 
     @property
     def share_of_towers(self) -> float | None:
-        """Adapters over both towers; None for a system without towers."""
-        whole = self.tower(*TOWERS)
-        return self.adapters / whole if whole else None
+        """Adapters over both towers; None for a system that learns from scratch."""
+        return self.adapters / self.tower(*TOWERS) if self.pretrained else None
 
     def record(self) -> dict[str, Any]:
         """The same as plain values."""
@@ -117,8 +120,9 @@ def count_parameters(system: System) -> ParameterReport:
         counts = order.setdefault(_group(system, name, value), [0, 0])
         counts[0 if value.requires_grad else 1] += value.numel()
     groups = tuple(Group(name, tuned, frozen) for name, (tuned, frozen) in order.items())
-    dead = system.dead_parameters() if isinstance(system, TowerSystem) else 0
-    return ParameterReport(system=system.name, groups=groups, dead=dead)
+    if isinstance(system, TowerSystem):
+        return ParameterReport(system.name, groups, dead=system.dead_parameters())
+    return ParameterReport(system.name, groups, dead=0, pretrained=False)
 
 
 def outline(name: str, changes: Mapping[str, Any] | None = None) -> System:

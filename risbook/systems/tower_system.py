@@ -120,6 +120,9 @@ class TowerSystem(System):
         if position_tables:
             for table in self.position_tables():
                 table.requires_grad_(True)
+        # Noted here, because whoever loads a system to look at it may freeze it, and its checkpoint
+        # must still hold what learned.
+        self._learning = frozenset(_learning(self))
 
     def position_tables(self) -> Sequence[nn.Parameter]:
         """The learned position tables of both towers."""
@@ -136,17 +139,17 @@ class TowerSystem(System):
     def saved_state(self) -> dict[str, Tensor]:
         """What a checkpoint has to hold: all but what the towers' own files hold."""
         given = set()
+        learned = self._learning | _learning(self)
         for prefix, tower in self.towers.items():
             origin = origin_of(tower)
             if origin.kind == "random" or origin.inside:
                 continue
-            learned = {name for name, value in tower.named_parameters() if value.requires_grad}
             moved = tuple(f"{name}." for name in _moving_norms(tower))
             absent = tuple(f"{part}." for part in origin.random_parts)
             given |= {
                 f"{prefix}.{name}"
                 for name in tower.state_dict()
-                if name not in learned
+                if f"{prefix}.{name}" not in learned
                 and not name.startswith(absent)
                 and not (name.startswith(moved) and "running_" in name)
             }
@@ -173,6 +176,10 @@ class TowerSystem(System):
         if isinstance(pool, AttentionPool) and pool.positional_embedding.requires_grad:
             dead += pool.positional_embedding.shape[1]
         return dead
+
+
+def _learning(system: nn.Module) -> set[str]:
+    return {name for name, value in system.named_parameters() if value.requires_grad}
 
 
 def _moving_norms(tower: nn.Module) -> list[str]:

@@ -27,6 +27,8 @@ class TrainingConfig:
         steps: optimiser steps.
         batch: samples a step, all processes together; never more than there are objects.
         learning_rate: peak of the schedule.
+        bridger_multiplier: the Bridgers' learning rate, as a multiple of the others'; with
+            "milestones" from the second epoch on, as released.
         schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
             ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
         warmup: steps of the linear warm-up; "milestones" has none.
@@ -51,6 +53,7 @@ class TrainingConfig:
     steps: int = 1000
     batch: int = 32
     learning_rate: float = 1e-3
+    bridger_multiplier: float = 1.0
     schedule: Schedule = "cosine"
     warmup: int = 100
     seed: int = 0
@@ -73,6 +76,11 @@ class TrainingConfig:
                 raise RisbookError(f"{name} is {getattr(self, name)}; it must not be negative")
         if not 0 < self.learning_rate < math.inf:
             raise RisbookError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if not 0 < self.bridger_multiplier < math.inf:
+            raise RisbookError(
+                f"bridger_multiplier is {self.bridger_multiplier}; it must be positive and finite, "
+                "1 for the others' rate"
+            )
         if self.schedule not in get_args(Schedule):
             names = " or ".join(repr(name) for name in get_args(Schedule))
             raise RisbookError(f"schedule is {self.schedule!r}; it must be {names}")

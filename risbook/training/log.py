@@ -1,7 +1,8 @@
 """The log of a run: one JSON object a line, written as the run goes, read by the figures.
 
-Rows of kind "step" hold step, epoch, loss (mean since the last row), lr and seconds; rows of kind
-"validation" hold step, set, split, mIoU, oIoU and count.
+Rows of kind "step" hold step, epoch, loss (mean since the last row), lr (of all but the Bridgers,
+if those have one of their own) and seconds; rows of kind "validation" hold step, set, split, mIoU,
+oIoU and count.
 """
 
 import json

@@ -72,6 +72,7 @@ def train(
     samples, system = _samples_and_system(config, list(sources.values()))
     _check_validations(config, sources)
     epoch_steps = len(samples) // _batch_size(config, samples, accelerator)
+    groups, multipliers = _groups(config, system)
     # Only now, so that a run that never began does not occupy its folder; and only when every
     # process has looked into the folder.
     accelerator.wait_for_everyone()
@@ -80,9 +81,7 @@ def train(
         for half_written in folder.glob(".*.tmp"):  # left by a process that was killed
             half_written.unlink()
         config.save(folder / "training.json")
-    optimizer = torch.optim.Adam(
-        [p for p in system.parameters() if p.requires_grad], lr=config.learning_rate
-    )
+    optimizer = torch.optim.Adam([{"params": group} for group in groups], lr=config.learning_rate)
     if accelerator.device.type == "cpu":
         system.to(memory_format=torch.channels_last)
     step_loss, optimizer = accelerator.prepare(StepLoss(system), optimizer)
@@ -137,9 +136,10 @@ def train(
     started = time.monotonic() - progress.seconds
     step_loss.train()
     for batch in _batches(config, samples, accelerator, start=progress.step):
-        lr = _rate(config, progress.step, epoch_steps)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
+        rates = [_rate(config, progress.step, epoch_steps, one) for one in multipliers]
+        lr = rates[0]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         image = batch.image.to(accelerator.device)
         if accelerator.device.type == "cpu":
             image = image.contiguous(memory_format=torch.channels_last)
@@ -256,13 +256,33 @@ def _batch_size(config: TrainingConfig, samples: TrainingSamples, accelerator: A
     return batch
 
 
-def _rate(config: TrainingConfig, step: int, epoch_steps: int) -> float:
-    """The learning rate of a step; it follows from the step alone, also in a run that goes on."""
+def _groups(config: TrainingConfig, system: System) -> tuple[list[list[nn.Parameter]], list[float]]:
+    """Parameters that share a rate, and by what theirs is multiplied: first all but the Bridgers.
+
+    One group where the Bridgers have the others' rate, so that runs from before there was a choice
+    can go on.
+    """
+    learned = [(name, p) for name, p in system.named_parameters() if p.requires_grad]
+    if config.bridger_multiplier == 1:
+        return [[p for _, p in learned]], [1.0]
+    bridgers = [p for name, p in learned if name.startswith("bridgers.")]
+    if not bridgers:
+        raise RisbookError(
+            f"bridger_multiplier is {config.bridger_multiplier}, but this {system.name} has no "
+            "Bridgers; leave it at 1"
+        )
+    others = [p for name, p in learned if not name.startswith("bridgers.")]
+    return [others, bridgers], [1.0, config.bridger_multiplier]
+
+
+def _rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float) -> float:
+    """A group's rate at a step; it follows from the step alone, also in a run that goes on."""
+    peak, steps = config.learning_rate, config.steps
     if config.schedule == "milestones":
         return milestone_rate(
-            step, peak=config.learning_rate, steps=config.steps, epoch_steps=epoch_steps
+            step, peak=peak, steps=steps, epoch_steps=epoch_steps, multiplier=multiplier
         )
-    return learning_rate(step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup)
+    return learning_rate(step, peak=multiplier * peak, steps=steps, warmup=config.warmup)
 
 
 def _open(config: TrainingConfig, name: str) -> ReferData:

@@ -32,8 +32,7 @@ def milestone_rate(
 
     The released code can give the Bridgers a rate of their own, `multiplier` times the others', but
     in such a way that it takes effect only from the second epoch on; so it does here. All its
-    configurations have 1, though the paper speaks of 10 for the transformer, and so training has
-    one rate for all parameters.
+    configurations have 1, though the paper speaks of 10 for the transformer.
 
     Args:
         step: steps already taken, 0 for the first.

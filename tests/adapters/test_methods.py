@@ -181,6 +181,15 @@ def test_adapters_come_to_the_tower_s_type() -> None:
     assert tower(inputs("clip").double()).maps[0].dtype == torch.float64
 
 
+@pytest.mark.parametrize(
+    "options", [{"hidden": "x"}, {"hidden": 2.5}, {"blocks": 3}, {"dropout": 3}]
+)
+def test_options_that_cannot_be_are_named(options: dict[str, Any]) -> None:
+    [name] = options
+    with pytest.raises(DataError, match=f"^tuning method .adaptformer. cannot work with {name}="):
+        tune(make("clip"), "adaptformer", **options)
+
+
 def test_names_and_options_that_are_not_there() -> None:
     tower = make("clip")
     with pytest.raises(DataError, match=r'^no tuning method "lorra": choose one of frozen, full'):

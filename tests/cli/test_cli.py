@@ -203,6 +203,20 @@ def test_the_released_schedule_is_asked_for_by_name() -> None:
         parser().parse_args([*words, "linear"])
 
 
+def test_the_bridgers_rate_is_a_multiple(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "etris-vitb16", "--data", "refscenes-sample"]
+    assert read_config(parser().parse_args(words)).bridger_multiplier == 1
+    words += ["--out", str(tmp_path / "run"), "--bridger-multiplier"]
+    assert read_config(parser().parse_args([*words, "10"])).bridger_multiplier == 10
+    assert main([*words, "0"]) == 2
+    assert "bridger_multiplier is 0.0; it must be positive" in capsys.readouterr().err
+    words[1] = "first-model"
+    assert main([*words, "10"]) == 2
+    assert "this first-model has no Bridgers" in capsys.readouterr().err
+
+
 def test_without_data_nothing_else_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "second-model"]) == 2
     assert "no system is called 'second-model'" in capsys.readouterr().err

@@ -16,12 +16,15 @@ def test_one_system(capsys: pytest.CaptureFixture[str]) -> None:
         assert figure in out
 
 
-def test_published_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [name for name in PRESETS if name.startswith("etris") and "mini" not in name]
-    assert main(["params", *names, "--json"]) == 0
+def test_all_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["params", "--json"]) == 0
     reports = json.loads(capsys.readouterr().out)
-    assert [report["system"] for report in reports] == names
+    assert [report["system"] for report in reports] == list(PRESETS)
     for report in reports:
+        share = report["share of both towers"]
+        from_scratch = report["system"] == "first-model"
+        assert (share is None) == (report["adapters"] == 0) == from_scratch
+        assert share is None or 0 < share < report["share of image tower"]
         assert report["tuned"] + report["frozen"] == report["total"]
         assert sum(group["tuned"] for group in report["groups"]) == report["tuned"]
 

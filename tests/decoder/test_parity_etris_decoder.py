@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
+from recordings import Recording, outputs_of
 from torch import Tensor, nn
 
 from risbook.decoder.convolutions import CoordConv
@@ -13,39 +12,21 @@ from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.projector import Projector
 from risbook.decoder.sine_tables import map_positions, word_positions
 
-
-def arrays(shared: Path, name: str) -> dict[str, Tensor]:
-    path = shared / "parity" / "etris" / name
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        return {key: torch.tensor(file[key]) for key in file.files}
+#: absolute tolerance, stricter than the files' README asks for
+STRICT = 2e-5
 
 
-def take(module: nn.Module, file: dict[str, Tensor]) -> None:
-    weights = {k.removeprefix("w."): v for k, v in file.items() if k.startswith("w.")}
-    module.load_state_dict(weights, strict=True)
+def take(module: nn.Module, file: Recording) -> None:
+    module.load_state_dict(file.below("w."), strict=True)
     module.eval()
 
 
-def close(actual: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(actual, expected, atol=2e-5, rtol=1e-4)
-
-
-def check_step(module: nn.Module, file: dict[str, Tensor]) -> None:
+def check_step(module: nn.Module, file: Recording) -> None:
     """Gradients that were accumulated and statistics that moved, against the recorded ones."""
-    gradients = {
-        name: value
-        for name, value in module.named_parameters()
-        if any(f"{kind}.{name}" in file for kind in ("grad", "grad.train"))
-    }
-    assert gradients
-    for name, value in gradients.items():
-        assert value.grad is not None, name
-        close(value.grad, file.get(f"grad.{name}", file.get(f"grad.train.{name}", value)))
+    for name, value in module.named_parameters():
+        file.compare(f"grad.{name}", value.grad)
     for name, value in module.named_buffers():
-        if f"train.buf.{name}" in file:
-            close(value.float(), file[f"train.buf.{name}"].float())
+        file.compare(f"train.buf.{name}", value)
 
 
 @pytest.mark.parametrize(
@@ -58,67 +39,87 @@ def check_step(module: nn.Module, file: dict[str, Tensor]) -> None:
 def test_parity_neck(
     shared: Path, kit: str, channels: tuple[int, ...], scales: tuple[float, ...]
 ) -> None:
-    file = arrays(shared, kit)
+    file = Recording(shared, kit, atol=STRICT)
     neck = HierarchicalAlignment(
         channels=channels, scales=scales, sentence_width=24, width=16, heads=4
     )
     take(neck, file)
+    outputs = outputs_of(neck)
     maps = [file[f"in.vis{number}"] for number in range(3)]
     record: dict[str, Tensor] = {}
-    close(neck(maps, file["in.state"], record=record), file["out.eval"])
+    file.compare("out.eval", neck(maps, file["in.state"], record=record))
+    for name in ("f3_proj", "f4_proj", "f5_proj", "aggr", "coordconv"):
+        file.compare(f"mid.{name}", outputs[name])
+    file.compare("mid.txt_proj", outputs["txt_proj"][None])
     for stage in (3, 4, 5):
         gated = record[f"stage {stage}"].flatten(2).permute(2, 0, 1)
-        close(gated, file[f"mid.fusion{stage}"])
+        file.compare(f"mid.fusion{stage}", gated)
     neck.train()
     output = neck(maps, file["in.state"])
-    close(output, file["out.train"])
+    file.compare("out.train", output)
     (output * file["grad_probe.train"]).sum().backward()
     check_step(neck, file)
     dead = neck.fusion3.multihead_attn.in_proj_weight.grad
     assert dead is not None and not bool(dead[:32].any())
+    file.assert_all_compared()
 
 
 def test_parity_coordinates(shared: Path) -> None:
-    file = arrays(shared, "coordconv.npz")
+    file = Recording(shared, "coordconv.npz", atol=STRICT)
     module = CoordConv(6, 8)
     take(module, file)
-    close(module(file["in.x"]), file["out.eval"])
+    seen: list[Tensor] = []
+    module.conv1.register_forward_pre_hook(lambda _, given: seen.extend(given))
+    file.compare("out.eval", module(file["in.x"]))
+    file.compare("mid.with_coords", seen[0])
+    file.assert_all_compared()
 
 
 def test_parity_decoder(shared: Path) -> None:
-    file = arrays(shared, "decoder_ga.npz")
+    file = Recording(shared, "decoder_ga.npz", atol=STRICT)
     decoder = GlobalAlignment(width=16, layers=3, heads=4, hidden=24, dropout=0.0)
     take(decoder, file)
     record: dict[str, Tensor] = {}
     padding = file["in.pad_mask"]
     output = decoder(file["in.vis"], file["in.txt"], padding, record=record)
-    close(output.flatten(2), file["out"])
-    close(decoder(file["in.vis"], file["in.txt"], padding).flatten(2), file["out"])
+    file.compare("out", output.flatten(2))
+    file.compare("out", decoder(file["in.vis"], file["in.txt"], padding).flatten(2))
     for number in range(3):
         layer = record[f"layer {number + 1}"].flatten(2)
-        close(layer.permute(2, 0, 1), file[f"mid.layer{number}"])
+        file.compare(f"mid.layer{number}", layer.permute(2, 0, 1))
+        # The released decoder can also be asked for all layers, each behind the last norm.
+        normed = decoder.norm(layer.transpose(1, 2)).transpose(1, 2)
+        file.compare(f"out.intermediate{number}", normed)
         assert not bool(record[f"attention {number + 1}"].transpose(1, 3)[padding].any())
+    file.compare("mid.pos2d_16_4_6", map_positions(4, 6, 16).transpose(0, 1))
+    file.compare("mid.pos1d_16_7", word_positions(7, 16).transpose(0, 1))
     (output.flatten(2) * file["grad_probe"]).sum().backward()
     check_step(decoder, file)
+    file.assert_all_compared()
 
 
 def test_parity_sine_tables(shared: Path) -> None:
-    file = arrays(shared, "positional_encodings.npz")
-    close(word_positions(17, 512)[0], file["pos1d_512_17"][:, 0])
-    index = file["pos2d_512_26_26_token_index"]
-    close(map_positions(26, 26, 512)[0, index], file["pos2d_512_26_26_first_row_and_col"][:, 0])
-    close(map_positions(3, 5, 8)[0], file["pos2d_8_3_5"][:, 0])
+    file = Recording(shared, "positional_encodings.npz", atol=STRICT)
+    places = "pos2d_512_26_26_token_index"
+    file.compare("pos1d_512_17", word_positions(17, 512).transpose(0, 1))
+    some = map_positions(26, 26, 512)[:, file[places]]
+    file.compare("pos2d_512_26_26_first_row_and_col", some.transpose(0, 1))
+    file.compare("pos2d_8_3_5", map_positions(3, 5, 8).transpose(0, 1))
+    file.assert_all_compared(places)
 
 
 def test_parity_projector(shared: Path) -> None:
-    file = arrays(shared, "projector.npz")
+    file = Recording(shared, "projector.npz", atol=STRICT)
     projector = Projector(sentence_width=24, width=8)
     take(projector, file)
+    outputs = outputs_of(projector)
     record: dict[str, Tensor] = {}
-    close(projector(file["in.x"], file["in.word"], record=record), file["out.eval"])
-    close(record["pixels"], file["mid.vis.eval"])
+    file.compare("out.eval", projector(file["in.x"], file["in.word"], record=record))
+    file.compare("mid.vis.eval", record["pixels"])
+    file.compare("mid.txt.eval", outputs["txt"])
     projector.train()
     output = projector(file["in.x"], file["in.word"])
-    close(output, file["out.train"])
+    file.compare("out.train", output)
     (output * file["grad_probe.train"]).sum().backward()
     check_step(projector, file)
+    file.assert_all_compared()

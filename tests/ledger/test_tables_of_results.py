@@ -23,6 +23,7 @@ from risbook.ledger import (
     show_table,
 )
 from risbook.ledger.tables import Filter
+from risbook.systems.parameters import count_parameters, outline
 
 DEVICE = "x86_64 CPU, 2 threads"
 SMALL = Table(
@@ -89,6 +90,12 @@ def test_every_table_renders(table: Table) -> None:
     # No row is there for nothing.
     for row, found in zip(table.rows, fill(table, ()), strict=True):
         assert row.ours or any(cell.published for cell in found), row.words
+
+
+def test_position_tables_are_as_large_as_the_comparison_says() -> None:
+    report = count_parameters(outline("etris-mini"))
+    tables = sum(group.tuned for group in report.groups if "position table" in group.name)
+    assert f"({tables:,} weights)" in find_table("etris-pet").about
 
 
 def test_names_are_unique() -> None:

@@ -1,4 +1,4 @@
-"""Helpers of the parity tests of ETRIS: recorded files, small models, the drawing of weights."""
+"""Helpers of the parity tests of ETRIS: small models, what they compute, the drawing of weights."""
 
 import zlib
 from dataclasses import replace
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
+from recordings import Recording, outputs_of
 from torch import Tensor
 
 from risbook.systems.etris import ETRIS, ETRISConfig
-from risbook.systems.rename_etris import rename_etris
+from risbook.systems.rename_etris import _BRIDGER, _LATER, rename_etris
 from risbook.systems.system import NoTokenizer
 from risbook.systems.tower_system import ImageTower
 from risbook.towers.clip_resnet import CLIPResNet
@@ -32,15 +32,8 @@ SMALL = ETRISConfig(
 )
 
 
-def arrays(shared: Path, name: str) -> dict[str, Any]:
-    path = shared / "parity" / "etris" / name
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        return {
-            key: torch.tensor(file[key]) if file[key].dtype.kind in "bif" else file[key]
-            for key in file.files
-        }
+def arrays(shared: Path, name: str) -> Recording:
+    return Recording(shared, name)
 
 
 def below(state: dict[str, Any], prefix: str) -> dict[str, Tensor]:
@@ -71,7 +64,7 @@ def small_etris(*, resnet: bool, **changes: Any) -> ETRIS:
 
 def recorded_etris(
     shared: Path, name: str, *, resnet: bool, **changes: Any
-) -> tuple[ETRIS, dict[str, Any]]:
+) -> tuple[ETRIS, Recording]:
     """A small ETRIS with the weights of a recorded file, and the file."""
     file = arrays(shared, name)
     system = small_etris(resnet=resnet, **changes)
@@ -84,6 +77,49 @@ def load(system: ETRIS, official: dict[str, Tensor], *, resnet: bool) -> None:
     wanted = system.state_dict()
     assert set(ours) == set(wanted), sorted(set(ours) ^ set(wanted))[:5]
     system.load_state_dict(ours, strict=True)
+
+
+def watched(system: ETRIS, images: Tensor, words: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits, and what the released model's submodules give out, under their names and layouts."""
+    resnet = isinstance(system.image_tower, CLIPResNet)
+    outputs = outputs_of(system)
+    image_runs, text_runs = _runs_of(system.image_tower), _runs_of(system.text_tower)
+    with torch.no_grad():
+        logits = system(images, words)
+    theirs = {"backbone.ln_final": outputs["text_tower.text.final_layer_norm"]}
+    # Between the towers' ends, sequences are (length, batch, channel) there.
+    for block, states in zip((3, 7, 11), text_runs, strict=True):
+        theirs[f"backbone.transformer.resblocks.{block}"] = states.transpose(0, 1)
+    if resnet:
+        theirs["backbone.visual.attnpool"] = outputs["image_tower.attention_pool"]
+        theirs |= {f"backbone.visual.layer{n}": one for n, one in enumerate(image_runs, start=1)}
+    else:
+        theirs["backbone.visual.ln_pre"] = outputs["image_tower.vit.norm_pre"]
+        theirs["backbone.visual.ln_post"] = outputs["image_tower.vit.norm"][:, 1:]
+        for block, tokens in zip((3, 7, 11), image_runs, strict=True):
+            name = f"backbone.visual.transformer.resblocks.{block}"
+            theirs[name] = tokens.transpose(0, 1)
+    for official, ours in _BRIDGER.items():
+        for stage in system.bridgers.stages:
+            one = outputs.get(f"bridgers.stages.{stage}.{ours}")
+            if one is not None:
+                number = int(stage) - _LATER.get(official, 1)
+                is_map = official.startswith("zoom")
+                theirs[f"bridger.{official}.{number}"] = one if is_map else one.transpose(0, 1)
+    theirs |= {"neck": outputs["neck"], "decoder": outputs["decoder"].flatten(2)}
+    return logits, theirs | {"proj": outputs["projector"]}
+
+
+def _runs_of(tower: Any) -> list[Tensor]:
+    """What a tower gives out after each of its stages, filled as it runs."""
+    run, runs = tower.run, []
+
+    def noted(*given: Any) -> Tensor:
+        runs.append(run(*given))
+        return runs[-1]
+
+    tower.run = noted
+    return runs
 
 
 def drawn(name: str, shape: tuple[int, ...]) -> Tensor:

@@ -104,9 +104,14 @@ def bridger_count(**changes: Any) -> int:
 
 
 @pytest.mark.parametrize("resnet", [True, False])
-def test_dead_parameters_are_those_without_gradient(resnet: bool) -> None:
-    system = small_etris(resnet=resnet).train()
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"decoder_reads": "sentence"}, {"neck": "last"}, {"stages": ()}, {"decoder_layers": 0}],
+)
+def test_dead_parameters_are_those_without_gradient(resnet: bool, changes: dict[str, Any]) -> None:
+    system = small_etris(resnet=resnet, **changes).train()
     image, tokens = inputs(system)
+    tokens[0] = torch.tensor([48, 5, 7, 9, 3, 2, 49])  # without padding: every place is used
     system.loss(system(image, tokens), torch.ones(2, 1, *image.shape[-2:])).backward()
     dead = 0
     for name, value in system.named_parameters():
@@ -115,7 +120,10 @@ def test_dead_parameters_are_those_without_gradient(resnet: bool) -> None:
         assert value.grad is not None, name
         if value.ndim > 1 and ("in_proj" in name or "pos" in name):
             dead += int((value.grad == 0).all(dim=-1).sum()) * value.shape[-1]
-        elif "in_proj_bias" in name and "neck" in name:
+        elif "in_proj_bias" in name:  # query's and key's; single zeros may be rounding
+            both = value.grad[: 2 * len(value) // 3]
+            dead += both.numel() if not bool(both.any()) else 0
+        elif "norm2" in name and "decoder" in name:
             dead += int((value.grad == 0).sum())
     assert count_parameters(system).dead == system.dead_parameters() == dead
 
@@ -134,6 +142,7 @@ def test_dead_parameters_are_those_without_gradient(resnet: bool) -> None:
         {"link": "outputs"},
         {"link": "none"},
         {"mask_padding": True},
+        {"stage_ends": (6, 9, 12)},
         {"zoom": "interpolate"},
         {"zoom": "linear"},
         {"zoom": "mlp"},
@@ -187,6 +196,18 @@ def test_the_link_hands_on_what_it_says() -> None:
     assert not torch.allclose(answers[0], answers[2])
 
 
+@pytest.mark.parametrize("resnet", [True, False])
+def test_stages_end_where_they_are_told_to(resnet: bool) -> None:
+    answers = {}
+    for ends in ((), (4, 8, 12), (6, 9, 12)):
+        torch.manual_seed(0)
+        system = small_etris(resnet=resnet, stage_ends=ends).eval()
+        with torch.no_grad():
+            answers[ends] = system(*inputs(system))
+    assert torch.equal(answers[()], answers[(4, 8, 12)])
+    assert not torch.allclose(answers[()], answers[(6, 9, 12)])
+
+
 def test_nothing_below_the_first_bridger_builds_a_graph() -> None:
     for resnet in (True, False):
         system = small_etris(resnet=resnet, position_tables=False, stages=(3,)).train()
@@ -225,6 +246,10 @@ def test_nothing_below_the_first_bridger_builds_a_graph() -> None:
         ({"stages": ""}, r"stages is ''; it must be a list of stages, for instance \[1, 2, 3\]"),
         ({"stages": 1}, "stages is 1; it must be a list"),
         ({"stages": ("1",)}, "it must be a list of stages"),
+        ({"stage_ends": 6}, r"stage_ends is 6; it must be a list such as \[6, 9, 12\]"),
+        ({"stage_ends": (1, 2, 6)}, "of which the last is the tower's last, 12"),
+        ({"stage_ends": (9, 6, 12)}, "it must be 3 rising numbers of blocks"),
+        ({"tuning_options": 5}, "tuning_options is 5; it must be options by name"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be from 0 to below 1"),
         ({"dropout": "some"}, "dropout is 'some'; it must be a number"),
     ],
@@ -286,6 +311,20 @@ def test_a_checkpoint_knows_its_towers(mini_towers: Path, tmp_path: Path) -> Non
     path.write_text(json.dumps(about))
     with pytest.raises(DataError, match="was learned on an image_tower with sha256 ffffffff"):
         load_system(tmp_path / "run")
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "houlsby", "lora", "bitfit"])
+def test_a_system_that_was_frozen_to_be_looked_at_is_saved_all_the_same(
+    mini_towers: Path, tmp_path: Path, tuning: str
+) -> None:
+    changes = {"weights": str(mini_towers), "image_tuning": tuning, "text_tuning": tuning}
+    system = build_system("etris-mini", sentences=[], changes=changes)
+    wanted = set(system.saved_state())
+    system.requires_grad_(False)
+    save_system(system, tmp_path / "run")
+    again = load_system(tmp_path / "run")
+    assert set(again.saved_state()) == set(system.saved_state()) == wanted
+    assert any("_tower." in name for name in wanted)
 
 
 def test_random_towers_are_saved_whole(tmp_path: Path) -> None:

@@ -1,15 +1,25 @@
 """ETRIS equals the released models: logits, intermediates, loss, gradients, statistics."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from official_etris import arrays, below, close, drawn, load, recorded_etris, small_etris
+from official_etris import (
+    arrays,
+    below,
+    close,
+    drawn,
+    load,
+    recorded_etris,
+    small_etris,
+    watched,
+)
+from released_files import official_state
 from torch import Tensor
 
 from risbook.systems.etris import CONFIGS, ETRIS
+from risbook.systems.parameters import outline
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system import NoTokenizer, target_at
 from risbook.towers.presets import build_tower
@@ -27,22 +37,28 @@ def test_parity_logits_and_intermediates(shared: Path, kit: str, resnet: bool) -
         maps, words = system.bridge(file["in.img"], file["in.word"])
         text = system.text_tower.finish(words, file["in.word"])
     for number, one in enumerate(maps):
-        close(one, file[f"mid.bridger.out_vis{number}"])
-    close(text.words, file["mid.bridger.out_txt"])
-    close(text.sentence, file["mid.bridger.out_state"])
-    close(record["neck"], file["mid.neck"])
-    close(record["decoder"].flatten(2), file["mid.decoder"])
+        file.compare(f"mid.bridger.out_vis{number}", one)
+    file.compare("mid.bridger.out_txt", text.words)
+    file.compare("mid.bridger.out_state", text.sentence)
+    file.compare("mid.neck", record["neck"])
+    file.compare("mid.decoder", record["decoder"].flatten(2))
     for stage in (1, 2, 3):
         met = record[f"met {stage}"].flatten(2).permute(2, 0, 1)
-        close(met, file[f"mid.bridger.fusion_v.{stage - 1}"])
-    close(logits, file["out.eval.logits"])
+        file.compare(f"mid.bridger.fusion_v.{stage - 1}", met)
+    file.compare("out.eval.logits", logits)
+    again, outputs = watched(system, file["in.img"], file["in.word"])
+    file.compare("out.eval.logits", again)
+    for name, output in outputs.items():
+        file.compare(f"mid.{name}", output)
+    elsewhere = ["out.eval.logits_nonsquare"] if resnet else []
+    file.assert_all_compared("train.", "grad.", "trainable", *elsewhere)
 
 
 def test_parity_pictures_need_not_be_square(shared: Path) -> None:
     system, file = recorded_etris(shared, "full_small_rn.npz", resnet=True)
     with torch.no_grad():
         logits = system(file["in.img_nonsquare"], file["in.word"])
-    close(logits, file["out.eval.logits_nonsquare"])
+    file.compare("out.eval.logits_nonsquare", logits)
 
 
 @pytest.mark.parametrize(("kit", "resnet"), KITS)
@@ -52,40 +68,20 @@ def test_parity_training_step(shared: Path, kit: str, resnet: bool) -> None:
     logits = system(file["in.img"], file["in.word"])
     loss = system.loss(logits, file["in.mask"])
     loss.backward()
-    close(logits, file["train.nodrop.logits"])
-    close(target_at(file["in.mask"], logits.shape[-2:]), file["train.nodrop.mask"])
-    close(loss, file["train.nodrop.loss"])
-    gradients = rename_etris(_whole(file, "grad."), resnet=resnet)
-    tuned = {name: value for name, value in system.named_parameters() if value.requires_grad}
-    assert set(gradients) >= set(tuned)
-    for name, value in tuned.items():
-        assert value.grad is not None, name
-        close(value.grad, gradients[name])
-    moved = rename_etris(_whole(file, "train.buf."), resnet=resnet)
-    state = system.state_dict()
-    names = below(file, "train.buf.")
-    assert names
-    for name in _ours(names, file, resnet):
-        close(state[name].float(), moved[name].float())
-
-
-def _whole(file: dict[str, Any], prefix: str) -> dict[str, Tensor]:
-    """Recorded entries of one kind, in a state dict that is whole (renaming asks for that)."""
-    return below(file, "w.") | below(file, prefix)
-
-
-def _ours(names: dict[str, Tensor], file: dict[str, Any], resnet: bool) -> set[str]:
-    """Our names of some official entries."""
-    marked = {
-        key: torch.full_like(value, float("nan"))
-        if key in names and value.is_floating_point()
-        else value
-        for key, value in below(file, "w.").items()
-    }
-    ours = rename_etris(marked, resnet=resnet)
-    return {
-        name for name, value in ours.items() if value.is_floating_point() and value.isnan().any()
-    }
+    file.compare("train.nodrop.logits", logits)
+    file.compare("train.nodrop.mask", target_at(file["in.mask"], logits.shape[-2:]))
+    file.compare("train.nodrop.loss", loss)
+    state = official_state(system)
+    for name in file.below("train.buf."):
+        file.compare(f"train.buf.{name}", state[name])
+    # Names are only known for weights: gradients take their place.
+    for parameter in system.parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad
+        parameter.data = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+    gradients = official_state(system)
+    for name in file.below("grad."):
+        file.compare(f"grad.{name}", gradients[name])
+    file.assert_all_compared("out.", "mid.", "trainable")
 
 
 @pytest.mark.parametrize(("kit", "resnet"), KITS)
@@ -103,45 +99,86 @@ def test_parity_names_of_what_learns(shared: Path, kit: str, resnet: bool) -> No
     }
     ours = {name for name, value in system.named_parameters() if value.requires_grad}
     assert ours == theirs
+    assert set(file.below("grad.")) == set(official)
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_parity_fewer_bridgers(shared: Path, count: int) -> None:
+@pytest.mark.parametrize(
+    ("kit", "stages"), [("bridger_rn_stages1.npz", (3,)), ("bridger_rn_stages2.npz", (2, 3))]
+)
+def test_parity_fewer_bridgers(shared: Path, kit: str, stages: tuple[int, ...]) -> None:
     whole = arrays(shared, "full_small_rn.npz")
-    file = arrays(shared, f"bridger_rn_stages{count}.npz")
-    system = small_etris(resnet=True, stages=tuple(range(4 - count, 4)))
+    file = arrays(shared, kit)
+    system = small_etris(resnet=True, stages=stages)
     weights = {k: v for k, v in below(whole, "w.").items() if not k.startswith("bridger.")}
     load(system, weights | below(file, "w."), resnet=True)
     system.eval()
     with torch.no_grad():
-        maps, _ = system.bridge(file["in.img"], file["in.word"])
+        maps, words = system.bridge(file["in.img"], file["in.word"])
+        text = system.text_tower.finish(words, file["in.word"])
         logits = system(file["in.img"], file["in.word"])
     for number, one in enumerate(maps):
-        close(one, file[f"mid.bridger.out_vis{number}"])
-    close(logits, file["out.eval.logits"])
-
-
-@pytest.mark.parametrize(("kit", "resnet"), KITS)
-def test_parity_padding_takes_part(shared: Path, kit: str, resnet: bool) -> None:
-    system, _ = recorded_etris(shared, kit, resnet=resnet)
-    images = arrays(shared, kit)["in.img"]
-    file = arrays(shared, kit.replace("full_small", "padding_dependence"))
-    with torch.no_grad():
-        longer = system(images, file["in.word_len10"])
-        shorter = system(images, file["in.word_len10"][:, :7])
-    close(longer, file["out.eval.logits_len10"])
-    close(shorter, file["out.eval.logits_len7"])
-    assert (longer - shorter).abs().max() > 1e-2
+        file.compare(f"mid.bridger.out_vis{number}", one)
+    file.compare("mid.bridger.out_txt", text.words)
+    file.compare("mid.bridger.out_state", text.sentence)
+    file.compare("out.eval.logits", logits)
+    file.assert_all_compared()
 
 
 @pytest.mark.parametrize(
-    ("kit", "name"),
+    ("kit", "padded", "resnet"),
     [
-        ("fullsize_rn50.npz", "etris-rn50"),
-        ("fullsize_rn101.npz", "etris-rn101"),
-        ("fullsize_vitb16.npz", "etris-vitb16"),
+        ("full_small_rn.npz", "padding_dependence_rn.npz", True),
+        ("full_small_vit.npz", "padding_dependence_vit.npz", False),
     ],
 )
+def test_parity_padding_takes_part(shared: Path, kit: str, padded: str, resnet: bool) -> None:
+    system, small = recorded_etris(shared, kit, resnet=resnet)
+    file = arrays(shared, padded)
+    with torch.no_grad():
+        longer = system(small["in.img"], file["in.word_len10"])
+        shorter = system(small["in.img"], file["in.word_len10"][:, :7])
+    file.compare("out.eval.logits_len10", longer)
+    file.compare("out.eval.logits_len7", shorter)
+    assert (longer - shorter).abs().max() > 1e-2
+    file.assert_all_compared()
+
+
+FULL_SIZE = [
+    ("fullsize_rn50.npz", "etris-rn50"),
+    ("fullsize_rn101.npz", "etris-rn101"),
+    ("fullsize_vitb16.npz", "etris-vitb16"),
+]
+
+
+def sides_of(shape: object) -> tuple[int, ...]:
+    """A recorded shape: "64x3x7x7", or "scalar"."""
+    return () if str(shape) == "scalar" else tuple(int(side) for side in str(shape).split("x"))
+
+
+@pytest.mark.parametrize(("kit", "name"), FULL_SIZE)
+def test_parity_groups_at_full_size(shared: Path, kit: str, name: str) -> None:
+    """What learns at which rate: the Bridgers at their own, all else that learns at the other."""
+    file = arrays(shared, kit)
+    kinds = ["fixed", "backbone_group", "head_group", "buffer"]
+    marked = {
+        str(key): torch.tensor(kinds.index(kind)).expand(sides_of(shape))
+        for key, shape, kind in zip(
+            file["manifest.names"], file["manifest.shapes"], file["manifest.group"], strict=True
+        )
+    }
+    theirs = {
+        key: kinds[int(value[(0,) * value.ndim])]
+        for key, value in rename_etris(marked, resnet="rn" in name).items()
+    }
+    system = outline(name)
+    ours = dict.fromkeys(system.state_dict(), "buffer")
+    for key, value in system.named_parameters():
+        group = "backbone_group" if key.startswith("bridgers.") else "head_group"
+        ours[key] = group if value.requires_grad else "fixed"
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(("kit", "name"), FULL_SIZE)
 def test_parity_at_full_size(shared: Path, kit: str, name: str) -> None:
     file = arrays(shared, kit)
     config = CONFIGS[name]
@@ -159,8 +196,7 @@ def test_parity_at_full_size(shared: Path, kit: str, name: str) -> None:
         file["manifest.checksum_first3"],
         strict=True,
     ):
-        sides = () if str(shape) == "scalar" else tuple(int(side) for side in str(shape).split("x"))
-        value = drawn(str(key), sides)
+        value = drawn(str(key), sides_of(shape))
         start = value.flatten()[:3].float()
         close(start, first[: len(start)], 1e-6)
         state[str(key)] = value
@@ -176,12 +212,12 @@ def test_parity_at_full_size(shared: Path, kit: str, name: str) -> None:
         maps, words = system.bridge(pictures, file["in.word"])
         finished = system.text_tower.finish(words, file["in.word"])
     for number, one in enumerate(maps):
-        close(one[:, ::16, ::6, ::6], file[f"mid.bridger_vis{number}_sub"], 2e-4)
-        mean, deviation = file[f"mid.bridger_vis{number}_mean_std"]
-        close(one.mean(), mean)
-        assert abs(float(one.std() - deviation)) < 1e-3 * float(deviation)
-    close(finished.words[..., ::8], file["mid.bridger_txt_sub"])
-    close(finished.sentence, file["mid.state"])
-    close(record["neck"][:, ::8, ::3, ::3], file["mid.neck_sub"])
-    close(record["decoder"].flatten(2)[:, ::8, ::7], file["mid.decoder_sub"])
-    close(logits, file["out.eval.logits"])
+        file.compare(f"mid.bridger_vis{number}_sub", one[:, ::16, ::6, ::6])
+        mean_std = torch.stack([one.mean(), one.std()])
+        file.compare(f"mid.bridger_vis{number}_mean_std", mean_std)
+    file.compare("mid.bridger_txt_sub", finished.words[..., ::8])
+    file.compare("mid.state", finished.sentence)
+    file.compare("mid.neck_sub", record["neck"][:, ::8, ::3, ::3])
+    file.compare("mid.decoder_sub", record["decoder"].flatten(2)[:, ::8, ::7])
+    file.compare("out.eval.logits", logits)
+    file.assert_all_compared("manifest.")

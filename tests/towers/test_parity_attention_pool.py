@@ -40,6 +40,7 @@ def recorded_pool(file: Arrays) -> AttentionPool:
 
 def test_parity_clip_table(shared: Path) -> None:
     file = load(shared, "etris/clip_vit_pos_resize.npz")
+    assert set(file) == {"in.pos_embed_3x3_plus_cls", "out.pos_embed_5x5_plus_cls"}
     table = torch.tensor(file["in.pos_embed_3x3_plus_cls"])[None]
     wanted = torch.tensor(file["out.pos_embed_5x5_plus_cls"])[None]
     torch.testing.assert_close(resize_clip_table(table, (5, 5)), wanted, atol=1e-6, rtol=1e-5)
@@ -71,6 +72,8 @@ def test_parity_attention_pool(
     if reduced:
         monkeypatch.setattr("risbook.towers.attention_pool.fused_is_quicker", lambda like: False)
     pool = recorded_pool(file)
+    recorded = {name for name in file if not name.startswith("w.")}
+    assert recorded == {"in.x", "mid.pos_embed_resized", "out.eval"}
     features = torch.tensor(file["in.x"])
     table = resize_clip_table(pool.positional_embedding[None], (4, 5))[:, 1:]
     wanted_table = torch.tensor(file["mid.pos_embed_resized"]).transpose(1, 2)

@@ -18,6 +18,8 @@ from risbook.towers.byte_pairs import CLIPTokenizer
 #: Kit, name of the sentences, pattern of the ids' names.
 KITS = [("etris", "sentences", "ids_{}"), ("detris", "in/text", "out/ids{}")]
 
+LENGTHS = [17, 22, 77]
+
 HARD = [
     "the owner’s “big” dog", "ﬁrst ﬂower, oﬃce", "ＬＯＵＤ　ＮＯＩＳＥ", "&rsquo;s man",
     "x<y&rsquo;s",
@@ -43,7 +45,7 @@ def merges(carrier: Path) -> Path:
     return carrier / "bpe_simple_vocab_16e6.txt.gz"
 
 
-@pytest.mark.parametrize("length", [17, 22, 77])
+@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("kit", "texts", "ids"), KITS, ids=[kit for kit, _, _ in KITS])
 def test_parity_ids(
     shared: Path, merges: Path, tmp_path: Path, kit: str, texts: str, ids: str, length: int
@@ -52,6 +54,7 @@ def test_parity_ids(
     if not path.is_file():
         pytest.skip(f"recorded data is not here: {path}")
     with np.load(path) as file:
+        assert set(file) == {texts, *(ids.format(one) for one in LENGTHS)}
         sentences, expected = [str(text) for text in file[texts]], file[ids.format(length)]
     tokenizer = CLIPTokenizer.from_vocabulary(merges, length=length)
     assert len(sentences) == len(expected) > 0

@@ -1,4 +1,4 @@
-"""A run of seconds, for the tests of this room."""
+"""Runs of seconds, for the tests of this room."""
 
 from pathlib import Path
 
@@ -27,4 +27,19 @@ def config(tiny_world: Path) -> TrainingConfig:
         precision="no",
         checkpoint_every=3,
         log_every=2,
+    )
+
+
+@pytest.fixture
+def etris_config(tiny_world: Path, mini_towers: Path) -> TrainingConfig:
+    return TrainingConfig(
+        system="etris-mini-rn",
+        data=(str(tiny_world / "refscenes"),),
+        changes={"weights": str(mini_towers), "image_size": 96, "dropout": 0.1},
+        steps=4,
+        batch=4,
+        warmup=1,
+        precision="no",
+        checkpoint_every=2,
+        log_every=1,
     )

@@ -13,18 +13,8 @@ from risbook.training import TrainingConfig, read_log, train
 
 
 @pytest.fixture
-def config(tiny_world: Path, mini_towers: Path) -> TrainingConfig:
-    return TrainingConfig(
-        system="etris-mini-rn",
-        data=(str(tiny_world / "refscenes"),),
-        changes={"weights": str(mini_towers), "image_size": 96, "dropout": 0.1},
-        steps=4,
-        batch=4,
-        warmup=1,
-        precision="no",
-        checkpoint_every=2,
-        log_every=1,
-    )
+def config(etris_config: TrainingConfig) -> TrainingConfig:
+    return etris_config
 
 
 @pytest.mark.filterwarnings("ignore::risbook.towers.words.UnknownWordWarning")

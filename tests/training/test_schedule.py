@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,18 +94,45 @@ def test_another_schedule_is_another_run(config: TrainingConfig, tmp_path: Path)
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "default", "other"),
+    [("schedule", "cosine", "milestones"), ("bridger_multiplier", 1.0, 10.0)],
+)
 def test_a_run_that_was_written_before_there_was_a_choice(
-    config: TrainingConfig, tmp_path: Path
+    config: TrainingConfig, tmp_path: Path, name: str, default: Any, other: Any
 ) -> None:
     path = tmp_path / "training.json"
-    before = replace(config, schedule="cosine")
+    now = replace(config, **{name: other})
+    now.save(path)
+    assert TrainingConfig.load(path) == now
+    before = replace(config, **{name: default})
     before.save(path)
     values = json.loads(path.read_text())
-    del values["schedule"]
+    del values[name]
     path.write_text(json.dumps(values))
     assert TrainingConfig.load(path) == before
     assert before.difference(TrainingConfig.load(path)) == []
-    assert config.difference(TrainingConfig.load(path)) == ["schedule"]
+    assert now.difference(TrainingConfig.load(path)) == [name]
+
+
+def test_a_run_from_before_there_was_a_choice_goes_on(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    config = replace(config, steps=2)
+    train(config, tmp_path / "whole", show_progress=False)
+
+    def stop(step: int, loss: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "stopped", show_progress=False, on_step=stop)
+    path = tmp_path / "stopped" / "training.json"
+    values = json.loads(path.read_text())
+    del values["bridger_multiplier"]
+    path.write_text(json.dumps(values))
+    train(config, tmp_path / "stopped", resume=True, show_progress=False)
+    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
+    assert one == two
 
 
 def test_a_schedule_that_there_is_not(config: TrainingConfig) -> None:
