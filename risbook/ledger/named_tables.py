@@ -121,10 +121,10 @@ ETRIS_RATES = Table(
     rows=tuple(
         Row(words=(words, rate), ours=f"{key}-{rate}")
         for words, key, rates in (
-            ("Fixed backbone", "frozen", ("1e-3", "2e-3", "4e-3")),
-            ("Full tuning", "full", ("3e-4", "1e-3", "2e-3", "4e-3")),
-            ("Parallel adapter", "parallel", ("1e-3", "2e-3", "4e-3")),
-            ("ETRIS", "etris", ("3e-4", "1e-3", "2e-3", "4e-3")),
+            ("Fixed backbone", "frozen", ("1e-3", "2e-3", "4e-3", "8e-3")),
+            ("Full tuning", "full", ("3e-4", "1e-3", "2e-3", "4e-3", "8e-3")),
+            ("Parallel adapter", "parallel", ("1e-3", "2e-3", "4e-3", "8e-3")),
+            ("ETRIS", "etris", ("3e-4", "1e-3", "2e-3", "4e-3", "8e-3")),
         )
         for rate in rates
     ),
