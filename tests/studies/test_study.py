@@ -9,7 +9,7 @@ import pytest
 
 from risbook.cli import main
 from risbook.errors import RisbookError
-from risbook.ledger.measured import read_measured
+from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
 from risbook.systems.etris import CONFIGS
 from risbook.systems.parameters import outline
@@ -75,6 +75,13 @@ def test_a_run_that_two_studies_share_is_made_once(study: Study, tmp_path: Path)
     assert taken["command"] == "risbook study other --only base"
     assert taken["rows"] == original["rows"]
     read_measured(tmp_path / "results", shipped=tmp_path / "none")
+
+
+def test_every_result_of_the_book_belongs_to_a_run() -> None:
+    runs = [(study.name, run) for study in STUDIES.values() for run in study.runs]
+    made = {f"{name}/{run.key}-{seed}.json" for name, run in runs for seed in run.seeds}
+    folder = results_folder()
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")} <= made
 
 
 def test_rows_that_change_nothing_have_no_changes() -> None:
