@@ -24,7 +24,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn world of a few dozen scenes: the folder that holds its three sets."""
-    from risbook.data.refscenes import TINY, make_world
+    from risbook.refscenes import TINY, make_world
 
     return make_world(tmp_path_factory.mktemp("worlds") / "tiny", size=TINY, progress=False)
 
@@ -42,8 +42,8 @@ def mini_towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained small towers in a folder for `weights=`, as if somebody had trained them."""
     import torch
 
-    from risbook.towers.presets import build_tower, save_tower
-    from risbook.towers.words import WordTokenizer
+    from risbook.towers.build import build_tower, save_tower
+    from risbook.towers.word_tokenizer import WordTokenizer
 
     folder = tmp_path_factory.mktemp("towers")
     words = ["left dog", "the red mug on the right", "a man in a hat, second from left"]

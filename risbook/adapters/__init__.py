@@ -3,8 +3,8 @@
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, Bridgers
 from risbook.adapters.houlsby import Serial
-from risbook.adapters.methods import METHODS, Method, tune
 from risbook.adapters.parallel import Parallel
+from risbook.adapters.peft_methods import METHODS, Method, tune
 
 __all__ = [
     "METHODS",

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from risbook.adapters.bottleneck import attach_bottlenecks
 from risbook.adapters.parallel import Parallel
-from risbook.towers.tunable import TunableTower
+from risbook.towers.transformer_tower import TransformerTower
 
 
 def add_adaptformer(
-    tower: TunableTower,
+    tower: TransformerTower,
     *,
     hidden: int = 64,
     scale: float = 0.1,

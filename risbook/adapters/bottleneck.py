@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.tunable import Branch, TunableTower
+from risbook.towers.transformer_tower import Branch, TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -72,7 +72,7 @@ class Bottleneck(nn.Module):
 
 
 def attach_bottlenecks(
-    tower: TunableTower,
+    tower: TransformerTower,
     around: Callable[[Bottleneck], nn.Module],
     *,
     branches: Iterable[Branch],

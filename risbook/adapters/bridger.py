@@ -19,7 +19,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.adapters.interactor import Interactor, InteractorT
-from risbook.adapters.zoom import ZoomKind, zoom_layer
+from risbook.adapters.zoom_layer import ZoomKind, zoom_layer
 from risbook.errors import RisbookError
 
 BridgerKind = Literal["resnet", "vit"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from risbook.adapters.bottleneck import Bottleneck, attach_bottlenecks
-from risbook.towers.tunable import BRANCHES, Branch, TunableTower
+from risbook.towers.transformer_tower import BRANCHES, Branch, TransformerTower
 
 
 class Serial(nn.Module):
@@ -37,7 +37,7 @@ class Serial(nn.Module):
 
 
 def add_houlsby(
-    tower: TunableTower,
+    tower: TransformerTower,
     *,
     hidden: int = 64,
     activation: str = "gelu",

@@ -11,10 +11,10 @@ long.
 They are the one method that changes what the tower says before anything is learned.
 """
 
-from risbook.towers.tunable import TunableTower
+from risbook.towers.transformer_tower import TransformerTower
 
 
-def add_shallow_prompts(tower: TunableTower, *, count: int = 16) -> None:
+def add_shallow_prompts(tower: TransformerTower, *, count: int = 16) -> None:
     """Add prompts at the first block: K C parameters.
 
     Args:
@@ -24,7 +24,7 @@ def add_shallow_prompts(tower: TunableTower, *, count: int = 16) -> None:
     tower.add_prompts(count)
 
 
-def add_deep_prompts(tower: TunableTower, *, count: int = 16) -> None:
+def add_deep_prompts(tower: TransformerTower, *, count: int = 16) -> None:
     """Add prompts before every block: K C parameters a block.
 
     Args:

@@ -14,16 +14,16 @@ from typing import TextIO
 
 from risbook import __version__
 from risbook.cli import (
-    convert,
-    data,
-    evaluate,
-    params,
-    predict,
-    pretrain,
-    results,
-    study,
-    towers,
-    train,
+    convert_command,
+    data_command,
+    evaluate_command,
+    params_command,
+    predict_command,
+    pretrain_command,
+    results_command,
+    study_command,
+    towers_command,
+    train_command,
 )
 from risbook.errors import RisbookError
 
@@ -60,7 +60,18 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"risbook {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    modules = (data, towers, params, pretrain, train, convert, evaluate, predict, study, results)
+    modules = (
+        data_command,
+        towers_command,
+        params_command,
+        pretrain_command,
+        train_command,
+        convert_command,
+        evaluate_command,
+        predict_command,
+        study_command,
+        results_command,
+    )
     for module in modules:
         module.add(commands)
     for command_parser in commands.choices.values():

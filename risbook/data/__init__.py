@@ -8,10 +8,10 @@ from risbook.data.catalog import ReferData, open_data
 from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, looks_like_real
 from risbook.data.expressions import Expression, ExpressionTable, Referent
 from risbook.data.hf_rows import from_hf_rows
+from risbook.data.images import read_image
 from risbook.data.instances import Annotation, ImageRecord, Instances, read_instances
 from risbook.data.masks import decode_mask, encode_mask, mask_area, mask_box
 from risbook.data.pickles import read_pickle
-from risbook.data.pictures import read_image
 from risbook.data.refer import read_refer
 
 __all__ = [

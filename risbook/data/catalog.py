@@ -101,7 +101,7 @@ def _dataset_folder(name: str | Path, root: Path | None) -> Path:
         if name in REAL_NAMES or root is not None:
             return _below(_real_root(name, root), name.removesuffix("-sample"))
         # Painting needs more of the package than reading does, so it is loaded on demand.
-        from risbook.data import refscenes
+        from risbook import refscenes
 
         if name in SAMPLE_NAMES:
             return _below(Path(refscenes.sample_folder()), name.removesuffix("-sample"))

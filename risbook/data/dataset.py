@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from risbook.data.checks import show
 from risbook.data.expressions import Expression, ExpressionTable
+from risbook.data.images import read_image
 from risbook.data.instances import ImageRecord, Instances
 from risbook.data.masks import BoolMask, decode_mask
-from risbook.data.pictures import read_image
 from risbook.errors import DataError
 
 #: COCO's file names: those of train2014, and those of train2017, which holds the same pictures.

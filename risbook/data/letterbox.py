@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from risbook.data.warp import solve_affine, warp_bytes, warp_floats
+from risbook.data.opencv_warp import solve_affine, warp_bytes, warp_floats
 from risbook.errors import DataError
 
 #: CLIP's mean and standard deviation of red, green and blue, for values from 0 to 1.

@@ -8,7 +8,7 @@ released code attends to the words, and here alone padding is left out.
 from einops import rearrange
 from torch import Tensor, nn
 
-from risbook.decoder.sine_tables import map_positions, word_positions
+from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.errors import RisbookError
 from risbook.towers.attention import MultiHeadAttention
 
@@ -141,8 +141,8 @@ class GlobalAlignment(nn.Module):
         """
         _, channels, height, width = features.shape
         positions = rearrange(features, "b c h w -> b (h w) c")
-        places = map_positions(height, width, channels, features.device).to(features.dtype)
-        word_places = word_positions(words.shape[1], channels, words.device).to(words.dtype)
+        places = sine_pos_embed_2d(height, width, channels, features.device).to(features.dtype)
+        word_places = sine_pos_embed_1d(words.shape[1], channels, words.device).to(words.dtype)
         for number, layer in enumerate(self.layers, start=1):
             inner: dict[str, Tensor] | None = None if record is None else {}
             positions = layer(

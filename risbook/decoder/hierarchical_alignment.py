@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from risbook.adapters.zoom import whole_factor
+from risbook.adapters.zoom_layer import whole_factor
 from risbook.decoder.convolutions import CoordConv, conv_norm_relu, enlarge_norm_relu
 from risbook.errors import RisbookError
 

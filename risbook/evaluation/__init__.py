@@ -4,8 +4,8 @@ from risbook.evaluation.baselines import BASELINES, score_baseline
 from risbook.evaluation.evaluate import Prediction, evaluate, predict_batch
 from risbook.evaluation.metrics import Scores, Summary
 from risbook.evaluation.original_size import THRESHOLD, predict_mask
-from risbook.evaluation.predict import Answer, predict
-from risbook.evaluation.results import read_result, write_result
+from risbook.evaluation.prediction import Answer, predict
+from risbook.evaluation.result_files import read_result, write_result
 
 __all__ = [
     "BASELINES",

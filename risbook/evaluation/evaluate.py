@@ -21,7 +21,7 @@ from risbook.data.expressions import Expression, TextKind
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.evaluation.metrics import Scores
 from risbook.evaluation.original_size import THRESHOLD, predict_mask
-from risbook.progress import progress_bar
+from risbook.progress_bar import progress_bar
 from risbook.systems.system import System
 
 

@@ -56,7 +56,7 @@ def plot_log(log: str | Path | Records, *, title: str | None = None) -> "Figure"
     import matplotlib.pyplot as plt
 
     # Imported here because the room of training loads torch, which a figure may not need.
-    from risbook.training.log import read_log
+    from risbook.training.run_log import read_log
 
     records = read_log(Path(log)) if isinstance(log, str | Path) else list(log)
     losses = _series(records, "loss")

@@ -209,7 +209,7 @@ def _budget(settings: object) -> str:
 
 
 def _origin(record: object) -> str:
-    """Words for an `Origin.record()`, or for several of them by tower."""
+    """Words for an `WeightsSource.record()`, or for several of them by tower."""
     if not record:
         return ""
     if isinstance(record, str):

@@ -21,7 +21,7 @@ from risbook.errors import DataError
 from risbook.pretraining.pictures import Pictures
 from risbook.pretraining.views import around, crop, jitter_light, normalise_views, uniform
 from risbook.towers.clip import CLIP
-from risbook.towers.words import WordTokenizer
+from risbook.towers.word_tokenizer import WordTokenizer
 
 
 def contrastive_loss(logits: Tensor, same: Tensor) -> Tensor:

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically
-from risbook.progress import progress_bar
+from risbook.progress_bar import progress_bar
 from risbook.training.config import Precision
-from risbook.training.log import Log
 from risbook.training.precision import choose_precision
+from risbook.training.run_log import Log
 from risbook.training.schedule import learning_rate
 
 

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from risbook.data.dataset import ReferData
-from risbook.data.refscenes.facts import GROUP_OF
-from risbook.evaluation.looking import Pixels, close_views, squares
-from risbook.evaluation.patch_labels import LABEL_NAMES, LabelKind, patch_labels
-from risbook.evaluation.patch_probes import Method, linear_probe, patch_probe
-from risbook.evaluation.retrieval import Retrieval, retrieval
+from risbook.probing.encoding import Pixels, close_views, squares
+from risbook.probing.patch_labels import LABEL_NAMES, LabelKind, patch_labels
+from risbook.probing.probes import Method, linear_probe, patch_probe
+from risbook.probing.retrieval import Retrieval, retrieval
+from risbook.refscenes.scene_types import GROUP_OF
 from risbook.towers.clip import CLIP
-from risbook.towers.words import WordTokenizer
+from risbook.towers.word_tokenizer import WordTokenizer
 
 HELD_OUT = ("val", "testA", "testB", "test")
 _BATCH = 64

@@ -14,7 +14,7 @@ from torch import Tensor
 from risbook.data.dataset import ReferData
 from risbook.data.letterbox import BORDER
 from risbook.errors import DataError
-from risbook.progress import progress_bar
+from risbook.progress_bar import progress_bar
 
 
 @dataclass(frozen=True, slots=True)

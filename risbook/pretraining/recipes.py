@@ -17,12 +17,12 @@ from risbook.pretraining.contrastive import Contrastive, ContrastiveConfig
 from risbook.pretraining.loop import LoopConfig
 from risbook.pretraining.pictures import Pictures
 from risbook.pretraining.self_distillation import DistillationConfig, SelfDistillation
+from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.presets import build_tower, tokenizer_of
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.words import WordTokenizer
+from risbook.towers.word_tokenizer import WordTokenizer
 
 #: the drawn sets whose training pictures are looked at
 SETS = ("refscenes", "refscenes+", "refscenesg")

@@ -15,7 +15,7 @@ import torch
 
 from risbook import __version__
 from risbook.data.dataset import ReferData
-from risbook.evaluation.results import describe_device
+from risbook.evaluation.result_files import describe_device
 from risbook.files import write_atomically, write_json
 from risbook.pretraining.loop import LoopConfig, pretrain
 from risbook.pretraining.measures import (
@@ -28,12 +28,12 @@ from risbook.pretraining.measures import (
 )
 from risbook.pretraining.pictures import read_pictures
 from risbook.pretraining.recipes import Prepared, recipe_of
+from risbook.towers.build import build_tower, save_tower
 from risbook.towers.clip import CLIP
-from risbook.towers.origin import origin_of
-from risbook.towers.presets import build_tower, save_tower
-from risbook.towers.tower_table import tower_preset
-from risbook.training.log import read_log
+from risbook.towers.tower_presets import tower_preset
+from risbook.towers.weights_source import weights_source
 from risbook.training.precision import choose_precision
+from risbook.training.run_log import read_log
 
 
 def run_recipe(
@@ -171,7 +171,7 @@ def measure(
     test = scenes_of(sources[0], HELD_OUT, 300)
     scores: dict[str, Any] = {
         # not where the folder lies: it is moved when it is shipped
-        "origin": {"kind": origin_of(tower).kind, "sha256": origin_of(tower).sha256},
+        "origin": {"kind": weights_source(tower).kind, "sha256": weights_source(tower).sha256},
         "scenes": {"probes learn from": len(train.image_ids), "probes asked": len(test.image_ids)},
         "patches": [
             {"weights": label, **row}

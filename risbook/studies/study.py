@@ -18,14 +18,14 @@ import torch
 from risbook.data import open_data
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
-from risbook.evaluation.results import read_result, write_result
+from risbook.evaluation.result_files import read_result, write_result
 from risbook.files import write_json
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
-from risbook.systems.presets import build_system
+from risbook.systems.system_presets import build_system
 from risbook.training.config import Precision, TrainingConfig
-from risbook.training.loop import train
 from risbook.training.precision import choose_precision
+from risbook.training.training_loop import train
 
 #: called with a line about what happens next
 Say = Callable[[str], None]

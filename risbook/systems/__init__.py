@@ -4,9 +4,9 @@ from risbook.systems.checkpoints import load_system, save_system, shipped
 from risbook.systems.etris import ETRIS, ETRISConfig
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.parameters import count_parameters
-from risbook.systems.presets import PRESETS, Preset, build_system
-from risbook.systems.released import convert_released, load_released
+from risbook.systems.released_etris import convert_released, load_released
 from risbook.systems.system import System
+from risbook.systems.system_presets import PRESETS, Preset, build_system
 
 __all__ = [
     "ETRIS",

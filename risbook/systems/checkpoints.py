@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json
-from risbook.systems.presets import PRESETS, SHIPPED, preset
 from risbook.systems.system import System
-from risbook.towers.origin import Origin, set_origin
+from risbook.systems.system_presets import PRESETS, SHIPPED, preset
+from risbook.towers.weights_source import WeightsSource, set_weights_source
 
 FORMAT = 1
 
@@ -123,7 +123,9 @@ def _check_origins(path: Path, recorded: Mapping[str, Any], system: System) -> N
     for part, found in system.origins().items():
         if recorded.get(part, {}).get("inside"):
             try:
-                set_origin(system.get_submodule(part), Origin.from_record(recorded[part]))
+                set_weights_source(
+                    system.get_submodule(part), WeightsSource.from_record(recorded[part])
+                )
             except TypeError as error:
                 raise DataError(f"{path}: {part} has an origin with unknown entries") from error
             continue

@@ -27,15 +27,15 @@ import torch
 from torch import Tensor, nn
 
 from risbook.adapters.bridger import BridgerKind, Bridgers, InteractorKind, Link, Pair
-from risbook.adapters.zoom import ZoomKind
+from risbook.adapters.zoom_layer import ZoomKind
 from risbook.decoder.global_alignment import GlobalAlignment, GlobalAlignmentLayer
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment, bring_to_size
 from risbook.decoder.projector import Projector
 from risbook.errors import RisbookError
 from risbook.systems.system import Tokenizer
 from risbook.systems.tower_system import ImageTower, TowerSystem, image_tower, text_tower
+from risbook.towers.build import tokenizer_of
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.presets import tokenizer_of
 from risbook.towers.text_transformer import TextTransformer
 
 #: Bridgers stand after each of so many equal parts of the towers
@@ -66,7 +66,7 @@ class ETRISConfig:
     Args:
         image_tower: name of a CLIP image tower.
         text_tower: name of its text tower.
-        weights: where both towers' weights are from, see `risbook.towers.presets.build_tower`.
+        weights: where both towers' weights are from, see `risbook.towers.build.build_tower`.
         image_size: side S of the letterboxed input, pixels.
         word_length: ids a sentence; 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
         stages: after which of the three stages a Bridger stands.
@@ -93,7 +93,7 @@ class ETRISConfig:
         position_tables: whether the towers' position tables learn.
         fixed_statistics: whether a ResNet's batch norms stay as they are in training.
         image_tuning: what else learns inside the image tower, for comparisons: a name of
-            `risbook.adapters.methods.METHODS`.
+            `risbook.adapters.peft_methods.METHODS`.
         text_tuning: the same for the text tower.
         tuning_options: options of both methods, for instance ``{"hidden": 32}``.
     """

@@ -13,7 +13,7 @@ from risbook.errors import RisbookError
 from risbook.systems.system import System
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.recurrent import RecurrentTower
-from risbook.towers.words import WordTokenizer
+from risbook.towers.word_tokenizer import WordTokenizer
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from risbook.systems.presets import preset
 from risbook.systems.system import System
+from risbook.systems.system_presets import preset
 from risbook.systems.tower_system import TowerSystem
 
 TOWERS = ("image tower", "text tower")

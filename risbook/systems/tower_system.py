@@ -13,17 +13,17 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from risbook.adapters.methods import METHODS, tune
+from risbook.adapters.peft_methods import METHODS, tune
 from risbook.decoder.hierarchical_alignment import SentenceGate
 from risbook.errors import DataError, RisbookError
 from risbook.systems.system import System, Tokenizer
 from risbook.towers.attention_pool import AttentionPool
+from risbook.towers.build import build_tower
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.origin import origin_of
-from risbook.towers.presets import build_tower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_table import tower_preset
+from risbook.towers.tower_presets import tower_preset
+from risbook.towers.weights_source import weights_source
 
 ImageTower = ImageTransformer | CLIPResNet
 TowerT = TypeVar("TowerT", bound=nn.Module)
@@ -44,7 +44,7 @@ def image_tower(
 
     Args:
         name: the tower's name.
-        weights: see `risbook.towers.presets.build_tower`.
+        weights: see `risbook.towers.build.build_tower`.
         image_size: side S of the pictures, pixels.
         fixed_statistics: whether a ResNet's batch norms stay as they are in training.
         changes: other arguments of the tower.
@@ -67,7 +67,7 @@ def text_tower(name: str, *, weights: str | Path) -> TextTransformer:
 
     Args:
         name: the tower's name.
-        weights: see `risbook.towers.presets.build_tower`.
+        weights: see `risbook.towers.build.build_tower`.
     """
     tower = build_tower(name, weights=weights)
     if not isinstance(tower, TextTransformer):
@@ -85,7 +85,7 @@ class TowerSystem(System):
         image_tower: the image tower; it is frozen but for what tuning adds.
         text_tower: the text tower; the same.
         position_tables: whether the towers' position tables learn.
-        image_tuning: what learns inside the image tower, see `risbook.adapters.methods.METHODS`.
+        image_tuning: what learns inside the image tower, a name of `METHODS`.
         text_tuning: the same for the text tower.
         tuning_options: options of the two methods; each takes those that it has.
     """
@@ -141,7 +141,7 @@ class TowerSystem(System):
         given = set()
         learned = self._learning | _learning(self)
         for prefix, tower in self.towers.items():
-            origin = origin_of(tower)
+            origin = weights_source(tower)
             if origin.kind == "random" or origin.inside:
                 continue
             moved = tuple(f"{name}." for name in _moving_norms(tower))
@@ -157,7 +157,7 @@ class TowerSystem(System):
 
     def origins(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""
-        return {prefix: origin_of(tower).record() for prefix, tower in self.towers.items()}
+        return {prefix: weights_source(tower).record() for prefix, tower in self.towers.items()}
 
     def dead_parameters(self) -> int:
         """Tuned parameters whose gradient is zero by construction.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.towers.attention import fused_is_quicker
-from risbook.towers.position_tables import RememberedTable, resize_clip_table
+from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed
 
 
 class AttentionPool(nn.Module):
@@ -67,7 +67,7 @@ class AttentionPool(nn.Module):
             self.connect = nn.Sequential(
                 nn.Conv2d(channels, output, 1, bias=False), nn.BatchNorm2d(output)
             )
-        self._resized = RememberedTable(resize_clip_table, prefix=1)
+        self._resized = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Let every position ask all positions.

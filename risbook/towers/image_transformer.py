@@ -21,18 +21,18 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.towers.attention import fused_is_quicker
 from risbook.towers.features import ImageFeatures
-from risbook.towers.position_tables import (
-    RememberedTable,
-    resize_clip_table,
-    resize_dinov2_table,
+from risbook.towers.pos_embed import (
+    CachedPosEmbed,
+    resize_clip_pos_embed,
+    resize_dinov2_pos_embed,
 )
-from risbook.towers.tunable import Branch, TunableTower
+from risbook.towers.transformer_tower import Branch, TransformerTower
 
 Kind = Literal["clip", "dinov2"]
 Grid = tuple[int, int]
 
 
-class ImageTransformer(TunableTower):
+class ImageTransformer(TransformerTower):
     """A frozen-to-be vision transformer whose blocks can be run one group at a time.
 
     Tokens are ordered class, registers, prompts if `add_prompts` gave it any, patches row by row.
@@ -98,9 +98,9 @@ class ImageTransformer(TunableTower):
             act_layer="quick_gelu" if clip else "gelu",
         )
         self._resized = (
-            RememberedTable(resize_clip_table, prefix=1)
+            CachedPosEmbed(resize_clip_pos_embed, prefix=1)
             if clip
-            else RememberedTable(resize_dinov2_table, prefix=0)
+            else CachedPosEmbed(resize_dinov2_pos_embed, prefix=0)
         )
         self.projection: nn.Parameter | None = None
         if projection is not None:

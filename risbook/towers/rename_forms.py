@@ -15,7 +15,7 @@ from torch import Tensor
 
 from risbook.errors import DataError
 
-#: The designs of tower that weights can be for; see `risbook.towers.presets`.
+#: The designs of tower that weights can be for; see `risbook.towers.build`.
 Family = Literal["clip-vit", "clip-resnet", "clip-text", "dinov2"]
 
 Tensors = Sequence[Tensor]

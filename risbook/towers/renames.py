@@ -19,7 +19,7 @@ from risbook.towers.rename_forms import Family, Form, same
 
 _AS_IT_IS = (same("{any}", "{any}"),)
 
-#: What `risbook.towers.presets.save_tower` writes.
+#: What `risbook.towers.build.save_tower` writes.
 OWN_FORMS = (
     Form("risbook's", "dinov2", "vit.reg_token", _AS_IT_IS),
     Form("risbook's", "clip-vit", "vit.norm_pre.weight", _AS_IT_IS),

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.towers.attention import fused_is_quicker
 from risbook.towers.features import TextFeatures
-from risbook.towers.tunable import Branch, TunableTower
+from risbook.towers.transformer_tower import Branch, TransformerTower
 
 
-class TextTransformer(TunableTower):
+class TextTransformer(TransformerTower):
     """CLIP's text tower, batch first, whose blocks can be run one group at a time.
 
     Prompts, if `add_prompts` gave it any, stand behind the start token: K learned vectors without

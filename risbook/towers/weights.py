@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.position_tables import resize_clip_table, resize_dinov2_table, table_side
+from risbook.towers.pos_embed import resize_clip_pos_embed, resize_dinov2_pos_embed, table_side
 from risbook.towers.rename_forms import Family
 from risbook.towers.renames import rename
 
@@ -179,7 +179,7 @@ def _resize_table(ours: dict[str, Tensor], wanted: Mapping[str, Tensor], family:
     table = ours[name][None] if flat else ours[name]
     target = wanted[name][None] if flat else wanted[name]
     side = table_side(target, prefix=prefix)
-    rule = resize_dinov2_table if family == "dinov2" else resize_clip_table
+    rule = resize_dinov2_pos_embed if family == "dinov2" else resize_clip_pos_embed
     table = rule(table, (side, side), prefix=prefix)
     ours[name] = table[0] if flat else table
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from risbook.adapters import Bottleneck, Parallel, Serial, tune
 from risbook.errors import DataError
-from risbook.towers.tunable import BRANCHES, Branch
+from risbook.towers.transformer_tower import BRANCHES, Branch
 
 EACH = pytest.mark.parametrize("kind", TRANSFORMERS)
 

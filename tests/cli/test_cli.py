@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from risbook.cli import main, parser
-from risbook.cli.evaluate import fill_in_data
-from risbook.cli.train import read_config
+from risbook.cli.evaluate_command import fill_in_data
+from risbook.cli.train_command import read_config
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED
 from risbook.training import TrainingConfig

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from risbook.cli import main
-from risbook.systems.presets import PRESETS
+from risbook.systems.system_presets import PRESETS
 
 
 def test_one_system(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import risbook.data.refscenes
+import risbook.refscenes
 from risbook.data.catalog import DRAWN_NAMES, REAL_NAMES, SAMPLE_NAMES, ReferData, open_data
 from risbook.data.masks import mask_box
 from risbook.errors import DataError
@@ -190,7 +190,7 @@ def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyP
         asked.append(size)
         return tmp_path / "world"
 
-    module = risbook.data.refscenes
+    module = risbook.refscenes
     monkeypatch.setattr(module, "world_folder", world_folder, raising=False)
     monkeypatch.setattr(module, "sample_folder", lambda: tmp_path / "sample", raising=False)
     for name in DRAWN_NAMES:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from risbook.data.letterbox import BORDER, CLIP_MEAN, CLIP_STD, Letterbox, normalise
-from risbook.data.warp import _integer_weights, _weights
+from risbook.data.opencv_warp import _integer_weights, _weights
 from risbook.errors import DataError
 
 #: CRC-32 of what cv2.warpAffine of OpenCV 4.8.1 and of 4.10.0 gives for `pattern` and its mask.

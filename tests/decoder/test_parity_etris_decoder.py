@@ -10,7 +10,7 @@ from risbook.decoder.convolutions import CoordConv
 from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.projector import Projector
-from risbook.decoder.sine_tables import map_positions, word_positions
+from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 
 #: absolute tolerance, stricter than the files' README asks for
 STRICT = 2e-5
@@ -91,8 +91,8 @@ def test_parity_decoder(shared: Path) -> None:
         normed = decoder.norm(layer.transpose(1, 2)).transpose(1, 2)
         file.compare(f"out.intermediate{number}", normed)
         assert not bool(record[f"attention {number + 1}"].transpose(1, 3)[padding].any())
-    file.compare("mid.pos2d_16_4_6", map_positions(4, 6, 16).transpose(0, 1))
-    file.compare("mid.pos1d_16_7", word_positions(7, 16).transpose(0, 1))
+    file.compare("mid.pos2d_16_4_6", sine_pos_embed_2d(4, 6, 16).transpose(0, 1))
+    file.compare("mid.pos1d_16_7", sine_pos_embed_1d(7, 16).transpose(0, 1))
     (output.flatten(2) * file["grad_probe"]).sum().backward()
     check_step(decoder, file)
     file.assert_all_compared()
@@ -101,10 +101,10 @@ def test_parity_decoder(shared: Path) -> None:
 def test_parity_sine_tables(shared: Path) -> None:
     file = Recording(shared, "positional_encodings.npz", atol=STRICT)
     places = "pos2d_512_26_26_token_index"
-    file.compare("pos1d_512_17", word_positions(17, 512).transpose(0, 1))
-    some = map_positions(26, 26, 512)[:, file[places]]
+    file.compare("pos1d_512_17", sine_pos_embed_1d(17, 512).transpose(0, 1))
+    some = sine_pos_embed_2d(26, 26, 512)[:, file[places]]
     file.compare("pos2d_512_26_26_first_row_and_col", some.transpose(0, 1))
-    file.compare("pos2d_8_3_5", map_positions(3, 5, 8).transpose(0, 1))
+    file.compare("pos2d_8_3_5", sine_pos_embed_2d(3, 5, 8).transpose(0, 1))
     file.assert_all_compared(places)
 
 

@@ -8,7 +8,7 @@ from risbook.pretraining.pictures import Pictures
 from risbook.towers.clip import CLIP
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.words import WordTokenizer
+from risbook.towers.word_tokenizer import WordTokenizer
 
 
 def objective(pictures: Pictures, **config: int) -> Contrastive:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError, RisbookError
 from risbook.pretraining.loop import LoopConfig, pretrain
-from risbook.training.log import read_log
+from risbook.training.run_log import read_log
 
 
 class Line(nn.Module):

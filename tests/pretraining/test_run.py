@@ -12,7 +12,7 @@ from risbook.data import ReferData, open_data
 from risbook.errors import RisbookError
 from risbook.pretraining import RECIPES, run_recipe
 from risbook.pretraining.run import card
-from risbook.towers import build_tower, origin_of, tokenizer_of
+from risbook.towers import build_tower, tokenizer_of, weights_source
 
 CPU = torch.device("cpu")
 
@@ -44,7 +44,7 @@ def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Pat
     assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() in text
     assert about["command"] in text and card("dinov2-mini", folder) == text
     tower = build_tower("dinov2-mini", weights=folder)
-    assert origin_of(tower).kind == "small"
+    assert weights_source(tower).kind == "small"
     assert (folder / "model.safetensors").stat().st_size < 6e6
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from risbook.pretraining.run import card
-from risbook.towers.places import SHIPPED
+from risbook.towers.weight_lookup import SHIPPED
 
 TOWERS = ("clip-mini-image", "clip-mini-rn-image", "clip-mini-text", "dinov2-mini")
 MOST_BYTES = 6_000_000

@@ -16,7 +16,7 @@ from risbook.systems import build_system, load_system, save_system
 from risbook.systems.etris import CONFIGS, ETRIS
 from risbook.systems.parameters import count_parameters, outline
 from risbook.systems.system import System
-from risbook.towers.words import WordTokenizer
+from risbook.towers.word_tokenizer import WordTokenizer
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
 

@@ -22,7 +22,7 @@ from risbook.systems.etris import CONFIGS, ETRIS
 from risbook.systems.parameters import outline
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system import NoTokenizer, target_at
-from risbook.towers.presets import build_tower
+from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 
 KITS = [("full_small_rn.npz", True), ("full_small_vit.npz", False)]

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from risbook.towers.attention_pool import AttentionPool
-from risbook.towers.position_tables import (
-    RememberedTable,
-    resize_clip_table,
-    resize_dinov2_table,
+from risbook.towers.pos_embed import (
+    CachedPosEmbed,
+    resize_clip_pos_embed,
+    resize_dinov2_pos_embed,
 )
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -43,8 +43,8 @@ def test_parity_clip_table(shared: Path) -> None:
     assert set(file) == {"in.pos_embed_3x3_plus_cls", "out.pos_embed_5x5_plus_cls"}
     table = torch.tensor(file["in.pos_embed_3x3_plus_cls"])[None]
     wanted = torch.tensor(file["out.pos_embed_5x5_plus_cls"])[None]
-    torch.testing.assert_close(resize_clip_table(table, (5, 5)), wanted, atol=1e-6, rtol=1e-5)
-    dinov2 = resize_dinov2_table(table, (5, 5), prefix=1)
+    torch.testing.assert_close(resize_clip_pos_embed(table, (5, 5)), wanted, atol=1e-6, rtol=1e-5)
+    dinov2 = resize_dinov2_pos_embed(table, (5, 5), prefix=1)
     assert not torch.allclose(dinov2, wanted, atol=1e-3)  # the test can tell the rules apart
 
 
@@ -58,9 +58,9 @@ def test_parity_dinov2_table(shared: Path, size: tuple[int, int], prefix: int) -
     table = torch.tensor(file["in/pos_embed"])[:, 1 - prefix :]
     wanted = torch.tensor(file[f"out/pos_{size[0]}x{size[1]}"])[:, 1 - prefix :]
     grid = (size[0] // 14, size[1] // 14)
-    resized = resize_dinov2_table(table, grid, prefix=prefix)
+    resized = resize_dinov2_pos_embed(table, grid, prefix=prefix)
     torch.testing.assert_close(resized, wanted, atol=1e-6, rtol=1e-5)
-    remembered = RememberedTable(resize_dinov2_table, prefix=prefix)
+    remembered = CachedPosEmbed(resize_dinov2_pos_embed, prefix=prefix)
     assert torch.equal(remembered(table, grid), resized)
 
 
@@ -75,7 +75,7 @@ def test_parity_attention_pool(
     recorded = {name for name in file if not name.startswith("w.")}
     assert recorded == {"in.x", "mid.pos_embed_resized", "out.eval"}
     features = torch.tensor(file["in.x"])
-    table = resize_clip_table(pool.positional_embedding[None], (4, 5))[:, 1:]
+    table = resize_clip_pos_embed(pool.positional_embedding[None], (4, 5))[:, 1:]
     wanted_table = torch.tensor(file["mid.pos_embed_resized"]).transpose(1, 2)
     torch.testing.assert_close(table, wanted_table, atol=1e-6, rtol=1e-5)
     wanted = torch.tensor(file["out.eval"])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risbook.towers.byte_pairs import CLIPTokenizer
+from risbook.towers.clip_tokenizer import CLIPTokenizer
 
 #: Kit, name of the sentences, pattern of the ids' names.
 KITS = [("etris", "sentences", "ids_{}"), ("detris", "in/text", "out/ids{}")]

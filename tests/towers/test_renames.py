@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from risbook.errors import DataError
+from risbook.towers.build import CLASSES
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.presets import CLASSES
 from risbook.towers.rename_forms import Family, Form
 from risbook.towers.renames import FORMS, recognise, rename
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_table import TOWERS
+from risbook.towers.tower_presets import TOWERS
 from risbook.towers.weights import load_weights
 
 Tower = ImageTransformer | CLIPResNet | TextTransformer

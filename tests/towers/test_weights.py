@@ -12,9 +12,9 @@ from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.origin import Origin, origin_of, set_origin
-from risbook.towers.position_tables import resize_clip_table
+from risbook.towers.pos_embed import resize_clip_pos_embed
 from risbook.towers.weights import file_digest, find_file, load_weights, read_file
+from risbook.towers.weights_source import WeightsSource, set_weights_source, weights_source
 
 
 def clip(table: int = 4) -> ImageTransformer:
@@ -112,7 +112,7 @@ def test_the_table_is_resized(half: bool) -> None:
     state = {n: v.half() if half else v for n, v in clip().state_dict().items()}
     tower = clip(table=6)
     load_weights(tower, state, family="clip-vit", resize=True)
-    expected = resize_clip_table(state["vit.pos_embed"], (6, 6), prefix=1)
+    expected = resize_clip_pos_embed(state["vit.pos_embed"], (6, 6), prefix=1)
     assert tower.vit.pos_embed.dtype == torch.float32
     assert torch.equal(tower.vit.pos_embed, expected.float())
 
@@ -139,12 +139,14 @@ def test_origin_is_part_of_the_tower() -> None:
     import copy
 
     tower = clip()
-    assert str(origin_of(tower)) == "random weights"
-    set_origin(tower, Origin("real", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",)))
-    assert str(origin_of(copy.deepcopy(tower))) == (
+    assert str(weights_source(tower)) == "random weights"
+    set_weights_source(
+        tower, WeightsSource("real", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",))
+    )
+    assert str(weights_source(copy.deepcopy(tower))) == (
         "real weights: timm/x@12345678 (sha256 abababab), but attention_pool.connect random"
     )
-    assert origin_of(tower).record()["kind"] == "real"
+    assert weights_source(tower).record()["kind"] == "real"
 
 
 def test_freezing_keeps_gradients_to_the_input() -> None:

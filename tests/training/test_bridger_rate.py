@@ -26,7 +26,7 @@ BRIDGER_RATES = {
     "cosine": [10 * rate for rate in RATES["cosine"]],
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore::risbook.towers.words.UnknownWordWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
 
 
 @pytest.fixture

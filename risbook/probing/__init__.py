@@ -1,0 +1,1 @@
+"""Probing: what frozen features hold, by neighbours, linear maps and retrieval."""

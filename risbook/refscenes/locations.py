@@ -1,0 +1,66 @@
+"""The places of the drawn world: where things may stand, and the light that falls on them."""
+
+from dataclasses import dataclass
+
+from risbook.refscenes.inks import Ink
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things may stand in a place; all numbers are shares of the canvas height.
+
+    Args:
+        horizon: lowest and highest share at which the ground begins.
+        water: for places with water, its lower end below the horizon as a share of the ground.
+        indoors: True where no daylight falls.
+        close: True for a table seen from near, where small things are large.
+    """
+
+    horizon: tuple[float, float]
+    water: float = 0.0
+    indoors: bool = False
+    close: bool = False
+
+
+PLACES: dict[str, Place] = {
+    "meadow": Place((0.34, 0.44)),
+    "park": Place((0.36, 0.46)),
+    "street": Place((0.40, 0.48)),
+    "beach": Place((0.28, 0.34), water=0.34),
+    "snow": Place((0.34, 0.44)),
+    "harbour": Place((0.26, 0.32), water=0.44),
+    "room": Place((0.46, 0.54), indoors=True),
+    "table": Place((0.40, 0.50), indoors=True, close=True),
+}
+TIMES: tuple[str, ...] = ("day", "evening", "night")
+
+#: How the light of a time changes a thing's paint: factors of red, green, blue.
+LIGHT_OF: dict[str, tuple[float, float, float]] = {
+    "": (1.0, 0.985, 0.95), "day": (1.0, 1.0, 1.0), "evening": (1.0, 0.93, 0.86),
+    "night": (0.80, 0.83, 0.93),
+}  # fmt: skip
+
+#: The same for the ground and what is far away.
+GROUND_LIGHT: dict[str, tuple[float, float, float]] = {
+    "": (1.0, 1.0, 1.0), "day": (1.0, 1.0, 1.0), "evening": (0.95, 0.80, 0.76),
+    "night": (0.42, 0.48, 0.66),
+}  # fmt: skip
+#: time -> sky inks, top and horizon.
+SKY: dict[str, tuple[Ink, Ink]] = {
+    "day": ((132, 192, 232), (226, 241, 244)),
+    "evening": ((128, 122, 178), (252, 200, 142)),
+    "night": ((24, 30, 66), (84, 96, 142)),
+}
+#: ground inks, far and near, and the strength of the ground's texture.
+GROUND: dict[str, tuple[Ink, Ink, float]] = {
+    "meadow": ((196, 214, 138), (148, 184, 98), 0.085),
+    "park": ((186, 210, 140), (142, 182, 104), 0.075),
+    "street": ((190, 188, 186), (160, 158, 160), 0.04),
+    "beach": ((244, 226, 184), (230, 204, 152), 0.045),
+    "snow": ((232, 240, 248), (214, 226, 240), 0.022),
+    "harbour": ((206, 196, 180), (184, 172, 154), 0.05),
+    "room": ((206, 170, 126), (182, 140, 96), 0.03),
+    "table": ((214, 180, 136), (196, 156, 110), 0.03),
+}
+#: Water inks, far and near.
+WATER: tuple[Ink, Ink] = ((158, 208, 218), (92, 164, 190))

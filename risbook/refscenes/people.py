@@ -1,0 +1,254 @@
+"""How men, women and children are painted, with their hats and what they hold."""
+
+from risbook.refscenes.canvas import Brush, Points
+from risbook.refscenes.inks import INKS, Ink, darker, lighter, mix
+from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.textures import CLOTH, METAL, SAME, SKIN, WOOD
+
+_SKINS: tuple[Ink, ...] = (
+    (250, 214, 184), (238, 190, 152), (216, 162, 120), (188, 130, 90), (148, 100, 70),
+    (116, 78, 56),
+)  # fmt: skip
+_GREY: Ink = (176, 172, 168)
+_HAIRS: tuple[Ink, ...] = (
+    (58, 40, 34), (96, 62, 38), (150, 96, 50), (222, 180, 96), (176, 84, 44), (40, 38, 44),
+    _GREY,
+)  # fmt: skip
+_SHOES: tuple[Ink, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
+_POLE: Ink = (112, 88, 70)
+
+#: Pattern period of shirts, units of a person's height.
+PERIOD = 8.5
+
+
+def reach(thing: Thing) -> tuple[float, float, float, float]:
+    """How far a person extends from the foot point: left, right, up, down, in units."""
+    right, up = 27.0, 106.0
+    if thing.hat:
+        up = 114.0
+    if thing.holding == "balloon":
+        right, up = 48.0, 150.0
+    elif thing.holding == "umbrella":
+        right, up = 62.0, 138.0
+    elif thing.holding == "flag":
+        right, up = 66.0, 130.0
+    elif thing.holding == "bag":
+        right = 36.0
+    return 27.0, right, up, 4.0
+
+
+def paint_person(brush: Brush, thing: Thing) -> None:
+    """Paint a man, woman or child, facing right.
+
+    Args:
+        brush: where to paint.
+        thing: the facts.
+    """
+    shirt, lower = INKS[thing.colour], INKS[thing.lower_colour or "blue"]
+    skin = _SKINS[thing.variant % len(_SKINS)]
+    hair = _HAIRS[thing.variant // 6 % len(_HAIRS)]
+    if (skin[0] < 180 and hair[0] > 130) or (thing.kind == "child" and hair == _GREY):
+        hair = _HAIRS[0]
+    shoe = _SHOES[thing.variant // 5 % len(_SHOES)]
+    stride = (1.0, 3.5, 6.0)[thing.variant // 7 % 3]
+    if thing.kind == "man":
+        _man(brush, thing, shirt, lower, skin, hair, shoe, stride)
+    elif thing.kind == "woman":
+        _woman(brush, thing, shirt, lower, skin, hair, shoe, stride)
+    else:
+        _child(brush, thing, shirt, lower, skin, hair, shoe, stride)
+
+
+def _man(
+    b: Brush, t: Thing, shirt: Ink, lower: Ink, skin: Ink, hair: Ink, shoe: Ink, stride: float
+) -> None:
+    for side in (-1, 1):
+        foot = side * (6.5 + stride)
+        b.oval(foot + 2.5, 3, 7, 3.6, shoe, METAL)
+        b.limb(
+            ((side * 5.6, 42), (foot, 8)), 11.5, lower if side > 0 else darker(lower, 0.1), CLOTH
+        )
+    b.box(-12, 37, 12, 47, 3, lower, SAME)
+    _sleeve(b, ((-13.5, 70), (-18.5, 57), (-16, 46)), 8.5, shirt, skin)
+    b.box(-4, 72, 5, 82, 2, darker(skin, 0.12), SKIN)
+    b.blob(
+        ((-11, 77), (0, 78), (11, 77), (16, 70), (13.5, 56), (13, 43), (0, 41.5), (-13, 43),
+         (-13.5, 56), (-16, 70)), shirt, CLOTH, main=True,
+    )  # fmt: skip
+    b.poly(((-4, 78.5), (5, 78.5), (0.8, 73)), skin, SKIN)
+    _head(b, t, (1, 88.5), (10.5, 11.8), skin, hair)
+    _front_arm(b, t, (14, 70), 8.5, shirt, skin)
+
+
+def _woman(
+    b: Brush, t: Thing, shirt: Ink, lower: Ink, skin: Ink, hair: Ink, shoe: Ink, stride: float
+) -> None:
+    for side in (-1, 1):
+        foot = side * (4.5 + 0.6 * stride)
+        b.limb(((side * 4, 26), (foot, 5)), 6.2, skin if side > 0 else darker(skin, 0.1), SKIN)
+        b.oval(foot + 2, 2.6, 5.8, 3.0, shoe, METAL)
+    b.blob(
+        ((-12, 90), (-8, 100), (4, 101), (12, 94), (11, 80), (13, 69), (6, 64), (-8, 63),
+         (-15, 67), (-13, 79)), hair, CLOTH,
+    )  # fmt: skip
+    _sleeve(b, ((-9.5, 71), (-15, 59), (-14, 48)), 6.8, shirt, skin)
+    b.blob(
+        ((-8, 55), (0, 56), (8, 55), (13, 38), (18.5, 21), (9, 18), (0, 19.5), (-9, 18),
+         (-18.5, 21), (-13, 38)), lower, CLOTH,
+    )  # fmt: skip
+    b.line(((-4, 48), (-7, 22)), 1.2, darker(lower, 0.22))
+    b.line(((4, 48), (6, 22)), 1.2, darker(lower, 0.22))
+    b.box(-3.4, 72, 4.4, 82, 2, darker(skin, 0.12), SKIN)
+    b.blob(
+        ((-8, 77), (0, 77.5), (8, 77), (12, 71), (9, 61), (8.5, 51), (0, 50), (-8.5, 51), (-9, 61),
+         (-12, 71)), shirt, CLOTH, main=True,
+    )  # fmt: skip
+    _head(b, t, (1, 88.5), (10.2, 11.4), skin, hair)
+    _front_arm(b, t, (10, 71), 6.8, shirt, skin)
+
+
+def _child(
+    b: Brush, t: Thing, shirt: Ink, lower: Ink, skin: Ink, hair: Ink, shoe: Ink, stride: float
+) -> None:
+    for side in (-1, 1):
+        foot = side * (7.5 + stride)
+        b.limb(((side * 6.5, 24), (foot, 7)), 8.5, skin if side > 0 else darker(skin, 0.1), SKIN)
+        b.oval(foot + 2.5, 4, 8, 4.6, shoe, METAL)
+        b.limb(((side * 7, 28), (side * (7 + 0.6 * stride), 17)), 13, lower, CLOTH)
+    b.box(-13, 24, 13, 35, 4, lower, SAME)
+    if t.variant // 11 % 2 == 0 and not t.hat:
+        for side in (-1, 1):
+            b.oval(1 + side * 18, 74, 6.5, 8.5, hair, CLOTH)
+    _sleeve(b, ((-12, 53), (-19, 44), (-19, 35)), 9, shirt, skin)
+    b.blob(
+        ((-9, 60), (0, 61), (9, 60), (14.5, 53), (14, 42), (14.5, 31), (0, 29), (-14.5, 31),
+         (-14, 42), (-14.5, 53)), shirt, CLOTH, main=True,
+    )  # fmt: skip
+    _head(b, t, (1, 78.5), (17.5, 18.5), skin, hair)
+    _front_arm(b, t, (12, 53), 9, shirt, skin)
+
+
+def _around(x: float, y: float, rx: float, ry: float, points: Points) -> Points:
+    """Points given in half axes around a centre, in units."""
+    return tuple((x + a * rx, y + b * ry) for a, b in points)
+
+
+def _sleeve(
+    b: Brush, points: tuple[tuple[float, float], ...], width: float, shirt: Ink, skin: Ink
+) -> None:
+    x, y = points[-1]
+    b.oval(x, y - 2.5, width * 0.5, width * 0.52, skin, SKIN)
+    b.limb(points, width, darker(shirt, 0.06), CLOTH, main=True)
+
+
+def _head(
+    b: Brush, t: Thing, centre: tuple[float, float], size: tuple[float, float], skin: Ink, hair: Ink
+) -> None:
+    x, y = centre
+    rx, ry = size
+    b.oval(x, y, rx, ry, skin, SKIN)
+    b.oval(x + 0.62 * rx, y - 0.38 * ry, 0.26 * rx, 0.2 * ry, mix(skin, (232, 92, 92), 0.4))
+    for eye in (0.12, 0.66):
+        b.oval(x + eye * rx, y - 0.02 * ry, 0.12 * rx, 0.16 * ry, (40, 30, 34))
+    b.arc(x + 0.4 * rx, y - 0.42 * ry, 0.26 * rx, 0.2 * ry, (15, 165), 0.12 * rx, (150, 60, 56))
+    if t.kind == "man" and t.variant // 13 % 3 == 0:
+        beard = (
+            (-0.72, -0.3), (0, -0.62), (0.7, -0.6), (0.85, -0.72), (0.2, -1.16), (-0.6, -0.9),
+        )  # fmt: skip
+        b.blob(_around(x, y, rx, ry, beard), hair, CLOTH)
+    low = -0.75 if t.kind == "woman" else -0.05
+    mop = (
+        (-0.98, low), (-1.12, 0.45), (-0.5, 1.05), (0.45, 1.06), (1.08, 0.55), (0.9, 0.3),
+        (0.2, 0.56), (-0.4, 0.4), (-0.6, 0.1),
+    )  # fmt: skip
+    b.blob(_around(x, y, rx, ry, mop), hair, CLOTH)
+    if t.hat:
+        _hat(b, t.hat, INKS[t.hat_colour or "red"], x, y, rx, ry)
+
+
+def _hat(b: Brush, hat: str, ink: Ink, x: float, y: float, rx: float, ry: float) -> None:
+    dome = _around(x, y, rx, ry, (
+        (-1.1, 0.36), (-0.98, 0.95), (0, 1.3), (0.98, 0.95), (1.1, 0.36), (0, 0.44),
+    ))  # fmt: skip
+    if hat == "cap":
+        b.blob(dome, ink, CLOTH)
+        visor = ((0.3, 0.52), (1.2, 0.56), (1.95, 0.3), (1.1, 0.28))
+        b.blob(_around(x, y, rx, ry, visor), darker(ink, 0.16), CLOTH)
+        b.oval(x, y + 1.28 * ry, 0.16 * rx, 0.1 * ry, darker(ink, 0.2))
+    elif hat == "beanie":
+        b.oval(x, y + 1.42 * ry, 0.38 * rx, 0.34 * ry, lighter(ink, 0.5), CLOTH)
+        b.blob(dome, ink, CLOTH)
+        b.box(
+            x - 1.14 * rx, y + 0.28 * ry, x + 1.14 * rx, y + 0.62 * ry, 2, darker(ink, 0.18), CLOTH
+        )
+    else:
+        b.box(x - 0.85 * rx, y + 0.5 * ry, x + 0.85 * rx, y + 1.42 * ry, 0.4 * rx, ink, CLOTH)
+        b.box(x - 0.87 * rx, y + 0.56 * ry, x + 0.87 * rx, y + 0.8 * ry, 0, darker(ink, 0.4), CLOTH)
+        b.oval(x, y + 0.5 * ry, 1.75 * rx, 0.26 * ry, ink, CLOTH)
+
+
+def _front_arm(
+    b: Brush, t: Thing, shoulder: tuple[float, float], width: float, shirt: Ink, skin: Ink
+) -> None:
+    x, y = shoulder
+    ink = INKS[t.holding_colour or "red"]
+    if t.holding in ("balloon", "umbrella", "flag"):
+        hand = (x + 13, y - 5)
+        _raised(b, t.holding, ink, hand)
+        arm = ((x, y), (x + 6, y - 12), hand)
+    elif t.holding == "bag":
+        hand = (x + 4.5, y - 26)
+        _bag(b, ink, hand)
+        arm = ((x, y), (x + 5, y - 13), (hand[0], hand[1] + 2))
+    else:
+        swing = (0.5, 5.0)[t.variant // 3 % 2]
+        hand = (x + 3 + swing, y - (26 if t.kind != "child" else 20))
+        arm = ((x, y), (x + 5, y - 12), hand)
+    b.oval(hand[0], hand[1] - 0.3 * width, 0.5 * width, 0.5 * width, skin, SKIN)
+    b.limb(arm, width, shirt, CLOTH, main=True)
+    if t.holding in ("balloon", "umbrella", "flag"):
+        b.oval(hand[0], hand[1], 0.55 * width, 0.55 * width, skin, SKIN)
+
+
+def _raised(b: Brush, what: str, ink: Ink, hand: tuple[float, float]) -> None:
+    x, y = hand
+    if what == "balloon":
+        b.line(((x, y), (x + 2, y + 20), (x + 1, 110)), 1.4, (120, 110, 110), CLOTH)
+        b.poly(((x - 2.5, 107), (x + 4.5, 107), (x + 1, 112)), darker(ink, 0.2), METAL)
+        b.oval(x + 1, 127, 14.5, 17, ink, METAL)
+        b.oval(x - 4, 133, 3.6, 5, lighter(ink, 0.6))
+    elif what == "umbrella":
+        b.line(((x, y - 9), (x, 128)), 2.4, _POLE, WOOD)
+        _canopy(b, x - 4, 104, 36, 28, ink)
+    else:
+        b.line(((x - 1, y - 10), (x + 3, 124)), 2.8, _POLE, WOOD)
+        b.blob(
+            ((x + 3, 123), (x + 14, 126), (x + 24, 121), (x + 34, 123), (x + 33, 112),
+             (x + 33, 102), (x + 23, 100), (x + 13, 104), (x + 2, 101), (x + 2.5, 112)), ink, CLOTH,
+        )  # fmt: skip
+        b.line(((x + 14, 123), (x + 14, 106)), 1.5, darker(ink, 0.18))
+        b.line(((x + 24, 119), (x + 24, 103)), 1.5, lighter(ink, 0.3))
+
+
+def _canopy(b: Brush, x: float, y: float, rx: float, ry: float, ink: Ink) -> None:
+    """An open umbrella's roof with four panels; (x, y) is the middle of its lower side."""
+    rim = (
+        (-1, 0), (-0.93, 0.36), (-0.6, 0.76), (0, 1), (0.6, 0.76), (0.93, 0.36), (1, 0),
+        (0.75, 0.12), (0.5, -0.04), (0.25, 0.1), (0, -0.05), (-0.25, 0.1), (-0.5, -0.04),
+        (-0.75, 0.12),
+    )  # fmt: skip
+    b.blob(_around(x, y, rx, ry, rim), ink, CLOTH)
+    for foot, bend, tone in ((-0.5, -0.32, 0.0), (0.5, 0.32, 0.28), (0.0, 0.0, 0.14)):
+        points = ((x, y + ry), (x + bend * rx, y + 0.55 * ry), (x + foot * rx, y))
+        b.line(points, 1.6, darker(ink, 0.12 + tone))
+    b.line(((x, y + 0.96 * ry), (x, y + 1.12 * ry)), 2.4, _POLE)
+
+
+def _bag(b: Brush, ink: Ink, hand: tuple[float, float]) -> None:
+    x, y = hand
+    b.arc(x + 1, y - 6, 6, 8, (180, 360), 2.0, darker(ink, 0.35), CLOTH)
+    b.blob(
+        ((x - 8, y - 6), (x + 10, y - 6), (x + 12, y - 15), (x + 11, y - 24), (x - 9, y - 24),
+         (x - 10, y - 15)), ink, CLOTH,
+    )  # fmt: skip
+    b.line(((x - 8, y - 11), (x + 10, y - 11)), 1.6, darker(ink, 0.25))

@@ -1,0 +1,142 @@
+"""Brush strokes that backgrounds share: skies, hills, clouds, trees, grass and waves."""
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from risbook.refscenes.inks import Ink, darker, lighter, mix
+from risbook.refscenes.locations import GROUND, GROUND_LIGHT, PLACES, SKY, WATER
+from risbook.refscenes.scene_types import Scene
+from risbook.refscenes.textures import Floats
+
+
+class Sketch:
+    """A background in the making, twice the canvas size.
+
+    Args:
+        scene: the facts; place, time and size are used.
+        horizon: y at which the ground begins, canvas pixels.
+        rng: source of every choice.
+    """
+
+    def __init__(self, scene: Scene, horizon: int, rng: np.random.Generator) -> None:
+        self.w, self.h, self.hz = scene.width * 2, scene.height * 2, horizon * 2
+        self.time = scene.time if scene.time in SKY else ""
+        self._light = GROUND_LIGHT[self.time]
+        self._dice = rng.random(512).tolist()
+        self._next = 0
+        pixels = np.zeros((self.h, 3), np.float32)
+        place = PLACES[scene.place]
+        if not place.indoors:
+            pixels[: self.hz] = _gradient(self.hz, *SKY[self.time or "day"])
+        far, near, _ = GROUND[scene.place]
+        pixels[self.hz :] = _gradient(self.h - self.hz, self.lit(far), self.lit(near))
+        self.shore = self.hz
+        if place.water:
+            self.shore = self.hz + round((self.h - self.hz) * place.water)
+            sky = SKY[self.time or "day"][1]
+            water = [mix(self.lit(ink), sky, 0.2) for ink in WATER]
+            pixels[self.hz : self.shore] = _gradient(self.shore - self.hz, water[0], water[1])
+        column = Image.fromarray(pixels.astype(np.uint8)[:, None])
+        self.image = column.resize((self.w, self.h), Image.Resampling.NEAREST)
+        self.draw = ImageDraw.Draw(self.image)
+
+    def roll(self, low: float = 0.0, high: float = 1.0) -> float:
+        """A random number between low and high."""
+        self._next = (self._next + 1) % len(self._dice)
+        value: float = self._dice[self._next]
+        return low + (high - low) * value
+
+    def lit(self, ink: Ink) -> Ink:
+        """An ink as it looks at this time of day."""
+        r, g, b = (round(c * f) for c, f in zip(ink, self._light, strict=True))
+        return r, g, b
+
+    def ridge(self, base: float, height: float, ink: Ink) -> None:
+        """A chain of soft hills with its foot at y = base."""
+        a, b, c = self.roll(0, 6), self.roll(0, 6), self.roll(1.2, 2.2)
+        top = [
+            (x, base - height * (0.55 + 0.3 * math.sin(a + c * x / self.w * 4)
+                                 + 0.15 * math.sin(b + x / self.w * 11)))
+            for x in range(0, self.w + 13, 12)
+        ]  # fmt: skip
+        self.draw.polygon([(0, base + 2), *top, (self.w + 12, base + 2)], fill=ink)
+
+    def clouds(self, count: int) -> None:
+        """Flat-bottomed heaps of white."""
+        top, bottom = SKY[self.time or "day"]
+        white = lighter(mix(top, bottom, 0.6), {"night": 0.10, "evening": 0.35}.get(self.time, 0.8))
+        for _ in range(count):
+            x, y, s = self.roll(0, self.w), self.roll(0.12, 0.6) * self.hz, self.roll(7, 14)
+            for dx, r in ((-1.7, 0.7), (-0.7, 1.1), (0.5, 1.3), (1.6, 0.8)):
+                cx, cy = x + dx * s, y - 0.5 * r * s
+                self.draw.ellipse(
+                    (cx - r * s, cy - 0.6 * r * s, cx + r * s, cy + 0.5 * s), fill=white
+                )
+
+    def heaven(self) -> None:
+        """Sun, or moon and stars."""
+        x, y = self.roll(0.1, 0.9) * self.w, self.roll(0.2, 0.5) * self.hz
+        if self.time == "night":
+            for _ in range(26):
+                sx, sy = self.roll(0, self.w), self.roll(0, 0.9) * self.hz
+                self.draw.rectangle((sx, sy, sx + 1, sy + 1), fill=(214, 216, 220))
+            self.draw.ellipse((x - 10, y - 10, x + 10, y + 10), fill=(244, 240, 214))
+            # The bite of the crescent takes the colour of the sky around it.
+            bite = mix(*SKY["night"], (y - 3) / self.hz)
+            self.draw.ellipse((x - 3, y - 12, x + 13, y + 6), fill=bite)
+        elif self.time == "evening":
+            y = self.hz - 27
+            for r, share in ((26, 0.35), (20, 0.6), (14, 1.0)):
+                ink = mix((250, 196, 142), (255, 226, 150), share)
+                self.draw.ellipse((x - r, y - r, x + r, y + r), fill=ink)
+        self.clouds(3 if self.roll() < 0.7 else 5)
+
+    def trees(self, count: int, base: float, size: float, ink: Ink, *, pointed: bool) -> None:
+        """Trees far away: round or pointed crowns on short trunks."""
+        trunk = self.lit((126, 98, 76))
+        for k in range(count):
+            x = (k + self.roll(0.1, 0.9)) / count * self.w
+            s = size * self.roll(0.7, 1.25)
+            leaf = mix(ink, darker(ink, 0.3), self.roll())
+            self.draw.rectangle((x - 0.1 * s, base - 0.5 * s, x + 0.1 * s, base + 1), fill=trunk)
+            if pointed:
+                for low, wide in ((0.15, 0.48), (0.5, 0.38), (0.85, 0.28)):
+                    y = base - low * s
+                    self.draw.polygon(
+                        [(x - wide * s, y), (x, y - 0.75 * s), (x + wide * s, y)], fill=leaf
+                    )
+            else:
+                for dx, dy, r in ((-0.3, 0.75, 0.42), (0.3, 0.8, 0.4), (0, 1.1, 0.45)):
+                    cx, cy, q = x + dx * s, base - dy * s, r * s
+                    self.draw.ellipse((cx - q, cy - q, cx + q, cy + q), fill=leaf)
+                cx, cy, q = x - 0.12 * s, base - 1.15 * s, 0.24 * s
+                self.draw.ellipse((cx - q, cy - q, cx + q, cy + q), fill=lighter(leaf, 0.14))
+
+    def tufts(self, count: int, ink: Ink, *, flowers: bool) -> None:
+        """Blades of grass, larger when nearer."""
+        for k in range(count):
+            depth = self.roll() ** 0.7
+            x, y = self.roll(0, self.w), self.hz + depth * (self.h - self.hz)
+            s = 2 + 5 * depth
+            tone = mix(ink, darker(ink, 0.3), 0.3 + 0.6 * self.roll())
+            self.draw.line(((x - 0.6 * s, y - s), (x, y), (x + 0.4 * s, y - 1.2 * s)), fill=tone)
+            if flowers and k % 4 == 0:
+                bloom = self.lit(((250, 246, 236), (246, 226, 150), (240, 196, 206))[k % 3])
+                self.draw.ellipse((x + 1, y - s, x + 2 + 0.3 * s, y - 0.6 * s), fill=bloom)
+
+    def waves(self, count: int) -> None:
+        """Short bright lines on the water."""
+        for _ in range(count):
+            depth = self.roll()
+            x, y = self.roll(0, self.w), self.hz + 3 + depth * (self.shore - self.hz - 6)
+            s = 5 + 16 * depth
+            ink = mix(self.lit((236, 248, 248)), self.lit(WATER[1]), 0.35 + 0.35 * self.roll())
+            self.draw.line(((x, y), (x + s, y)), fill=ink, width=1 + round(depth))
+
+
+def _gradient(rows: int, top: Ink, bottom: Ink) -> Floats:
+    share = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
+    first, last = np.array(top, np.float32), np.array(bottom, np.float32)
+    return np.asarray(first + (last - first) * share)

@@ -1,0 +1,148 @@
+"""How cars, buses, bicycles and boats are painted; all face right."""
+
+from risbook.refscenes.canvas import Brush, Points
+from risbook.refscenes.inks import INKS, Ink, darker, lighter
+from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.textures import CLOTH, GLASS, METAL, SAME, WOOD
+
+_TYRE: Ink = (46, 44, 50)
+_HUB: Ink = (196, 198, 204)
+_GLASS: Ink = (176, 214, 232)
+_MAST: Ink = (126, 92, 62)
+
+#: kind -> reach of the drawing: left, right, up and down, units of its height.
+REACH: dict[str, tuple[float, float, float, float]] = {
+    "car": (116, 118, 104, 3),
+    "bus": (110, 112, 104, 3),
+    "bicycle": (84, 84, 104, 3),
+    "boat": (90, 94, 104, 3),
+}
+#: kind -> distance of stripes, units.
+PERIOD: dict[str, float] = {"car": 18, "bus": 22, "bicycle": 20, "boat": 17}
+
+
+def paint_vehicle(brush: Brush, thing: Thing) -> None:
+    """Paint a vehicle, facing right.
+
+    Args:
+        brush: where to paint.
+        thing: the facts.
+    """
+    paint = {"car": _car, "bus": _bus, "bicycle": _bicycle, "boat": _boat}
+    paint[thing.kind](brush, INKS[thing.colour], thing.variant)
+
+
+def _wheel(b: Brush, x: float, radius: float) -> None:
+    b.oval(x, radius, radius, radius, _TYRE, METAL)
+    b.oval(x, radius, 0.55 * radius, 0.55 * radius, _HUB, METAL)
+    b.oval(x, radius, 0.2 * radius, 0.2 * radius, darker(_HUB, 0.45))
+
+
+def _car(b: Brush, ink: Ink, variant: int) -> None:
+    b.box(-104, 14, 104, 30, 6, (70, 68, 74), METAL)
+    roof: Points
+    panes: tuple[Points, Points]
+    if variant % 2:
+        roof = ((-84, 54), (-74, 82), (-50, 97), (10, 98), (38, 84), (62, 58), (0, 52))
+        panes = (
+            ((-68, 60), (-62, 80), (-46, 89), (-20, 90), (-20, 60)),
+            ((-12, 60), (-12, 90), (8, 90), (28, 80), (46, 60)),
+        )
+    else:
+        roof = ((-104, 56), (-100, 84), (-84, 97), (16, 98), (42, 84), (64, 58), (0, 52))
+        panes = (
+            ((-90, 60), (-86, 86), (-40, 90), (-40, 60)),
+            ((-32, 60), (-32, 90), (12, 90), (30, 80), (48, 60)),
+        )
+    b.blob(roof, ink, METAL)
+    for pane in panes:
+        b.poly(pane, _GLASS, GLASS)
+        x0, y0 = pane[0]
+        b.poly(((x0 + 6, y0), (x0 + 14, y0), (x0 + 28, 88), (x0 + 20, 88)), lighter(_GLASS, 0.55))
+    b.blob(
+        ((-108, 24), (-110, 50), (-96, 60), (-40, 62), (40, 61), (84, 56), (108, 44), (110, 26),
+         (70, 20), (-70, 20)), ink, METAL, main=True,
+    )  # fmt: skip
+    for x in (-64, 64):
+        b.oval(x, 22, 26, 25, darker(ink, 0.5), METAL)
+        _wheel(b, x, 21)
+    b.line(((-26, 58), (-26, 26)), 2, darker(ink, 0.35))
+    b.line(((34, 58), (34, 30)), 2, darker(ink, 0.35))
+    b.box(-18, 47, -4, 51, 1, darker(ink, 0.5))
+    b.oval(103, 42, 7, 7, (255, 244, 190), METAL)
+    b.box(-112, 40, -104, 52, 2, (190, 40, 40), METAL)
+    b.box(86, 18, 114, 26, 3, (200, 202, 206), METAL)
+    b.box(-114, 18, -88, 26, 3, (200, 202, 206), METAL)
+
+
+def _bus(b: Brush, ink: Ink, variant: int) -> None:
+    b.box(-100, 8, 102, 20, 4, (66, 64, 70), METAL)
+    b.box(-106, 13, 106, 99, 13, ink, METAL, main=True)
+    b.box(-100, 90, 100, 98, 5, lighter(ink, 0.35), METAL)
+    b.box(-98, 56, 62, 86, 4, darker(ink, 0.16), METAL)
+    for k in range(4):
+        x = -94 + 39 * k
+        b.box(x, 58, x + 34, 84, 3, _GLASS, GLASS)
+        b.poly(((x + 5, 58), (x + 11, 58), (x + 22, 84), (x + 16, 84)), lighter(_GLASS, 0.5))
+    b.box(68, 18, 88, 86, 3, darker(_GLASS, 0.12), GLASS)
+    b.line(((78, 18), (78, 86)), 2, darker(ink, 0.5))
+    b.box(93, 46, 107, 86, 4, _GLASS, GLASS)
+    b.box(-106, 44, 64, 49, 0, lighter(ink, 0.55) if variant % 2 else darker(ink, 0.3), METAL)
+    for x in (-60, 46):
+        b.oval(x, 19, 21, 20, darker(ink, 0.55), METAL)
+        _wheel(b, x, 17)
+    b.oval(103, 30, 5, 6, (255, 244, 190), METAL)
+    b.box(-109, 26, -103, 40, 2, (190, 40, 40), METAL)
+
+
+def _bicycle(b: Brush, ink: Ink, variant: int) -> None:
+    for x in (-46, 46):
+        b.ring(x, 34, 34, 7.5, _TYRE, METAL)
+        b.ring(x, 34, 27, 2.5, (206, 208, 212), METAL)
+        for dx, dy in ((26, 0), (13, 22.5), (-13, 22.5)):
+            b.line(((x - dx, 34 - dy), (x + dx, 34 + dy)), 1.0, (176, 178, 184))
+        b.oval(x, 34, 5, 5, (120, 120, 126), METAL)
+        b.arc(x, 34, 38, 38, (190, 330) if x < 0 else (215, 350), 7, ink, METAL)
+    crank = (-3, 31)
+    b.limb(((-46, 34), crank, (-17, 78), (-46, 34)), 7.5, ink, METAL)
+    b.limb((crank, (30, 72), (-14, 72)), 8.5, ink)
+    b.limb(((46, 34), (28, 82)), 8.5, ink)
+    b.line(((-17, 78), (-20, 90)), 5, (120, 120, 126), METAL)
+    b.blob(((-38, 92), (-20, 97), (-4, 93), (-10, 88), (-30, 87)), (74, 54, 46), CLOTH)
+    b.limb(((28, 82), (25, 96), (40, 99), (46, 92)), 5, (96, 96, 104), METAL)
+    b.limb(((40, 99), (46, 92)), 7, (74, 54, 46), CLOTH)
+    b.oval(*crank, 10, 10, (150, 152, 158), METAL)
+    b.line((crank, (8, 18)), 4.5, (80, 80, 88), METAL)
+    b.line(((2, 16), (16, 18)), 6, (60, 58, 64))
+    if variant % 3 == 0:
+        b.poly(((40, 90), (70, 90), (65, 66), (45, 66)), (186, 140, 88), WOOD)
+        for y in (72, 78, 84):
+            b.line(((43, y), (68, y)), 1.6, (140, 98, 56))
+
+
+def _boat(b: Brush, ink: Ink, variant: int) -> None:
+    if variant % 2:
+        b.box(-36, 30, 30, 66, 4, (248, 244, 234), WOOD)
+        for x in (-27, -5):
+            b.box(x, 42, x + 15, 57, 3, (120, 172, 204), GLASS)
+        b.box(-42, 64, 36, 71, 3, darker(ink, 0.2), METAL)
+        b.box(-24, 70, -4, 99, 2, ink, METAL)
+        b.box(-24, 86, -4, 92, 0, lighter(ink, 0.6), METAL)
+        b.line(((48, 34), (48, 84)), 3, _MAST, WOOD)
+        b.poly(((48, 84), (48, 70), (68, 77)), ink, CLOTH)
+    else:
+        b.limb(((2, 24), (2, 99)), 4.5, _MAST, WOOD)
+        sail = ((7, 96), (9, 40), (40, 38), (66, 42), (46, 62), (24, 82))
+        jib = ((-3, 90), (-4, 42), (-28, 41), (-50, 44), (-34, 60), (-16, 78))
+        b.blob(sail, lighter(ink, 0.12), CLOTH, main=True)
+        b.blob(jib, lighter(ink, 0.6), CLOTH)
+    b.poly(
+        ((-82, 34), (-74, 18), (-62, 4), (-52, 0), (50, 0), (64, 6), (78, 20), (90, 38), (40, 33),
+         (-40, 32)), ink, WOOD, main=bool(variant % 2),
+    )  # fmt: skip
+    b.poly(((-82, 36), (-40, 33), (40, 34), (91, 40), (88, 33), (40, 27), (-40, 26), (-79, 28)),
+           lighter(ink, 0.5), WOOD)  # fmt: skip
+    b.line(((-70, 14), (74, 16)), 2, darker(ink, 0.3), SAME)
+    if variant % 2:
+        for x in (-44, -20, 4, 28):
+            b.oval(x, 18, 5, 5, (206, 228, 236), METAL)

@@ -1,0 +1,173 @@
+"""Drawing a whole world into a folder, once, and finding it again."""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from risbook.errors import DataError
+from risbook.progress_bar import progress_bar
+from risbook.refscenes.records import WORLD_VERSION, SetFiles, annotations_of, facts_of
+from risbook.refscenes.sets import FAMILIES, SAMPLE, SIZES, Drawn, Family, WorldSize, draw
+
+#: Tells what a world was made from.
+STAMP = "world.json"
+#: Where the real sets have their pictures, below the folder that holds the sets.
+IMAGES = Path("images", "mscoco", "images", "train2014")
+_NOTE = """RefScenes: a drawn world for referring image segmentation.
+
+All pictures were painted and all sentences and captions written by the programs of risbook
+(risbook.refscenes); they show nobody and nothing real. They may be used under the licence
+of risbook, MIT. The layout is that of the REFER datasets; scenes.json of each set tells the facts
+behind every picture.
+"""
+
+
+def _scenes(size: WorldSize, seed: int) -> Iterator[tuple[Family, Drawn]]:
+    for family, counts in zip(FAMILIES, (size.refscenes, size.refscenesg), strict=True):
+        for split, count in zip(family.splits, counts, strict=True):
+            for index in range(count):
+                yield family, draw(family, split, index, seed)
+
+
+def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None:
+    (root / IMAGES).mkdir(parents=True)
+    (root / "LICENSE").mkdir()
+    (root / "LICENSE" / "README.txt").write_text(_NOTE, encoding="ascii")
+    files = {name: SetFiles(name, one.partition) for one in FAMILIES for name in one.sets}
+    total = sum(size.refscenes) + sum(size.refscenesg)
+    bar = progress_bar(
+        _scenes(size, seed), show=progress, total=total, desc="drawing RefScenes", unit="scene"
+    )
+    for family, drawn in bar:
+        picture = Image.fromarray(drawn.painted.image)
+        path = root / IMAGES / drawn.file_name
+        picture.save(path, "JPEG", quality=size.quality, subsampling=0)
+        shared, annotations = facts_of(drawn), annotations_of(drawn)
+        for name in family.sets:
+            files[name].add(drawn, shared, annotations)
+    for one in files.values():
+        one.write(root)
+    stamp = json.dumps(_stamp(size, seed), sort_keys=True) + "\n"
+    (root / STAMP).write_text(stamp, encoding="ascii")
+
+
+def _stamp(size: WorldSize, seed: int) -> dict[str, Any]:
+    """What a world was made from, as JSON gives it back."""
+    made_from = {"version": WORLD_VERSION, "seed": seed, "size": asdict(size)}
+    return dict(json.loads(json.dumps(made_from)))
+
+
+def _check_stamp(root: Path, size: WorldSize, seed: int) -> None:
+    path = root / STAMP
+    if path.is_file() and json.loads(path.read_text(encoding="ascii")) != _stamp(size, seed):
+        raise DataError(
+            f"{root}: holds a world of another size or seed (see {STAMP}); choose another folder"
+        )
+
+
+def _complete(root: Path) -> bool:
+    return all((root / name / "scenes.json").is_file() for one in FAMILIES for name in one.sets)
+
+
+def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = True) -> Path:
+    """Draw a world into a folder, or find that it is there already.
+
+    The world grows in a folder beside `root` and is renamed when it is complete; if another
+    process was faster, its world is used.
+
+    Args:
+        root: the folder to make; it must not exist, be empty, or hold a complete world.
+        size: how many images.
+        seed: seed of all scenes.
+        progress: show a progress bar.
+
+    Returns:
+        `root`.
+
+    Raises:
+        DataError: if `root` holds something else, or a world of another size or seed.
+    """
+    root = Path(root)
+    if _complete(root):
+        _check_stamp(root, size, seed)
+        return root
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise DataError(f"{root}: is no RefScenes world; remove it or choose another folder")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    growing = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+    try:
+        growing.chmod(0o755)
+        _write_world(growing, size, seed, progress)
+        try:
+            growing.rename(root)
+        except OSError:
+            if not _complete(root):
+                raise
+    finally:
+        shutil.rmtree(growing, ignore_errors=True)
+    return root
+
+
+def cache_folder() -> Path:
+    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder."""
+    if chosen := os.environ.get("RISBOOK_CACHE"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "risbook"
+
+
+def world_folder(size: str = "standard", seed: int = 0) -> Path:
+    """Find a drawn world in the cache; it is drawn on first use.
+
+    Args:
+        size: name of a preset: standard (a minute or two of drawing), tiny or sample.
+        seed: seed of all scenes.
+
+    Returns:
+        The folder that holds refscenes, refscenes+, refscenesg and images.
+
+    Raises:
+        DataError: if the size is unknown.
+    """
+    if size not in SIZES:
+        raise DataError(f"size: unknown {size!r}, choose one of {', '.join(SIZES)}")
+    name = f"refscenes-v{WORLD_VERSION}-{size}-seed{seed}"
+    return make_world(cache_folder() / name, size=SIZES[size], seed=seed)
+
+
+def sample_folder() -> Path:
+    """The small world that comes with the package.
+
+    Raises:
+        DataError: if the package was installed without it.
+    """
+    folder = Path(__file__).resolve().parent / "sample"
+    if not _complete(folder):
+        raise DataError(f"{folder}: missing; run python -m risbook.refscenes.write --sample")
+    return folder
+
+
+def main() -> None:
+    """Command line: draw the sample that the package carries, or a world in the cache."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--sample", action="store_true", help="draw the package's sample anew")
+    parser.add_argument("--size", choices=sorted(SIZES), default="standard")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.sample:
+        folder = Path(__file__).resolve().parent / "sample"
+        shutil.rmtree(folder, ignore_errors=True)
+        print(make_world(folder, size=SAMPLE))
+    else:
+        print(world_folder(options.size, options.seed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Checkpoints of the released ETRIS: read as they are, or turned into one of ours.
+
+The released training writes ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
+kkakkkka/ETRIS): a dictionary whose "state_dict" holds the whole model, both CLIP towers included,
+under names that begin with "module.". Only names and tensors are read; nothing in a file is run.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from risbook.errors import DataError, RisbookError
+from risbook.systems.checkpoints import save_system
+from risbook.systems.etris import CONFIGS, ETRIS, ETRISConfig
+from risbook.systems.parameters import outline
+from risbook.systems.rename_etris import rename_etris
+from risbook.systems.system import NoTokenizer, Tokenizer
+from risbook.towers.build import tokenizer_of
+from risbook.towers.weight_lookup import FOLDER_VARIABLE
+from risbook.towers.weights import file_digest, read_file
+from risbook.towers.weights_source import WeightsSource, set_weights_source
+
+_TOWERS = ("image_tower.", "text_tower.")
+
+
+def load_released(
+    path: str | Path,
+    name: str,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> ETRIS:
+    """Read a checkpoint that the released training wrote.
+
+    Args:
+        path: the ``.pth`` file; a plain state dict does as well.
+        name: the preset that it was trained as: "etris-rn50", "etris-rn101" or "etris-vitb16".
+        changes: fields of the preset's configuration to change, where the file was trained with
+            others. No file tells its `word_length`: 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
+        tokenizer: to take in place of CLIP's, which the file does not hold.
+
+    Returns:
+        The system in float32, on the CPU, in evaluation mode; the file is the origin of both
+        towers, and a checkpoint of it holds them.
+
+    Raises:
+        DataError: if it is no such file, or one of another backbone or other sizes; the message
+            names the preset that fits, or the entry that does not.
+        RisbookError: for an unknown preset or field, or if there is no tokenizer; the message
+            says what to do.
+    """
+    config, state = _fitting(Path(path), name, changes or {})
+    tokenizer = tokenizer or _tokenizer(name, config)
+    system = ETRIS(config=config, name=name, tokenizer=tokenizer)
+    _fill(system, state, Path(path))
+    return system
+
+
+def convert_released(
+    path: str | Path, name: str, folder: Path, *, changes: Mapping[str, Any] | None = None
+) -> WeightsSource:
+    """Write a checkpoint of ours from one that the released training wrote.
+
+    Neither a network nor a tokenizer is needed; whoever reads the folder needs CLIP's tokenizer.
+
+    Args:
+        path: as `load_released` has it.
+        name: the same.
+        folder: made if it is not there; `risbook.systems.load_system` reads it.
+        changes: as `load_released` has it.
+
+    Returns:
+        What the file is, as the folder's ``config.json`` tells it.
+
+    Raises:
+        DataError: as `load_released`.
+        RisbookError: for an unknown preset or field, or a folder that already holds a checkpoint
+            or a run.
+    """
+    if any((folder / file).exists() for file in ("config.json", "training.json")):
+        raise RisbookError(f"{folder} already holds a checkpoint or a run; name another folder")
+    config, state = _fitting(Path(path), name, changes or {})
+    stand_in = NoTokenizer(config.word_length)  # no sentence is read here
+    system = ETRIS(config=config, name=name, tokenizer=stand_in)
+    origin = _fill(system, state, Path(path))
+    save_system(system, folder)
+    return origin
+
+
+def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSource:
+    """Put a file's entries into a system, and note where they are from."""
+    system.load_state_dict(state)
+    origin = WeightsSource("real", path.name, file_digest(path), inside=True)
+    for tower in system.towers.values():
+        set_weights_source(tower, origin)
+    system.eval()
+    return origin
+
+
+def _fitting(
+    path: Path, name: str, changes: Mapping[str, Any]
+) -> tuple[ETRISConfig, dict[str, Tensor]]:
+    """The configuration, and the file's entries under our names; every name and shape is checked.
+
+    Shapes are compared before anything is built, so a wrong file costs no memory.
+    """
+    wanted = _outline(name, changes)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    theirs = read_file(path)
+    resnet = any("backbone.visual.attnpool." in entry for entry in theirs)
+    try:
+        state = rename_etris(theirs, resnet=resnet)
+    except DataError as error:
+        raise DataError(f"{path}: not a checkpoint of the released ETRIS; {error}") from error
+    if misfit := _misfit(state, wanted):
+        fitting = _presets_of(state, changes)
+        if fitting and name not in fitting:
+            raise DataError(
+                f"{path}: its towers are those of {' or '.join(fitting)}, not of {name}; name "
+                "that preset"
+            )
+        raise DataError(f"{path}: does not fit {name}: {misfit}")
+    return wanted.config, state
+
+
+def _outline(name: str, changes: Mapping[str, Any]) -> ETRIS:
+    """The system's configuration and shapes, without memory for its weights.
+
+    Raises:
+        RisbookError: if the preset is no ETRIS, or cannot be changed so.
+    """
+    system = outline(name, changes)
+    if not isinstance(system, ETRIS):
+        raise RisbookError(f"{name} is no ETRIS; those are {', '.join(CONFIGS)}")
+    return system
+
+
+def _misfit(state: Mapping[str, Tensor], system: ETRIS, parts: tuple[str, ...] = ("",)) -> str:
+    """The first entry that is missing, too many or of another shape, in words; "" if none is.
+
+    Args:
+        state: a file's entries under our names.
+        system: what it should be; its shapes are enough.
+        parts: beginnings of the names that are looked at.
+    """
+    wanted = {entry: value.shape for entry, value in system.state_dict().items()}
+    for entry in filter(lambda entry: entry.startswith(parts), wanted):
+        if entry not in state:
+            return f"{entry} is missing"
+        if state[entry].shape != wanted[entry]:
+            return f"{entry} is {tuple(state[entry].shape)}, not {tuple(wanted[entry])}"
+    surplus = (entry for entry in state if entry.startswith(parts) and entry not in wanted)
+    return next((f"{entry} is too many" for entry in surplus), "")
+
+
+def _presets_of(state: Mapping[str, Tensor], changes: Mapping[str, Any]) -> list[str]:
+    """The presets whose towers have the names and shapes of a file's."""
+    fitting = []
+    for name in CONFIGS:
+        with suppress(RisbookError):  # the changes may be none that this preset allows
+            if not _misfit(state, _outline(name, changes), _TOWERS):
+                fitting.append(name)
+    return fitting
+
+
+def _tokenizer(name: str, config: ETRISConfig) -> Tokenizer:
+    try:
+        return tokenizer_of(config.text_tower, length=config.word_length)
+    except DataError:
+        raise  # it is here, and broken
+    except RisbookError as error:
+        pair = config.text_tower.removesuffix("-text")
+        raise RisbookError(
+            f"{name} reads by CLIP's tokenizer, which is neither in the file nor on this machine, "
+            "and could not be had; connect to the network once and it is kept, point "
+            f"{FOLDER_VARIABLE} to a folder that holds {pair}/tokenizer.json, or hand one over as "
+            "tokenizer=, for instance CLIPTokenizer.from_vocabulary of the released code's "
+            "bpe_simple_vocab_16e6.txt.gz"
+        ) from error

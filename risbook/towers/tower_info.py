@@ -1,0 +1,94 @@
+"""What there is to know of a tower without loading it: sizes, shapes, and where its weights are."""
+
+from dataclasses import dataclass
+
+import torch
+
+from risbook.errors import RisbookError
+from risbook.towers.build import Tower, meta_tower
+from risbook.towers.hub import cached
+from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.tower_presets import TowerPreset, tower_preset
+from risbook.towers.weight_lookup import FOLDER_VARIABLE, SHIPPED, local_folder
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TowerInfo:
+    """A tower in numbers.
+
+    Args:
+        name: its name.
+        family: its design.
+        parameters: how many it has; None where the vocabulary is not there to say so.
+        default_input: shape of one input: (3, H, W), or (L,) ids.
+        allowed_input: which other sizes it takes: image sides in pixels, any whole n and m.
+        features: what it makes of one default input, by name: maps are (C, h, w), words (L, C),
+            the sentence (P,).
+        weights: in words, where the weights are now.
+        source: the file of the weights: on the hub, or in the package.
+    """
+
+    name: str
+    family: str
+    parameters: int | None
+    default_input: Shape
+    allowed_input: str
+    features: dict[str, Shape]
+    weights: str
+    source: str
+
+
+def tower_info(name: str) -> TowerInfo:
+    """Describe a tower; neither memory for its weights nor a network is needed.
+
+    Args:
+        name: a tower's name.
+
+    Raises:
+        RisbookError: if there is none of that name.
+    """
+    preset = tower_preset(name)
+    tower: Tower | None
+    try:
+        tower = meta_tower(name)
+    except RisbookError:  # a mini text tower whose vocabulary is not shipped
+        tower = None
+    context = int(preset.geometry.get("context", 0))
+    side = preset.image_size
+    return TowerInfo(
+        name=name,
+        family=preset.family,
+        parameters=None if tower is None else sum(p.numel() for p in tower.parameters()),
+        default_input=(3, side, side) if side else (context,),
+        allowed_input=f"{preset.step}n x {preset.step}m" if side else "fewer",
+        features={} if tower is None else _features(tower, preset),
+        weights=weights_status(name),
+        source=f"shipped/{name}" if preset.hub is None else f"{preset.hub}/{preset.hub.file}",
+    )
+
+
+def _features(tower: Tower, preset: TowerPreset) -> dict[str, Shape]:
+    if isinstance(tower, TextTransformer):
+        words = (tower.context, tower.width)
+        return {"words": words, "sentence": (tower.projection.shape[1],)}
+    with torch.no_grad():
+        images = torch.empty(1, 3, preset.image_size, preset.image_size, device="meta")
+        maps = tower.eval()(images).maps
+    return {f"map {i}": tuple(one.shape[1:]) for i, one in enumerate(maps, start=1)}
+
+
+def weights_status(name: str) -> str:
+    """Where `build_tower(name)` would find the weights, in a few words; asks no network."""
+    preset = tower_preset(name)
+    if preset.hub is None:
+        there = (SHIPPED / name / "config.json").is_file()
+        return "shipped" if there else "not shipped"
+    if local_folder(name, "auto") is not None:
+        return FOLDER_VARIABLE
+    if cached(preset.hub) is not None:
+        return "in the hub cache"
+    megabytes = preset.hub.size / 1e6
+    size = f"{megabytes / 1e3:.1f} GB" if megabytes >= 1e3 else f"{megabytes:.0f} MB"
+    return f"download {size}"

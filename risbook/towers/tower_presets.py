@@ -1,0 +1,169 @@
+"""The table of towers: their sizes, and where their weights are published.
+
+Adding a tower is an entry here; `risbook.towers.build` makes it by its name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from risbook.errors import RisbookError
+from risbook.towers.hub import HubFile
+from risbook.towers.rename_forms import Family
+
+
+@dataclass(frozen=True)
+class TowerPreset:
+    """How a named tower is made.
+
+    Args:
+        family: its design, see `risbook.towers.build.CLASSES`.
+        geometry: arguments of the class.
+        image_size: side of the images that it was trained on, pixels; 0 for a text tower.
+        step: image sides are multiples of this; 0 for a text tower.
+        hub: its weights; None for a tower of ours, which is shipped.
+        tokenizer: for a text tower, the vocabulary on the hub.
+        partner: the tower that shares its space: of an image tower the text tower.
+    """
+
+    family: Family
+    geometry: Mapping[str, Any]
+    image_size: int = 0
+    step: int = 0
+    hub: HubFile | None = None
+    tokenizer: HubFile | None = None
+    partner: str = ""
+
+
+# Revisions and digests below were found in public projects that pin the same files, each in at
+# least two that agree, but for the digest of DINOv2 B (one) and for RN101: nobody seems to pin it,
+# so its revision could not be verified.
+_RN50 = HubFile(
+    repo="timm/resnet50_clip.openai",
+    file="open_clip_model.safetensors",
+    revision="ec3d92cf63a5f9d591f0d611b736895966c73076",
+    sha256="da0baa37fb2211eee5729ab69ed587eb10d48f5b7076ceeed01552fc3d4cb4ee",
+    size=408_291_932,
+)
+_RN101 = HubFile(
+    repo="timm/resnet101_clip.openai",
+    file="open_clip_model.safetensors",
+    size=479_000_000,
+)
+_VITB16 = HubFile(
+    repo="timm/vit_base_patch16_clip_224.openai",
+    file="open_clip_model.safetensors",
+    revision="977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d",
+    sha256="4b8699299b1e8997753c64b052ba32031449d5d853f55a039148560ee02b820f",
+    size=599_000_000,
+)
+_DINOV2_B = HubFile(
+    repo="facebook/dinov2-with-registers-base",
+    file="model.safetensors",
+    revision="a1d738ccfa7ae170945f210395d99dde8adb1805",
+    sha256="7a6f7b3b9fa4b8732e707476a03cd6cdce210048582f21aafb7991c17d98e362",
+    size=346_000_000,
+)
+_DINOV2_L = HubFile(
+    repo="facebook/dinov2-with-registers-large",
+    file="model.safetensors",
+    revision="e4c89a4e05589de9b3e188688a303d0f3c04d0f3",
+    size=1_217_000_000,
+)
+_CLIP_WORDS = HubFile(
+    repo="openai/clip-vit-base-patch16",
+    file="tokenizer.json",
+    revision="57c216476eefef5ab752ec549e440a49ae4ae5f3",
+    size=2_200_000,
+)
+
+
+def _clip_text(hub: HubFile, projection: int, partner: str) -> TowerPreset:
+    geometry = {
+        "vocabulary": 49408,
+        "width": 512,
+        "depth": 12,
+        "heads": 8,
+        "context": 77,
+        "projection": projection,
+    }
+    return TowerPreset("clip-text", geometry, hub=hub, tokenizer=_CLIP_WORDS, partner=partner)
+
+
+def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output: int, partner: str) -> TowerPreset:
+    geometry = {"layers": layers, "width": 64, "output": output, "heads": 32, "table": 7}
+    return TowerPreset("clip-resnet", geometry, 224, 32, hub=hub, partner=partner)
+
+
+# Taps as DETRIS has them (after blocks 4, 8 and the last, counted from 0 in its released code).
+_DINOV2 = {"kind": "dinov2", "patch": 14, "table": 37, "registers": 4}
+
+TOWERS: dict[str, TowerPreset] = {
+    "clip-rn50-image": _clip_resnet(_RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
+    "clip-rn50-text": _clip_text(_RN50, 1024, "clip-rn50-image"),
+    "clip-rn101-image": _clip_resnet(_RN101, (3, 4, 23, 3), 512, "clip-rn101-text"),
+    "clip-rn101-text": _clip_text(_RN101, 512, "clip-rn101-image"),
+    "clip-vitb16-image": TowerPreset(
+        "clip-vit",
+        {"kind": "clip", "width": 768, "depth": 12, "heads": 12, "patch": 16, "table": 14}
+        | {"projection": 512},
+        image_size=224,
+        step=16,
+        hub=_VITB16,
+        partner="clip-vitb16-text",
+    ),
+    "clip-vitb16-text": _clip_text(_VITB16, 512, "clip-vitb16-image"),
+    "dinov2-vitb14": TowerPreset(
+        "dinov2",
+        {"width": 768, "depth": 12, "heads": 12, "taps": (5, 9, 12), **_DINOV2},
+        image_size=518,
+        step=14,
+        hub=_DINOV2_B,
+    ),
+    "dinov2-vitl14": TowerPreset(
+        "dinov2",
+        {"width": 1024, "depth": 24, "heads": 16, "taps": (9, 17, 24), **_DINOV2},
+        image_size=518,
+        step=14,
+        hub=_DINOV2_L,
+    ),
+    "clip-mini-image": TowerPreset(
+        "clip-vit",
+        {"kind": "clip", "width": 128, "depth": 12, "heads": 2, "patch": 8, "table": 12}
+        | {"projection": 128},
+        image_size=96,
+        step=8,
+        partner="clip-mini-text",
+    ),
+    "clip-mini-text": TowerPreset(
+        "clip-text",
+        # the vocabulary's size is that of the shipped tokenizer
+        {"width": 128, "depth": 12, "heads": 2, "context": 77, "projection": 128},
+        partner="clip-mini-image",
+    ),
+    "clip-mini-rn-image": TowerPreset(
+        "clip-resnet",
+        {"layers": (2, 2, 2, 2), "width": 16, "output": 128, "heads": 8, "table": 6},
+        image_size=192,
+        step=32,
+        partner="clip-mini-text",
+    ),
+    "dinov2-mini": TowerPreset(
+        "dinov2",
+        {"kind": "dinov2", "width": 128, "depth": 12, "heads": 2, "patch": 8, "table": 12}
+        | {"registers": 4, "taps": (5, 9, 12)},
+        image_size=96,
+        step=8,
+    ),
+}
+
+
+def tower_preset(name: str) -> TowerPreset:
+    """Look a tower up.
+
+    Raises:
+        RisbookError: if there is none of that name; the message lists those there are.
+    """
+    if name not in TOWERS:
+        raise RisbookError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")
+    return TOWERS[name]

@@ -1,0 +1,219 @@
+"""Checkpoints of the released ETRIS: equal to the recorded models, whole, and refused by name."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from official_etris import SMALL, arrays, below, close
+from released_files import official_state, write_released
+from torch import Tensor
+
+from risbook.errors import DataError, RisbookError
+from risbook.systems import build_system, convert_released, load_released, load_system
+from risbook.systems.etris import ETRIS
+from risbook.systems.parameters import outline
+from risbook.systems.system import NoTokenizer
+from risbook.towers.tower_presets import TOWERS, TowerPreset
+
+#: the towers of the recorded small models
+RECORDED = {
+    "recorded-rn": TowerPreset(
+        "clip-resnet", {"layers": (1, 2, 1, 1), "width": 4, "output": 24, "heads": 2, "table": 3}
+    ),
+    "recorded-vit": TowerPreset(
+        "clip-vit",
+        {"kind": "clip", "width": 24, "depth": 12, "heads": 3, "patch": 8, "table": 4}
+        | {"projection": 24},
+    ),
+    "recorded-text": TowerPreset(
+        "clip-text",
+        {"vocabulary": 50, "width": 16, "depth": 12, "heads": 2, "context": 20, "projection": 24},
+    ),
+}
+
+
+def recorded_changes(kind: str) -> dict[str, Any]:
+    towers = {"image_tower": f"recorded-{kind}", "text_tower": "recorded-text"}
+    return {**asdict(SMALL), **towers, "image_size": 64 if kind == "rn" else 32}
+
+
+@pytest.fixture
+def recorded_towers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, preset in RECORDED.items():
+        monkeypatch.setitem(TOWERS, name, preset)
+
+
+@pytest.mark.usefixtures("recorded_towers")
+@pytest.mark.parametrize("kind", ["rn", "vit"])
+@pytest.mark.parametrize("plain", [False, True])
+def test_parity_of_a_released_file(shared: Path, tmp_path: Path, kind: str, plain: bool) -> None:
+    file = arrays(shared, f"full_small_{kind}.npz")
+    path = tmp_path / "best_model.pth"
+    if plain:
+        torch.save(below(file, "w."), path)
+    else:
+        write_released(below(file, "w."), path)
+    system = load_released(
+        path, "etris-rn50", changes=recorded_changes(kind), tokenizer=NoTokenizer(7)
+    )
+    assert not system.training
+    with torch.no_grad():
+        logits = system(file["in.img"], file["in.word"])
+    close(logits, file["out.eval.logits"])
+
+
+def shapes_of(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:
+    """Official names and shapes of a whole system, with no more memory than one number each."""
+    system = outline(name, changes)
+    assert isinstance(system, ETRIS)
+    shapes = official_state(system)
+    return {entry: torch.zeros(()).expand(value.shape) for entry, value in shapes.items()}
+
+
+@pytest.fixture(scope="module")
+def mini() -> ETRIS:
+    torch.manual_seed(1)
+    system = build_system("etris-mini-rn", sentences=[], changes={"weights": "random"})
+    assert isinstance(system, ETRIS)
+    return system.eval()
+
+
+@pytest.mark.parametrize("name", ["rn50", "rn101", "vitb16"])
+def test_parity_of_the_names_and_shapes_in_these_files(shared: Path, name: str) -> None:
+    """What the other tests write is what the released training writes."""
+    file = arrays(shared, f"fullsize_{name}.npz")
+    recorded = zip(file["manifest.names"], file["manifest.shapes"], strict=True)
+    made = {
+        entry: "x".join(str(side) for side in value.shape) or "scalar"
+        for entry, value in shapes_of(f"etris-{name}").items()
+    }
+    assert made == {str(entry): str(shape) for entry, shape in recorded}
+
+
+def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_path: Path) -> None:
+    path = write_released(official_state(mini), tmp_path / "best_model.pth")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    system = load_released(path, "etris-mini-rn")
+    record = {
+        "kind": "real",
+        "source": "best_model.pth",
+        "sha256": digest,
+        "random_parts": [],
+        "inside": True,
+    }
+    assert system.origins() == {"image_tower": record, "text_tower": record}
+    origin = convert_released(path, "etris-mini-rn", tmp_path / "run")
+    assert str(origin) == f"real weights: best_model.pth (sha256 {digest[:8]})"
+    about = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert about["towers"] == system.origins()
+    path.unlink()
+    again = load_system(tmp_path / "run")
+    assert again.origins() == system.origins()
+    assert set(again.saved_state()) == set(again.state_dict())
+    state = mini.state_dict()
+    assert set(again.state_dict()) == set(state)
+    assert all(torch.equal(value, state[name]) for name, value in again.state_dict().items())
+    images = torch.randn(1, 3, 192, 192, generator=torch.Generator().manual_seed(0))
+    tokens = mini.tokenizer(["the red mug"])
+    with torch.no_grad():
+        expected = mini(images, tokens)
+        assert torch.equal(system(images, tokens), expected)
+        assert torch.equal(again(images, tokens), expected)
+
+
+def test_a_folder_that_holds_something_is_left_alone(mini: ETRIS, tmp_path: Path) -> None:
+    path = write_released(official_state(mini), tmp_path / "best_model.pth")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "training.json").write_text("{}")
+    with pytest.raises(RisbookError, match="already holds a checkpoint or a run; name another"):
+        convert_released(path, "etris-mini-rn", tmp_path / "run")
+
+
+def test_the_length_of_sentences_is_what_was_said(mini: ETRIS, tmp_path: Path) -> None:
+    path = write_released(official_state(mini), tmp_path / "best_model.pth")
+    changes = {"word_length": 22}
+    assert load_released(path, "etris-mini-rn", changes=changes).tokenizer.length == 22
+    convert_released(path, "etris-mini-rn", tmp_path / "run", changes=changes)
+    assert load_system(tmp_path / "run").configuration()["word_length"] == 22
+
+
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        ("etris-rn101", "etris-rn50"),
+        ("etris-rn50", "etris-rn101"),
+        ("etris-rn50", "etris-vitb16"),
+        ("etris-vitb16", "etris-rn50"),
+        ("etris-vitb16", "etris-mini"),
+    ],
+)
+def test_another_backbone_is_told(held: str, named: str, tmp_path: Path) -> None:
+    path = write_released(shapes_of(held), tmp_path / "best_model.pth")
+    with pytest.raises(DataError, match=rf"those of {held}, not of {named}; name that preset$"):
+        load_released(path, named)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bridger_width": 32}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is \(32, 51"),
+        ({"stages": (3,)}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is missing"),
+        ({"decoder_layers": 4}, r"does not fit etris-rn50: decoder\.layers\.3\.\S+ is too many"),
+    ],
+)
+def test_other_sizes_are_told(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = write_released(shapes_of("etris-rn50", changes), tmp_path / "best_model.pth")
+    with pytest.raises(DataError, match=message) as caught:
+        load_released(path, "etris-rn50")
+    assert "\n" not in str(caught.value) and str(caught.value).startswith(str(path))
+
+
+def test_a_table_for_another_size_of_picture_is_told(tmp_path: Path) -> None:
+    state = shapes_of("etris-vitb16", {"image_size": 224})
+    path = write_released(state, tmp_path / "best_model.pth")
+    message = r"vit\.pos_embed is \(1, 197, 768\), not \(1, 677, 768\)"
+    with pytest.raises(DataError, match=message):
+        load_released(path, "etris-vitb16")
+
+
+def test_what_is_no_such_file(mini: ETRIS, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        load_released(tmp_path / "best_model.pth", "etris-rn50")
+    path = tmp_path / "best_model.pth"
+    path.write_bytes(b"not weights")
+    with pytest.raises(DataError, match="not a file of weights that can be read"):
+        load_released(path, "etris-rn50")
+    torch.save({"state_dict": {"module.backbone.visual.proj": print}}, path)
+    with pytest.raises(DataError, match="not a file of weights that can be read"):
+        load_released(path, "etris-rn50")
+    write_released(dict(mini.state_dict()), path)
+    with pytest.raises(DataError, match=r"not a checkpoint of the released ETRIS; logit_scale"):
+        load_released(path, "etris-rn50")
+
+
+def test_what_is_no_such_preset(tmp_path: Path) -> None:
+    path = tmp_path / "best_model.pth"
+    with pytest.raises(RisbookError, match="no system is called 'etris'"):
+        load_released(path, "etris")
+    with pytest.raises(RisbookError, match="first-model is no ETRIS; those are etris-rn50"):
+        load_released(path, "first-model")
+    with pytest.raises(RisbookError, match="no 'words'"):
+        load_released(path, "etris-rn50", changes={"words": 22})
+
+
+def test_without_the_tokenizer_there_are_three_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RISBOOK_WEIGHTS", raising=False)
+    monkeypatch.setattr("risbook.towers.hub.cached", lambda hub: None)
+    monkeypatch.setattr("risbook.towers.hub.hub_in_reach", lambda: False)
+    path = write_released(shapes_of("etris-rn50"), tmp_path / "best_model.pth")
+    with pytest.raises(RisbookError) as caught:
+        load_released(path, "etris-rn50")
+    for way in ("network once", "RISBOOK_WEIGHTS to a folder that holds clip-rn50/tok", "hand one"):
+        assert way in str(caught.value)
+    assert "\n" not in str(caught.value)
