@@ -16,7 +16,7 @@ def main() -> None:
     matplotlib.use("agg")
     use_style()
     data = open_data("refscenes-sample")
-    chosen = [next(e for e in data.table if e.sent == sentence) for sentence in SENTENCES]
+    chosen = [next(e for e in data.expressions if e.sent == sentence) for sentence in SENTENCES]
     figure = grid(
         [
             {"image": data.image(e), "truth": data.mask(e), "sentence": f'"{e.sent}"'}

@@ -103,7 +103,7 @@ def main() -> None:
     rows = []
     for name in SETS:
         data = open_data(name)
-        for split in data.table.splits:
+        for split in data.expressions.splits:
             if split != "train":
                 summary = evaluate(system, data, split).summary()
                 rows.append({"set": name, "split": split, **summary.as_dict()})

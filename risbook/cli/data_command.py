@@ -65,16 +65,16 @@ def run_make(options: argparse.Namespace) -> None:
 
 def run_counts(options: argparse.Namespace) -> None:
     """Run ``data counts``."""
-    from risbook.data import check_counts, looks_like_real
+    from risbook.data import check_counts, is_full_release
 
     data = open_named(options, options.data)
     rows: list[dict[str, Any]] = [
         {"split": split, "objects": found[0], "sentences": found[1], "images": found[2]}
-        for split, found in data.table.counts().items()
+        for split, found in data.expressions.counts().items()
     ]
-    if looks_like_real(data.table, dataset=data.folder.name):
+    if is_full_release(data.expressions, dataset=data.folder.name):
         # Only a whole released set has published counts to agree with.
-        checks = check_counts(data.table, dataset=data.folder.name, partition=data.partition)
+        checks = check_counts(data.expressions, dataset=data.folder.name, partition=data.partition)
         published = {check.split: check for check in checks}
         for row in rows:
             row["published"] = published[row["split"]].expected
@@ -99,7 +99,7 @@ def run_show(options: argparse.Namespace) -> None:
 
     check_png(options.out)
     data = open_named(options, options.data)
-    table = data.table.split(options.split)
+    table = data.expressions.split(options.split)
     if not 0 <= options.index < len(table):
         raise RisbookError(f"--index {options.index}: {options.split} has 0 to {len(table) - 1}")
     expression = table[options.index]

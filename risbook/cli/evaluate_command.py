@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
     rows = []
     for name in options.data:
         data = open_named(options, name)
-        for split in options.split or [s for s in data.table.splits if s != "train"]:
+        for split in options.split or [s for s in data.expressions.splits if s != "train"]:
             scores = evaluate(
                 system,
                 data,

@@ -5,7 +5,7 @@ can trust it; what is wrong ends in a `risbook.errors.DataError` that names file
 """
 
 from risbook.data.catalog import ReferData, open_data
-from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, looks_like_real
+from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, is_full_release
 from risbook.data.expressions import Expression, ExpressionTable, Referent
 from risbook.data.hf_rows import from_hf_rows
 from risbook.data.images import read_image
@@ -28,7 +28,7 @@ __all__ = [
     "decode_mask",
     "encode_mask",
     "from_hf_rows",
-    "looks_like_real",
+    "is_full_release",
     "mask_area",
     "mask_box",
     "open_data",

@@ -9,7 +9,7 @@ package. Anything else is taken for the path of a folder with ``instances.json``
 import warnings
 from pathlib import Path
 
-from risbook.data.counts import check_counts, looks_like_real
+from risbook.data.counts import check_counts, is_full_release
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import ExpressionTable
 from risbook.data.instances import read_instances
@@ -19,8 +19,8 @@ from risbook.errors import DataError
 __all__ = ["ReferData", "open_data"]
 
 REAL_NAMES = ("refcoco", "refcoco+", "refcocog")
-DRAWN_NAMES = ("refscenes", "refscenes+", "refscenesg")
-SAMPLE_NAMES = tuple(f"{name}-sample" for name in DRAWN_NAMES)
+REFSCENES_NAMES = ("refscenes", "refscenes+", "refscenesg")
+SAMPLE_NAMES = tuple(f"{name}-sample" for name in REFSCENES_NAMES)
 
 #: Size of the drawn world that the drawn names stand for.
 WORLD_SIZE = "standard"
@@ -72,7 +72,7 @@ def open_data(
         name=str(name) if str(name) in _names() else folder.name,
         folder=folder,
         partition=partition,
-        table=table,
+        expressions=table,
         instances=instances,
         image_folders=image_folders,
     )
@@ -80,7 +80,7 @@ def open_data(
 
 def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> None:
     """Warn where a whole released set does not hold what was published of it."""
-    if not looks_like_real(table, dataset=dataset):
+    if not is_full_release(table, dataset=dataset):
         return
     wrong = [c.split for c in check_counts(table, dataset=dataset, partition=partition) if not c.ok]
     if wrong:
@@ -92,7 +92,7 @@ def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> Non
 
 
 def _names() -> tuple[str, ...]:
-    return (*DRAWN_NAMES, *SAMPLE_NAMES, *REAL_NAMES)
+    return (*REFSCENES_NAMES, *SAMPLE_NAMES, *REAL_NAMES)
 
 
 def _dataset_folder(name: str | Path, root: Path | None) -> Path:

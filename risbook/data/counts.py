@@ -190,7 +190,7 @@ def check_counts(table: ExpressionTable, *, dataset: str, partition: str) -> lis
     return lines
 
 
-def looks_like_real(table: ExpressionTable, *, dataset: str) -> bool:
+def is_full_release(table: ExpressionTable, *, dataset: str) -> bool:
     """Say whether a table claims to be a whole released set, so that its counts must agree.
 
     Excerpts and drawn sets of the same layout are small and are left alone.

@@ -29,7 +29,7 @@ class ReferData:
         name: what it was opened as, for titles and reports.
         folder: the folder that holds ``instances.json``.
         partition: the way of cutting into splits, "unc", "google" or "umd".
-        table: all expressions.
+        expressions: the table of all expressions, in file order.
         instances: all pictures and objects, described or not.
         image_folders: where pictures are looked for, first match first.
     """
@@ -37,7 +37,7 @@ class ReferData:
     name: str
     folder: Path
     partition: str
-    table: ExpressionTable
+    expressions: ExpressionTable
     instances: Instances
     image_folders: tuple[Path, ...]
 

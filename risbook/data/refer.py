@@ -29,7 +29,7 @@ from risbook.errors import DataError
 __all__ = [
     "default_partition",
     "expressions_of_ref",
-    "partitions_in",
+    "list_partitions",
     "read_instances",
     "read_refer",
 ]
@@ -39,7 +39,7 @@ __all__ = [
 PREFERRED_PARTITIONS = ("unc", "umd")
 
 
-def partitions_in(folder: str | Path) -> dict[str, Path]:
+def list_partitions(folder: str | Path) -> dict[str, Path]:
     """List the partitions that a folder holds.
 
     Args:
@@ -178,7 +178,7 @@ def default_partition(folder: str | Path) -> str:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    found = list(partitions_in(folder))
+    found = list(list_partitions(folder))
     if not found:
         raise DataError(
             f"{folder}: holds no refs(<partition>).p or .json, for instance refs(unc).p"
@@ -193,7 +193,7 @@ def default_partition(folder: str | Path) -> str:
 
 def _partition_path(folder: Path, partition: str | None) -> Path:
     name = default_partition(folder) if partition is None else partition
-    found = partitions_in(folder)
+    found = list_partitions(folder)
     if name not in found:
         listing = ", ".join(found) or "none"
         raise DataError(f"{folder}: there is no partition {name!r}; it holds: {listing}")

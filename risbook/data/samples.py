@@ -76,10 +76,10 @@ class TrainingSamples(Dataset[Sample]):
     Args:
         sources: the sets.
         splits: the splits to train on, "train" unless one overfits on purpose.
-        size: side S of the letterboxed square, pixels.
+        image_size: side S of the letterboxed square, pixels.
         seed: decides, with the epoch, which sentence is drawn.
         text: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
-        keep: keep letterboxed images in memory; 3 S^2 bytes an image.
+        cache_images: keep letterboxed images in memory, 3 S^2 bytes per image.
     """
 
     def __init__(
@@ -87,28 +87,28 @@ class TrainingSamples(Dataset[Sample]):
         *,
         sources: Sequence[ReferData],
         splits: Sequence[str] = ("train",),
-        size: int,
+        image_size: int,
         seed: int = 0,
         text: TextKind = "sent",
-        keep: bool = False,
+        cache_images: bool = False,
     ) -> None:
         self.sources = tuple(sources)
-        self.size = size
+        self.image_size = image_size
         self.seed = seed
         self.text: TextKind = text
         self.epoch = 0
         held_out = {
             _picture(source, expression)
             for source in sources
-            for expression in source.table
+            for expression in source.expressions
             if expression.split not in splits
         }
         everything = [
             (source, referent)
             for source in sources
             for split in splits
-            if len(sources) == 1 or split in source.table.splits
-            for referent in source.table.split(split).refs
+            if len(sources) == 1 or split in source.expressions.splits
+            for referent in source.expressions.split(split).refs
         ]
         self.objects: list[tuple[ReferData, Referent]] = [
             (source, referent)
@@ -117,7 +117,7 @@ class TrainingSamples(Dataset[Sample]):
         ]
         #: objects left out because another set evaluates on their image
         self.dropped = len(everything) - len(self.objects)
-        self._kept: dict[tuple[Path, str], NDArray[np.uint8]] | None = {} if keep else None
+        self._cache: dict[tuple[Path, str], NDArray[np.uint8]] | None = {} if cache_images else None
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -128,30 +128,32 @@ class TrainingSamples(Dataset[Sample]):
             for expression in referent.expressions:
                 yield expression.text(self.text)
 
-    def drawn(self, index: int) -> Expression:
+    def draw_expression(self, index: int) -> Expression:
         """The expression that this epoch draws for an object."""
         expressions = self.objects[index][1].expressions
         return random.Random(f"{self.seed}/{self.epoch}/{index}").choice(expressions)
 
     def __getitem__(self, index: int) -> Sample:
         source = self.objects[index][0]
-        expression = self.drawn(index)
-        box = Letterbox(height=expression.height, width=expression.width, size=self.size)
+        expression = self.draw_expression(index)
+        letterbox = Letterbox(
+            height=expression.height, width=expression.width, size=self.image_size
+        )
         return Sample(
-            image=self._image(source, expression, box),
+            image=self._image(source, expression, letterbox),
             text=expression.text(self.text),
-            mask=box.mask(source.mask(expression)),
+            mask=letterbox.mask(source.mask(expression)),
         )
 
     def _image(
-        self, source: ReferData, expression: Expression, box: Letterbox
+        self, source: ReferData, expression: Expression, letterbox: Letterbox
     ) -> NDArray[np.uint8]:
         key = _picture(source, expression)
-        if self._kept is not None and key in self._kept:
-            return self._kept[key]
-        image = box.image(source.image(expression))
-        if self._kept is not None:
-            self._kept[key] = image
+        if self._cache is not None and key in self._cache:
+            return self._cache[key]
+        image = letterbox.image(source.image(expression))
+        if self._cache is not None:
+            self._cache[key] = image
         return image
 
 
@@ -160,15 +162,17 @@ class EpochBatches:
 
     Args:
         count: number of samples.
-        batch: samples a batch; an incomplete last batch is left out, as in the released codes.
+        batch_size: samples per batch; an incomplete last one is dropped, as in the released codes.
         seed: seed of the order.
         epoch: number of the epoch.
         start: batches to leave out at the beginning, when a run is resumed.
     """
 
-    def __init__(self, *, count: int, batch: int, seed: int, epoch: int, start: int = 0) -> None:
+    def __init__(
+        self, *, count: int, batch_size: int, seed: int, epoch: int, start: int = 0
+    ) -> None:
         self.count = count
-        self.batch_size = batch
+        self.batch_size = batch_size
         self.drop_last = True
         self.seed = seed
         self.epoch = epoch

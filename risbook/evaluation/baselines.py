@@ -66,7 +66,7 @@ def score_baseline(data: ReferData, split: str, baseline: str | Baseline) -> Sum
 
     Args:
         data: the set.
-        split: one of ``data.table.splits``.
+        split: one of ``data.expressions.splits``.
         baseline: a name of `BASELINES`, or a function of your own.
 
     Returns:
@@ -82,7 +82,7 @@ def score_baseline(data: ReferData, split: str, baseline: str | Baseline) -> Sum
     scores = Scores()
     image_id, answer = None, np.zeros((0, 0), np.bool_)
     # Expressions of a picture one after the other: a baseline answers once a picture.
-    for expression in sorted(data.table.split(split), key=lambda one: one.image_id):
+    for expression in sorted(data.expressions.split(split), key=lambda one: one.image_id):
         truth = data.mask(expression)
         if expression.image_id != image_id:
             image_id = expression.image_id

@@ -113,7 +113,7 @@ def evaluate(
     Args:
         system: the system.
         data: the set.
-        split: one of `data.table.splits`.
+        split: one of `data.expressions.splits`.
         batch: expressions a forward pass.
         threshold: probability strictly above which a pixel belongs to the answer.
         text: "sent" or "raw".
@@ -125,7 +125,7 @@ def evaluate(
     Returns:
         The counts of every expression; `.summary()` gives mIoU, oIoU and Pr@.
     """
-    cases = list(data.table.split(split))
+    cases = list(data.expressions.split(split))
     if limit and limit < len(cases):
         cases = [cases[index * len(cases) // limit] for index in range(limit)]
     if accelerator is not None and accelerator.num_processes > 1:

@@ -49,8 +49,8 @@ class Scenes:
 
 def scenes_of(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> Scenes:
     """Draw scenes of some splits; all of them where there are no more than `count`."""
-    splits = [split for split in splits if split in data.table.splits]
-    known = sorted({e.image_id for split in splits for e in data.table.split(split)})
+    splits = [split for split in splits if split in data.expressions.splits]
+    known = sorted({e.image_id for split in splits for e in data.expressions.split(split)})
     if len(known) > count:
         order = np.random.default_rng(seed).permutation(len(known))[:count]
         known = [known[index] for index in sorted(order)]

@@ -73,11 +73,11 @@ def read_pictures(sources: Sequence[ReferData], *, split: str = "train") -> Pict
     todo: list[tuple[ReferData, int]] = []
     captions: list[tuple[str, ...]] = []
     objects: list[Described] = []
-    side = max(max(e.height, e.width) for s in sources for e in s.table.split(split))
+    side = max(max(e.height, e.width) for s in sources for e in s.expressions.split(split))
     for source in sources:
         if not source.captions:
             raise DataError(f"{source.folder}: no captions; pretraining needs drawn sets")
-        for expression in source.table.split(split):
+        for expression in source.expressions.split(split):
             key = expression.file_name
             if key not in numbers:
                 numbers[key] = len(numbers)

@@ -243,7 +243,7 @@ def _check_validations(config: TrainingConfig, sources: dict[str, ReferData]) ->
             raise RisbookError(f"validate_on {place!r}: write it as SET:SPLIT, as refscenes:val")
         if name not in sources:
             sources[name] = _open(config, name)
-        sources[name].table.split(split)
+        sources[name].expressions.split(split)
 
 
 def _batch_size(config: TrainingConfig, samples: TrainingSamples, accelerator: Accelerator) -> int:
@@ -296,15 +296,15 @@ def _samples_and_system(
     samples = TrainingSamples(
         sources=sources,
         splits=config.splits,
-        size=1,
+        image_size=1,
         seed=config.seed,
         text=config.text,
-        keep=config.keep_images,
+        cache_images=config.keep_images,
     )
     if not samples.objects:
         raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
     system = build_system(config.system, sentences=samples.sentences(), changes=config.changes)
-    samples.size = system.image_size
+    samples.image_size = system.image_size
     return samples, system
 
 
@@ -319,7 +319,7 @@ def _batches(
         epoch, done = divmod(step, per_epoch)
         samples.epoch = epoch
         order = EpochBatches(
-            count=len(samples), batch=batch, seed=config.seed, epoch=epoch, start=done
+            count=len(samples), batch_size=batch, seed=config.seed, epoch=epoch, start=done
         )
         loader: DataLoader[Any] = DataLoader(
             samples,

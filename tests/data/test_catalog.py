@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import risbook.refscenes
-from risbook.data.catalog import DRAWN_NAMES, REAL_NAMES, SAMPLE_NAMES, ReferData, open_data
+from risbook.data.catalog import REAL_NAMES, REFSCENES_NAMES, SAMPLE_NAMES, ReferData, open_data
 from risbook.data.masks import mask_box
 from risbook.errors import DataError
 
@@ -70,7 +70,7 @@ def test_pictures_are_found_in_every_usual_place(tmp_path: Path, place: str) -> 
     paint(tmp_path / place)
     for data in (open_data("refcoco", root=tmp_path), open_data(folder), open_data(str(folder))):
         assert data.name == "refcoco"
-        image = data.image(data.table[0])
+        image = data.image(data.expressions[0])
         assert (image.shape, image.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
         assert (image == (200, 100, 50)).all()
         assert data.image_path(11) == tmp_path / place
@@ -124,7 +124,7 @@ def test_bad_pictures_are_named(tmp_path: Path) -> None:
     data = open_data("refcoco", root=tmp_path)
     path = tmp_path / "images" / NAME
     with pytest.raises(DataError, match=rf"picture {NAME} \(image 11\) is in none of"):
-        data.image(data.table[0])
+        data.image(data.expressions[0])
     paint(path, size=(HEIGHT, WIDTH))
     with pytest.raises(DataError, match=r"has 10 x 8 pixels .* says 8 x 10"):
         data.image(11)
@@ -149,7 +149,7 @@ def test_file_names_stay_in_the_image_folder(tmp_path: Path, file_name: str) -> 
 
 def test_masks_and_objects(tmp_path: Path) -> None:
     data = open_data(write(tmp_path))
-    mask = data.mask(data.table[0])
+    mask = data.mask(data.expressions[0])
     assert (mask.shape, mask.dtype, mask.sum()) == ((HEIGHT, WIDTH), np.bool_, 16)
     objects = data.objects(11)
     assert [category for category, _ in objects] == ["person", "dog"]
@@ -162,7 +162,7 @@ def test_masks_and_objects(tmp_path: Path) -> None:
 def test_a_bad_segmentation_is_named(tmp_path: Path) -> None:
     data = open_data(write(tmp_path, seg=[[1, 2, 3]]))
     with pytest.raises(DataError, match=r"instances\.json: annotation 101: segmentation ring 0"):
-        data.mask(data.table[0])
+        data.mask(data.expressions[0])
     with pytest.raises(DataError, match="annotation 101"):
         data.objects(11)
 
@@ -181,7 +181,7 @@ def test_captions(tmp_path: Path) -> None:
 
 
 def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in DRAWN_NAMES:
+    for name in REFSCENES_NAMES:
         write(tmp_path / "world", name)
         write(tmp_path / "sample", name)
     asked: list[str] = []
@@ -193,21 +193,21 @@ def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyP
     module = risbook.refscenes
     monkeypatch.setattr(module, "world_folder", world_folder, raising=False)
     monkeypatch.setattr(module, "sample_folder", lambda: tmp_path / "sample", raising=False)
-    for name in DRAWN_NAMES:
+    for name in REFSCENES_NAMES:
         data = open_data(name)
         assert (data.name, data.folder) == (name, tmp_path / "world" / name)
-    assert asked == ["standard"] * len(DRAWN_NAMES)
+    assert asked == ["standard"] * len(REFSCENES_NAMES)
     data = open_data("refscenes+-sample")
     assert (data.name, data.folder) == ("refscenes+-sample", tmp_path / "sample" / "refscenes+")
-    assert len(asked) == len(DRAWN_NAMES)
+    assert len(asked) == len(REFSCENES_NAMES)
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
 def test_the_samples_open_with_pictures_masks_and_captions(name: str) -> None:
     data = open_data(name)
     assert data.name == name
-    assert "train" in data.table.splits
-    for ref in data.table.refs:
+    assert "train" in data.expressions.splits
+    for ref in data.expressions.refs:
         one = ref.expressions[0]
         mask = data.mask(one)
         assert data.image(one).shape == (*mask.shape, 3)
@@ -239,7 +239,7 @@ def test_a_dataset_travels_to_worker_processes(tmp_path: Path) -> None:
     paint(tmp_path / "images" / NAME)
     copy = pickle.loads(pickle.dumps(data))  # noqa: S301
     assert isinstance(copy, ReferData)
-    assert copy.table == data.table
+    assert copy.expressions == data.expressions
     np.testing.assert_array_equal(copy.image(11), data.image(11))
 
 
@@ -248,8 +248,8 @@ def test_the_real_excerpt_opens_with_all_pictures(shared: Path) -> None:
     if not root.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")
     data = open_data("refcoco", root=root)
-    assert len(data.table) == 44
-    for ref in data.table.refs:
+    assert len(data.expressions) == 44
+    for ref in data.expressions.refs:
         one = ref.expressions[0]
         assert data.image(one).shape == (one.height, one.width, 3)
         assert data.mask(one).shape == (one.height, one.width)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, looks_like_real
+from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, is_full_release
 from risbook.data.expressions import Expression, ExpressionTable
 from risbook.errors import DataError
 
@@ -92,11 +92,11 @@ def test_unknown_sets_are_refused() -> None:
 
 def test_only_whole_released_sets_look_real() -> None:
     small = make_table([(0, 0, 0, "train", "a")])
-    assert not looks_like_real(small, dataset="refcoco")
+    assert not is_full_release(small, dataset="refcoco")
     large = make_table((i, i, 0, "train", "a") for i in range(40_001))
-    assert looks_like_real(large, dataset="refcoco")
-    assert not looks_like_real(large, dataset="refscenes")
-    assert not looks_like_real(large[:40_000], dataset="refcoco")
+    assert is_full_release(large, dataset="refcoco")
+    assert not is_full_release(large, dataset="refscenes")
+    assert not is_full_release(large[:40_000], dataset="refcoco")
 
 
 def test_the_real_evaluation_sentences_agree(shared: Path) -> None:

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from risbook.data.hf_rows import from_hf_rows
 from risbook.data.instances import read_instances as read_instances_itself
 from risbook.data.masks import decode_mask, mask_area
-from risbook.data.refer import partitions_in, read_instances, read_refer
+from risbook.data.refer import list_partitions, read_instances, read_refer
 from risbook.errors import DataError
 
 RING = [1.0, 1.0, 5.0, 1.0, 5.0, 5.0, 1.0, 5.0]
@@ -112,7 +112,7 @@ def test_json_twin_gives_the_same_table(tmp_path: Path) -> None:
     folder = write(tmp_path / "set")
     table = read_refer(folder)
     (folder / "refs(unc).json").write_text(json.dumps(REFS))
-    assert partitions_in(folder)["unc"].suffix == ".p"
+    assert list_partitions(folder)["unc"].suffix == ".p"
     (folder / "refs(unc).p").unlink()
     assert read_refer(folder) == table
 

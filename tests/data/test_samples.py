@@ -13,7 +13,7 @@ from risbook.data.samples import EpochBatches, TrainingSamples, collate
 
 @pytest.fixture
 def samples(tiny_world: Path) -> TrainingSamples:
-    return TrainingSamples(sources=[open_data(tiny_world / "refscenes")], size=48)
+    return TrainingSamples(sources=[open_data(tiny_world / "refscenes")], image_size=48)
 
 
 def test_a_sample_and_a_batch(samples: TrainingSamples) -> None:
@@ -29,16 +29,18 @@ def test_a_sample_and_a_batch(samples: TrainingSamples) -> None:
 
 
 def test_an_epoch_visits_every_object_once(samples: TrainingSamples) -> None:
-    table = samples.sources[0].table.split("train")
+    table = samples.sources[0].expressions.split("train")
     assert len(samples) == len(table.refs)
-    batches = list(EpochBatches(count=len(samples), batch=4, seed=0, epoch=0))
+    batches = list(EpochBatches(count=len(samples), batch_size=4, seed=0, epoch=0))
     visited = [index for batch in batches for index in batch]
     assert len(visited) == len(set(visited)) == len(samples) // 4 * 4
 
 
 def test_the_order_follows_from_seed_and_epoch() -> None:
     def order(**changes: int) -> list[list[int]]:
-        return list(EpochBatches(**{"count": 20, "batch": 4, "seed": 0, "epoch": 0, **changes}))
+        return list(
+            EpochBatches(**{"count": 20, "batch_size": 4, "seed": 0, "epoch": 0, **changes})
+        )
 
     assert order() == order()
     assert order(epoch=1) != order() != order(seed=1)
@@ -50,15 +52,15 @@ def test_every_sentence_is_drawn_sooner_or_later(samples: TrainingSamples) -> No
     drawn = set()
     for epoch in range(60):
         samples.epoch = epoch
-        drawn.add(samples.drawn(index).sent_id)
-        assert samples.drawn(index) == samples.drawn(index)
+        drawn.add(samples.draw_expression(index).sent_id)
+        assert samples.draw_expression(index) == samples.draw_expression(index)
     assert drawn == {expression.sent_id for expression in samples.objects[index][1].expressions}
 
 
 def test_kept_images_are_the_same_images(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
-    kept = TrainingSamples(sources=[source], size=32, keep=True)
-    fresh = TrainingSamples(sources=[source], size=32)
+    kept = TrainingSamples(sources=[source], image_size=32, cache_images=True)
+    fresh = TrainingSamples(sources=[source], image_size=32)
     first = kept[3].image
     assert np.array_equal(first, fresh[3].image)
     assert kept[3].image is first
@@ -66,36 +68,36 @@ def test_kept_images_are_the_same_images(tiny_world: Path) -> None:
 
 def test_no_set_trains_on_what_another_holds_out(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
-    first = source.table.split("train").refs[0].image_id
+    first = source.expressions.split("train").refs[0].image_id
     # The same pictures as another set that evaluates on one of them.
     table = ExpressionTable(
         replace(e, split="val") if e.image_id == first else e
-        for e in open_data(tiny_world / "refscenes+").table
+        for e in open_data(tiny_world / "refscenes+").expressions
     )
-    other = replace(open_data(tiny_world / "refscenes+"), table=table)
-    joined = TrainingSamples(sources=[source, other], size=32)
-    lost = sum(ref.image_id == first for ref in source.table.refs)
+    other = replace(open_data(tiny_world / "refscenes+"), expressions=table)
+    joined = TrainingSamples(sources=[source, other], image_size=32)
+    lost = sum(ref.image_id == first for ref in source.expressions.refs)
     assert joined.dropped == lost > 0
     assert first not in {ref.image_id for _, ref in joined.objects}
-    assert TrainingSamples(sources=[source], size=32).dropped == 0
+    assert TrainingSamples(sources=[source], image_size=32).dropped == 0
 
 
 def test_a_set_alone_is_trained_on_as_it_was_published(tiny_world: Path) -> None:
     """The google partitions share images between their splits by design."""
     source = open_data(tiny_world / "refscenes")
-    first = source.table[0]
+    first = source.expressions[0]
     mixed = ExpressionTable(
-        replace(e, split="val") if e.ref_id == first.ref_id else e for e in source.table
+        replace(e, split="val") if e.ref_id == first.ref_id else e for e in source.expressions
     )
-    samples = TrainingSamples(sources=[replace(source, table=mixed)], size=32)
+    samples = TrainingSamples(sources=[replace(source, expressions=mixed)], image_size=32)
     assert samples.dropped == 0
-    assert len(samples) == len(source.table.split("train").refs) - 1
+    assert len(samples) == len(source.expressions.split("train").refs) - 1
 
 
 def test_sets_that_only_share_names_do_not_share_pictures(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
     elsewhere = replace(source, image_folders=(tiny_world / "elsewhere",))
     everything = replace(
-        elsewhere, table=ExpressionTable(replace(e, split="val") for e in source.table)
+        elsewhere, expressions=ExpressionTable(replace(e, split="val") for e in source.expressions)
     )
-    assert TrainingSamples(sources=[source, everything], size=32).dropped == 0
+    assert TrainingSamples(sources=[source, everything], image_size=32).dropped == 0

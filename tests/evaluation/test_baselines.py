@@ -46,7 +46,7 @@ class FakeData:
             )
             for sent_id, image_id, index in rows
         ]
-        self.table = SimpleNamespace(split=lambda name: {"val": expressions}[name])
+        self.expressions = SimpleNamespace(split=lambda name: {"val": expressions}[name])
         self.asked: list[int] = []
 
     def mask(self, expression: Any) -> BoolMask:

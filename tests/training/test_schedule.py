@@ -57,7 +57,7 @@ def config(config: TrainingConfig) -> TrainingConfig:
 
 
 def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path) -> None:
-    objects = len(TrainingSamples(sources=[open_data(config.data[0])], size=1))
+    objects = len(TrainingSamples(sources=[open_data(config.data[0])], image_size=1))
     epoch_steps = objects // config.batch
     assert epoch_steps > 1
     config = replace(config, steps=3 * epoch_steps)
