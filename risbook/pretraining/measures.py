@@ -22,7 +22,7 @@ from risbook.probing.encoding import Pixels, close_views, squares
 from risbook.probing.patch_labels import LABEL_NAMES, LabelKind, patch_labels
 from risbook.probing.probes import Method, linear_probe, patch_probe
 from risbook.probing.retrieval import Retrieval, retrieval
-from risbook.refscenes.scene_types import GROUP_OF
+from risbook.refscenes.scene_types import SUPERCATEGORY_OF
 from risbook.towers.clip import CLIP
 from risbook.towers.word_tokenizer import WordTokenizer
 
@@ -149,13 +149,13 @@ def measure_kinds(image: nn.Module, train: Scenes, test: Scenes, *, size: int) -
         size: side of the views, pixels.
     """
     cases = [_close_views(image, scenes, size) for scenes in (train, test)]
-    score = linear_probe(*cases[0], *cases[1], names=tuple(GROUP_OF))
+    score = linear_probe(*cases[0], *cases[1], names=tuple(SUPERCATEGORY_OF))
     return _rounded(score.as_dict())
 
 
 @torch.inference_mode()
 def _close_views(image: nn.Module, scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
-    names = list(GROUP_OF)
+    names = list(SUPERCATEGORY_OF)
     views: list[Pixels] = []
     labels: list[int] = []
     for image_id in scenes.image_ids:

@@ -17,16 +17,16 @@ from torch import Tensor
 from risbook.data.dataset import ReferData
 from risbook.data.letterbox import Letterbox
 from risbook.errors import DataError
-from risbook.refscenes.parts import PARTS, parts_of, thing_of
-from risbook.refscenes.scene_types import GROUP_OF, KINDS
+from risbook.refscenes.parts import PARTS, object_from_record, part_labels
+from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF
 
 #: What a patch is asked for.
 LabelKind = Literal["kind", "group", "part"]
 
 #: Names of the labels; 0 is always the background.
 LABEL_NAMES: dict[str, tuple[str, ...]] = {
-    "kind": ("background", *GROUP_OF),
-    "group": ("background", *KINDS),
+    "kind": ("background", *SUPERCATEGORY_OF),
+    "group": ("background", *CATEGORIES),
     "part": ("background", *PARTS),
 }
 
@@ -164,11 +164,11 @@ def _kind(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> int:
 
 
 def _group(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> int:
-    return LABEL_NAMES["group"].index(GROUP_OF[thing["kind"]])
+    return LABEL_NAMES["group"].index(SUPERCATEGORY_OF[thing["kind"]])
 
 
 def _part(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> Labels:
-    return 1 + parts_of(thing_of(thing), mask)
+    return 1 + part_labels(object_from_record(thing), mask)
 
 
 _PAINTERS: dict[str, _Painter] = {"kind": _kind, "group": _group, "part": _part}

@@ -8,57 +8,65 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from risbook.refscenes.captions import caption
-    from risbook.refscenes.grammar import Description, View
-    from risbook.refscenes.plan import plan_scene
+    from risbook.refscenes.expression_generator import ANNOTATION_STYLES, ExpressionGenerator
     from risbook.refscenes.polygons import segmentation
-    from risbook.refscenes.render import Painted, paint_scene
-    from risbook.refscenes.scene_types import Scene, Seen, Thing
+    from risbook.refscenes.scene_renderer import RenderedScene, render_scene
+    from risbook.refscenes.scene_sampler import sample_scene
+    from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
+    from risbook.refscenes.semantics import Description, Interpreter
     from risbook.refscenes.sets import (
         FAMILIES,
         SAMPLE,
         STANDARD,
         TINY,
-        Drawn,
+        AnnotatedScene,
         WorldSize,
-        draw,
+        generate_scene,
     )
-    from risbook.refscenes.speaking import MANNERS, Teller
     from risbook.refscenes.write import make_world, sample_folder, world_folder
 
 __all__ = [
+    "ANNOTATION_STYLES",
     "FAMILIES",
-    "MANNERS",
     "SAMPLE",
     "STANDARD",
     "TINY",
+    "AnnotatedScene",
     "Description",
-    "Drawn",
-    "Painted",
+    "ExpressionGenerator",
+    "Interpreter",
+    "RenderedScene",
     "Scene",
-    "Seen",
-    "Teller",
-    "Thing",
-    "View",
+    "SceneObject",
+    "VisibleObject",
     "WorldSize",
     "caption",
-    "draw",
+    "generate_scene",
     "make_world",
-    "paint_scene",
-    "plan_scene",
+    "render_scene",
     "sample_folder",
+    "sample_scene",
     "segmentation",
     "world_folder",
 ]
 
 _HOMES = {
     "captions": ("caption",),
-    "scene_types": ("Scene", "Seen", "Thing"),
-    "grammar": ("Description", "View"),
-    "render": ("Painted", "paint_scene"),
-    "plan": ("plan_scene",),
+    "scene_types": ("Scene", "VisibleObject", "SceneObject"),
+    "semantics": ("Description", "Interpreter"),
+    "scene_renderer": ("RenderedScene", "render_scene"),
+    "scene_sampler": ("sample_scene",),
     "polygons": ("segmentation",),
-    "speaking": ("MANNERS", "Teller"),
-    "sets": ("FAMILIES", "SAMPLE", "STANDARD", "TINY", "Drawn", "WorldSize", "draw"),
+    "expression_generator": ("ANNOTATION_STYLES", "ExpressionGenerator"),
+    "sets": (
+        "FAMILIES",
+        "SAMPLE",
+        "STANDARD",
+        "TINY",
+        "AnnotatedScene",
+        "WorldSize",
+        "generate_scene",
+    ),
     "write": ("make_world", "sample_folder", "world_folder"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,12 +1,12 @@
 """How dogs, cats, sheep, birds and horses are painted; all face right."""
 
-from risbook.refscenes.canvas import Brush
-from risbook.refscenes.inks import INKS, Ink, darker, lighter
-from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter
+from risbook.refscenes.scene_types import SceneObject
+from risbook.refscenes.sprite_canvas import SpriteCanvas
 from risbook.refscenes.textures import CLOTH, FUR, METAL, SAME, SKIN, WOOL
 
-_DARK: Ink = (44, 36, 40)
-_PINK: Ink = (236, 160, 160)
+_DARK: RGB = (44, 36, 40)
+_PINK: RGB = (236, 160, 160)
 
 #: kind -> reach of the drawing: left, right, up and down, units of its height.
 REACH: dict[str, tuple[float, float, float, float]] = {
@@ -20,7 +20,7 @@ REACH: dict[str, tuple[float, float, float, float]] = {
 PERIOD: dict[str, float] = {"dog": 26, "cat": 19, "sheep": 20, "bird": 20, "horse": 20}
 
 
-def paint_animal(brush: Brush, thing: Thing) -> None:
+def draw_animal(brush: SpriteCanvas, thing: SceneObject) -> None:
     """Paint an animal, facing right.
 
     Args:
@@ -28,17 +28,17 @@ def paint_animal(brush: Brush, thing: Thing) -> None:
         thing: the facts.
     """
     paint = {"dog": _dog, "cat": _cat, "sheep": _sheep, "bird": _bird, "horse": _horse}
-    paint[thing.kind](brush, INKS[thing.colour], thing.variant)
+    paint[thing.kind](brush, RGB_OF[thing.colour], thing.variant)
 
 
-def _eye(b: Brush, x: float, y: float, size: float, coat: Ink) -> None:
+def _eye(b: SpriteCanvas, x: float, y: float, size: float, coat: RGB) -> None:
     if sum(coat) < 240:
         b.oval(x, y, size * 1.5, size * 1.5, (236, 230, 214))
     b.oval(x, y, size, size * 1.15, _DARK)
     b.oval(x - 0.3 * size, y + 0.4 * size, 0.35 * size, 0.35 * size, (255, 255, 255))
 
 
-def _dog(b: Brush, coat: Ink, variant: int) -> None:
+def _dog(b: SpriteCanvas, coat: RGB, variant: int) -> None:
     far = darker(coat, 0.22)
     pale = lighter(coat, 0.4)
     b.limb(((-46, 60), (-58, 70), (-62, 86)), 9, coat, FUR)
@@ -67,7 +67,7 @@ def _dog(b: Brush, coat: Ink, variant: int) -> None:
         b.poly(((44, 96), (52, 104), (57, 92)), far, FUR)
 
 
-def _cat(b: Brush, coat: Ink, variant: int) -> None:
+def _cat(b: SpriteCanvas, coat: RGB, variant: int) -> None:
     pale = lighter(coat, 0.45)
     tip = (-46, 52) if variant % 2 else (-54, 44)
     b.limb(((-20, 7), (-40, 8), (-51, 22), tip), 10, coat, FUR, main=True)
@@ -101,7 +101,7 @@ def _cat(b: Brush, coat: Ink, variant: int) -> None:
         b.line(((14 + side * 6, 65), (14 + side * 24, 62)), 0.9, (90, 80, 84))
 
 
-def _sheep(b: Brush, coat: Ink, variant: int) -> None:
+def _sheep(b: SpriteCanvas, coat: RGB, variant: int) -> None:
     dark_coat = sum(coat) < 300
     face = (216, 190, 160) if dark_coat else (74, 62, 62)
     for x in (-30, 24):
@@ -129,7 +129,7 @@ def _sheep(b: Brush, coat: Ink, variant: int) -> None:
         b.limb(((37, 66), (44, 60)), 5, (120, 90, 60), METAL)
 
 
-def _bird(b: Brush, coat: Ink, variant: int) -> None:
+def _bird(b: SpriteCanvas, coat: RGB, variant: int) -> None:
     bill = (236, 150, 40) if coat[2] > 90 or coat[1] > 180 or coat[0] < 120 else (250, 200, 70)
     for x in (-4, 10):
         b.line(((x, 24), (x + 2, 3), (x + 12, 2)), 4.5, darker(bill, 0.15), METAL)
@@ -155,7 +155,7 @@ def _bird(b: Brush, coat: Ink, variant: int) -> None:
         b.poly(((26, 98), (24, 112), (34, 102)), coat, SAME)
 
 
-def _horse(b: Brush, coat: Ink, variant: int) -> None:
+def _horse(b: SpriteCanvas, coat: RGB, variant: int) -> None:
     far = darker(coat, 0.2)
     mane = lighter(coat, 0.6) if variant % 3 == 1 and sum(coat) < 420 else darker(coat, 0.55)
     if sum(coat) < 200:

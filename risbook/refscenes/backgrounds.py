@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from risbook.refscenes.inks import Ink, darker, lighter, mix
-from risbook.refscenes.locations import GROUND
+from risbook.refscenes.background_canvas import BackgroundCanvas
+from risbook.refscenes.background_types import GROUND
+from risbook.refscenes.colours import RGB, darker, lighter, mix
 from risbook.refscenes.scene_types import Scene
-from risbook.refscenes.sketch import Sketch
 from risbook.refscenes.textures import Floats, ground_noise
 
 
-def _meadow(s: Sketch) -> None:
+def _meadow(s: BackgroundCanvas) -> None:
     s.heaven()
     s.ridge(s.hz, 0.36 * s.hz, s.lit((166, 192, 190)))
     s.ridge(s.hz, 0.2 * s.hz, s.lit((160, 192, 136)))
@@ -24,7 +24,7 @@ def _meadow(s: Sketch) -> None:
     s.tufts(70, s.lit((132, 170, 88)), flowers=s.roll() < 0.6)
 
 
-def _park(s: Sketch) -> None:
+def _park(s: BackgroundCanvas) -> None:
     s.heaven()
     s.trees(8, s.hz, 0.34 * s.hz, s.lit((134, 172, 122)), pointed=False)
     s.trees(5, s.hz + 4, 0.46 * s.hz, s.lit((112, 154, 100)), pointed=False)
@@ -36,7 +36,7 @@ def _park(s: Sketch) -> None:
     s.tufts(50, s.lit((126, 166, 92)), flowers=True)
 
 
-def _street(s: Sketch) -> None:
+def _street(s: BackgroundCanvas) -> None:
     s.heaven()
     walls = ((222, 196, 172), (206, 188, 196), (226, 214, 184), (188, 200, 206), (214, 178, 160))
     x, k = -s.roll(0, 30), round(s.roll(0, 4))
@@ -76,7 +76,7 @@ def _street(s: Sketch) -> None:
     )
 
 
-def _beach(s: Sketch) -> None:
+def _beach(s: BackgroundCanvas) -> None:
     s.heaven()
     if s.roll() < 0.6:
         s.ridge(s.hz, 0.16 * s.hz, s.lit((158, 184, 190)))
@@ -94,7 +94,7 @@ def _beach(s: Sketch) -> None:
         s.draw.ellipse((x, y, x + 2 * r, y + r), fill=s.lit((206, 182, 140)))
 
 
-def _snow(s: Sketch) -> None:
+def _snow(s: BackgroundCanvas) -> None:
     s.heaven()
     s.ridge(s.hz, 0.5 * s.hz, s.lit((196, 210, 228)))
     s.ridge(s.hz, 0.22 * s.hz, s.lit((222, 232, 242)))
@@ -108,7 +108,7 @@ def _snow(s: Sketch) -> None:
         s.draw.ellipse((x - r, y - r, x + r, y + r), fill=s.lit((250, 252, 254)))
 
 
-def _harbour(s: Sketch) -> None:
+def _harbour(s: BackgroundCanvas) -> None:
     s.heaven()
     s.ridge(s.hz, 0.3 * s.hz, s.lit((164, 184, 190)))
     s.ridge(s.hz, 0.16 * s.hz, s.lit((146, 172, 156)))
@@ -119,7 +119,7 @@ def _harbour(s: Sketch) -> None:
     _boards(s, s.shore + 3, darker(s.lit((190, 178, 160)), 0.14), 0.34)
 
 
-def _boards(s: Sketch, top: float, ink: Ink, spread: float) -> None:
+def _boards(s: BackgroundCanvas, top: float, ink: RGB, spread: float) -> None:
     """Joints of boards or slabs that run away from the viewer."""
     for k in range(-9, 10):
         x = s.w / 2 + k * 0.13 * s.w
@@ -129,7 +129,7 @@ def _boards(s: Sketch, top: float, ink: Ink, spread: float) -> None:
         s.draw.line(((0, y), (s.w, y)), fill=mix(ink, s.lit((220, 200, 170)), 0.4))
 
 
-def _wall(s: Sketch, inks: Sequence[Ink]) -> Ink:
+def _wall(s: BackgroundCanvas, inks: Sequence[RGB]) -> RGB:
     wall = inks[int(s.roll(0, len(inks) - 0.01))]
     s.draw.rectangle((0, 0, s.w, s.hz), fill=wall)
     if s.roll() < 0.55:
@@ -138,7 +138,7 @@ def _wall(s: Sketch, inks: Sequence[Ink]) -> Ink:
     return wall
 
 
-def _window(s: Sketch, x: float, y: float, wide: float, high: float) -> None:
+def _window(s: BackgroundCanvas, x: float, y: float, wide: float, high: float) -> None:
     frame = (248, 244, 236)
     s.draw.rectangle((x - 4, y - 4, x + wide + 4, y + high + 4), fill=frame)
     s.draw.rectangle((x, y, x + wide, y + high), fill=(174, 212, 234))
@@ -150,7 +150,7 @@ def _window(s: Sketch, x: float, y: float, wide: float, high: float) -> None:
     s.draw.rectangle((x, y + high / 2 - 1, x + wide, y + high / 2 + 1), fill=frame)
 
 
-def _picture(s: Sketch, x: float, y: float) -> None:
+def _picture(s: BackgroundCanvas, x: float, y: float) -> None:
     """A small framed picture of hills."""
     wide, high = s.roll(34, 50), s.roll(30, 42)
     sky = ((236, 214, 184), (206, 222, 226))[int(s.roll(0, 1.99))]
@@ -161,12 +161,12 @@ def _picture(s: Sketch, x: float, y: float) -> None:
     s.draw.polygon([(x + a * wide, y + b * high) for a, b in peaks], fill=ink)
 
 
-_WALLS: tuple[Ink, ...] = (
+_WALLS: tuple[RGB, ...] = (
     (232, 220, 200), (202, 216, 208), (220, 206, 214), (204, 212, 226), (236, 216, 190),
 )  # fmt: skip
 
 
-def _room(s: Sketch) -> None:
+def _room(s: BackgroundCanvas) -> None:
     wall = _wall(s, _WALLS)
     _picture(s, s.roll(0.1, 0.9) * s.w, 0.2 * s.hz)
     _window(s, s.roll(0.08, 0.62) * s.w, 0.16 * s.hz, 0.24 * s.w, 0.46 * s.hz)
@@ -184,7 +184,7 @@ def _room(s: Sketch) -> None:
         s.draw.ellipse((x - k * rx, y - k * ry, x + k * rx, y + k * ry), fill=tone)
 
 
-def _table(s: Sketch) -> None:
+def _table(s: BackgroundCanvas) -> None:
     _wall(s, _WALLS)
     _window(s, s.roll(0.05, 0.6) * s.w, 0.1 * s.hz, 0.34 * s.w, 0.6 * s.hz)
     if s.roll() < 0.5:
@@ -202,7 +202,7 @@ _PAINTERS = {
 }  # fmt: skip
 
 
-def paint_background(scene: Scene, rng: np.random.Generator) -> Floats:
+def render_background(scene: Scene, rng: np.random.Generator) -> Floats:
     """Paint a place without things.
 
     Args:
@@ -213,7 +213,7 @@ def paint_background(scene: Scene, rng: np.random.Generator) -> Floats:
         float32 (H, W, 3), 0 to 255.
     """
     horizon = scene.horizon or round(0.4 * scene.height)
-    sketch = Sketch(scene, horizon, rng)
+    sketch = BackgroundCanvas(scene, horizon, rng)
     _PAINTERS[scene.place](sketch)
     image = np.asarray(sketch.image.reduce(2)).astype(np.float32)
     rows, columns = scene.height - horizon, scene.width

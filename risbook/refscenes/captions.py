@@ -6,9 +6,9 @@ things, their colours and where they stand, without meaning one of them in parti
 
 import random
 
-from risbook.refscenes.grammar import LOWER
-from risbook.refscenes.scene_types import Scene, Seen, Thing
-from risbook.refscenes.wording import pick, with_article
+from risbook.refscenes.phrase_builder import pick, with_article
+from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
+from risbook.refscenes.semantics import LOWER
 
 _WHERE = {
     "meadow": ("on a meadow", "on a green meadow"),
@@ -27,10 +27,10 @@ _WHEN = {
 }
 
 
-def appearance(thing: Thing) -> str:
+def appearance(thing: SceneObject) -> str:
     """Tell everything that can be seen of a thing itself, without an article.
 
-    >>> appearance(Thing("mug", "red", "striped", 30, 50, 60))
+    >>> appearance(SceneObject("mug", "red", "striped", 30, 50, 60))
     'red striped mug'
     """
     pattern = "" if thing.pattern == "plain" else f"{thing.pattern} "
@@ -48,7 +48,7 @@ def appearance(thing: Thing) -> str:
     return words
 
 
-def position(one: Seen, scene: Scene) -> tuple[str, str]:
+def position(one: VisibleObject, scene: Scene) -> tuple[str, str]:
     """Tell where a thing stands: left, middle or right, and front, back or neither ("").
 
     The picture has three columns of equal width, judged by the centre of the visible box. Front
@@ -65,7 +65,7 @@ def position(one: Seen, scene: Scene) -> tuple[str, str]:
     return across, "front" if share > 0.8 else "back" if share < 0.2 else ""
 
 
-def caption(scene: Scene, seen: tuple[Seen, ...], rng: random.Random | None = None) -> str:
+def caption(scene: Scene, seen: tuple[VisibleObject, ...], rng: random.Random | None = None) -> str:
     """Tell a scene.
 
     Args:

@@ -1,13 +1,13 @@
 """How chairs, lamps, mugs, vases, suitcases, balls and umbrellas are painted."""
 
-from risbook.refscenes.canvas import Brush
-from risbook.refscenes.inks import INKS, Ink, darker, lighter, mix
-from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter, mix
+from risbook.refscenes.scene_types import SceneObject
+from risbook.refscenes.sprite_canvas import SpriteCanvas
 from risbook.refscenes.textures import CLAY, CLOTH, METAL, SAME, WOOD
 
-_POLE: Ink = (150, 112, 76)
-_LEAF: Ink = (74, 132, 70)
-_BULB: Ink = (255, 240, 176)
+_POLE: RGB = (150, 112, 76)
+_LEAF: RGB = (74, 132, 70)
+_BULB: RGB = (255, 240, 176)
 
 #: kind -> reach of the drawing: left, right, up and down, units of its height.
 REACH: dict[str, tuple[float, float, float, float]] = {
@@ -25,7 +25,7 @@ PERIOD: dict[str, float] = {
 }  # fmt: skip
 
 
-def paint_household(brush: Brush, thing: Thing) -> None:
+def draw_household(brush: SpriteCanvas, thing: SceneObject) -> None:
     """Paint a household thing; what has a front faces right.
 
     Args:
@@ -36,10 +36,10 @@ def paint_household(brush: Brush, thing: Thing) -> None:
         "chair": _chair, "lamp": _lamp, "mug": _mug, "vase": _vase, "suitcase": _suitcase,
         "ball": _ball, "umbrella": _umbrella,
     }  # fmt: skip
-    paint[thing.kind](brush, INKS[thing.colour], thing.variant)
+    paint[thing.kind](brush, RGB_OF[thing.colour], thing.variant)
 
 
-def _chair(b: Brush, ink: Ink, variant: int) -> None:
+def _chair(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     far = darker(ink, 0.2)
     b.limb(((-20, 46), (-18, 12)), 6.5, far, WOOD)
     b.limb(((34, 44), (36, 12)), 6.5, far, WOOD)
@@ -59,7 +59,7 @@ def _chair(b: Brush, ink: Ink, variant: int) -> None:
     b.line(((-33, 18), (21, 17)), 4.5, darker(ink, 0.15), WOOD)
 
 
-def _lamp(b: Brush, ink: Ink, variant: int) -> None:
+def _lamp(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     shape = variant % 3
     if shape == 2:
         b.box(-12, 0, 12, 7, 2, darker(ink, 0.2), METAL)
@@ -95,7 +95,7 @@ def _lamp(b: Brush, ink: Ink, variant: int) -> None:
     b.line(((-narrow, 97), (narrow, 97)), 3, darker(ink, 0.2), CLOTH)
 
 
-def _mug(b: Brush, ink: Ink, variant: int) -> None:
+def _mug(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     b.arc(46, 50, 30, 28, (-100, 115), 13, darker(ink, 0.08), CLAY)
     b.blob(
         ((-52, 88), (-52, 50), (-48, 16), (-36, 3), (0, -1), (36, 3), (48, 16), (52, 50), (52, 88),
@@ -107,7 +107,7 @@ def _mug(b: Brush, ink: Ink, variant: int) -> None:
     b.oval(-10, 88, 16, 3, (176, 122, 84))
 
 
-def _vase(b: Brush, ink: Ink, variant: int) -> None:
+def _vase(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     top = 99.0
     if variant % 2:
         top = 66.0
@@ -115,7 +115,7 @@ def _vase(b: Brush, ink: Ink, variant: int) -> None:
             b.limb(((0.2 * x, 56), (0.6 * x, 70), (x, y)), 4, _LEAF, CLOTH)
         b.blob(((-4, 64), (-34, 66), (-40, 78), (-18, 76)), _LEAF, CLOTH)
         b.blob(((4, 64), (34, 62), (42, 72), (20, 74)), darker(_LEAF, 0.15), CLOTH)
-        petal: Ink = (250, 246, 236)
+        petal: RGB = (250, 246, 236)
         for x, y in ((-24, 84), (24, 82), (0, 92)):
             b.oval(x - 5, y, 6, 6, petal, CLOTH)
             for dx, dy in ((5, 0), (0, 6), (0, -6)):
@@ -132,7 +132,7 @@ def _vase(b: Brush, ink: Ink, variant: int) -> None:
     b.blob(((-27, 50 * k), (-22, 58 * k), (-19, 46 * k), (-23, 30 * k)), lighter(ink, 0.55), CLAY)
 
 
-def _suitcase(b: Brush, ink: Ink, variant: int) -> None:
+def _suitcase(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     trim = (214, 176, 120) if sum(ink) < 560 else (140, 92, 58)
     handle = darker(trim, 0.3)
     for x in (-40, 40):
@@ -157,7 +157,7 @@ def _suitcase(b: Brush, ink: Ink, variant: int) -> None:
         )
 
 
-def _ball(b: Brush, ink: Ink, variant: int) -> None:
+def _ball(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     b.oval(0, 50, 50, 50, ink, METAL, main=True)
     if variant % 2:
         seam = mix(ink, (255, 255, 255), 0.55) if sum(ink) < 600 else (150, 160, 180)
@@ -167,7 +167,7 @@ def _ball(b: Brush, ink: Ink, variant: int) -> None:
     b.oval(-21, 75, 5, 4, (255, 255, 255))
 
 
-def _umbrella(b: Brush, ink: Ink, variant: int) -> None:
+def _umbrella(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     b.limb(((0, 2), (0, 97)), 4.5, _POLE, WOOD)
     b.oval(0, 3, 14, 4, darker(_POLE, 0.2), WOOD)
     low = 58

@@ -6,9 +6,9 @@ of the brush (100 units are the thing's height, (0, 0) is the foot point, x to t
 faces, y up) and looked up in a few boxes. Borders are straight where the drawing's are round, which
 is far finer than the patches that the labels are for.
 
->>> part_at(Thing("dog", "brown", "plain", 50, 60, 90), x=85, y=50)
+>>> part_at(SceneObject("dog", "brown", "plain", 50, 60, 90), x=85, y=50)
 'animal head'
->>> part_at(Thing("dog", "brown", "plain", 50, 60, 90, facing="left"), x=35, y=50)
+>>> part_at(SceneObject("dog", "brown", "plain", 50, 60, 90, facing="left"), x=35, y=50)
 'animal head'
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.scene_types import SceneObject
 
 #: A box of the drawing, units: left, low, right, high.
 Box = tuple[float, float, float, float]
@@ -110,7 +110,7 @@ PARTS: tuple[str, ...] = tuple(
 )
 
 
-def plan_of(thing: Thing) -> Plan:
+def plan_of(thing: SceneObject) -> Plan:
     """The boxes of a thing, in the order in which they are tried."""
     held: Plan = ()
     if thing.holding == "bag":
@@ -120,7 +120,7 @@ def plan_of(thing: Thing) -> Plan:
     return (*held, *PLAN_OF[thing.kind])
 
 
-def parts_of(thing: Thing, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def part_labels(thing: SceneObject, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Tell the part of every pixel of a thing.
 
     Args:
@@ -143,7 +143,7 @@ def parts_of(thing: Thing, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]
     return found
 
 
-def part_at(thing: Thing, *, x: int, y: int) -> str:
+def part_at(thing: SceneObject, *, x: int, y: int) -> str:
     """The part of a thing that would lie at pixel (x, y), whether something is drawn there or not.
 
     Args:
@@ -156,10 +156,10 @@ def part_at(thing: Thing, *, x: int, y: int) -> str:
     """
     mask = np.zeros((y + 1, x + 1), np.bool_)
     mask[y, x] = True
-    return PARTS[int(parts_of(thing, mask)[0])]
+    return PARTS[int(part_labels(thing, mask)[0])]
 
 
-def thing_of(record: dict[str, Any]) -> Thing:
+def object_from_record(record: dict[str, Any]) -> SceneObject:
     """Make a thing of what ``scenes.json`` tells of it.
 
     Args:
@@ -168,6 +168,6 @@ def thing_of(record: dict[str, Any]) -> Thing:
     Returns:
         The facts; what the file leaves out is "".
     """
-    fields = Thing.__dataclass_fields__
+    fields = SceneObject.__dataclass_fields__
     facts = {name: value for name, value in record.items() if name in fields}
-    return Thing(**{"lower_colour": "", "facing": "right", **facts})
+    return SceneObject(**{"lower_colour": "", "facing": "right", **facts})

@@ -1,27 +1,27 @@
 """How men, women and children are painted, with their hats and what they hold."""
 
-from risbook.refscenes.canvas import Brush, Points
-from risbook.refscenes.inks import INKS, Ink, darker, lighter, mix
-from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter, mix
+from risbook.refscenes.scene_types import SceneObject
+from risbook.refscenes.sprite_canvas import Points, SpriteCanvas
 from risbook.refscenes.textures import CLOTH, METAL, SAME, SKIN, WOOD
 
-_SKINS: tuple[Ink, ...] = (
+_SKINS: tuple[RGB, ...] = (
     (250, 214, 184), (238, 190, 152), (216, 162, 120), (188, 130, 90), (148, 100, 70),
     (116, 78, 56),
 )  # fmt: skip
-_GREY: Ink = (176, 172, 168)
-_HAIRS: tuple[Ink, ...] = (
+_GREY: RGB = (176, 172, 168)
+_HAIRS: tuple[RGB, ...] = (
     (58, 40, 34), (96, 62, 38), (150, 96, 50), (222, 180, 96), (176, 84, 44), (40, 38, 44),
     _GREY,
 )  # fmt: skip
-_SHOES: tuple[Ink, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
-_POLE: Ink = (112, 88, 70)
+_SHOES: tuple[RGB, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
+_POLE: RGB = (112, 88, 70)
 
 #: Pattern period of shirts, units of a person's height.
 PERIOD = 8.5
 
 
-def reach(thing: Thing) -> tuple[float, float, float, float]:
+def reach(thing: SceneObject) -> tuple[float, float, float, float]:
     """How far a person extends from the foot point: left, right, up, down, in units."""
     right, up = 27.0, 106.0
     if thing.hat:
@@ -37,14 +37,14 @@ def reach(thing: Thing) -> tuple[float, float, float, float]:
     return 27.0, right, up, 4.0
 
 
-def paint_person(brush: Brush, thing: Thing) -> None:
+def draw_person(brush: SpriteCanvas, thing: SceneObject) -> None:
     """Paint a man, woman or child, facing right.
 
     Args:
         brush: where to paint.
         thing: the facts.
     """
-    shirt, lower = INKS[thing.colour], INKS[thing.lower_colour or "blue"]
+    shirt, lower = RGB_OF[thing.colour], RGB_OF[thing.lower_colour or "blue"]
     skin = _SKINS[thing.variant % len(_SKINS)]
     hair = _HAIRS[thing.variant // 6 % len(_HAIRS)]
     if (skin[0] < 180 and hair[0] > 130) or (thing.kind == "child" and hair == _GREY):
@@ -60,7 +60,14 @@ def paint_person(brush: Brush, thing: Thing) -> None:
 
 
 def _man(
-    b: Brush, t: Thing, shirt: Ink, lower: Ink, skin: Ink, hair: Ink, shoe: Ink, stride: float
+    b: SpriteCanvas,
+    t: SceneObject,
+    shirt: RGB,
+    lower: RGB,
+    skin: RGB,
+    hair: RGB,
+    shoe: RGB,
+    stride: float,
 ) -> None:
     for side in (-1, 1):
         foot = side * (6.5 + stride)
@@ -81,7 +88,14 @@ def _man(
 
 
 def _woman(
-    b: Brush, t: Thing, shirt: Ink, lower: Ink, skin: Ink, hair: Ink, shoe: Ink, stride: float
+    b: SpriteCanvas,
+    t: SceneObject,
+    shirt: RGB,
+    lower: RGB,
+    skin: RGB,
+    hair: RGB,
+    shoe: RGB,
+    stride: float,
 ) -> None:
     for side in (-1, 1):
         foot = side * (4.5 + 0.6 * stride)
@@ -108,7 +122,14 @@ def _woman(
 
 
 def _child(
-    b: Brush, t: Thing, shirt: Ink, lower: Ink, skin: Ink, hair: Ink, shoe: Ink, stride: float
+    b: SpriteCanvas,
+    t: SceneObject,
+    shirt: RGB,
+    lower: RGB,
+    skin: RGB,
+    hair: RGB,
+    shoe: RGB,
+    stride: float,
 ) -> None:
     for side in (-1, 1):
         foot = side * (7.5 + stride)
@@ -134,7 +155,7 @@ def _around(x: float, y: float, rx: float, ry: float, points: Points) -> Points:
 
 
 def _sleeve(
-    b: Brush, points: tuple[tuple[float, float], ...], width: float, shirt: Ink, skin: Ink
+    b: SpriteCanvas, points: tuple[tuple[float, float], ...], width: float, shirt: RGB, skin: RGB
 ) -> None:
     x, y = points[-1]
     b.oval(x, y - 2.5, width * 0.5, width * 0.52, skin, SKIN)
@@ -142,7 +163,12 @@ def _sleeve(
 
 
 def _head(
-    b: Brush, t: Thing, centre: tuple[float, float], size: tuple[float, float], skin: Ink, hair: Ink
+    b: SpriteCanvas,
+    t: SceneObject,
+    centre: tuple[float, float],
+    size: tuple[float, float],
+    skin: RGB,
+    hair: RGB,
 ) -> None:
     x, y = centre
     rx, ry = size
@@ -163,10 +189,10 @@ def _head(
     )  # fmt: skip
     b.blob(_around(x, y, rx, ry, mop), hair, CLOTH)
     if t.hat:
-        _hat(b, t.hat, INKS[t.hat_colour or "red"], x, y, rx, ry)
+        _hat(b, t.hat, RGB_OF[t.hat_colour or "red"], x, y, rx, ry)
 
 
-def _hat(b: Brush, hat: str, ink: Ink, x: float, y: float, rx: float, ry: float) -> None:
+def _hat(b: SpriteCanvas, hat: str, ink: RGB, x: float, y: float, rx: float, ry: float) -> None:
     dome = _around(x, y, rx, ry, (
         (-1.1, 0.36), (-0.98, 0.95), (0, 1.3), (0.98, 0.95), (1.1, 0.36), (0, 0.44),
     ))  # fmt: skip
@@ -188,10 +214,15 @@ def _hat(b: Brush, hat: str, ink: Ink, x: float, y: float, rx: float, ry: float)
 
 
 def _front_arm(
-    b: Brush, t: Thing, shoulder: tuple[float, float], width: float, shirt: Ink, skin: Ink
+    b: SpriteCanvas,
+    t: SceneObject,
+    shoulder: tuple[float, float],
+    width: float,
+    shirt: RGB,
+    skin: RGB,
 ) -> None:
     x, y = shoulder
-    ink = INKS[t.holding_colour or "red"]
+    ink = RGB_OF[t.holding_colour or "red"]
     if t.holding in ("balloon", "umbrella", "flag"):
         hand = (x + 13, y - 5)
         _raised(b, t.holding, ink, hand)
@@ -210,7 +241,7 @@ def _front_arm(
         b.oval(hand[0], hand[1], 0.55 * width, 0.55 * width, skin, SKIN)
 
 
-def _raised(b: Brush, what: str, ink: Ink, hand: tuple[float, float]) -> None:
+def _raised(b: SpriteCanvas, what: str, ink: RGB, hand: tuple[float, float]) -> None:
     x, y = hand
     if what == "balloon":
         b.line(((x, y), (x + 2, y + 20), (x + 1, 110)), 1.4, (120, 110, 110), CLOTH)
@@ -230,7 +261,7 @@ def _raised(b: Brush, what: str, ink: Ink, hand: tuple[float, float]) -> None:
         b.line(((x + 24, 119), (x + 24, 103)), 1.5, lighter(ink, 0.3))
 
 
-def _canopy(b: Brush, x: float, y: float, rx: float, ry: float, ink: Ink) -> None:
+def _canopy(b: SpriteCanvas, x: float, y: float, rx: float, ry: float, ink: RGB) -> None:
     """An open umbrella's roof with four panels; (x, y) is the middle of its lower side."""
     rim = (
         (-1, 0), (-0.93, 0.36), (-0.6, 0.76), (0, 1), (0.6, 0.76), (0.93, 0.36), (1, 0),
@@ -244,7 +275,7 @@ def _canopy(b: Brush, x: float, y: float, rx: float, ry: float, ink: Ink) -> Non
     b.line(((x, y + 0.96 * ry), (x, y + 1.12 * ry)), 2.4, _POLE)
 
 
-def _bag(b: Brush, ink: Ink, hand: tuple[float, float]) -> None:
+def _bag(b: SpriteCanvas, ink: RGB, hand: tuple[float, float]) -> None:
     x, y = hand
     b.arc(x + 1, y - 6, 6, 8, (180, 360), 2.0, darker(ink, 0.35), CLOTH)
     b.blob(

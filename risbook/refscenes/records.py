@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from risbook.refscenes.polygons import segmentation
-from risbook.refscenes.scene_types import GROUP_OF, KINDS
-from risbook.refscenes.sets import Drawn
+from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF
+from risbook.refscenes.sets import AnnotatedScene
 
 #: Changes whenever the same seed would give other scenes or sentences.
 WORLD_VERSION = 1
-#: kind -> category id, in the order of `KINDS`.
-CATEGORY_IDS = {kind: i + 1 for i, kind in enumerate(GROUP_OF)}
+#: kind -> category id, in the order of `CATEGORIES`.
+CATEGORY_IDS = {kind: i + 1 for i, kind in enumerate(SUPERCATEGORY_OF)}
 
 
-class SetFiles:
+class DatasetFiles:
     """Collects the records of one set."""
 
     def __init__(self, name: str, partition: str) -> None:
@@ -33,7 +33,9 @@ class SetFiles:
         self.scenes: dict[str, dict[str, Any]] = {}
         self._sent_id = 0
 
-    def add(self, drawn: Drawn, shared: dict[str, Any], annotations: list[dict[str, Any]]) -> None:
+    def add(
+        self, drawn: AnnotatedScene, shared: dict[str, Any], annotations: list[dict[str, Any]]
+    ) -> None:
         """Take in a scene with its facts and its annotations."""
         scene = drawn.painted.scene
         self.images.append(
@@ -74,7 +76,7 @@ class SetFiles:
         folder.mkdir(parents=True)
         categories = [
             {"id": CATEGORY_IDS[kind], "name": kind, "supercategory": group}
-            for group, kinds in KINDS.items()
+            for group, kinds in CATEGORIES.items()
             for kind in kinds
         ]
         _write_json(
@@ -96,7 +98,7 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, sort_keys=True, separators=(",", ":")), encoding="ascii")
 
 
-def annotations_of(drawn: Drawn) -> list[dict[str, Any]]:
+def coco_annotations(drawn: AnnotatedScene) -> list[dict[str, Any]]:
     """COCO records of every visible thing."""
     found = []
     for number, one in enumerate(drawn.painted.seen):
@@ -115,15 +117,15 @@ def annotations_of(drawn: Drawn) -> list[dict[str, Any]]:
     return found
 
 
-def facts_of(drawn: Drawn) -> dict[str, Any]:
+def scene_record(drawn: AnnotatedScene) -> dict[str, Any]:
     """What scenes.json tells of a scene.
 
     Args:
         drawn: the scene.
 
     Returns:
-        Builtins only; ``things`` in the order of painting with the fields of `Thing` that are not
-        "", boxes as (left, top, right, bottom).
+        Builtins only; ``things`` in the order of painting with the fields of `SceneObject` that are
+        not "", boxes as (left, top, right, bottom).
     """
     scene = drawn.painted.scene
     things = [

@@ -1,8 +1,8 @@
 """What is true of a drawn scene: the facts that the painter paints and the grammar speaks of.
 
-The painter reads a `Thing` and draws it; the grammar reads the same `Thing` and the visible box
-that the painter handed back, and speaks about it. Neither looks at the other's work, so an
-expression can only be true of a picture through the facts in this file.
+The renderer reads a `SceneObject` and draws it; the expression generator reads the same
+`SceneObject` and the visible box that the renderer returned. Neither reads the other's work, so an
+expression can only be true of an image through the facts in this file.
 
 Units: pixels of the finished canvas; x grows to the right, y grows downwards, as in images.
 """
@@ -10,15 +10,17 @@ Units: pixels of the finished canvas; x grows to the right, y grows downwards, a
 from dataclasses import dataclass
 
 #: Kinds of thing by group; `people` are what testA asks for, all others what testB asks for.
-KINDS: dict[str, tuple[str, ...]] = {
+CATEGORIES: dict[str, tuple[str, ...]] = {
     "people": ("man", "woman", "child"),
     "animals": ("dog", "cat", "sheep", "bird", "horse"),
     "vehicles": ("car", "bus", "bicycle", "boat"),
     "household": ("chair", "lamp", "mug", "vase", "suitcase", "ball", "umbrella"),
 }
 
-#: kind -> group, the inverse of `KINDS`.
-GROUP_OF: dict[str, str] = {kind: group for group, kinds in KINDS.items() for kind in kinds}
+#: kind -> group, the inverse of `CATEGORIES`.
+SUPERCATEGORY_OF: dict[str, str] = {
+    kind: group for group, kinds in CATEGORIES.items() for kind in kinds
+}
 
 #: Colour words. Every kind uses a subset that suits it (see the painter's recipes).
 COLOURS: tuple[str, ...] = (
@@ -77,11 +79,11 @@ HELD: tuple[str, ...] = ("", "balloon", "umbrella", "bag", "flag")
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class SceneObject:
     """One object of a scene.
 
     Args:
-        kind: a word of `KINDS`.
+        kind: a word of `CATEGORIES`.
         colour: main colour: shirt of a person, coat of an animal, body of anything else.
         pattern: pattern of that main surface.
         height: drawn height in pixels, before anything hides a part of it; without hat and
@@ -113,8 +115,8 @@ class Thing:
 
     @property
     def group(self) -> str:
-        """The group of `KINDS` that the kind belongs to."""
-        return GROUP_OF[self.kind]
+        """The group of `CATEGORIES` that the kind belongs to."""
+        return SUPERCATEGORY_OF[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,12 @@ class Scene:
     height: int
     place: str
     time: str
-    things: tuple[Thing, ...]
+    things: tuple[SceneObject, ...]
     horizon: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisibleObject:
     """A thing as it can be seen in the finished picture.
 
     Args:
@@ -149,7 +151,7 @@ class Seen:
         visible: visible share of the drawn pixels that lie on the canvas, in (0, 1].
     """
 
-    thing: Thing
+    thing: SceneObject
     box: tuple[int, int, int, int]
     area: int
     visible: float

@@ -15,10 +15,10 @@ import numpy as np
 
 from risbook.errors import DataError
 from risbook.refscenes.captions import caption
-from risbook.refscenes.grammar import View
-from risbook.refscenes.plan import plan_scene
-from risbook.refscenes.render import Painted, paint_scene
-from risbook.refscenes.speaking import MANNERS, Teller
+from risbook.refscenes.expression_generator import ANNOTATION_STYLES, ExpressionGenerator
+from risbook.refscenes.scene_renderer import RenderedScene, render_scene
+from risbook.refscenes.scene_sampler import sample_scene
+from risbook.refscenes.semantics import Interpreter
 
 _THEMES = ("people", "things", "mixed")
 
@@ -73,7 +73,7 @@ Spoken = list[tuple[int, list[tuple[str, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class AnnotatedScene:
     """One scene of a world, painted and spoken of.
 
     Args:
@@ -86,7 +86,7 @@ class Drawn:
 
     image_id: int
     split: str
-    painted: Painted
+    painted: RenderedScene
     caption: str
     spoken: dict[str, Spoken]
 
@@ -96,7 +96,7 @@ class Drawn:
         return f"refscenes_{self.image_id:012d}.jpg"
 
 
-def draw(family: Family, split: str, index: int, seed: int = 0) -> Drawn:
+def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> AnnotatedScene:
     """Plan, paint and describe one scene.
 
     Args:
@@ -113,19 +113,21 @@ def draw(family: Family, split: str, index: int, seed: int = 0) -> Drawn:
         source = np.random.SeedSequence((seed, family.number, place, index, attempt))
         rng = np.random.default_rng(source)
         theme = {"testA": "people", "testB": "things"}.get(split, _THEMES[int(3 * rng.random())])
-        painted = paint_scene(plan_scene(rng, theme=theme), rng)
+        painted = render_scene(sample_scene(rng, theme=theme), rng)
         dice = random.Random(int(source.generate_state(1, np.uint64)[0]))
         spoken = _speak(family, split, painted, dice)
         if all(spoken.values()):
             told = caption(painted.scene, painted.seen, dice)
             image_id = family.number * 1_000_000 + place * 100_000 + index + 1
-            return Drawn(image_id, split, painted, told, spoken)
+            return AnnotatedScene(image_id, split, painted, told, spoken)
     raise DataError(f"{split} scene {index} of seed {seed}: nothing in it could be referred to")
 
 
-def _speak(family: Family, split: str, painted: Painted, dice: random.Random) -> dict[str, Spoken]:
+def _speak(
+    family: Family, split: str, painted: RenderedScene, dice: random.Random
+) -> dict[str, Spoken]:
     """Choose two to four things of a scene and let each set of the family speak of them."""
-    view = View(scene=painted.scene, seen=painted.seen)
+    view = Interpreter(scene=painted.scene, seen=painted.seen)
     targets = [
         i
         for i, thing in enumerate(view.things)
@@ -136,7 +138,7 @@ def _speak(family: Family, split: str, painted: Painted, dice: random.Random) ->
     wanted = 2 + (dice.random() < 0.6) + (dice.random() < 0.15)
     spoken: dict[str, Spoken] = {}
     for name in family.sets:
-        teller = Teller(view=view, manner=MANNERS[name], rng=dice)
+        teller = ExpressionGenerator(view=view, manner=ANNOTATION_STYLES[name], rng=dice)
         spoken[name] = []
         for target in order:
             if len(spoken[name]) < wanted and (pairs := teller.sentences(target)):

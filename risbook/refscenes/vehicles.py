@@ -1,14 +1,14 @@
 """How cars, buses, bicycles and boats are painted; all face right."""
 
-from risbook.refscenes.canvas import Brush, Points
-from risbook.refscenes.inks import INKS, Ink, darker, lighter
-from risbook.refscenes.scene_types import Thing
+from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter
+from risbook.refscenes.scene_types import SceneObject
+from risbook.refscenes.sprite_canvas import Points, SpriteCanvas
 from risbook.refscenes.textures import CLOTH, GLASS, METAL, SAME, WOOD
 
-_TYRE: Ink = (46, 44, 50)
-_HUB: Ink = (196, 198, 204)
-_GLASS: Ink = (176, 214, 232)
-_MAST: Ink = (126, 92, 62)
+_TYRE: RGB = (46, 44, 50)
+_HUB: RGB = (196, 198, 204)
+_GLASS: RGB = (176, 214, 232)
+_MAST: RGB = (126, 92, 62)
 
 #: kind -> reach of the drawing: left, right, up and down, units of its height.
 REACH: dict[str, tuple[float, float, float, float]] = {
@@ -21,7 +21,7 @@ REACH: dict[str, tuple[float, float, float, float]] = {
 PERIOD: dict[str, float] = {"car": 18, "bus": 22, "bicycle": 20, "boat": 17}
 
 
-def paint_vehicle(brush: Brush, thing: Thing) -> None:
+def draw_vehicle(brush: SpriteCanvas, thing: SceneObject) -> None:
     """Paint a vehicle, facing right.
 
     Args:
@@ -29,16 +29,16 @@ def paint_vehicle(brush: Brush, thing: Thing) -> None:
         thing: the facts.
     """
     paint = {"car": _car, "bus": _bus, "bicycle": _bicycle, "boat": _boat}
-    paint[thing.kind](brush, INKS[thing.colour], thing.variant)
+    paint[thing.kind](brush, RGB_OF[thing.colour], thing.variant)
 
 
-def _wheel(b: Brush, x: float, radius: float) -> None:
+def _wheel(b: SpriteCanvas, x: float, radius: float) -> None:
     b.oval(x, radius, radius, radius, _TYRE, METAL)
     b.oval(x, radius, 0.55 * radius, 0.55 * radius, _HUB, METAL)
     b.oval(x, radius, 0.2 * radius, 0.2 * radius, darker(_HUB, 0.45))
 
 
-def _car(b: Brush, ink: Ink, variant: int) -> None:
+def _car(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     b.box(-104, 14, 104, 30, 6, (70, 68, 74), METAL)
     roof: Points
     panes: tuple[Points, Points]
@@ -75,7 +75,7 @@ def _car(b: Brush, ink: Ink, variant: int) -> None:
     b.box(-114, 18, -88, 26, 3, (200, 202, 206), METAL)
 
 
-def _bus(b: Brush, ink: Ink, variant: int) -> None:
+def _bus(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     b.box(-100, 8, 102, 20, 4, (66, 64, 70), METAL)
     b.box(-106, 13, 106, 99, 13, ink, METAL, main=True)
     b.box(-100, 90, 100, 98, 5, lighter(ink, 0.35), METAL)
@@ -95,7 +95,7 @@ def _bus(b: Brush, ink: Ink, variant: int) -> None:
     b.box(-109, 26, -103, 40, 2, (190, 40, 40), METAL)
 
 
-def _bicycle(b: Brush, ink: Ink, variant: int) -> None:
+def _bicycle(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     for x in (-46, 46):
         b.ring(x, 34, 34, 7.5, _TYRE, METAL)
         b.ring(x, 34, 27, 2.5, (206, 208, 212), METAL)
@@ -120,7 +120,7 @@ def _bicycle(b: Brush, ink: Ink, variant: int) -> None:
             b.line(((43, y), (68, y)), 1.6, (140, 98, 56))
 
 
-def _boat(b: Brush, ink: Ink, variant: int) -> None:
+def _boat(b: SpriteCanvas, ink: RGB, variant: int) -> None:
     if variant % 2:
         b.box(-36, 30, 30, 66, 4, (248, 244, 234), WOOD)
         for x in (-27, -5):

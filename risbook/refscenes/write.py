@@ -14,8 +14,16 @@ from PIL import Image
 
 from risbook.errors import DataError
 from risbook.progress_bar import progress_bar
-from risbook.refscenes.records import WORLD_VERSION, SetFiles, annotations_of, facts_of
-from risbook.refscenes.sets import FAMILIES, SAMPLE, SIZES, Drawn, Family, WorldSize, draw
+from risbook.refscenes.records import WORLD_VERSION, DatasetFiles, coco_annotations, scene_record
+from risbook.refscenes.sets import (
+    FAMILIES,
+    SAMPLE,
+    SIZES,
+    AnnotatedScene,
+    Family,
+    WorldSize,
+    generate_scene,
+)
 
 #: Tells what a world was made from.
 STAMP = "world.json"
@@ -30,18 +38,18 @@ behind every picture.
 """
 
 
-def _scenes(size: WorldSize, seed: int) -> Iterator[tuple[Family, Drawn]]:
+def _scenes(size: WorldSize, seed: int) -> Iterator[tuple[Family, AnnotatedScene]]:
     for family, counts in zip(FAMILIES, (size.refscenes, size.refscenesg), strict=True):
         for split, count in zip(family.splits, counts, strict=True):
             for index in range(count):
-                yield family, draw(family, split, index, seed)
+                yield family, generate_scene(family, split, index, seed)
 
 
 def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None:
     (root / IMAGES).mkdir(parents=True)
     (root / "LICENSE").mkdir()
     (root / "LICENSE" / "README.txt").write_text(_NOTE, encoding="ascii")
-    files = {name: SetFiles(name, one.partition) for one in FAMILIES for name in one.sets}
+    files = {name: DatasetFiles(name, one.partition) for one in FAMILIES for name in one.sets}
     total = sum(size.refscenes) + sum(size.refscenesg)
     bar = progress_bar(
         _scenes(size, seed), show=progress, total=total, desc="drawing RefScenes", unit="scene"
@@ -50,7 +58,7 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
         picture = Image.fromarray(drawn.painted.image)
         path = root / IMAGES / drawn.file_name
         picture.save(path, "JPEG", quality=size.quality, subsampling=0)
-        shared, annotations = facts_of(drawn), annotations_of(drawn)
+        shared, annotations = scene_record(drawn), coco_annotations(drawn)
         for name in family.sets:
             files[name].add(drawn, shared, annotations)
     for one in files.values():

@@ -11,12 +11,12 @@ import pytest
 from refscenes_evaluator import Parser, SentenceError, denoted
 
 from risbook.refscenes.captions import appearance, caption, position
-from risbook.refscenes.grammar import Description, Place, Relation, Trait, View
+from risbook.refscenes.expression_generator import normalise
 from risbook.refscenes.polygons import decode, rings, segmentation
-from risbook.refscenes.records import facts_of
-from risbook.refscenes.scene_types import GROUP_OF, Scene, Seen, Thing
-from risbook.refscenes.sets import FAMILIES, Drawn, draw
-from risbook.refscenes.speaking import normalise
+from risbook.refscenes.records import scene_record
+from risbook.refscenes.scene_types import SUPERCATEGORY_OF, Scene, SceneObject, VisibleObject
+from risbook.refscenes.semantics import Description, Interpreter, Place, Relation, Trait
+from risbook.refscenes.sets import FAMILIES, AnnotatedScene, generate_scene
 
 SCENES = {"refscenes": 45, "refscenesg": 60}
 LOCATION_WORDS = {
@@ -28,10 +28,10 @@ LOCATION_WORDS = {
 
 
 @cache
-def drawn_scenes() -> list[Drawn]:
+def drawn_scenes() -> list[AnnotatedScene]:
     """A few hundred scenes of all splits."""
     return [
-        draw(family, split, index, 77)
+        generate_scene(family, split, index, 77)
         for family in FAMILIES
         for split in family.splits
         for index in range(SCENES[family.sets[0]])
@@ -42,7 +42,7 @@ def spoken(name: str) -> list[tuple[dict[str, Any], int, str, str]]:
     """(facts, annotation id, raw, sent) of all sentences of one set."""
     rows = []
     for drawn in drawn_scenes():
-        facts = facts_of(drawn)
+        facts = scene_record(drawn)
         for target, pairs in drawn.spoken.get(name, []):
             rows += [(facts, facts["things"][target]["ann_id"], *pair) for pair in pairs]
     return rows
@@ -127,7 +127,7 @@ def test_words_are_few_and_every_kind_is_referred_to() -> None:
             kinds |= {thing["kind"] for thing in facts["things"] if thing["ann_id"] == own}
     print(f"vocabulary: {len(words)} words")
     assert 90 < len(words) < 150
-    assert kinds == set(GROUP_OF)
+    assert kinds == set(SUPERCATEGORY_OF)
 
 
 def test_raw_and_normalised_forms() -> None:
@@ -156,15 +156,17 @@ def test_splits_ask_for_their_theme() -> None:
             assert groups == {drawn.split == "testA"}
 
 
-def _row(*xs: float, **changes: Any) -> View:
+def _row(*xs: float, **changes: Any) -> Interpreter:
     seen = tuple(
-        Seen(
-            Thing("mug", "red", "plain", 20, x, 80, **changes), (int(x) - 5, 60, int(x) + 5, 80),
-            150, 1.0,
+        VisibleObject(
+            SceneObject("mug", "red", "plain", 20, x, 80, **changes),
+            (int(x) - 5, 60, int(x) + 5, 80), 150, 1.0,
         )
         for x in xs
     )  # fmt: skip
-    return View(scene=Scene(100, 100, "table", "", tuple(one.thing for one in seen)), seen=seen)
+    return Interpreter(
+        scene=Scene(100, 100, "table", "", tuple(one.thing for one in seen)), seen=seen
+    )
 
 
 def test_worked_examples_of_the_meanings() -> None:

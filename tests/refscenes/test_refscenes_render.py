@@ -7,34 +7,34 @@ import pytest
 
 from risbook.errors import DataError
 from risbook.refscenes import scene_types
-from risbook.refscenes.backgrounds import paint_background
-from risbook.refscenes.inks import INKS
-from risbook.refscenes.locations import PLACES, TIMES
-from risbook.refscenes.plan import FOUND_IN, THEMES, plan_scene
-from risbook.refscenes.render import (
+from risbook.refscenes.background_types import PLACES, TIMES
+from risbook.refscenes.backgrounds import render_background
+from risbook.refscenes.colours import RGB_OF
+from risbook.refscenes.scene_renderer import (
     MIN_AREA,
     MIN_VISIBLE,
-    Painted,
-    paint_scene,
+    RenderedScene,
+    render_scene,
     sprite_of,
 )
-from risbook.refscenes.scene_types import Scene, Thing
+from risbook.refscenes.scene_sampler import FOUND_IN, THEMES, sample_scene
+from risbook.refscenes.scene_types import Scene, SceneObject
 
-ALL_KINDS = [kind for kinds in scene_types.KINDS.values() for kind in kinds]
+ALL_KINDS = [kind for kinds in scene_types.CATEGORIES.values() for kind in kinds]
 
 
-def painted(seed: int, theme: str) -> Painted:
+def painted(seed: int, theme: str) -> RenderedScene:
     rng = np.random.default_rng(seed)
-    return paint_scene(plan_scene(rng, theme=theme), rng)
+    return render_scene(sample_scene(rng, theme=theme), rng)
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[tuple[str, Painted]]:
+def scenes() -> list[tuple[str, RenderedScene]]:
     return [(THEMES[seed % 3], painted(seed, THEMES[seed % 3])) for seed in range(240)]
 
 
-def thing_of(kind: str, colour: str, **more: object) -> Thing:
-    thing = Thing(kind, colour, "plain", 40.0, 60, 90)
+def thing_of(kind: str, colour: str, **more: object) -> SceneObject:
+    thing = SceneObject(kind, colour, "plain", 40.0, 60, 90)
     if thing.group == "people":
         thing = replace(thing, lower_colour="gray")
     return replace(thing, **more)  # type: ignore[arg-type]
@@ -49,11 +49,11 @@ def test_the_same_seed_gives_the_same_bytes(theme: str) -> None:
     assert first.seen == other.seen
 
 
-def test_no_two_seeds_give_the_same_picture(scenes: list[tuple[str, Painted]]) -> None:
+def test_no_two_seeds_give_the_same_picture(scenes: list[tuple[str, RenderedScene]]) -> None:
     assert len({one.image.tobytes() for _, one in scenes}) == len(scenes)
 
 
-def test_ids_and_seen_tell_the_same_story(scenes: list[tuple[str, Painted]]) -> None:
+def test_ids_and_seen_tell_the_same_story(scenes: list[tuple[str, RenderedScene]]) -> None:
     for _, one in scenes:
         assert one.image.shape == (one.scene.height, one.scene.width, 3)
         assert one.image.dtype == np.uint8
@@ -68,7 +68,7 @@ def test_ids_and_seen_tell_the_same_story(scenes: list[tuple[str, Painted]]) -> 
             assert seen.area == len(rows)
 
 
-def test_every_thing_can_be_seen(scenes: list[tuple[str, Painted]]) -> None:
+def test_every_thing_can_be_seen(scenes: list[tuple[str, RenderedScene]]) -> None:
     shares = [seen.visible for _, one in scenes for seen in one.seen]
     areas = [seen.area for _, one in scenes for seen in one.seen]
     assert min(shares) >= MIN_VISIBLE
@@ -77,7 +77,7 @@ def test_every_thing_can_be_seen(scenes: list[tuple[str, Painted]]) -> None:
     assert 0.15 < np.mean(np.array(shares) < 0.95) < 0.7  # some things do hide others
 
 
-def test_themes_and_counts(scenes: list[tuple[str, Painted]]) -> None:
+def test_themes_and_counts(scenes: list[tuple[str, RenderedScene]]) -> None:
     several = 0
     for theme, one in scenes:
         kinds = [thing.kind for thing in one.scene.things]
@@ -89,12 +89,15 @@ def test_themes_and_counts(scenes: list[tuple[str, Painted]]) -> None:
             assert people < len(kinds)
         if theme == "things":
             assert people <= 1
-            assert max(kinds.count(k) for k in kinds if scene_types.GROUP_OF[k] != "people") >= 2
+            assert (
+                max(kinds.count(k) for k in kinds if scene_types.SUPERCATEGORY_OF[k] != "people")
+                >= 2
+            )
         several += most >= 2
     assert several > 0.8 * len(scenes)
 
 
-def test_the_world_is_varied(scenes: list[tuple[str, Painted]]) -> None:
+def test_the_world_is_varied(scenes: list[tuple[str, RenderedScene]]) -> None:
     assert any(one.scene.width > one.scene.height for _, one in scenes)
     assert any(one.scene.width < one.scene.height for _, one in scenes)
     assert {one.scene.place for _, one in scenes} == set(PLACES)
@@ -107,7 +110,7 @@ def test_the_world_is_varied(scenes: list[tuple[str, Painted]]) -> None:
     )
 
 
-def test_scenes_use_only_allowed_words(scenes: list[tuple[str, Painted]]) -> None:
+def test_scenes_use_only_allowed_words(scenes: list[tuple[str, RenderedScene]]) -> None:
     for _, one in scenes:
         for thing in one.scene.things:
             assert thing.kind in FOUND_IN[one.scene.place] or thing.kind == "boat"
@@ -150,7 +153,7 @@ def test_the_colour_word_rules_the_surface(kind: str, colour: str) -> None:
     for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
         inside &= np.roll(surface, step, axis)
     middle = np.median(sprite.rgb[inside if inside.sum() > 40 else surface], axis=0)
-    distances = {name: np.abs(middle - np.array(INKS[name])).sum() for name in names}
+    distances = {name: np.abs(middle - np.array(RGB_OF[name])).sum() for name in names}
     assert min(distances, key=lambda name: distances[name]) == colour
 
 
@@ -172,9 +175,9 @@ def test_hat_and_held_thing_belong_to_the_person() -> None:
 
 
 def test_a_hidden_thing_is_moved_or_left_out() -> None:
-    small = Thing("mug", "red", "plain", 16, 80, 100)
-    large = Thing("bus", "blue", "plain", 50, 80, 104, variant=2)
-    one = paint_scene(Scene(160, 120, "street", "day", (small, large)), np.random.default_rng(0))
+    small = SceneObject("mug", "red", "plain", 16, 80, 100)
+    large = SceneObject("bus", "blue", "plain", 50, 80, 104, variant=2)
+    one = render_scene(Scene(160, 120, "street", "day", (small, large)), np.random.default_rng(0))
     kinds = [thing.kind for thing in one.scene.things]
     assert "bus" in kinds
     assert all(seen.visible >= MIN_VISIBLE and seen.area >= MIN_AREA for seen in one.seen)
@@ -188,7 +191,7 @@ def test_every_place_has_its_own_light(place: str) -> None:
     means = []
     for time in times:
         scene = Scene(120, 160, place, time, (), 60)
-        image = paint_background(scene, np.random.default_rng(1))
+        image = render_background(scene, np.random.default_rng(1))
         assert image.shape == (160, 120, 3)
         assert np.isfinite(image).all()
         assert image[60:].std() > 3  # ground texture
@@ -198,4 +201,4 @@ def test_every_place_has_its_own_light(place: str) -> None:
 
 def test_an_unknown_theme_is_refused() -> None:
     with pytest.raises(DataError, match="theme"):
-        plan_scene(np.random.default_rng(0), theme="weather")
+        sample_scene(np.random.default_rng(0), theme="weather")

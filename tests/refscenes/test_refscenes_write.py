@@ -18,7 +18,7 @@ from refscenes_evaluator import denoted
 from risbook import refscenes
 from risbook.errors import DataError
 from risbook.refscenes.polygons import decode
-from risbook.refscenes.sets import FAMILIES, SAMPLE, TINY, WorldSize, draw
+from risbook.refscenes.sets import FAMILIES, SAMPLE, TINY, WorldSize, generate_scene
 from risbook.refscenes.write import IMAGES
 
 SETS = {name: family for family in FAMILIES for name in family.sets}
@@ -145,7 +145,7 @@ def test_same_bytes_again_and_in_another_process(tmp_path: Path) -> None:
 
 def test_a_scene_does_not_depend_on_the_size_of_the_world(world: Path) -> None:
     _, _, scenes = load(world, "refscenes")
-    drawn = draw(FAMILIES[0], "val", 7)
+    drawn = generate_scene(FAMILIES[0], "val", 7)
     assert scenes[str(drawn.image_id)]["caption"] == drawn.caption
     with Image.open(world / IMAGES / drawn.file_name) as picture:
         difference = np.asarray(picture).astype(int) - drawn.painted.image
@@ -218,7 +218,7 @@ def test_the_committed_sample_is_what_the_code_draws(tmp_path: Path) -> None:
 def test_importing_the_package_draws_nothing() -> None:
     code = (
         "import sys, risbook.refscenes as r;"
-        "print([m for m in sys.modules if m.startswith('risbook.refscenes.')]); r.draw"
+        "print([m for m in sys.modules if m.startswith('risbook.refscenes.')]); r.generate_scene"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True

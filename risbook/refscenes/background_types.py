@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from risbook.refscenes.inks import Ink
+from risbook.refscenes.colours import RGB
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ GROUND_LIGHT: dict[str, tuple[float, float, float]] = {
     "night": (0.42, 0.48, 0.66),
 }  # fmt: skip
 #: time -> sky inks, top and horizon.
-SKY: dict[str, tuple[Ink, Ink]] = {
+SKY: dict[str, tuple[RGB, RGB]] = {
     "day": ((132, 192, 232), (226, 241, 244)),
     "evening": ((128, 122, 178), (252, 200, 142)),
     "night": ((24, 30, 66), (84, 96, 142)),
 }
 #: ground inks, far and near, and the strength of the ground's texture.
-GROUND: dict[str, tuple[Ink, Ink, float]] = {
+GROUND: dict[str, tuple[RGB, RGB, float]] = {
     "meadow": ((196, 214, 138), (148, 184, 98), 0.085),
     "park": ((186, 210, 140), (142, 182, 104), 0.075),
     "street": ((190, 188, 186), (160, 158, 160), 0.04),
@@ -63,4 +63,4 @@ GROUND: dict[str, tuple[Ink, Ink, float]] = {
     "table": ((214, 180, 136), (196, 156, 110), 0.03),
 }
 #: Water inks, far and near.
-WATER: tuple[Ink, Ink] = ((158, 208, 218), (92, 164, 190))
+WATER: tuple[RGB, RGB] = ((158, 208, 218), (92, 164, 190))

@@ -2,10 +2,10 @@
 
 from functools import lru_cache
 
-Ink = tuple[int, int, int]
+RGB = tuple[int, int, int]
 
 #: Colour word -> paint.
-INKS: dict[str, Ink] = {
+RGB_OF: dict[str, RGB] = {
     "red": (205, 48, 46),
     "orange": (240, 134, 38),
     "yellow": (247, 210, 66),
@@ -21,7 +21,7 @@ INKS: dict[str, Ink] = {
 
 
 @lru_cache(maxsize=8192)
-def mix(first: Ink, second: Ink, share: float) -> Ink:
+def mix(first: RGB, second: RGB, share: float) -> RGB:
     """Blend two inks.
 
     Args:
@@ -39,17 +39,17 @@ def mix(first: Ink, second: Ink, share: float) -> Ink:
     return a, b, c
 
 
-def darker(ink: Ink, share: float = 0.25) -> Ink:
+def darker(ink: RGB, share: float = 0.25) -> RGB:
     """Move an ink towards a warm black; `share` in [0, 1] says how far."""
     return mix(ink, (38, 28, 40), share)
 
 
-def lighter(ink: Ink, share: float = 0.3) -> Ink:
+def lighter(ink: RGB, share: float = 0.3) -> RGB:
     """Move an ink towards a warm white; `share` in [0, 1] says how far."""
     return mix(ink, (255, 252, 244), share)
 
 
-def pattern_ink(ink: Ink) -> Ink:
+def pattern_rgb(ink: RGB) -> RGB:
     """The ink of stripes and spots on a surface: clearly lighter, or darker on light surfaces."""
     bright = 0.3 * ink[0] + 0.59 * ink[1] + 0.11 * ink[2]
     if bright > 215:

@@ -1,17 +1,17 @@
-"""Brush strokes that backgrounds share: skies, hills, clouds, trees, grass and waves."""
+"""SpriteCanvas strokes that backgrounds share: skies, hills, clouds, trees, grass and waves."""
 
 import math
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from risbook.refscenes.inks import Ink, darker, lighter, mix
-from risbook.refscenes.locations import GROUND, GROUND_LIGHT, PLACES, SKY, WATER
+from risbook.refscenes.background_types import GROUND, GROUND_LIGHT, PLACES, SKY, WATER
+from risbook.refscenes.colours import RGB, darker, lighter, mix
 from risbook.refscenes.scene_types import Scene
 from risbook.refscenes.textures import Floats
 
 
-class Sketch:
+class BackgroundCanvas:
     """A background in the making, twice the canvas size.
 
     Args:
@@ -48,12 +48,12 @@ class Sketch:
         value: float = self._dice[self._next]
         return low + (high - low) * value
 
-    def lit(self, ink: Ink) -> Ink:
+    def lit(self, ink: RGB) -> RGB:
         """An ink as it looks at this time of day."""
         r, g, b = (round(c * f) for c, f in zip(ink, self._light, strict=True))
         return r, g, b
 
-    def ridge(self, base: float, height: float, ink: Ink) -> None:
+    def ridge(self, base: float, height: float, ink: RGB) -> None:
         """A chain of soft hills with its foot at y = base."""
         a, b, c = self.roll(0, 6), self.roll(0, 6), self.roll(1.2, 2.2)
         top = [
@@ -93,7 +93,7 @@ class Sketch:
                 self.draw.ellipse((x - r, y - r, x + r, y + r), fill=ink)
         self.clouds(3 if self.roll() < 0.7 else 5)
 
-    def trees(self, count: int, base: float, size: float, ink: Ink, *, pointed: bool) -> None:
+    def trees(self, count: int, base: float, size: float, ink: RGB, *, pointed: bool) -> None:
         """Trees far away: round or pointed crowns on short trunks."""
         trunk = self.lit((126, 98, 76))
         for k in range(count):
@@ -114,7 +114,7 @@ class Sketch:
                 cx, cy, q = x - 0.12 * s, base - 1.15 * s, 0.24 * s
                 self.draw.ellipse((cx - q, cy - q, cx + q, cy + q), fill=lighter(leaf, 0.14))
 
-    def tufts(self, count: int, ink: Ink, *, flowers: bool) -> None:
+    def tufts(self, count: int, ink: RGB, *, flowers: bool) -> None:
         """Blades of grass, larger when nearer."""
         for k in range(count):
             depth = self.roll() ** 0.7
@@ -136,7 +136,7 @@ class Sketch:
             self.draw.line(((x, y), (x + s, y)), fill=ink, width=1 + round(depth))
 
 
-def _gradient(rows: int, top: Ink, bottom: Ink) -> Floats:
+def _gradient(rows: int, top: RGB, bottom: RGB) -> Floats:
     share = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
     first, last = np.array(top, np.float32), np.array(bottom, np.float32)
     return np.asarray(first + (last - first) * share)

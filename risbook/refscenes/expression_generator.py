@@ -8,17 +8,17 @@ import random
 import re
 from dataclasses import dataclass
 
-from risbook.refscenes.grammar import (
+from risbook.refscenes.phrase_builder import PhraseBuilder, pick
+from risbook.refscenes.semantics import (
     FACERS,
     LOWER,
     NOUNS,
     Description,
+    Interpreter,
     Place,
     Relation,
     Trait,
-    View,
 )
-from risbook.refscenes.wording import Speaker, pick
 
 _SPELLING = {"grey": "gray", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth"}
 _SYNONYMS = {kind: [noun for noun, kinds in NOUNS.items() if kinds == (kind,)] for kind in LOWER}
@@ -32,7 +32,7 @@ _RELATIONS = ("left", "right", "next", "behind", "front", "between")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class AnnotationStyle:
     """How a data set speaks.
 
     Args:
@@ -55,16 +55,16 @@ class Manner:
 
 
 #: set -> its manner; sentence counts as in the real sets (1 to 4 with mean 2.8; 1 to 3 in G-Ref).
-MANNERS: dict[str, Manner] = {
-    "refscenes": Manner(
+ANNOTATION_STYLES: dict[str, AnnotationStyle] = {
+    "refscenes": AnnotationStyle(
         located=True, full=False, traits=(0.38, 0.5, 0.12), related=0.12, extra=0.3,
         counts=(0.04, 0.22, 0.63, 0.11), words=(1, 9),
     ),
-    "refscenes+": Manner(
+    "refscenes+": AnnotationStyle(
         located=False, full=False, traits=(0.12, 0.55, 0.33), related=0.0, extra=0.1,
         counts=(0.04, 0.22, 0.63, 0.11), words=(1, 9),
     ),
-    "refscenesg": Manner(
+    "refscenesg": AnnotationStyle(
         located=True, full=True, traits=(0.06, 0.44, 0.38, 0.12), related=0.6, extra=0.6,
         counts=(0.15, 0.8, 0.05), words=(8, 15),
     ),
@@ -109,7 +109,7 @@ def _raw(rng: random.Random, sent: str, full: bool) -> str:
     return sent
 
 
-class Teller:
+class ExpressionGenerator:
     """Finds and says expressions for the things of one scene.
 
     Args:
@@ -118,7 +118,7 @@ class Teller:
         rng: chooses what is said and how.
     """
 
-    def __init__(self, *, view: View, manner: Manner, rng: random.Random) -> None:
+    def __init__(self, *, view: Interpreter, manner: AnnotationStyle, rng: random.Random) -> None:
         self.view = view
         self.manner = manner
         self.rng = rng
@@ -159,7 +159,7 @@ class Teller:
             place: (everything if place.bare else candidates).bit_count()
             for place in description.places
         }
-        return Speaker(rng=self.rng, full=self.manner.full, crowd=crowd).say(description)
+        return PhraseBuilder(rng=self.rng, full=self.manner.full, crowd=crowd).say(description)
 
     def _noun(self, kind: str, group: str, general: float) -> str:
         if group in _GENERAL and self.rng.random() < general:

@@ -53,19 +53,19 @@ Relations (the other thing is itself described, uniquely, by a noun and properti
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from risbook.refscenes.scene_types import KINDS, Scene, Seen
+from risbook.refscenes.scene_types import CATEGORIES, Scene, VisibleObject
 
 #: noun -> the kinds that it can mean.
 NOUNS: dict[str, tuple[str, ...]] = {
-    **{kind: (kind,) for kinds in KINDS.values() for kind in kinds},
-    "guy": ("man",), "lady": ("woman",), "kid": ("child",), "person": KINDS["people"],
-    "animal": KINDS["animals"], "vehicle": KINDS["vehicles"], "bike": ("bicycle",),
+    **{kind: (kind,) for kinds in CATEGORIES.values() for kind in kinds},
+    "guy": ("man",), "lady": ("woman",), "kid": ("child",), "person": CATEGORIES["people"],
+    "animal": CATEGORIES["animals"], "vehicle": CATEGORIES["vehicles"], "bike": ("bicycle",),
     "cup": ("mug",), "luggage": ("suitcase",),
 }  # fmt: skip
 #: what people wear below, by kind.
 LOWER = {"man": "pants", "woman": "skirt", "child": "shorts"}
 #: kinds that visibly look to one side.
-FACERS = (*KINDS["animals"], "car", "bus")
+FACERS = (*CATEGORIES["animals"], "car", "bus")
 
 MARGIN_X, MARGIN_GROUND, SIZE_RATIO = 0.06, 0.05, 1.3
 MIN_VISIBLE, MIN_AREA, DETAIL_VISIBLE = 0.4, 60, 0.75
@@ -131,7 +131,7 @@ class Description:
     relation: Relation | None = None
 
 
-class View:
+class Interpreter:
     """A scene as the words see it.
 
     Args:
@@ -139,7 +139,7 @@ class View:
         seen: its visible things; bit i of every `Sense` stands for seen[i].
     """
 
-    def __init__(self, *, scene: Scene, seen: tuple[Seen, ...]) -> None:
+    def __init__(self, *, scene: Scene, seen: tuple[VisibleObject, ...]) -> None:
         self.seen = seen
         self.things = [one.thing for one in seen]
         width, height = scene.width, scene.height
@@ -179,7 +179,7 @@ class View:
         return self._senses[trait]
 
     @staticmethod
-    def _has(trait: Trait, one: Seen) -> tuple[bool, bool]:
+    def _has(trait: Trait, one: VisibleObject) -> tuple[bool, bool]:
         """Whether a thing has a property: in the wide sense, and visibly so."""
         thing, colour, form = one.thing, trait.colour, trait.form
         people = thing.group == "people"

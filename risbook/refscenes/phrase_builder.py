@@ -8,11 +8,11 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from risbook.refscenes.grammar import NOUNS, Description, Place, Relation, Trait
-from risbook.refscenes.scene_types import KINDS
+from risbook.refscenes.scene_types import CATEGORIES
+from risbook.refscenes.semantics import NOUNS, Description, Place, Relation, Trait
 
 _T = TypeVar("_T")
-_PEOPLE = {noun for noun, kinds in NOUNS.items() if kinds[0] in KINDS["people"]}
+_PEOPLE = {noun for noun, kinds in NOUNS.items() if kinds[0] in CATEGORIES["people"]}
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
 #: kinds that a full sentence may call standing or parked
 _STANDING = {*_PEOPLE, "dog", "sheep", "horse"}
@@ -35,7 +35,7 @@ def with_article(article: str, words: str) -> str:
     return f"{article} {words}".strip()
 
 
-class Speaker:
+class PhraseBuilder:
     """Says descriptions.
 
     Args:

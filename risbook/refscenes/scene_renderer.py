@@ -7,28 +7,28 @@ import numpy.typing as npt
 
 from risbook.refscenes.animals import PERIOD as ANIMAL_PERIOD
 from risbook.refscenes.animals import REACH as ANIMAL_REACH
-from risbook.refscenes.animals import paint_animal
-from risbook.refscenes.backgrounds import paint_background
-from risbook.refscenes.canvas import Brush, Sprite
+from risbook.refscenes.animals import draw_animal
+from risbook.refscenes.background_types import LIGHT_OF, PLACES
+from risbook.refscenes.backgrounds import render_background
+from risbook.refscenes.colours import RGB_OF, pattern_rgb
 from risbook.refscenes.household import PERIOD as HOUSEHOLD_PERIOD
 from risbook.refscenes.household import REACH as HOUSEHOLD_REACH
-from risbook.refscenes.household import paint_household
-from risbook.refscenes.inks import INKS, pattern_ink
-from risbook.refscenes.locations import LIGHT_OF, PLACES
+from risbook.refscenes.household import draw_household
 from risbook.refscenes.people import PERIOD as PEOPLE_PERIOD
-from risbook.refscenes.people import paint_person, reach
-from risbook.refscenes.scene_types import Scene, Seen, Thing
+from risbook.refscenes.people import draw_person, reach
+from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
+from risbook.refscenes.sprite_canvas import Sprite, SpriteCanvas
 from risbook.refscenes.textures import Bools, Floats, paper
 from risbook.refscenes.vehicles import PERIOD as VEHICLE_PERIOD
 from risbook.refscenes.vehicles import REACH as VEHICLE_REACH
-from risbook.refscenes.vehicles import paint_vehicle
+from risbook.refscenes.vehicles import draw_vehicle
 
 #: Of every thing at least this share of its pixels on the canvas stays visible ...
 MIN_VISIBLE = 0.35
 #: ... and at least so many pixels.
 MIN_AREA = 40
 
-_PAINT = {"animals": paint_animal, "vehicles": paint_vehicle, "household": paint_household}
+_PAINT = {"animals": draw_animal, "vehicles": draw_vehicle, "household": draw_household}
 _REACH = {**ANIMAL_REACH, **VEHICLE_REACH, **HOUSEHOLD_REACH}
 _PERIOD = {**ANIMAL_PERIOD, **VEHICLE_PERIOD, **HOUSEHOLD_PERIOD}
 #: Sideways moves, in pixels, that are tried for a thing that would hardly be seen.
@@ -38,7 +38,7 @@ Ids = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
+class RenderedScene:
     """A painted scene.
 
     Args:
@@ -51,10 +51,10 @@ class Painted:
     scene: Scene
     image: npt.NDArray[np.uint8]
     ids: Ids
-    seen: tuple[Seen, ...]
+    seen: tuple[VisibleObject, ...]
 
 
-def sprite_of(thing: Thing, light: int, shift: int) -> Sprite:
+def sprite_of(thing: SceneObject, light: int, shift: int) -> Sprite:
     """Paint one thing on a tile of its own.
 
     Args:
@@ -66,25 +66,25 @@ def sprite_of(thing: Thing, light: int, shift: int) -> Sprite:
         The tile.
     """
     if thing.group == "people":
-        brush, period = Brush(height=thing.height, reach=reach(thing)), PEOPLE_PERIOD
-        paint_person(brush, thing)
+        brush, period = SpriteCanvas(height=thing.height, reach=reach(thing)), PEOPLE_PERIOD
+        draw_person(brush, thing)
     else:
-        brush = Brush(height=thing.height, reach=_REACH[thing.kind])
+        brush = SpriteCanvas(height=thing.height, reach=_REACH[thing.kind])
         period = _PERIOD[thing.kind]
         _PAINT[thing.group](brush, thing)
-    ink = pattern_ink(INKS[thing.colour])
+    ink = pattern_rgb(RGB_OF[thing.colour])
     flip = thing.facing == "left"
     return brush.finish(
         pattern=thing.pattern, ink=ink, period=period, flip=flip, light=light, shift=shift
     )
 
 
-def paint_scene(scene: Scene, rng: np.random.Generator) -> Painted:
+def render_scene(scene: Scene, rng: np.random.Generator) -> RenderedScene:
     """Paint a scene.
 
     Where a thing would keep less than `MIN_VISIBLE` of its pixels, or less than `MIN_AREA`, it or a
     thing in front of it is moved sideways; where no move helps, which is very rare, it is
-    left out. `Painted.scene` says what was drawn.
+    left out. `RenderedScene.scene` says what was drawn.
 
     Args:
         scene: the plan.
@@ -95,7 +95,7 @@ def paint_scene(scene: Scene, rng: np.random.Generator) -> Painted:
     """
     light = -1 if rng.random() < 0.6 else 1
     grain = int(rng.integers(1 << 16))
-    image = paint_background(scene, rng)
+    image = render_background(scene, rng)
     things = list(scene.things)
     sprites = [sprite_of(thing, light, grain + 17 * index) for index, thing in enumerate(things)]
     things, sprites, ids, seen = _settled(scene, things, sprites)
@@ -113,13 +113,13 @@ def paint_scene(scene: Scene, rng: np.random.Generator) -> Painted:
             _ripple(image, ids, thing, sprite)
     _grain(image, grain)
     pixels = np.clip(image, 0, 255).astype(np.uint8)
-    return Painted(replace(scene, things=tuple(things)), pixels, ids, seen)
+    return RenderedScene(replace(scene, things=tuple(things)), pixels, ids, seen)
 
 
 Window = tuple[slice, slice, slice, slice]
 
 
-def _window(thing: Thing, sprite: Sprite, shape: tuple[int, ...]) -> Window:
+def _window(thing: SceneObject, sprite: Sprite, shape: tuple[int, ...]) -> Window:
     """Where the tile meets the canvas: rows and columns of the canvas, then of the tile."""
     left, top = round(thing.x) - sprite.foot[0], round(thing.ground) - sprite.foot[1]
     high, wide = sprite.mask.shape
@@ -132,7 +132,7 @@ def _window(thing: Thing, sprite: Sprite, shape: tuple[int, ...]) -> Window:
 
 
 def _stack(
-    shape: tuple[int, int], things: list[Thing], sprites: list[Sprite]
+    shape: tuple[int, int], things: list[SceneObject], sprites: list[Sprite]
 ) -> tuple[Ids, list[int]]:
     """Lay the masks over each other; also count each one's pixels on the canvas."""
     ids = np.zeros(shape, np.uint8)
@@ -152,7 +152,7 @@ def _offence(area: int, drawn: int, whole: int) -> float:
     return max(lack, 0.5 - drawn / max(1, whole))
 
 
-def _offences(scene: Scene, things: list[Thing], sprites: list[Sprite]) -> list[float]:
+def _offences(scene: Scene, things: list[SceneObject], sprites: list[Sprite]) -> list[float]:
     ids, drawn = _stack((scene.height, scene.width), things, sprites)
     areas = np.bincount(ids.ravel(), minlength=len(drawn) + 1)[1:].tolist()
     wholes = [int(np.count_nonzero(sprite.mask)) for sprite in sprites]
@@ -160,8 +160,8 @@ def _offences(scene: Scene, things: list[Thing], sprites: list[Sprite]) -> list[
 
 
 def _moved(
-    scene: Scene, things: list[Thing], sprites: list[Sprite], offences: list[float]
-) -> list[Thing] | None:
+    scene: Scene, things: list[SceneObject], sprites: list[Sprite], offences: list[float]
+) -> list[SceneObject] | None:
     """Move one thing sideways, the worst hidden one first; None if no move helps."""
     best, least = None, sum(offences) - 1e-6
     worst = offences.index(max(offences))
@@ -181,8 +181,8 @@ def _moved(
 
 
 def _settled(
-    scene: Scene, things: list[Thing], sprites: list[Sprite]
-) -> tuple[list[Thing], list[Sprite], Ids, tuple[Seen, ...]]:
+    scene: Scene, things: list[SceneObject], sprites: list[Sprite]
+) -> tuple[list[SceneObject], list[Sprite], Ids, tuple[VisibleObject, ...]]:
     """Move or drop things until every one is visible enough."""
     while max(offences := _offences(scene, things, sprites), default=0.0) > 0:
         moved = _moved(scene, things, sprites, offences)
@@ -206,18 +206,18 @@ def _settled(
             int(columns.start + xs[-1]) + 1, int(rows.start + ys[-1]) + 1,
         )  # fmt: skip
         area = int(np.count_nonzero(mask))
-        seen.append(Seen(thing, box, area, area / drawn[index]))
+        seen.append(VisibleObject(thing, box, area, area / drawn[index]))
     return things, sprites, ids, tuple(seen)
 
 
-def _blend(image: Floats, thing: Thing, sprite: Sprite, tint: Floats) -> None:
+def _blend(image: Floats, thing: SceneObject, sprite: Sprite, tint: Floats) -> None:
     rows, columns, tile_rows, tile_columns = _window(thing, sprite, image.shape)
     under = image[rows, columns]
     over = sprite.rgb[tile_rows, tile_columns] * tint
     under += (over - under) * sprite.alpha[tile_rows, tile_columns]
 
 
-def _afloat(scene: Scene, thing: Thing) -> bool:
+def _afloat(scene: Scene, thing: SceneObject) -> bool:
     water = PLACES[scene.place].water
     shore = scene.horizon + water * (scene.height - scene.horizon)
     return thing.kind == "boat" and water > 0 and thing.ground < shore
@@ -232,7 +232,7 @@ def _foot_span(mask: Bools, foot: int) -> tuple[float, float]:
     return float(columns[0]), float(columns[-1] + 1)
 
 
-def _shadow(image: Floats, thing: Thing, sprite: Sprite, light: int, time: str) -> None:
+def _shadow(image: Floats, thing: SceneObject, sprite: Sprite, light: int, time: str) -> None:
     """A soft dark pool under a thing, drawn out to the side away from the light."""
     left, right = _foot_span(sprite.mask, sprite.foot[1])
     origin = round(thing.x) - sprite.foot[0]
@@ -256,7 +256,7 @@ def _shadow(image: Floats, thing: Thing, sprite: Sprite, light: int, time: str) 
         image[y0:y1, x0:x1] *= 1 - dark[..., None] * np.array((1.0, 0.95, 0.8), np.float32)
 
 
-def _glow(image: Floats, thing: Thing, time: str) -> None:
+def _glow(image: Floats, thing: SceneObject, time: str) -> None:
     """The light of a lamp on what is behind it; by day a lamp is off."""
     strength = {"night": 62.0, "evening": 36.0, "": 14.0}.get(time)
     if strength is None:
@@ -273,7 +273,7 @@ def _glow(image: Floats, thing: Thing, time: str) -> None:
     image[y0:y1, x0:x1] += bright[..., None] * np.array((1.0, 0.84, 0.46), np.float32)
 
 
-def _reflect(image: Floats, thing: Thing, sprite: Sprite) -> None:
+def _reflect(image: Floats, thing: SceneObject, sprite: Sprite) -> None:
     """The mirror image of a boat on the water, paler with the distance from it."""
     ground = round(thing.ground)
     depth = min(sprite.foot[1] // 2, image.shape[0] - ground)
@@ -288,7 +288,7 @@ def _reflect(image: Floats, thing: Thing, sprite: Sprite) -> None:
     under += (0.8 * sprite.rgb[tile][::-1] - under) * sprite.alpha[tile][::-1] * fade
 
 
-def _ripple(image: Floats, ids: Ids, thing: Thing, sprite: Sprite) -> None:
+def _ripple(image: Floats, ids: Ids, thing: SceneObject, sprite: Sprite) -> None:
     """A bright line where the hull meets the water; it spares every mask."""
     left, right = _foot_span(sprite.mask, sprite.foot[1])
     origin = round(thing.x) - sprite.foot[0]

@@ -7,17 +7,17 @@ from typing import TypeVar
 import numpy as np
 
 from risbook.errors import DataError
-from risbook.refscenes.locations import PLACES
+from risbook.refscenes.background_types import PLACES
 from risbook.refscenes.scene_types import (
+    CATEGORIES,
     COLOURS,
     COLOURS_OF,
-    GROUP_OF,
     HATS,
     HELD,
-    KINDS,
     PATTERNS_OF,
+    SUPERCATEGORY_OF,
     Scene,
-    Thing,
+    SceneObject,
 )
 
 _T = TypeVar("_T")
@@ -56,7 +56,7 @@ FOUND_IN: dict[str, tuple[str, ...]] = {
 _CLOSE = {"mug": 0.56, "vase": 0.78, "lamp": 0.9, "ball": 0.46, "bird": 0.56, "cat": 0.78}
 
 
-class Dice:
+class UniformSampler:
     """Random choices from a block of numbers drawn once; a call costs less than a generator's.
 
     Args:
@@ -92,7 +92,7 @@ class _Frame:
     time: str
 
 
-def plan_scene(rng: np.random.Generator, *, theme: str) -> Scene:
+def sample_scene(rng: np.random.Generator, *, theme: str) -> Scene:
     """Plan a scene of 3 to 9 things.
 
     Args:
@@ -101,7 +101,7 @@ def plan_scene(rng: np.random.Generator, *, theme: str) -> Scene:
             kind and at most one person, "mixed" for either.
 
     Returns:
-        The scene, things ordered from far to near. `paint.paint_scene` may still move or drop a
+        The scene, things ordered from far to near. `paint.render_scene` may still move or drop a
         thing that would hardly be seen.
 
     Raises:
@@ -109,7 +109,7 @@ def plan_scene(rng: np.random.Generator, *, theme: str) -> Scene:
     """
     if theme not in THEMES:
         raise DataError(f"theme: unknown {theme!r}, choose one of {', '.join(THEMES)}")
-    dice = Dice(rng)
+    dice = UniformSampler(rng)
     main = _main_kind(dice, theme)
     place = dice.pick([name for name in PLACES if main in FOUND_IN[name]])
     if main == "boat":
@@ -128,7 +128,7 @@ def plan_scene(rng: np.random.Generator, *, theme: str) -> Scene:
     low, high = PLACES[place].horizon
     frame = _Frame(width, height, round(dice.roll(low, high) * height), place, time)
     kinds = _kinds(dice, theme, main, place)
-    things: list[Thing] = []
+    things: list[SceneObject] = []
     # The things of the main kind are placed first, so that crowding never drops them.
     for thing in _looks(dice, kinds, main, place):
         placed = _placed(dice, thing, frame, things, must=len(things) < 4 or thing.kind == main)
@@ -138,9 +138,9 @@ def plan_scene(rng: np.random.Generator, *, theme: str) -> Scene:
     return Scene(width, height, place, time, tuple(things), frame.horizon)
 
 
-def _main_kind(dice: Dice, theme: str) -> str:
-    people = KINDS["people"]
-    others = [kind for kind in GROUP_OF if kind not in people]
+def _main_kind(dice: UniformSampler, theme: str) -> str:
+    people = CATEGORIES["people"]
+    others = [kind for kind in SUPERCATEGORY_OF if kind not in people]
     if theme == "people":
         return dice.pick(people)
     if theme == "things" or dice.chance(0.7):
@@ -148,9 +148,9 @@ def _main_kind(dice: Dice, theme: str) -> str:
     return dice.pick(people)
 
 
-def _kinds(dice: Dice, theme: str, main: str, place: str) -> list[str]:
+def _kinds(dice: UniformSampler, theme: str, main: str, place: str) -> list[str]:
     """The kinds of a scene: the main kind two to four times, then others."""
-    people, found = KINDS["people"], FOUND_IN[place]
+    people, found = CATEGORIES["people"], FOUND_IN[place]
     large = main in ("bus", "horse", "car", "boat")
     kinds = [main] * (dice.pick((2, 2, 3)) if large else dice.pick((2, 2, 3, 3, 4)))
     others = [kind for kind in found if kind != main and (theme == "mixed" or kind not in people)]
@@ -169,7 +169,7 @@ def _kinds(dice: Dice, theme: str, main: str, place: str) -> list[str]:
     return kinds
 
 
-def _looks(dice: Dice, kinds: list[str], main: str, place: str) -> list[Thing]:
+def _looks(dice: UniformSampler, kinds: list[str], main: str, place: str) -> list[SceneObject]:
     """Choose colours, patterns and sizes; the things of one kind share some of them."""
     things = []
     palette: dict[str, list[str]] = {}
@@ -190,14 +190,14 @@ def _looks(dice: Dice, kinds: list[str], main: str, place: str) -> list[Thing]:
                 share = 0.66
         thing = {"kind": kind, "colour": colour, "pattern": pattern}
         lower = hat = hat_colour = holding = holding_colour = ""
-        if GROUP_OF[kind] == "people":
+        if SUPERCATEGORY_OF[kind] == "people":
             lower = dice.pick([c for c in COLOURS if c != colour])
             hat = dice.pick(HATS[1:]) if dice.chance(0.45) else ""
             hat_colour = dice.pick(COLOURS) if hat else ""
             holding = dice.pick(HELD[1:]) if dice.chance(0.45) else ""
             holding_colour = dice.pick([c for c in COLOURS if c != "brown"]) if holding else ""
         things.append(
-            Thing(
+            SceneObject(
                 **thing, height=share * size * dice.roll(0.96, 1.04), x=0, ground=0,
                 facing=dice.pick(("left", "right")), lower_colour=lower, hat=hat,
                 hat_colour=hat_colour, holding=holding, holding_colour=holding_colour,
@@ -207,7 +207,7 @@ def _looks(dice: Dice, kinds: list[str], main: str, place: str) -> list[Thing]:
     return things
 
 
-def _band(kind: str, frame: _Frame, dice: Dice) -> tuple[float, float]:
+def _band(kind: str, frame: _Frame, dice: UniformSampler) -> tuple[float, float]:
     """The shares of the ground, from horizon to lower border, between which a kind may stand."""
     water = PLACES[frame.place].water
     if kind == "boat" and water:
@@ -221,10 +221,15 @@ def _band(kind: str, frame: _Frame, dice: Dice) -> tuple[float, float]:
 
 
 def _placed(
-    dice: Dice, thing: Thing, frame: _Frame, others: list[Thing], *, must: bool
-) -> Thing | None:
+    dice: UniformSampler,
+    thing: SceneObject,
+    frame: _Frame,
+    others: list[SceneObject],
+    *,
+    must: bool,
+) -> SceneObject | None:
     """Find a spot that hides little; None if there is none and the thing may be left out."""
-    best: Thing | None = None
+    best: SceneObject | None = None
     least = 9.0
     low, high = _band(thing.kind, frame, dice)
     base = 0.44 * (frame.width * frame.height) ** 0.5
@@ -239,7 +244,7 @@ def _placed(
         margin = 0.45 * half if dice.chance(0.15) else 1.02 * half
         x = round(dice.roll(margin, frame.width - margin))
         ground = round(frame.horizon + near * floor)
-        trial = Thing(
+        trial = SceneObject(
             thing.kind, thing.colour, thing.pattern, round(height, 1), x, ground, thing.facing,
             thing.lower_colour, thing.hat, thing.hat_colour, thing.holding, thing.holding_colour,
             thing.variant,
@@ -252,7 +257,7 @@ def _placed(
     return best if must or least < 0.55 else None
 
 
-def _hiding(thing: Thing, others: list[Thing]) -> float:
+def _hiding(thing: SceneObject, others: list[SceneObject]) -> float:
     """The largest share of a thing's box that another's box hides, this one's or theirs."""
     worst = 0.0
     half, height = 0.5 * thing.height * SIZES[thing.kind][1], thing.height

@@ -2,8 +2,8 @@
 
 A thing is drawn two or three times too large on a small tile of its own. The alpha channel of the
 tile holds no opacity but the number of the part that a pixel belongs to (head, sleeve, ...).
-`Brush.finish` compares neighbouring part numbers, which gives thin outlines, a light and a dark
-side for every part, and where each material's texture goes; then it reduces the tile.
+`SpriteCanvas.finish` compares neighbouring part numbers, which gives thin outlines, a light and a
+dark side for every part, and where each material's texture goes; then it reduces the tile.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from risbook.refscenes.inks import Ink
+from risbook.refscenes.colours import RGB
 from risbook.refscenes.textures import SAME, TEXTURE, Bools, Floats, pattern_mask, textures
 
 #: Supersampling of the tiles: three times, or twice for things taller than `_TALL` pixels, whose
@@ -58,7 +58,7 @@ class Sprite:
     foot: tuple[int, int]
 
 
-class Brush:
+class SpriteCanvas:
     """Draws one thing in its own units: 100 units are its height, (0, 0) is the foot point, y up.
 
     Args:
@@ -79,7 +79,7 @@ class Brush:
         self._material = [0]
         self._patterned = [False]
 
-    def _ink(self, ink: Ink, material: int, main: bool) -> tuple[int, int, int, int]:
+    def _ink(self, ink: RGB, material: int, main: bool) -> tuple[int, int, int, int]:
         if material != SAME:
             self._material.append(material)
             self._patterned.append(main)
@@ -90,7 +90,7 @@ class Brush:
         return [(ox + x * s, oy - y * s) for x, y in points]
 
     def oval(
-        self, x: float, y: float, rx: float, ry: float, ink: Ink, material: int = SAME,
+        self, x: float, y: float, rx: float, ry: float, ink: RGB, material: int = SAME,
         *, main: bool = False,
     ) -> None:  # fmt: skip
         """Fill an ellipse with centre (x, y) and half axes rx, ry, units."""
@@ -100,7 +100,7 @@ class Brush:
         self._draw.ellipse(box, fill=self._ink(ink, material, main))
 
     def ring(
-        self, x: float, y: float, radius: float, width: float, ink: Ink, material: int = SAME
+        self, x: float, y: float, radius: float, width: float, ink: RGB, material: int = SAME
     ) -> None:
         """Draw a circle's line, `width` units wide, inside `radius`."""
         s = self.scale
@@ -111,7 +111,7 @@ class Brush:
 
     def arc(
         self, x: float, y: float, rx: float, ry: float, span: tuple[int, int], width: float,
-        ink: Ink, material: int = SAME,
+        ink: RGB, material: int = SAME,
     ) -> None:  # fmt: skip
         """Draw a part of an ellipse's line; `span` in degrees, clockwise from the right."""
         s = self.scale
@@ -121,18 +121,18 @@ class Brush:
         self._draw.arc(box, span[0], span[1], fill=ink4, width=max(1, round(width * s)))
 
     def poly(
-        self, points: Sequence[tuple[float, float]], ink: Ink, material: int = SAME,
+        self, points: Sequence[tuple[float, float]], ink: RGB, material: int = SAME,
         *, main: bool = False,
     ) -> None:  # fmt: skip
         """Fill a polygon with sharp corners."""
         self._draw.polygon(self._pixels(points), fill=self._ink(ink, material, main))
 
-    def blob(self, points: Points, ink: Ink, material: int = SAME, *, main: bool = False) -> None:
+    def blob(self, points: Points, ink: RGB, material: int = SAME, *, main: bool = False) -> None:
         """Fill a smooth closed curve through the points."""
         self.poly(_curve(points), ink, material, main=main)
 
     def box(
-        self, x0: float, y0: float, x1: float, y1: float, corner: float, ink: Ink,
+        self, x0: float, y0: float, x1: float, y1: float, corner: float, ink: RGB,
         material: int = SAME, *, main: bool = False,
     ) -> None:  # fmt: skip
         """Fill a rectangle with round corners; y0 is the lower side."""
@@ -145,7 +145,7 @@ class Brush:
             self._draw.rounded_rectangle(box, corner * s, fill=ink4)
 
     def limb(
-        self, points: Sequence[tuple[float, float]], width: float, ink: Ink, material: int = SAME,
+        self, points: Sequence[tuple[float, float]], width: float, ink: RGB, material: int = SAME,
         *, main: bool = False,
     ) -> None:  # fmt: skip
         """Draw a thick line with round joints and ends."""
@@ -158,7 +158,7 @@ class Brush:
                 self._draw.ellipse((x - r, y - r, x + r, y + r), fill=ink4)
 
     def line(
-        self, points: Sequence[tuple[float, float]], width: float, ink: Ink, material: int = SAME
+        self, points: Sequence[tuple[float, float]], width: float, ink: RGB, material: int = SAME
     ) -> None:
         """Draw a line with blunt ends, at least two tile pixels wide."""
         wide = max(2, round(width * self.scale))
@@ -174,7 +174,7 @@ class Brush:
         return crop, (self.foot[0] - left, self.foot[1] - top)
 
     def finish(
-        self, *, pattern: str, ink: Ink, period: float, flip: bool, light: int, shift: int
+        self, *, pattern: str, ink: RGB, period: float, flip: bool, light: int, shift: int
     ) -> Sprite:
         """Add pattern, outlines, shading and texture, and reduce to canvas resolution.
 
