@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from risbook.data.letterbox import Letterbox, normalise
-from risbook.evaluation.metrics import EPSILON, THRESHOLDS, Scores, precision_at
 from risbook.evaluation.original_size import THRESHOLD, predict_mask, probabilities_at_original_size
+from risbook.metrics import EPSILON, THRESHOLDS, Scores, shares_above
 from risbook.systems.system import target_at
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -125,7 +125,7 @@ def test_parity_training_target_is_every_fourth_pixel(shared: Path, name: str) -
 def test_parity_mean_and_precision(shared: Path) -> None:
     file = load(shared, "etris")
     ious = file["metric.ious"].tolist()
-    shares = [share for _, share in precision_at(ious, thresholds=THRESHOLDS)]
+    shares = [share for _, share in shares_above(ious, thresholds=THRESHOLDS)]
     # Recorded shares went through float32.
     assert np.array_equal(np.array(shares, np.float32), file["metric.pr"].astype(np.float32))
     # The same list again, as pixel counts that are large enough for 1e-6 not to matter.

@@ -2,10 +2,10 @@
 
 from risbook.evaluation.baselines import BASELINES, score_baseline
 from risbook.evaluation.evaluate import Prediction, evaluate, predict_batch
-from risbook.evaluation.metrics import Scores, Summary
 from risbook.evaluation.original_size import THRESHOLD, predict_mask
 from risbook.evaluation.prediction import Answer, predict
 from risbook.evaluation.result_files import read_result, write_result
+from risbook.metrics import Scores, Summary
 
 __all__ = [
     "BASELINES",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from risbook.data.catalog import ReferData
 from risbook.errors import DataError
-from risbook.evaluation.metrics import Scores, Summary
+from risbook.metrics import Scores, Summary
 
 BoolMask = npt.NDArray[np.bool_]
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, TextKind
 from risbook.data.letterbox import Letterbox, normalise
-from risbook.evaluation.metrics import Scores
 from risbook.evaluation.original_size import THRESHOLD, predict_mask
+from risbook.metrics import Scores
 from risbook.progress_bar import progress_bar
 from risbook.systems.system import System
 

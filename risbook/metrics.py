@@ -1,5 +1,9 @@
 """mIoU, oIoU and Pr@X, computed from whole pixel counts.
 
+    miou(pred, target)                      one mask, a batch, or a list of masks
+    precision_at(pred, target, 0.5)
+    scores.add(sent_id, pred, target)       a whole split, see `Scores`
+
 For expression i with predicted mask P and annotated mask G, I = |P and G| and U = |P or G|:
 
 - IoU of i is I / U. The code of CRIS, ETRIS, DETRIS and MiCA has 1e-6 added to U; so has this one.
@@ -7,16 +11,16 @@ For expression i with predicted mask P and annotated mask G, I = |P and G| and U
 - oIoU (also "cumulative IoU") is the sum of all I over the sum of all U: large objects weigh more.
 - Pr@X is the share of expressions with an IoU above X.
 
-The first two differ by 2 to 3 points on the same predictions, and papers have printed one under
-the name of the other, so a `Summary` always holds both. Counts are kept for each expression, as
-Python integers: sums never lose a pixel, an expression that a sampler repeated to fill the last
-batch counts once, and it does not matter how the split was shared out among processes.
+mIoU and oIoU differ by 2 to 3 points on the same predictions, and papers have printed one under
+the name of the other, so a `Summary` always holds both. Counts are kept per expression, as Python
+integers: sums never lose a pixel, an expression that a sampler repeated to fill the last batch
+counts once, and it does not matter how the split was shared out among processes.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +38,8 @@ Empty = Literal["zero", "one"]
 
 #: One expression: its id, intersection and union in pixels.
 Row = tuple[int, int, int]
+
+BoolMask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +59,14 @@ class Summary:
     precision: tuple[tuple[float, float], ...]
 
     def precision_at(self, threshold: float) -> float:
-        """Look up Pr@threshold.
-
-        Raises:
-            DataError: the summary was made without this threshold.
-        """
-        for known, share in self.precision:
-            if known == threshold:
+        """Look up Pr@threshold; a DataError says that the summary was made without it."""
+        for x, share in self.precision:
+            if x == threshold:
                 return share
         raise DataError(f"this summary has no Pr@{threshold}; pass it to summary(thresholds=...)")
 
     def as_dict(self) -> dict[str, float]:
-        """All figures by the names that tables print: count, mIoU, oIoU, Pr@0.5 and so on."""
+        """All figures, by the names that tables print."""
         shares = {f"Pr@{threshold:g}": share for threshold, share in self.precision}
         return {"count": self.count, "mIoU": self.miou, "oIoU": self.oiou, **shares}
 
@@ -92,8 +94,8 @@ class Scores:
     __hash__ = None  # type: ignore[assignment]
 
     def __iter__(self) -> Iterator[Row]:
-        """Go through (id, intersection, union) in the order of the ids."""
-        return ((name, *self._counts[name]) for name in sorted(self._counts))
+        """Yield (id, intersection, union) in the order of the ids."""
+        return ((sent_id, *self._counts[sent_id]) for sent_id in sorted(self._counts))
 
     def add(self, sent_id: int, prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> None:
         """Add an expression by its masks.
@@ -104,12 +106,12 @@ class Scores:
             truth: annotated mask (H, W), at the same resolution.
 
         Raises:
-            DataError: the shapes differ, or the id is known with other counts.
+            DataError: the shapes differ, or the id was scored with other counts.
         """
         if prediction.shape != truth.shape:
             raise DataError(
                 f"expression {sent_id}: the prediction is {prediction.shape}, the annotated mask "
-                f"{truth.shape}; bring the prediction to the picture's own resolution first"
+                f"{truth.shape}; bring the prediction to the image's own resolution first"
             )
         predicted, true = prediction != 0, truth != 0
         inter = int(np.count_nonzero(predicted & true))
@@ -119,16 +121,11 @@ class Scores:
     def add_counts(
         self, sent_ids: Sequence[int], inter: Sequence[int], union: Sequence[int]
     ) -> None:
-        """Add expressions by their counts.
-
-        Args:
-            sent_ids: ids of the expressions.
-            inter: pixels of each intersection.
-            union: pixels of each union.
+        """Add expressions by their counts, in pixels.
 
         Raises:
-            DataError: the lengths differ, a count is impossible or no whole number, or an id is
-                known with other counts.
+            DataError: the lengths differ, a count is impossible or no whole number, or an id was
+                scored with other counts.
         """
         if not len(sent_ids) == len(inter) == len(union):
             raise DataError(
@@ -142,31 +139,21 @@ class Scores:
             self._put(*whole)
 
     def merge(self, other: "Scores") -> None:
-        """Take over all expressions of other scores; those that both have count once.
-
-        Raises:
-            DataError: an expression has other counts there.
-        """
+        """Add all expressions of other scores; an expression in both counts once."""
         for row in other:
             self._put(*row)
 
     def gathered(self, gather_object: Callable[[Any], Any]) -> "Scores":
-        """Put the scores of all processes together.
+        """Merge the scores of all processes into new ones, the same in every process.
 
         Args:
             gather_object: takes a list and returns the lists of all processes one after the other,
                 like ``accelerate.utils.gather_object``.
-
-        Returns:
-            New scores, the same in every process.
-
-        Raises:
-            DataError: two processes counted the same expression differently.
         """
-        together = Scores()
+        merged = Scores()
         for row in gather_object(list(self)):
-            together._put(*row)
-        return together
+            merged._put(*row)
+        return merged
 
     def summary(
         self,
@@ -175,16 +162,13 @@ class Scores:
         strict: bool = True,
         empty: Empty = "zero",
     ) -> Summary:
-        """Compute the figures.
+        """Compute mIoU, oIoU and Pr@X over all expressions.
 
         Args:
             thresholds: the X of Pr@X.
             strict: count IoU > X as CRIS, ETRIS, DETRIS and MiCA do; False counts IoU >= X as LAVT
-                does. See `precision_at` for what that means at the edge.
+                does. See `shares_above` for what that means at the edge.
             empty: score of an expression whose masks are both empty.
-
-        Returns:
-            mIoU, oIoU and Pr@X over all expressions. They do not depend on the order of adding.
 
         Raises:
             DataError: there are no expressions, or `empty` is neither "zero" nor "one".
@@ -205,7 +189,7 @@ class Scores:
             count=len(rows),
             miou=mean,
             oiou=sum_inter / sum_union if sum_union else blank,
-            precision=precision_at(ious, thresholds=thresholds, strict=strict),
+            precision=shares_above(ious, thresholds=thresholds, strict=strict),
         )
 
     def _put(self, sent_id: int, inter: int, union: int) -> None:
@@ -213,34 +197,26 @@ class Scores:
             raise DataError(
                 f"expression {sent_id}: intersection {inter} and union {union} are no pixel counts"
             )
-        known = self._counts.setdefault(sent_id, (inter, union))
-        if known != (inter, union):
+        earlier = self._counts.setdefault(sent_id, (inter, union))
+        if earlier != (inter, union):
             raise DataError(
-                f"expression {sent_id} was scored twice with different results, {known} and "
+                f"expression {sent_id} was scored twice with different results, {earlier} and "
                 f"{(inter, union)}; do not mix the scores of different systems or splits"
             )
 
 
-def precision_at(
+def shares_above(
     ious: Iterable[float], *, thresholds: Sequence[float] = THRESHOLDS, strict: bool = True
 ) -> tuple[tuple[float, float], ...]:
-    """Compute the share of IoUs above each threshold.
+    """Compute the share of IoUs above each threshold: (X, share) per X.
 
     The released codes disagree at the edge. CRIS and its successors ask for IoU > X, but hold X in
     float32, where 0.7 and 0.9 lie a little below their names (by about 1e-8 and 2e-8) and 0.6 and
     0.8 a little above. So an IoU of exactly 0.7 counts, one of exactly 0.6 does not. The 1e-6 in
     the union hides that for small unions: 7 of 10 pixels do not count at 0.7, 7000 of 10000 do.
-    LAVT asks for IoU >= X in float64.
+    LAVT asks for IoU >= X in float64 (``strict=False``).
 
-    Args:
-        ious: one IoU an expression, at least one.
-        thresholds: the X of Pr@X.
-        strict: IoU > float32(X); False: IoU >= X.
-
-    Returns:
-        (X, share) for each X.
-
-    >>> precision_at([0.5, 0.6, 0.7, 0.8], thresholds=[0.5, 0.7])
+    >>> shares_above([0.5, 0.6, 0.7, 0.8], thresholds=[0.5, 0.7])
     ((0.5, 0.75), (0.7, 0.5))
     """
     values = np.fromiter(ious, np.float64)
@@ -249,3 +225,105 @@ def precision_at(
         above = values > np.float64(np.float32(threshold)) if strict else values >= threshold
         shares.append((float(threshold), int(np.count_nonzero(above)) / len(values)))
     return tuple(shares)
+
+
+def miou(pred: Any, target: Any) -> float:
+    """Mean IoU of predicted and annotated masks, as `Scores` computes it.
+
+    Args:
+        pred: one mask (H, W), a batch (B, H, W) or (B, 1, H, W), or a list of masks or batches
+            whose sizes may differ; arrays, or tensors on any device; bool, 0 and 1, or 0 and 255.
+        target: as many annotated masks, each of the size of its prediction.
+
+    Raises:
+        DataError: numbers or shapes of the masks differ, or values are no mask's (probabilities).
+
+    >>> round(miou([[1, 1, 0]], [[0, 1, 1]]), 4)
+    0.3333
+    """
+    return _score(pred, target).summary().miou
+
+
+def oiou(pred: Any, target: Any) -> float:
+    """Overall IoU, the sum of intersections over the sum of unions; arguments as of `miou`."""
+    return _score(pred, target).summary().oiou
+
+
+@overload
+def precision_at(pred: Any, target: Any, thresholds: float) -> float: ...
+
+
+@overload
+def precision_at(
+    pred: Any, target: Any, thresholds: Sequence[float] = THRESHOLDS
+) -> dict[float, float]: ...
+
+
+def precision_at(
+    pred: Any, target: Any, thresholds: float | Sequence[float] = THRESHOLDS
+) -> float | dict[float, float]:
+    """Share of the masks with an IoU above a threshold; masks as of `miou`.
+
+    Args:
+        pred: predicted masks.
+        target: annotated masks.
+        thresholds: one X, or several.
+
+    Returns:
+        The share for one X; for several {X: share}.
+
+    >>> precision_at(np.ones((3, 2, 2)), np.ones((3, 2, 2)), [0.5, 0.9])
+    {0.5: 1.0, 0.9: 1.0}
+    """
+    scores = _score(pred, target)
+    if isinstance(thresholds, int | float):
+        return scores.summary(thresholds=[thresholds]).precision[0][1]
+    return dict(scores.summary(thresholds=thresholds).precision)
+
+
+def _score(pred: Any, target: Any) -> Scores:
+    try:
+        preds, targets = _masks("pred", pred), _masks("target", target)
+    except ValueError as error:  # numpy's, about rows of different lengths
+        raise DataError(f"masks must be (H, W) or (B, H, W): {error}") from error
+    if len(preds) != len(targets) or not preds:
+        raise DataError(
+            f"pred holds {len(preds)} masks, target {len(targets)}; give one prediction per target"
+        )
+    scores = Scores()
+    for index, (mask, truth) in enumerate(zip(preds, targets, strict=True)):
+        if mask.shape != truth.shape:
+            raise DataError(
+                f"mask {index}: pred is {mask.shape}, target {truth.shape}; bring pred to the "
+                "target's resolution first"
+            )
+        scores.add(index, mask, truth)
+    return scores
+
+
+def _masks(name: str, masks: Any) -> list[BoolMask]:
+    if isinstance(masks, list | tuple) and not (masks and all(np.ndim(row) < 2 for row in masks)):
+        return [mask for item in masks for mask in _masks(name, item)]
+    if hasattr(masks, "detach"):  # a torch tensor; numpy has no bfloat16
+        masks = masks.detach().cpu()
+        masks = (masks.double() if masks.is_floating_point() else masks).numpy()
+    values = np.asarray(masks)
+    if values.ndim == 4 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (2, 3) or values.dtype.kind not in "biuf":
+        raise DataError(
+            f"{name} is {values.dtype} {values.shape}, not a mask (H, W) or masks (B, H, W)"
+        )
+    if values.dtype.kind != "b" and not ((values == 0) | (values == 1)).all():
+        if values.dtype.kind == "f":
+            raise DataError(
+                f"{name} holds numbers other than 0 and 1, such as probabilities; threshold it "
+                f"first, for instance {name} > 0.35"
+            )
+        if not ((values == 0) | (values == 255)).all():
+            raise DataError(
+                f"{name} holds other numbers than 0 and 1, or 0 and 255; compare it first, for "
+                f"instance {name} == {values.max()}"
+            )
+    flags: BoolMask = values != 0
+    return [flags] if flags.ndim == 2 else list(flags)

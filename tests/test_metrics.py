@@ -3,18 +3,21 @@
 import os
 import random
 import socket
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pycocotools import mask as coco_mask
 from torch.multiprocessing.spawn import spawn
 from torch.utils.data import DistributedSampler
 
 from risbook.errors import DataError
-from risbook.evaluation.metrics import Row, Scores, precision_at
+from risbook.metrics import Row, Scores, miou, oiou, precision_at, shares_above
 
 
 def scores_of(*rows: Row) -> Scores:
@@ -74,13 +77,13 @@ def test_strict_and_not_strict() -> None:
     half = scores_of((1, 1, 2), (2, 3, 4))
     assert half.summary().precision_at(0.5) == 0.5
     assert half.summary(strict=False).precision_at(0.5) == 1
-    assert precision_at([0.5], thresholds=[0.5]) == ((0.5, 0.0),)
-    assert precision_at([0.5], thresholds=[0.5], strict=False) == ((0.5, 1.0),)
+    assert shares_above([0.5], thresholds=[0.5]) == ((0.5, 0.0),)
+    assert shares_above([0.5], thresholds=[0.5], strict=False) == ((0.5, 1.0),)
 
 
 def test_strict_thresholds_are_float32() -> None:
     exact = [0.5, 0.6, 0.7, 0.8, 0.9]
-    counted = [precision_at([x], thresholds=[x])[0][1] for x in exact]
+    counted = [shares_above([x], thresholds=[x])[0][1] for x in exact]
     assert counted == [0, 0, 1, 0, 1]
     # The 1e-6 in the union decides for small objects.
     assert scores_of((1, 7, 10)).summary().precision_at(0.7) == 0
@@ -180,6 +183,81 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(DataError, match="empty must be"):
         scores.summary(empty="half")  # type: ignore[arg-type]
     assert list(scores) == [(1, 2, 3)]
+
+
+# Two predictions of 2 x 3 pixels: the first has 1 of 3 pixels right, the second 3 of 4.
+PRED = np.array([[[1, 1, 0], [0, 0, 0]], [[1, 1, 1], [0, 0, 0]]], np.bool_)
+TARGET = np.array([[[0, 1, 1], [0, 0, 0]], [[1, 1, 1], [1, 0, 0]]], np.bool_)
+
+
+def test_first_guesses_by_hand() -> None:
+    assert miou(PRED, TARGET) == pytest.approx((1 / 3 + 3 / 4) / 2, abs=1e-6)
+    assert oiou(PRED, TARGET) == 4 / 7
+    assert precision_at(PRED, TARGET, 0.5) == 0.5
+    assert precision_at(PRED, TARGET, [0.2, 0.5, 0.9]) == {0.2: 1.0, 0.5: 0.5, 0.9: 0.0}
+    assert list(precision_at(PRED, TARGET)) == [0.5, 0.6, 0.7, 0.8, 0.9]
+    assert precision_at(PRED[1], TARGET[1], 0.7) == 1
+    scores = Scores()
+    for index in range(2):
+        scores.add(index, PRED[index], TARGET[index])
+    assert scores.summary().miou == miou(PRED, TARGET)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda masks: masks,
+        lambda masks: list(masks),
+        lambda masks: tuple(torch.from_numpy(masks)),
+        lambda masks: masks.tolist(),
+        lambda masks: masks.astype(np.uint8) * 255,
+        lambda masks: masks.astype(np.int64),
+        lambda masks: masks.astype(np.float16),
+        lambda masks: torch.from_numpy(masks)[:, None],
+        lambda masks: torch.from_numpy(masks).bfloat16().requires_grad_(),
+        lambda masks: [masks[:1], masks[1]],  # batches in a list
+        lambda masks: [Image.fromarray(mask) for mask in masks],
+    ],
+)
+def test_masks_of_any_usual_kind(convert: Callable[[Any], Any]) -> None:
+    assert oiou(convert(PRED), TARGET) == oiou(PRED, convert(TARGET)) == 4 / 7
+    assert miou(convert(PRED), convert(TARGET)) == miou(PRED, TARGET)
+
+
+def test_images_of_different_sizes() -> None:
+    pred = [np.ones((2, 2), np.bool_), np.ones((3, 5), np.bool_)]
+    target = [np.ones((2, 2), np.bool_), np.zeros((3, 5), np.bool_)]
+    assert oiou(pred, target) == 4 / 19
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_tensors_on_a_gpu() -> None:
+    pred, target = torch.from_numpy(PRED).cuda(), torch.from_numpy(TARGET).cuda()
+    assert oiou(pred, target) == oiou(list(pred), TARGET) == 4 / 7
+
+
+@pytest.mark.parametrize(
+    ("pred", "message"),
+    [
+        (PRED * 0.7, r"pred holds .*threshold it first, for instance pred > 0\.35"),
+        (PRED * np.nan, "threshold it first"),
+        (torch.from_numpy(PRED) * 4.0 - 2.0, "threshold it first"),
+        (PRED.astype(np.int64) * 7, "pred == 7"),
+        (PRED[:1], "pred holds 1 masks, target 2"),
+        ([], "pred holds 0 masks"),
+        (PRED[:, :, :2], r"mask 0: pred is \(2, 2\), target \(2, 3\); bring pred"),
+        (PRED[0, 0], r"pred is bool \(3,\), not a mask"),
+        ([[1, 0], [1]], r"masks must be \(H, W\)"),
+        ([[[1, 0], [1]]] * 2, r"masks must be \(H, W\)"),
+        ("mask.png", "pred is .*not a mask"),
+        (None, "pred is .*not a mask"),
+    ],
+)
+def test_what_is_no_mask_is_refused_in_one_line(pred: Any, message: str) -> None:
+    for metric in (miou, oiou, precision_at):
+        with pytest.raises(DataError, match=message) as caught:
+            metric(pred, TARGET)
+        assert "\n" not in str(caught.value)
 
 
 COUNT = 7
