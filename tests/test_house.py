@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "risbook"
 ORDER = [
     "errors",
     "files",
+    "config_messages",
+    "config",
     "metrics",
     "progress_bar",
     "refscenes",

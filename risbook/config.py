@@ -1,0 +1,177 @@
+"""Configurations: frozen records of choices that refuse what they cannot be, in one line.
+
+A configuration is a pydantic dataclass that is strict (the text ``"3"`` is no number, ``True`` is
+no 1) and knows its fields. Bounds stand in the annotations, so that a file of a few bytes cannot
+ask for a network of a thousand gigabytes. Fields may be configurations themselves; outside, in
+JSON and on the command line, an inner field has a dotted name: ``bridger.dim``.
+
+>>> @configuration
+... class Bridge:
+...     dim: Size = 64
+>>> @configuration
+... class Model:
+...     bridge: Bridge = Bridge()
+>>> with_overrides(Model(), {"bridge.dim": 32})
+Model(bridge=Bridge(dim=32))
+>>> from_values(Model, {"bridge": {"dim": 0}}, where="config.json")
+Traceback (most recent call last):
+    ...
+risbook.errors.RisbookError: config.json: bridge.dim is 0; it must be a whole number from 1 to 65536
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import wraps
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+
+from risbook.config_messages import error_line, leaf_names, value_at
+from risbook.errors import RisbookError
+
+T = TypeVar("T")
+
+#: Old names of fields: the new dotted name, or a function from the old value to new names and
+#: values.
+Aliases = Mapping[str, str | Callable[[Any], Mapping[str, Any]]]
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+#: a width, a side of an image, a length of a sentence
+Size = Annotated[int, Field(ge=1, le=65536)]
+#: how many layers or blocks
+Depth = Annotated[int, Field(ge=0, le=1024)]
+#: how many steps, samples or expressions
+Count = Annotated[int, Field(ge=0, le=10**12)]
+PositiveCount = Annotated[int, Field(ge=1, le=10**12)]
+#: a probability of dropping or a threshold; 1 would leave nothing
+Probability = Annotated[float, Field(ge=0, lt=1)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+#: options by name, as JSON gives them back, so that a configuration equals itself when it is read
+Options = Annotated[dict[str, Any], AfterValidator(to_jsonable_python)]
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(Field, dataclasses.field)
+)
+def configuration(cls: type[T]) -> type[T]:
+    """Make a class a frozen, strict, keyword-only pydantic dataclass.
+
+    Its constructor takes lists for tuples. What it refuses is a one-line `RisbookError`. Checks
+    across fields stand in ``__post_init__`` and raise ValueError; its message then says in which
+    inner configuration it arose.
+    """
+    made: Any = dataclass(cls, frozen=True, kw_only=True, config=STRICT)
+    validate = made.__init__
+
+    @wraps(validate)
+    def init(self: T, **values: Any) -> None:
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        try:
+            validate(self, **values)
+        except ValidationError as error:
+            raise RisbookError(
+                error_line(error, TypeAdapter(made).json_schema(), values)
+            ) from error
+
+    made.__init__ = init
+    result: type[T] = made
+    return result
+
+
+def from_values(cls: type[T], values: Any, *, where: str = "", aliases: Aliases | None = None) -> T:
+    """Make a configuration of plain values, as they come from JSON.
+
+    Args:
+        cls: the configuration's class.
+        values: fields by name; those left out have their defaults.
+        where: the file or argument that they come from, for messages.
+        aliases: old names of fields; the old names stand at the top.
+
+    Raises:
+        RisbookError: names the first field that is unknown, missing or wrong.
+    """
+    if isinstance(values, Mapping):
+        values = _renamed(values, aliases or {}, where)
+    try:
+        # In JSON a list may be a tuple, although nothing else is converted.
+        return TypeAdapter(cls).validate_json(
+            to_json(values, inf_nan_mode="constants", fallback=repr)
+        )
+    except ValidationError as error:
+        raise RisbookError(
+            _prefix(where) + error_line(error, TypeAdapter(cls).json_schema(), values)
+        ) from error
+    except (PydanticSerializationError, RecursionError) as error:
+        raise RisbookError(f"{_prefix(where)}JSON cannot hold these values ({error})") from error
+
+
+def with_overrides(
+    config: T, overrides: Mapping[str, Any], *, where: str = "", aliases: Aliases | None = None
+) -> T:
+    """A configuration with some fields changed.
+
+    Args:
+        config: what to start from; it stays as it is.
+        overrides: values by dotted name. A mapping for an inner configuration changes the fields
+            that it names and leaves the others.
+        where: the file or argument that they come from, for messages.
+        aliases: old names of fields.
+
+    Raises:
+        RisbookError: as in `from_values`.
+    """
+    values = to_values(config)
+    for name, value in _renamed(overrides, aliases or {}, where, nested=False).items():
+        _assign(values, name, value, config)
+    return from_values(type(config), values, where=where)
+
+
+def to_values(config: Any) -> dict[str, Any]:
+    """The fields of a configuration as plain values that JSON can hold."""
+    values: dict[str, Any] = TypeAdapter(type(config)).dump_python(config, mode="json")
+    return values
+
+
+def dotted_names(cls: type) -> list[str]:
+    """Every field of a configuration; the fields of inner ones with a dot."""
+    root = TypeAdapter(cls).json_schema()
+    return list(leaf_names(root, root, ""))
+
+
+def _renamed(
+    values: Mapping[str, Any], aliases: Aliases, where: str, *, nested: bool = True
+) -> dict[str, Any]:
+    """The values with new names in place of old ones, at their places where `nested`."""
+    renamed = {name: deepcopy(value) for name, value in values.items() if name not in aliases}
+    for old in (name for name in values if name in aliases):
+        rule = aliases[old]
+        new = {rule: values[old]} if isinstance(rule, str) else rule(values[old])
+        for name, value in new.items():
+            if name in renamed or value_at(renamed, name.split(".")) is not None:
+                raise RisbookError(f"{_prefix(where)}{old} is an old name of {name}; give one")
+            if nested:
+                _assign(renamed, name, value)
+            else:
+                renamed[name] = value
+    return renamed
+
+
+def _assign(values: dict[str, Any], name: str, value: Any, config: Any = None) -> None:
+    """Put a value at its dotted place; `config` tells which places are configurations."""
+    outer, dot, rest = name.partition(".")
+    inner = getattr(config, outer, None) if dataclasses.is_dataclass(config) else None
+    if dataclasses.is_dataclass(inner) and isinstance(value, Mapping) and not dot:
+        for key, entry in value.items():
+            _assign(values[outer], str(key), entry, inner)
+    elif dot and isinstance(values.setdefault(outer, {}), dict):
+        _assign(values[outer], rest, value, inner)
+    else:
+        values[name] = value
+
+
+def _prefix(where: str) -> str:
+    return f"{where}: " if where else ""
