@@ -15,3 +15,21 @@ class DataError(RisbookError):
 
 class TrainingDivergedError(RisbookError):
     """The loss stopped being a finite number."""
+
+
+class StoppedError(KeyboardInterrupt):
+    """The process was asked to stop by a signal; says how far it came and how it goes on.
+
+    Args:
+        message: for the person at the keyboard.
+        signum: the signal.
+    """
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """What shells report of a process that a signal ended."""
+        return 128 + self.signum

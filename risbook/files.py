@@ -1,11 +1,22 @@
-"""Writing files so that a half-written one never counts."""
+"""Writing files so that a half-written one never counts, and a full disk is told by file name."""
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from risbook.errors import RisbookError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_error(path: Path, error: OSError) -> RisbookError:
+    """What to tell of a file that the disk did not take."""
+    reason = error.strerror or str(error)
+    return RisbookError(f"{path}: cannot be written ({reason})")
 
 
 @contextmanager
@@ -20,6 +31,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     Yields:
         The path to write to.
+
+    Raises:
+        RisbookError: if the disk is full or the folder cannot be written to; the old file stays.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -31,11 +45,43 @@ def write_atomically(path: Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
+    except OSError as error:
+        if error.filename not in (None, str(temporary), temporary):
+            raise  # it speaks of another file, and names it
+        raise write_error(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document for people to read as well, whole or not at all."""
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with write_atomically(path) as temporary:
+        try:
+            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
+        except SafetensorError as error:  # in place of an OSError
+            raise OSError(str(error)) from error
+
+
+def write_torch(path: Path, value: Any) -> None:
+    """Write what `torch.load(weights_only=True)` reads, whole or not at all."""
+    import torch
+
+    with write_atomically(path) as temporary:
+        try:
+            # A Python file: given a path, torch hides the system's error behind its own.
+            with temporary.open("wb") as file:
+                torch.save(value, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise

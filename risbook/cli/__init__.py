@@ -6,11 +6,14 @@ exit code 2; `-v` shows where it came from.
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import TextIO
+from types import FrameType
+from typing import Any, TextIO
 
 from risbook import __version__
 from risbook.cli import (
@@ -25,7 +28,7 @@ from risbook.cli import (
     towers_command,
     train_command,
 )
-from risbook.errors import RisbookError
+from risbook.errors import RisbookError, StoppedError
 
 DESCRIPTION = (
     "Referring image segmentation: from a picture and a sentence to the mask of one object."
@@ -98,6 +101,17 @@ def _show_warning(
     print(f"risbook: {message}", file=sys.stderr)
 
 
+def _raise_at_sigterm() -> Any:
+    """Let SIGTERM end a command as Ctrl-C does, with a line; gives back the handler of before."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise StoppedError("stopped", signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        return None  # where Python allows no handlers
+    return signal.signal(signal.SIGTERM, stop)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
@@ -105,9 +119,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words after the program's name; those of the process by default.
 
     Returns:
-        0, or 2 for a mistake that the user can mend, or 130 after Ctrl-C.
+        0, or 2 for a mistake that the user can mend, or 130 after Ctrl-C, or 143 after SIGTERM.
     """
     options = parser().parse_args(arguments)
+    previous = _raise_at_sigterm()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -122,7 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"risbook {options.command}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"\nrisbook {options.command}: stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"\nrisbook {options.command}: {stop if str(stop) else 'stopped'}", file=sys.stderr)
+        return stop.exit_code if isinstance(stop, StoppedError) else 130
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
     return 0

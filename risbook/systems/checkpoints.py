@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically, write_json
+from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.systems.system import System
 from risbook.systems.system_presets import PRESETS, SHIPPED, preset
 from risbook.towers.weights_source import WeightsSource, set_weights_source
@@ -42,8 +42,7 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
         name: value.detach().cpu().to(dtype if dtype and value.is_floating_point() else value.dtype)
         for name, value in system.saved_state().items()
     }
-    with write_atomically(folder / "model.safetensors") as path:
-        save_file({name: value.contiguous() for name, value in state.items()}, path)
+    write_safetensors(folder / "model.safetensors", state)
     if system.owns_tokenizer:
         with write_atomically(folder / "tokenizer.json") as path:
             system.tokenizer.to_file(path)

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically, write_json
+from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.clip_tokenizer import CLIPTokenizer
 from risbook.towers.hub import fetch
@@ -169,8 +168,7 @@ def save_tower(
     for key, value in state.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise DataError(f"{name}: {key} holds values that are not finite in {dtype}")
-    with write_atomically(folder / "model.safetensors") as path:
-        save_file({key: value.contiguous() for key, value in state.items()}, path)
+    write_safetensors(folder / "model.safetensors", state)
     if tokenizer is not None:
         with write_atomically(folder / "tokenizer.json") as path:
             tokenizer.to_file(path)

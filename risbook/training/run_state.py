@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from risbook.errors import RisbookError
-from risbook.files import write_atomically
+from risbook.files import write_torch
 
 
 @dataclass
@@ -58,8 +58,7 @@ def save_progress(
         "cpu_generator": torch.get_rng_state(),
         "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    with write_atomically(path) as temporary:
-        torch.save(state, temporary)
+    write_torch(path, state)
 
 
 def load_progress(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The command line, as a stranger meets it."""
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -240,3 +241,15 @@ def test_a_checkpoint_is_scored_on_what_it_was_trained_on(
     (run / "training.json").unlink()
     assert main(["evaluate", str(run)]) == 2
     assert "--data" in capsys.readouterr().err
+
+
+def test_sigterm_ends_a_command_with_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(
+        "risbook.cli.towers_command.run", lambda options: signal.raise_signal(signal.SIGTERM)
+    )
+    assert main(["towers"]) == 143
+    assert capsys.readouterr().err.splitlines() == ["", "risbook towers: stopped"]
+    assert signal.getsignal(signal.SIGTERM) is before
