@@ -31,8 +31,8 @@ def add(commands: Commands) -> None:
         nargs="*",
         type=Path,
         metavar="PATH",
-        help="check the tables in these pages or folders (default: book); exit code 1 if any "
-        "number has no origin or a table is not what would be printed now",
+        help="check the tables in these pages or folders (default: book); exit code 1 and a "
+        "diff if a table is not what would be printed now",
     )
     command.add_argument(
         "--results",
@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    from risbook.ledger import TABLES, find_table, markdown, read_measured, records
+    from risbook.ledger import TABLES, find_table, read_measured, records, render_markdown
 
     if options.results and not options.results.is_dir():
         raise RisbookError(f"--results {options.results}: there is no such folder")
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         if options.json:
             print_json(records(table, ours))
         else:
-            print(markdown(table, ours))
+            print(render_markdown(table, ours))
     elif options.json:
         print_json([{"table": table.name, "title": table.title} for table in TABLES])
     else:
@@ -75,8 +75,8 @@ def _check(options: argparse.Namespace, ours: "tuple[Measured, ...]") -> None:
     if options.json:
         print_json(
             [
-                {"page": str(one.path), "place": one.place, "message": one.message}
-                for one in findings
+                {"page": str(finding.path), "place": finding.place, "message": finding.message}
+                for finding in findings
             ]
         )
     else:

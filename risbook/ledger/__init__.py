@@ -1,11 +1,12 @@
 """The ledger: every published number that the book shows, every number of ours, and the tables."""
 
-from risbook.ledger.cells import Cell, fill, records
-from risbook.ledger.check import Finding, check_page, check_pages
-from risbook.ledger.measured import Measured, measured, read_measured, results_folder
+from risbook.ledger.cells import Cell, fill_table, records
+from risbook.ledger.check import Finding, check_pages
+from risbook.ledger.markdown import Rendered, find_table, render_markdown, show_table
+from risbook.ledger.measured import Measured, read_measured, results_folder
 from risbook.ledger.named_tables import TABLES
 from risbook.ledger.published import Published, published, read_published
-from risbook.ledger.render import Rendered, find_table, markdown, show_table
+from risbook.ledger.selection import select
 from risbook.ledger.sources import Source, read_sources
 from risbook.ledger.tables import Ours, Reported, Row, Table, Tuned
 
@@ -22,17 +23,16 @@ __all__ = [
     "Source",
     "Table",
     "Tuned",
-    "check_page",
     "check_pages",
-    "fill",
+    "fill_table",
     "find_table",
-    "markdown",
-    "measured",
     "published",
     "read_measured",
     "read_published",
     "read_sources",
     "records",
+    "render_markdown",
     "results_folder",
+    "select",
     "show_table",
 ]

@@ -11,15 +11,15 @@ date, device and rows. A file of a suite of runs adds to it
 - in each row ``set`` and ``split`` where its numbers belong to one, and any numbers.
 
 mIoU, oIoU and Pr@X are shares from 0 to 1 in files, and percent here. A suite may be one file, or
-a folder with a file a run, which is how one that can be resumed keeps what it has.
+a folder with a file per run, so that a suite that was stopped keeps what it has.
 """
 
 import datetime
 import json
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 #: Checkpoints that come with the package, each with its scores.
 SHIPPED = _PACKAGE / "checkpoints"
 
-#: Keys of a row that are no measures.
+#: Keys with whole numbers that are no measures.
 _NO_MEASURES = ("count", "seed")
 
 _NEEDED = ("command", "date", "device", "rows")
@@ -38,39 +38,21 @@ _NEEDED = ("command", "date", "device", "rows")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A number of ours.
+    """A number of ours."""
 
-    Args:
-        suite: the runs that it belongs to; a shipped checkpoint is its own suite.
-        row: key of the run inside the suite.
-        dataset: name of the set, as "refscenes"; empty where the number belongs to none.
-        split: of that set.
-        measure: "mIoU", "oIoU", "Pr@0.5" (percent), "tuned" (parameters), or whatever the file
-            calls it.
-        value: the number.
-        seed: of the run; None where the file does not say.
-        command: that gives the number again.
-        date: of the run, as 2026-01-31.
-        device: in words.
-        precision: "float32", "bfloat16" and so on; empty where the file does not say.
-        origin: where the towers' weights come from; empty where the file does not say.
-        budget: of the training, and the share of the split that was looked at; may be empty.
-        file: the result file.
-    """
-
-    suite: str
-    row: str
-    dataset: str
-    split: str
-    measure: str
+    suite: str  # the runs that it belongs to; a shipped checkpoint is its own suite
+    row: str  # key of the run inside the suite
+    dataset: str  # as "refscenes"; empty where the number belongs to no set
+    split: str  # of that set
+    measure: str  # "mIoU", "oIoU", "Pr@0.5" (percent), "tuned" (parameters), or as in the file
     value: float
-    seed: int | None
-    command: str
-    date: str
-    device: str
-    precision: str
-    origin: str
-    budget: str
+    seed: int | None  # of the run; None where the file does not say
+    command: str  # that gives the number again
+    date: str  # as 2026-01-31
+    device: str  # in words
+    precision: str  # "bf16" and so on; empty where the file does not say
+    origin: str  # of the towers' weights; empty where the file does not say
+    budget: str  # of training and evaluation; may be empty
     file: Path
 
     @property
@@ -89,8 +71,7 @@ def read_measured(folder: Path | None = None, *, shipped: Path = SHIPPED) -> tup
     """Read all result files.
 
     Files with a name that begins with a dot or does not end with .json are somebody's work in
-    progress and do not count. Neither does a file that stops in the middle: it is left out with a
-    warning.
+    progress and do not count. A file that stops in the middle is left out with a warning.
 
     Args:
         folder: of result files; `results_folder()` by default. It need not exist.
@@ -100,89 +81,76 @@ def read_measured(folder: Path | None = None, *, shipped: Path = SHIPPED) -> tup
         DataError: names the file and what is wrong in it.
     """
     folder = folder or results_folder()
-    found: dict[tuple[object, ...], Measured] = {}
-    places = [(path.parent.name, path) for path in sorted(shipped.glob("*/scores.json"))]
+    files = {path: path.parent.name for path in sorted(shipped.glob("*/scores.json"))}
     for path in sorted(folder.rglob("*.json")):
-        inside = path.relative_to(folder)
-        if not any(part.startswith(".") for part in inside.parts):
-            places.append((inside.parts[0].removesuffix(".json"), path))
-    for suite, path in places:
-        for one in _read_file(path, suite):
-            if one.identity in found:
-                other = found[one.identity].file
-                raise DataError(f"{path}: {one.row} {one.measure} stands in {other}, too")
-            found[one.identity] = one
-    return tuple(found.values())
-
-
-def measured(rows: Sequence[Measured], **wanted: object) -> tuple[Measured, ...]:
-    """Choose numbers by what their fields are.
-
-    Raises:
-        DataError: there is no such field.
-    """
-    known = [one.name for one in fields(Measured)]
-    for name in wanted:
-        if name not in known:
-            raise DataError(f"a measured number has no {name!r}; it has {', '.join(known)}")
-    return tuple(
-        row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())
-    )
+        parts = path.relative_to(folder).parts
+        if not any(part.startswith(".") for part in parts):
+            files[path] = parts[0].removesuffix(".json")
+    numbers: dict[tuple[object, ...], Measured] = {}
+    for path, suite in files.items():
+        for number in _read_file(path, suite):
+            first = numbers.setdefault(number.identity, number)
+            if first is not number:
+                raise DataError(
+                    f"{path}: {number.row} {number.measure} stands in {first.file}, too"
+                )
+    return tuple(numbers.values())
 
 
 def _read_file(path: Path, suite: str) -> Iterator[Measured]:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         warnings.warn(f"{path}: not a whole JSON document; left out", stacklevel=2)
         return
-    if not isinstance(about, dict) or not set(_NEEDED) <= set(about):
+    if not isinstance(content, dict) or not set(_NEEDED) <= set(content):
         raise DataError(f"{path}: not a result file ({', '.join(_NEEDED)} are needed)")
-    if not isinstance(about["rows"], list):
+    if not isinstance(content["rows"], list):
         raise DataError(f"{path}: rows has to be a list")
     try:
-        datetime.date.fromisoformat(about["date"])
+        datetime.date.fromisoformat(content["date"])
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: date {about['date']!r} is not like 2026-01-31") from error
-    whole = {key: value for key, value in about.items() if _is_number(value)}
-    if whole.keys() - set(_NO_MEASURES):
-        yield from _read_row(about, whole, f"{path}", path, suite)
-    for number, row in enumerate(about["rows"], start=1):
+        raise DataError(f"{path}: date {content['date']!r} is not like 2026-01-31") from error
+    content = {"suite": suite, **content}
+    # Numbers of the run as a whole are read like a row without set and split.
+    yield from _read_row(content, content, path, f"{path}")
+    for number, row in enumerate(content["rows"], start=1):
         if not isinstance(row, dict):
             raise DataError(f"{path}: row {number} is not a JSON object")
-        yield from _read_row({**about, **row}, row, f"{path}: row {number}", path, suite)
+        yield from _read_row(row, {**content, **row}, path, f"{path}: row {number}")
 
 
 def _read_row(
-    about: Mapping[str, Any], numbers: Mapping[str, Any], place: str, path: Path, suite: str
+    row: Mapping[str, Any], content: Mapping[str, Any], path: Path, place: str
 ) -> Iterator[Measured]:
-    key = str(about.get("row") or about.get("system") or "")
-    if not key:
-        raise DataError(f"{place} has no key: neither row nor system is given")
-    seed = about.get("seed")
+    """Numbers of a row; `content` says what the row does not, `place` is for messages."""
+    key, seed = content.get("row") or content.get("system"), content.get("seed")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise DataError(f"{place}: seed {seed!r} is not a whole number")
-    for measure, value in numbers.items():
+    for measure, value in row.items():
         if measure in _NO_MEASURES or not _is_number(value):
             continue
+        if not key:
+            raise DataError(f"{place} has no key: neither row nor system is given")
         if not math.isfinite(value):
             raise DataError(f"{place}: {measure} is {value}")
-        if is_share(measure) and not 0 <= value <= 1:
+        is_share = measure in ("mIoU", "oIoU") or measure.startswith("Pr@")
+        if is_share and not 0 <= value <= 1:
             raise DataError(f"{place}: {measure} {value} lies outside 0 to 1")
         yield Measured(
-            suite=str(about.get("suite") or suite),
-            row=key,
-            dataset=str(numbers.get("set", "")),
-            split=str(numbers.get("split", "")),
+            suite=str(content["suite"]),
+            row=str(key),
+            dataset=str(row.get("set", "")),
+            split=str(row.get("split", "")),
             measure=measure,
-            value=float(value) * (100 if is_share(measure) else 1),
+            value=float(value) * (100 if is_share else 1),
             seed=seed,
-            command=str(about["command"]),
-            date=str(about["date"]),
-            device=str(about["device"]),
-            precision=str(about.get("precision") or ""),
-            origin=_origin(about.get("origin")),
-            budget=_budget(about.get("settings")),
+            command=str(content["command"]),
+            date=str(content["date"]),
+            device=str(content["device"]),
+            precision=str(content.get("precision") or ""),
+            origin=_describe_origin(content.get("origin")),
+            budget=_describe_budget(content.get("settings")),
             file=path,
         )
 
@@ -191,38 +159,26 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_share(measure: str) -> bool:
-    """Say whether a measure is a share: from 0 to 1 in files, percent in tables."""
-    return measure in ("mIoU", "oIoU") or measure.startswith("Pr@")
-
-
-def _budget(settings: object) -> str:
-    """Words for the settings of `risbook study`."""
+def _describe_budget(settings: object) -> str:
+    """The settings of `risbook study` in words."""
     if not isinstance(settings, Mapping):
         return ""
-    training, parts = settings.get("training"), []
+    training, limit = settings.get("training"), settings.get("limit")
+    parts = []
     if isinstance(training, Mapping):
-        parts.append(f"{training.get('steps')} steps of {training.get('batch')}")
-    if settings.get("limit"):
-        parts.append(f"{settings['limit']} expressions a split")
+        # Files from before a renaming say batch.
+        batch_size = training.get("batch_size", training.get("batch"))
+        parts.append(f"{training.get('steps')} steps of {batch_size}")
+    if limit:
+        parts.append(f"{limit} expressions per split")
     return ", ".join(parts)
 
 
-def _origin(record: object) -> str:
-    """Words for an `WeightsSource.record()`, or for several of them by tower."""
-    if not record:
-        return ""
-    if isinstance(record, str):
-        return record
-    if isinstance(record, Mapping):
-        if "kind" in record:
-            source = record.get("source")
-            return f"{record['kind']} weights" + (f": {source}" if source else "")
-        return _joined(f"{name}: {_origin(one)}" for name, one in record.items())
-    if isinstance(record, Sequence):
-        return _joined(_origin(one) for one in record)
-    return str(record)
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return "; ".join(part for part in parts if part)
+def _describe_origin(origin: object) -> str:
+    """A record of a `WeightsSource`, or a mapping from towers to records, in words."""
+    if isinstance(origin, Mapping) and "kind" not in origin:
+        return "; ".join(f"{tower}: {_describe_origin(origin[tower])}" for tower in origin)
+    if isinstance(origin, Mapping):
+        source = origin.get("source")
+        return f"{origin['kind']} weights" + (f": {source}" if source else "")
+    return str(origin or "")

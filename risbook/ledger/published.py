@@ -6,13 +6,14 @@ paper prints as oIoU is the mean over expressions, so its metric is mIoU and its
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any
 
 from risbook.errors import DataError
-from risbook.ledger.sources import SOURCES_FILE, Source, read_sources, read_table
+from risbook.ledger.selection import select
+from risbook.ledger.sources import Source, read_sources, read_table
 
 PUBLISHED_FILE = Path(__file__).with_name("published.csv")
 
@@ -51,7 +52,7 @@ CONVENTIONS: Mapping[str, str] = {
 
 #: How sure a number is: the authors' paper; the authors' code, its README or logs; another
 #: paper's or a reviewer's word; somebody else's run of the released code.
-Evidence = Literal["paper", "code", "second-hand", "re-run"]
+EVIDENCE = ("paper", "code", "second-hand", "re-run")
 
 #: Trained on the set itself, or on several together; empty where it is not known or no matter.
 TRAINING = ("single", "mixed", "")
@@ -63,41 +64,23 @@ _TUNED = re.compile(r"(\d+(\.\d+)?[KM%]|0)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A published number.
+    """A published number: a line of the ledger."""
 
-    Args:
-        system: model or method.
-        variant: what distinguishes it from the system's main form; empty for that.
-        backbone: pretrained towers.
-        training: "single" set, "mixed" sets, or empty.
-        dataset: "refcoco", "refcoco+", "refcocog", "all"; empty for a count of parameters.
-        split: of that set.
-        metric: as computed.
-        named: what the authors call it; empty where they call it nothing.
-        printed: the number as printed: percent, or millions of parameters.
-        tuned: tuned parameters as printed, for instance "1.94M"; may be empty.
-        convention: what that count includes, a key of `CONVENTIONS`.
-        source: where it was read.
-        place: table or section there; "digest" where only a summary of the source was read.
-        evidence: how sure it is.
-        note: whatever a reader has to know.
-    """
-
-    system: str
-    variant: str
-    backbone: str
-    training: str
-    dataset: str
-    split: str
-    metric: str
-    named: str
-    printed: str
-    tuned: str
-    convention: str
-    source: Source
-    place: str
-    evidence: Evidence
-    note: str
+    system: str  # model or method
+    variant: str  # what distinguishes it from the system's main form; empty for that
+    backbone: str  # pretrained towers
+    training: str  # of TRAINING
+    dataset: str  # of SPLITS; empty for a count of parameters
+    split: str  # of that set
+    metric: str  # as computed
+    named: str  # what the authors call it; empty where they call it nothing
+    printed: str  # the number as printed: percent, points, or millions of parameters
+    tuned: str  # tuned parameters as printed, for instance "1.94M"; may be empty
+    convention: str  # what that count includes, a key of CONVENTIONS
+    source: Source  # where it was read
+    place: str  # table or section; "digest" where only a summary of the source was read
+    evidence: str  # of EVIDENCE
+    note: str  # whatever a reader has to know
 
     @property
     def value(self) -> float:
@@ -111,111 +94,70 @@ class Published:
         return (*claim, self.split, self.metric, self.source.key, self.place)
 
 
-#: Columns of the file; the number stands in a column named value.
-COLUMNS = tuple("value" if one.name == "printed" else one.name for one in fields(Published))
+COLUMNS = tuple(column.name for column in fields(Published))
 
 
-def read_published(
-    path: Path = PUBLISHED_FILE, *, sources: Path = SOURCES_FILE
-) -> tuple[Published, ...]:
+def read_published(path: Path = PUBLISHED_FILE) -> tuple[Published, ...]:
     """Read the ledger and check every line of it.
-
-    Args:
-        path: the ledger.
-        sources: the file of sources that its lines name.
 
     Raises:
         DataError: names the file, the line and what is wrong.
     """
-    known = read_sources(sources)
-    lines: dict[tuple[str, ...], str] = {}
-    rows = []
+    sources = read_sources()
+    lines: dict[tuple[str, ...], tuple[str, Published]] = {}
     for place, cells in read_table(path, COLUMNS):
-        if wrong := _mistake(cells, known):
-            raise DataError(f"{place}: {wrong}")
-        evidence: Evidence = next(one for one in get_args(Evidence) if one == cells["evidence"])
-        given = {name: cells[name] for name in COLUMNS if name not in ("value", "evidence")}
-        source = known[given.pop("source")]
-        row = Published(**given, printed=cells["value"], source=source, evidence=evidence)
-        if row.identity in lines:
-            raise DataError(f"{place}: the same claim stands in {lines[row.identity]}")
-        lines[row.identity] = place
-        rows.append(row)
-    return tuple(rows)
+        if mistake := _find_mistake(cells, sources):
+            raise DataError(f"{place}: {mistake}")
+        values: dict[str, Any] = {**cells, "source": sources[cells["source"]]}
+        line = Published(**values)
+        if line.identity in lines:
+            raise DataError(f"{place}: the same claim stands in {lines[line.identity][0]}")
+        lines[line.identity] = (place, line)
+    return tuple(line for _, line in lines.values())
 
 
-@functools.cache
-def _ledger() -> tuple[Published, ...]:
-    return read_published()
+_read_once = functools.cache(read_published)
 
 
 def published(
-    rows: Sequence[Published] | None = None, /, **wanted: str | tuple[str, ...]
+    lines: Sequence[Published] | None = None, /, **wanted: str | tuple[str, ...]
 ) -> tuple[Published, ...]:
-    """Choose lines of the ledger.
+    """Choose lines of the ledger, by default of the book's; see `select`.
 
-    Args:
-        rows: lines to choose from; the book's ledger by default.
-        wanted: for any column the value it must have, or a tuple of values that will do.
-
-    Raises:
-        DataError: there is no such column.
-
-    >>> [one] = published(system="ETRIS", backbone="CLIP RN101", split="testA", metric="mIoU",
-    ...                   dataset="refcoco", evidence="paper")
-    >>> one.value, one.named, one.source.address
+    >>> [line] = published(system="ETRIS", backbone="CLIP RN101", split="testA", metric="mIoU",
+    ...                    dataset="refcoco", evidence="paper")
+    >>> line.value, line.named, line.source.address
     (74.11, 'oIoU', 'https://arxiv.org/abs/2307.11545')
     """
-    for name in wanted:
-        if name not in COLUMNS:
-            raise DataError(f"the ledger has no column {name!r}; it has {', '.join(COLUMNS)}")
-    return tuple(
-        row
-        for row in (_ledger() if rows is None else rows)
-        if all(_cell(row, name) in _choices(value) for name, value in wanted.items())
-    )
+    return select(_read_once() if lines is None else lines, **wanted)
 
 
-def _cell(row: Published, name: str) -> str:
-    if name == "source":
-        return row.source.key
-    return str(getattr(row, "printed" if name == "value" else name))
-
-
-def _choices(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else value
-
-
-def _mistake(cells: Mapping[str, str], known: Mapping[str, Source]) -> str:
+def _find_mistake(cells: Mapping[str, str], sources: Mapping[str, Source]) -> str:
     """What is wrong with a line; empty if nothing is."""
-    dataset, split, metric = cells["dataset"], cells["split"], cells["metric"]
+    dataset, metric = cells["dataset"], cells["metric"]
+    splits: Mapping[str, tuple[str, ...]] = {"": ("",)} if metric in OF_MODELS else SPLITS
+    choices: dict[str, Collection[str]] = {
+        "metric": METRICS,
+        "dataset": splits,
+        "split": splits.get(dataset, ()),
+        "source": sources,
+        "evidence": EVIDENCE,
+        "training": TRAINING,
+        "convention": CONVENTIONS,
+    }
     if not cells["system"]:
         return "the system has no name"
-    if metric not in METRICS:
-        return f"unknown metric {metric!r}; known: {', '.join(METRICS)}"
-    if metric in OF_MODELS:
-        if dataset or split:
-            return f"{metric} belongs to a model: leave dataset and split empty"
-    elif dataset not in SPLITS:
-        return f"unknown dataset {dataset!r}; known: {', '.join(SPLITS)}"
-    elif split not in SPLITS[dataset]:
-        return f"unknown split {split!r} of {dataset}; known: {', '.join(SPLITS[dataset])}"
+    if metric in OF_MODELS and (dataset or cells["split"]):
+        return f"{metric} belongs to a model: leave dataset and split empty"
+    for name, values in choices.items():
+        if cells[name] not in values:
+            names = ", ".join(value or "(empty)" for value in values)
+            return f"unknown {name} {cells[name]!r}; known: {names}"
     low, high = METRICS[metric]
-    if not _NUMBER.fullmatch(cells["value"]):
-        return f"value {cells['value']!r} is not a number such as 71.06"
-    if not low <= float(cells["value"]) <= high:
-        return f"{metric} {cells['value']} lies outside {low:g} to {high:g}"
-    if not cells["source"]:
-        return "the source is missing"
-    if cells["source"] not in known:
-        return f"unknown source {cells['source']!r}; add it to {SOURCES_FILE.name}"
-    for name, choices in (
-        ("evidence", get_args(Evidence)),
-        ("training", TRAINING),
-        ("convention", tuple(CONVENTIONS)),
-    ):
-        if cells[name] not in choices:
-            return f"unknown {name} {cells[name]!r}; known: {', '.join(filter(None, choices))}"
+    if not _NUMBER.fullmatch(cells["printed"]):
+        return f"printed {cells['printed']!r} is not a number such as 71.06"
+    if not low <= float(cells["printed"]) <= high:
+        return f"{metric} {cells['printed']} lies outside {low:g} to {high:g}"
     if not _TUNED.fullmatch(cells["tuned"]):
         return f"tuned {cells['tuned']!r} is not a count such as 1.94M or 1.93%"
     if bool(cells["tuned"]) != bool(cells["convention"]):

@@ -2,34 +2,26 @@
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from risbook.errors import DataError
 
 SOURCES_FILE = Path(__file__).with_name("sources.csv")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A paper, a repository or an issue.
+class Source(NamedTuple):
+    """A paper, a repository or an issue."""
 
-    Args:
-        key: short name that lines of the ledger use.
-        title: what a table prints.
-        address: of the page.
-    """
-
-    key: str
-    title: str
+    key: str  # short name that lines of the ledger use
+    title: str  # what a table prints
     address: str
 
-    def link(self) -> str:
-        """The title as a Markdown link.
+    def __str__(self) -> str:
+        return self.key
 
-        >>> Source(key="a", title="A", address="https://arxiv.org/abs/2307.11545").link()
-        '[A](https://arxiv.org/abs/2307.11545)'
-        """
+    def link(self) -> str:
+        """The title as a Markdown link."""
         return f"[{self.title}]({self.address})"
 
 
@@ -62,16 +54,13 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict
 
 
 def read_sources(path: Path = SOURCES_FILE) -> Mapping[str, Source]:
-    """Read the sources.
-
-    Returns:
-        Sources by key.
+    """Read the sources by key.
 
     Raises:
         DataError: names the file and the line.
     """
     sources: dict[str, Source] = {}
-    for place, cells in read_table(path, ("key", "title", "address")):
+    for place, cells in read_table(path, Source._fields):
         source = Source(**cells)
         if not (source.key and source.title):
             raise DataError(f"{place}: a source needs a key and a title")

@@ -90,91 +90,92 @@ def test_good_pages_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.splitlines() == ["3 tables, 0 findings"]
 
 
+def without(text: str, start: str) -> str:
+    """The text without the lines that begin so."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith(start))
+
+
 @pytest.mark.parametrize("kind", ["md", "ipynb"])
 @pytest.mark.parametrize(
-    ("wrong", "messages"),
+    ("wrong", "diff"),
     [
-        # a number that stands nowhere
-        (
-            TABLE.replace("70.94", "70.49"),
-            [
-                "70.49 has neither a row in the ledger nor a result",
-                "row linear, column mIoU: shown is 70.49, now it is 70.94; `risbook results",
-            ],
+        pytest.param(TABLE.replace("70.94", "70.49"), ["-70.49", "+70.94"], id="unknown number"),
+        pytest.param(TABLE.replace("70.94", "70.08"), ["-70.08", "+70.94"], id="number elsewhere"),
+        pytest.param(TABLE.replace("5.77M", "5.78M"), ["-5.78M", "+5.77M"], id="count"),
+        pytest.param(TABLE.replace("| 70.94 |", "| |"), ["+70.94"], id="empty cell"),
+        pytest.param(TABLE.replace("| MLP", "| NLP"), ["-| NLP", "+| MLP"], id="name of a row"),
+        pytest.param(
+            TABLE.replace("| mIoU |", "| oIoU |"), ["-| oIoU |", "+| mIoU |"], id="heading"
         ),
-        # a number of the ledger in the wrong place
-        (
-            TABLE.replace("70.94", "70.08"),
-            ["row linear, column mIoU: shown is 70.08, now it is 70.94"],
+        pytest.param(without(TABLE, "| MLP"), ["+| MLP"], id="missing row"),
+        pytest.param(
+            without(TABLE, "| linear").replace("70.08", "70.94"),
+            ["+| linear", "-70.94", "+70.08"],
+            id="missing row beside a changed number",
         ),
-        # a count of parameters
-        (
-            TABLE.replace("5.77M", "5.78M"),
-            ["5.78 has neither", "row linear, column Tuned: shown is 5.78M, now it is 5.77M"],
-        ),
-        # a cell is empty, and the name of a row and a heading are wrong
-        (
-            TABLE.replace("| 70.94 |", "| |"),
-            ["row linear, column mIoU: shown is nothing, now it is 70.94"],
-        ),
-        (
-            TABLE.replace("| MLP", "| NLP"),
-            ["row NLP, column Zoom Layer: shown is NLP, now it is MLP"],
-        ),
-        (TABLE.replace("| mIoU |", "| oIoU |"), ["heading 3: shown is oIoU, now it is mIoU"]),
-        # a row is missing
-        (
-            "\n".join(line for line in TABLE.splitlines() if not line.startswith("| MLP")),
-            ["a line is missing: | MLP"],
-        ),
-        # the difference of two long lines is far behind
-        (
-            TABLE.replace("split val.", "split test."),
-            ["a line differs: ...ft or right), split test.; now it is ...ft or right), split val."],
-        ),
-        # a row is missing, or too many, beside one that changed
-        (
-            "\n".join(
-                line for line in TABLE.splitlines() if not line.startswith("| linear")
-            ).replace("70.08", "70.94"),
-            ["row convolution and interpolation, column mIoU: shown is 70.94, now it is 70.08"],
-        ),
-        (
-            TABLE.replace("| MLP", "| mine | 1 |\n| MLP").replace("70.62", "70.94"),
-            ["a line is too much: | mine"],
-        ),
-        # a row too many
-        (TABLE.replace("| MLP", "| mine | 1 | 2 | 3 | 4 | 5 |\n| MLP"), ["a line is too much"]),
-        # a footnote is gone
-        (
+        pytest.param(TABLE.replace("| MLP", "| mine | 1 |\n| MLP"), ["-| mine"], id="extra row"),
+        pytest.param(TABLE.replace("split val.", "split test."), ["-split test."], id="about"),
+        pytest.param(
             TABLE.replace("- Named oIoU", "- Called IoU"),
-            ["a line differs: - Called IoU in ETRIS (Xu et al. 2023), computed as mIoU.; now"],
+            ["-- Called IoU", "+- Named oIoU"],
+            id="footnote",
         ),
-        (TABLE.replace("etris-zoom -->", "etris-room -->"), ["there is no table 'etris-room'"]),
-        (TABLE.replace("<!-- end", "<!-- the end"), ["its last line"]),
     ],
 )
-def test_wrong_tables_are_found(
-    wrong: str,
-    messages: list[str],
-    kind: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+def test_differences_are_shown(
+    wrong: str, diff: list[str], kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make = page if kind == "md" else notebook
     path = make(tmp_path / f"page.{kind}", wrong)
     assert check(path) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == f"1 tables, {len(messages)} findings"
-    place = "line 5" if kind == "md" else "cell 2, output 1"
-    for line, message in zip(lines, messages, strict=False):
-        assert line.startswith(f"{path}: {place}: ")
-        assert message in line
+    place = "line 5" if kind == "md" else "cell 2, output 1, line 1"
+    assert lines[0] == f"{path}: {place}: table etris-zoom is not what would be rendered now"
+    assert lines[1:3] == ["--- shown", "+++ risbook results etris-zoom"]
+    assert lines[-1] == "1 tables, 1 findings"
+    for part in diff:
+        assert any(line[0] == part[0] and part[1:] in line for line in lines[3:-1]), part
+
+
+def test_a_difference_has_the_line_of_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = page(tmp_path / "page.md", TABLE.replace("70.94", "70.49"))
+    [number] = [n for n, line in enumerate(path.read_text().splitlines(), 1) if "70.49" in line]
+    assert check(path) == 1
+    assert f"@@ -{number} +{number} @@" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["md", "ipynb"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (TABLE.replace("etris-zoom -->", "etris-room -->"), "there is no table 'etris-room'"),
+        (TABLE.replace("<!-- end", "<!-- the end"), "table etris-zoom: its last line, <!-- end"),
+    ],
+)
+def test_comments_are_checked(
+    wrong: str, message: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make = page if kind == "md" else notebook
+    assert check(make(tmp_path / f"page.{kind}", wrong)) == 1
+    assert message in capsys.readouterr().out
+
+
+def test_a_table_without_its_end_is_not_taken_for_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = page(tmp_path / "page.md", without(TABLE, "<!-- end") + "\n\n" + TABLE)
+    assert check(path) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "line 5: table etris-zoom: its last line" in lines[0]
+    assert lines[1:] == ["2 tables, 1 findings"]
 
 
 def test_findings_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = page(tmp_path / "page.md", TABLE.replace("70.94", "70.49"))
     with pytest.raises(SystemExit):
         main(["results", "--json", "--check", str(path)])
-    findings = json.loads(capsys.readouterr().out)
-    assert [one["place"] for one in findings] == ["line 5", "line 5"]
+    [finding] = json.loads(capsys.readouterr().out)
+    assert (finding["page"], finding["place"]) == (str(path), "line 5")
+    assert "70.49" in finding["message"]

@@ -1,4 +1,4 @@
-"""Result files: what counts, what is told, and what is left out."""
+"""Result files: what counts, what they say, and what is left out."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from risbook.errors import DataError
-from risbook.ledger import measured, read_measured
+from risbook.ledger import read_measured, select
 
 ABOUT: dict[str, Any] = {
     "command": "risbook train etris-mini --seed 0",
@@ -29,7 +29,7 @@ def write(path: Path, rows: Any, **changes: Any) -> Path:
 def test_rows_of_a_suite(tmp_path: Path) -> None:
     file = write(tmp_path / "pet.json", [ROW, {**ROW, "row": "full", "tuned": 7, "seconds": 60}])
     rows = read_measured(tmp_path, shipped=tmp_path / "none")
-    assert [(one.row, one.measure, one.value) for one in rows] == [
+    assert [(run.row, run.measure, run.value) for run in rows] == [
         ("lora", "mIoU", 50.0),
         ("lora", "Pr@0.5", 25.0),
         ("full", "mIoU", 50.0),
@@ -42,9 +42,9 @@ def test_rows_of_a_suite(tmp_path: Path) -> None:
     assert (first.dataset, first.split) == ("refscenes", "val")
     assert first.origin == "image: small weights: clip-mini; text: random weights"
     assert (first.command, first.device) == (ABOUT["command"], ABOUT["device"])
-    assert [one.measure for one in measured(rows, row="full", split="val")][-1] == "seconds"
-    with pytest.raises(DataError, match="no 'colour'"):
-        measured(rows, colour="red")
+    assert [run.measure for run in select(rows, row="full", split="val")][-1] == "seconds"
+    with pytest.raises(DataError, match="no field 'colour'"):
+        select(rows, colour="red")
 
 
 def test_a_suite_may_be_a_folder_with_a_file_a_run(tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_a_suite_may_be_a_folder_with_a_file_a_run(tmp_path: Path) -> None:
     write(tmp_path / "pet" / "lora-1.json", [ROW], seed=1)
     write(tmp_path / "named.json", [ROW], suite="other")
     rows = read_measured(tmp_path, shipped=tmp_path / "none")
-    assert {(one.suite, one.seed) for one in rows} == {("pet", 0), ("pet", 1), ("other", 0)}
+    assert {(run.suite, run.seed) for run in rows} == {("pet", 0), ("pet", 1), ("other", 0)}
 
 
 def test_a_row_may_replace_what_the_file_says(tmp_path: Path) -> None:
     write(tmp_path / "pet.json", [{**ROW, "seed": 2, "precision": "bfloat16", "origin": "none"}])
-    [one, _] = read_measured(tmp_path, shipped=tmp_path / "none")
-    assert (one.seed, one.precision, one.origin) == (2, "bfloat16", "none")
+    [run, _] = read_measured(tmp_path, shipped=tmp_path / "none")
+    assert (run.seed, run.precision, run.origin) == (2, "bfloat16", "none")
 
 
 def test_numbers_of_a_whole_run(tmp_path: Path) -> None:
@@ -73,11 +73,11 @@ def test_numbers_of_a_whole_run(tmp_path: Path) -> None:
         settings={"training": training, "limit": 200},
     )
     rows = read_measured(tmp_path, shipped=tmp_path / "none")
-    assert {one.row for one in rows} == {"lora"}
-    assert {one.budget for one in rows} == {"600 steps of 32, 200 expressions a split"}
-    whole = measured(rows, dataset="", split="")
-    assert [(one.measure, one.value) for one in whole] == [("adapters", 30_000), ("seconds", 61.5)]
-    assert len(measured(rows, measure="mIoU")) == 2
+    assert {run.row for run in rows} == {"lora"}
+    assert {run.budget for run in rows} == {"600 steps of 32, 200 expressions per split"}
+    whole = select(rows, dataset="", split="")
+    assert [(run.measure, run.value) for run in whole] == [("adapters", 30_000), ("seconds", 61.5)]
+    assert len(select(rows, measure="mIoU")) == 2
 
 
 def test_half_written_files_never_count(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_half_written_files_never_count(tmp_path: Path) -> None:
     (tmp_path / "torn.json").write_text(whole[: len(whole) // 2], encoding="utf-8")
     with pytest.warns(UserWarning, match=r"torn\.json: not a whole JSON document"):
         rows = read_measured(tmp_path, shipped=tmp_path / "none")
-    assert {one.suite for one in rows} == {"pet"}
+    assert {run.suite for run in rows} == {"pet"}
 
 
 def test_a_folder_need_not_exist(tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_a_folder_need_not_exist(tmp_path: Path) -> None:
 
 def test_scores_of_shipped_checkpoints_are_read(tmp_path: Path) -> None:
     rows = read_measured(tmp_path)
-    found = measured(rows, suite="first-model", row="first-model", measure="mIoU")
-    assert len(found) == 8
-    assert all(1 < one.value < 100 for one in found)
-    assert all(one.command.startswith("risbook evaluate first-model") for one in found)
+    shares = select(rows, suite="first-model", row="first-model", measure="mIoU")
+    assert len(shares) == 8
+    assert all(1 < run.value < 100 for run in shares)
+    assert all(run.command.startswith("risbook evaluate first-model") for run in shares)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_mistakes_name_the_file(
     rows: Any, changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "pet.json", rows, **changes)
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as error:
         read_measured(tmp_path, shipped=tmp_path / "none")
-    assert message in str(told.value)
-    assert str(path) in str(told.value)
+    assert message in str(error.value)
+    assert str(path) in str(error.value)
 
 
-def test_a_file_that_is_no_result_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
     with pytest.raises(DataError, match="not a result file"):
         read_measured(tmp_path, shipped=tmp_path / "none")

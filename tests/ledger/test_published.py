@@ -1,4 +1,4 @@
-"""The ledger: every committed line is valid, says what the sources say, and mistakes are told."""
+"""The ledger: every committed line is valid and says what its source says; mistakes are refused."""
 
 import csv
 import statistics
@@ -23,7 +23,7 @@ GOOD = {
     "split": "val",
     "metric": "mIoU",
     "named": "oIoU",
-    "value": "71.06",
+    "printed": "71.06",
     "tuned": "1.94M",
     "convention": "backbone",
     "source": "etris",
@@ -41,7 +41,7 @@ def write(path: Path, *rows: dict[str, str]) -> Path:
     return path
 
 
-def one(**wanted: str | tuple[str, ...]) -> Published:
+def line_of(**wanted: str | tuple[str, ...]) -> Published:
     [row] = published(**wanted)
     return row
 
@@ -69,7 +69,7 @@ def test_what_the_etris_paper_calls_oiou_is_miou() -> None:
     assert len(rows) > 60
     assert {row.metric for row in rows} <= {"mIoU", "IoU?"}
     assert not published(source="etris", metric="oIoU")
-    row = one(
+    row = line_of(
         system="ETRIS",
         variant="",
         backbone="CLIP RN101",
@@ -118,17 +118,17 @@ def test_totals_of_table_3_are_sums() -> None:
 
 def test_ratios_of_table_3_follow_from_its_counts() -> None:
     def count(system: str, backbone: str) -> float:
-        return one(system=system, backbone=backbone, metric="params-backbone").value
+        return line_of(system=system, backbone=backbone, metric="params-backbone").value
 
     def share(of: str) -> float:
-        return one(
+        return line_of(
             metric="share", variant=f"as a share of the backbone of {of}", backbone=backbones[of]
         ).value
 
     # Three have a backbone of the same size, and one ratio between them.
     assert {count(of, "") for of in ("BRINet", "LSCM", "CMPC+")} == {61.00}
     ratio = 100 * count("ETRIS", "CLIP RN101") / 61.00
-    three = one(metric="share", variant="as a share of the backbone of BRINet, LSCM and CMPC+")
+    three = line_of(metric="share", variant="as a share of the backbone of BRINet, LSCM and CMPC+")
     assert ratio == pytest.approx(three.value, abs=0.006)
     backbones = {"PCAN": "CLIP RN50", "EFN": "CLIP RN101", "ReSTR": "CLIP ViT-B/16"}
     others = {"PCAN": "ResNet-50", "EFN": "", "ReSTR": "ViT-B/16"}
@@ -179,7 +179,7 @@ def test_what_others_say_is_marked() -> None:
     assert set(kinds) == {"second-hand"}
 
 
-def test_what_only_a_digest_says_is_told() -> None:
+def test_what_only_a_digest_says_is_reported() -> None:
     rows = published(source=("sera", "wimfris", "cola"))
     assert len(rows) == 21
     for row in rows:
@@ -199,7 +199,7 @@ def test_what_only_a_digest_says_is_told() -> None:
 def test_means_of_colas_digest_are_those_of_the_splits(
     system: str, backbone: str, mean: str
 ) -> None:
-    row = one(system=system, split="mean-8", source="cola")
+    row = line_of(system=system, split="mean-8", source="cola")
     rows = published(
         system=system,
         backbone=backbone,
@@ -211,7 +211,7 @@ def test_means_of_colas_digest_are_those_of_the_splits(
     )
     assert row.backbone == backbone
     assert len(rows) == 8
-    assert f"{statistics.fmean(one.value for one in rows):.2f}" == mean
+    assert f"{statistics.fmean(line.value for line in rows):.2f}" == mean
     assert f"the mean of its eight splits here is {mean}" in row.note
     assert row.value == pytest.approx(float(mean), abs=0.05)
 
@@ -240,8 +240,8 @@ def test_mica_has_no_score_of_a_split() -> None:
 
 def test_filter_takes_several_values_and_refuses_unknown_columns() -> None:
     assert len(published(system=("DETRIS-B", "DETRIS-L"), split="mean-9")) == 4
-    assert one(value="58.70").variant == "without hierarchical alignment"
-    with pytest.raises(DataError, match="no column 'colour'"):
+    assert line_of(printed="58.70").variant == "without hierarchical alignment"
+    with pytest.raises(DataError, match="no field 'colour'"):
         published(colour="red")
 
 
@@ -252,7 +252,7 @@ def test_a_good_line_is_read(tmp_path: Path) -> None:
 
 
 def test_a_gain_may_be_negative(tmp_path: Path) -> None:
-    gain = {**GOOD, "dataset": "all", "split": "mean", "metric": "gain", "value": "-0.8"}
+    gain = {**GOOD, "dataset": "all", "split": "mean", "metric": "gain", "printed": "-0.8"}
     [row] = read_published(write(tmp_path / "ledger.csv", gain))
     assert (row.value, row.printed) == (-0.8, "-0.8")
 
@@ -260,18 +260,18 @@ def test_a_gain_may_be_negative(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"split": "testC"}, "unknown split 'testC' of refcoco"),
+        ({"split": "testC"}, "unknown split 'testC'; known: val, testA, testB"),
         ({"dataset": "refclef"}, "unknown dataset 'refclef'"),
-        ({"dataset": "refcocog"}, "unknown split 'val' of refcocog"),
+        ({"dataset": "refcocog"}, "unknown split 'val'; known: val-u"),
         ({"metric": "IoU"}, "unknown metric 'IoU'"),
-        ({"value": "0.7106"}, "lies outside 1 to 100"),
-        ({"value": "101.0"}, "lies outside 1 to 100"),
-        ({"value": "-71.06"}, "lies outside 1 to 100"),
-        ({"metric": "Pr@0.5", "value": "-0.5"}, "lies outside 0 to 100"),
-        ({"value": "--71.06"}, "is not a number"),
-        ({"value": "71,06"}, "is not a number"),
-        ({"value": ""}, "is not a number"),
-        ({"source": ""}, "the source is missing"),
+        ({"printed": "0.7106"}, "lies outside 1 to 100"),
+        ({"printed": "101.0"}, "lies outside 1 to 100"),
+        ({"printed": "-71.06"}, "lies outside 1 to 100"),
+        ({"metric": "Pr@0.5", "printed": "-0.5"}, "lies outside 0 to 100"),
+        ({"printed": "--71.06"}, "is not a number"),
+        ({"printed": "71,06"}, "is not a number"),
+        ({"printed": ""}, "is not a number"),
+        ({"source": ""}, "unknown source ''"),
         ({"source": "hearsay"}, "unknown source 'hearsay'"),
         ({"evidence": ""}, "unknown evidence ''"),
         ({"training": "double"}, "unknown training 'double'"),
@@ -284,19 +284,19 @@ def test_a_gain_may_be_negative(tmp_path: Path) -> None:
 )
 def test_mistakes_name_file_and_line(change: dict[str, str], message: str, tmp_path: Path) -> None:
     path = write(tmp_path / "ledger.csv", {**GOOD, "split": "testA"}, {**GOOD, **change})
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as error:
         read_published(path)
-    assert message in str(told.value)
-    assert f"{path}:3: " in str(told.value)
+    assert message in str(error.value)
+    assert f"{path}:3: " in str(error.value)
 
 
 def test_a_claim_stands_once(tmp_path: Path) -> None:
-    path = write(tmp_path / "ledger.csv", GOOD, {**GOOD, "value": "71.09"})
+    path = write(tmp_path / "ledger.csv", GOOD, {**GOOD, "printed": "71.09"})
     with pytest.raises(DataError, match=r"ledger\.csv:3: the same claim stands in .*ledger\.csv:2"):
         read_published(path)
 
 
-def test_a_malformed_file_is_told(tmp_path: Path) -> None:
+def test_a_malformed_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "ledger.csv"
     with pytest.raises(DataError, match="no such file"):
         read_published(path)
