@@ -8,17 +8,17 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """Folder of recorded data that is no part of the repository; tests skip where it is absent.
+def photographs() -> Path:
+    """Folder of real photographs with annotations, which are no part of the repository.
 
-    The environment variable RISBOOK_SHARED names it; without one it is ``shared`` beside the
-    repository's root.
+    The environment variable RISBOOK_SHARED names the folder that holds ``realdata``; without one
+    it is ``shared`` beside the repository's root.
     """
     named = os.environ.get("RISBOOK_SHARED")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
-    if not folder.is_dir():
-        pytest.skip(f"recorded data is not here: {folder} (name its folder by RISBOOK_SHARED)")
-    return folder
+    if not (folder / "realdata").is_dir():
+        pytest.skip("needs real photographs, which may not be shared: see tests/conftest.py")
+    return folder / "realdata"
 
 
 @pytest.fixture(scope="session")

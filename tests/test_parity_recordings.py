@@ -1,26 +1,86 @@
-"""Every recorded file of the released ETRIS has its test, and a result left out fails the test."""
+"""Every recorded file is compared with ours or listed as not built yet; leaving out is an error."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from recordings import Recording
+from parity import RECORDINGS, Recording
+
+TESTS = Path(__file__).parent
+
+#: Files of parts that are not built yet. Whoever builds such a part compares the file and takes
+#: its name off; the list only shrinks.
+NOT_YET_BUILT = {
+    "detris/coordconv_small.npz",
+    "detris/da_official_b.npz",
+    "detris/da_small.npz",
+    "detris/decoder_pos_enc.npz",
+    "detris/decoder_small.npz",
+    "detris/dmoc2d_small.npz",
+    "detris/neck_small.npz",
+    "detris/projector_small.npz",
+    "detris/state_dict_keys_Lmix.tsv",
+    "detris/ta_official_b.npz",
+    "detris/ta_small.npz",
+    "mica/box_loss.npz",
+    "mica/caa_text.npz",
+    "mica/caa_vision.npz",
+    "mica/caa_vision_nofilm_fixed_skip.npz",
+    "mica/caa_vision_padded_grid.npz",
+    "mica/glia_text.npz",
+    "mica/glia_variants.npz",
+    "mica/glia_vision.npz",
+    "mica/mask_loss.npz",
+    "mica/state_dict_keys_refcoco_base.tsv",
+    "mica/text_block.npz",
+    "talent/adapter_cost_volume.npz",
+    "talent/decoder_nomask.npz",
+    "talent/loss_discriminator.npz",
+    "talent/loss_tccl.npz",
+    "talent/neck.npz",
+    "talent/neck_cost_volume.npz",
+    "talent/state_dict_keys_base.tsv",
+    "talent/text_adapter.npz",
+    "talent/total_loss.npz",
+    "talent/vision_aligner.npz",
+}
+
+#: Files of which only the towers are compared so far: their systems are not built yet either.
+ONLY_TOWERS = {
+    "detris/full_small.npz",
+    "mica/towers_small.npz",
+    "mica/vision_block.npz",
+    "talent/towers_small.npz",
+    "talent/vision_block.npz",
+}
 
 
-def test_parity_of_every_recorded_file_is_tested(shared: Path) -> None:
-    names = {path.name for path in (shared / "parity" / "etris").glob("*.npz")}
-    tests = Path(__file__).parent.rglob("test_parity_*.py")
+def test_parity_of_every_recorded_file_is_tested() -> None:
+    paths = [path for path in RECORDINGS.rglob("*") if path.suffix in (".npz", ".tsv")]
+    names = {path.relative_to(RECORDINGS).as_posix() for path in paths}
+    tests = [path for path in TESTS.rglob("*.py") if path != Path(__file__)]
     text = "\n".join(path.read_text(encoding="utf-8") for path in tests)
-    assert names and not {name for name in names if name not in text}
+    compared = {name for name in names if f'"{name}"' in text}
+    assert names == compared | NOT_YET_BUILT
+    assert not compared & NOT_YET_BUILT, "compared by now: take it off the list"
+    assert compared >= ONLY_TOWERS
 
 
-def test_a_result_that_is_left_out_or_wrong_is_told(tmp_path: Path) -> None:
-    folder = tmp_path / "parity" / "etris"
-    folder.mkdir(parents=True)
+def test_the_recordings_are_small_and_in_single_precision() -> None:
+    paths = [path for path in (TESTS / "recordings").rglob("*") if path.is_file()]
+    sizes = {path: path.stat().st_size for path in paths}
+    assert max(sizes.values()) < 3e6 and sum(sizes.values()) < 16e6
+    for path in sizes:
+        if path.suffix == ".npz":
+            with np.load(path) as file:
+                assert all(file[name].dtype != np.float16 for name in file.files), path
+
+
+def test_a_result_that_is_left_out_or_wrong_is_an_error(tmp_path: Path) -> None:
     results = {"in.x": 1.0, "out.eval": 2.0, "grad.weight": 1e-3}
-    np.savez(folder / "one.npz", **{k: np.float32([v]) for k, v in results.items()})
-    file = Recording(tmp_path, "one.npz")
+    np.savez(tmp_path / "kit.npz", **{k: np.float32([v]) for k, v in results.items()})
+    file = Recording("kit.npz", folder=tmp_path)
     file.compare("out.eval", torch.tensor([2.0002]))
     file.assert_all_compared("grad.")
     with pytest.raises(AssertionError, match=r"compared with nothing: \['grad.weight'\]"):
@@ -29,8 +89,10 @@ def test_a_result_that_is_left_out_or_wrong_is_told(tmp_path: Path) -> None:
         file.assert_all_compared("grad.", "train.")
     with pytest.raises(AssertionError, match=r"out\.eval: .*not close"):
         file.compare("out.eval", torch.tensor([2.01]))
-    with pytest.raises(AssertionError, match=r"grad\.weight: there is none"):
+    with pytest.raises(AssertionError, match=r"grad\.weight: nothing was computed"):
         file.compare("grad.weight", None)
     # within 1e-4, and yet a hundredth off
     with pytest.raises(AssertionError, match=r"grad\.weight"):
         file.compare("grad.weight", torch.tensor([1.01e-3]))
+    with pytest.raises(FileNotFoundError):
+        Recording("absent.npz", folder=tmp_path)

@@ -1,15 +1,13 @@
 """The two interactors equal the released ones, outputs and gradients."""
 
-from pathlib import Path
-
-from recordings import Recording
+from parity import Recording
 from torch import Tensor
 
 from risbook.adapters.interactor import Interactor, InteractorT
 
 
-def test_parity_interactor(shared: Path) -> None:
-    file = Recording(shared, "interactor.npz", atol=1e-5)
+def test_parity_interactor() -> None:
+    file = Recording("etris/interactor.npz", atol=1e-5)
     module = Interactor(16, 4)
     module.load_state_dict(file.below("w."), strict=True)
     module.eval()
@@ -25,8 +23,8 @@ def test_parity_interactor(shared: Path) -> None:
     file.assert_all_compared()
 
 
-def test_parity_interactor_t(shared: Path) -> None:
-    file = Recording(shared, "interactor_t.npz", atol=1e-5)
+def test_parity_interactor_t() -> None:
+    file = Recording("etris/interactor_t.npz", atol=1e-5)
     module = InteractorT(16, 4)
     module.load_state_dict(file.below("w."), strict=True)
     module.eval()

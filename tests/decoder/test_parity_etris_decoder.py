@@ -1,9 +1,7 @@
 """Neck, decoder and projector equal the released ones, outputs, gradients and statistics."""
 
-from pathlib import Path
-
 import pytest
-from recordings import Recording, outputs_of
+from parity import Recording, outputs_of
 from torch import Tensor, nn
 
 from risbook.decoder.convolutions import CoordConv
@@ -32,14 +30,12 @@ def check_step(module: nn.Module, file: Recording) -> None:
 @pytest.mark.parametrize(
     ("kit", "channels", "scales"),
     [
-        ("neck_ha_rn.npz", (32, 64, 24), (1 / 2, 1, 2)),
-        ("neck_ha_vit.npz", (24, 24, 24), (1, 1, 1)),
+        ("etris/neck_ha_rn.npz", (32, 64, 24), (1 / 2, 1, 2)),
+        ("etris/neck_ha_vit.npz", (24, 24, 24), (1, 1, 1)),
     ],
 )
-def test_parity_neck(
-    shared: Path, kit: str, channels: tuple[int, ...], scales: tuple[float, ...]
-) -> None:
-    file = Recording(shared, kit, atol=STRICT)
+def test_parity_neck(kit: str, channels: tuple[int, ...], scales: tuple[float, ...]) -> None:
+    file = Recording(kit, atol=STRICT)
     neck = HierarchicalAlignment(
         channels=channels, scales=scales, sentence_width=24, width=16, heads=4
     )
@@ -64,8 +60,8 @@ def test_parity_neck(
     file.assert_all_compared()
 
 
-def test_parity_coordinates(shared: Path) -> None:
-    file = Recording(shared, "coordconv.npz", atol=STRICT)
+def test_parity_coordinates() -> None:
+    file = Recording("etris/coordconv.npz", atol=STRICT)
     module = CoordConv(6, 8)
     take(module, file)
     seen: list[Tensor] = []
@@ -75,8 +71,8 @@ def test_parity_coordinates(shared: Path) -> None:
     file.assert_all_compared()
 
 
-def test_parity_decoder(shared: Path) -> None:
-    file = Recording(shared, "decoder_ga.npz", atol=STRICT)
+def test_parity_decoder() -> None:
+    file = Recording("etris/decoder_ga.npz", atol=STRICT)
     decoder = GlobalAlignment(width=16, layers=3, heads=4, hidden=24, dropout=0.0)
     take(decoder, file)
     record: dict[str, Tensor] = {}
@@ -98,8 +94,8 @@ def test_parity_decoder(shared: Path) -> None:
     file.assert_all_compared()
 
 
-def test_parity_sine_tables(shared: Path) -> None:
-    file = Recording(shared, "positional_encodings.npz", atol=STRICT)
+def test_parity_sine_tables() -> None:
+    file = Recording("etris/positional_encodings.npz", atol=STRICT)
     places = "pos2d_512_26_26_token_index"
     file.compare("pos1d_512_17", sine_pos_embed_1d(17, 512).transpose(0, 1))
     some = sine_pos_embed_2d(26, 26, 512)[:, file[places]]
@@ -108,8 +104,8 @@ def test_parity_sine_tables(shared: Path) -> None:
     file.assert_all_compared(places)
 
 
-def test_parity_projector(shared: Path) -> None:
-    file = Recording(shared, "projector.npz", atol=STRICT)
+def test_parity_projector() -> None:
+    file = Recording("etris/projector.npz", atol=STRICT)
     projector = Projector(sentence_width=24, width=8)
     take(projector, file)
     outputs = outputs_of(projector)

@@ -2,12 +2,11 @@
 
 import zlib
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from recordings import Recording, outputs_of
+from parity import Recording, outputs_of
 from torch import Tensor
 
 from risbook.systems.etris import ETRIS, ETRISConfig
@@ -32,18 +31,6 @@ SMALL = ETRISConfig(
 )
 
 
-def arrays(shared: Path, name: str) -> Recording:
-    return Recording(shared, name)
-
-
-def below(state: dict[str, Any], prefix: str) -> dict[str, Tensor]:
-    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-
-
-def close(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
-    torch.testing.assert_close(actual, expected, atol=tolerance, rtol=tolerance)
-
-
 def small_towers(*, resnet: bool) -> tuple[ImageTower, TextTransformer]:
     image: ImageTower
     if resnet:
@@ -62,13 +49,11 @@ def small_etris(*, resnet: bool, **changes: Any) -> ETRIS:
     return ETRIS(config=config, towers=towers, tokenizer=NoTokenizer(config.word_length))
 
 
-def recorded_etris(
-    shared: Path, name: str, *, resnet: bool, **changes: Any
-) -> tuple[ETRIS, Recording]:
+def recorded_etris(name: str, *, resnet: bool, **changes: Any) -> tuple[ETRIS, Recording]:
     """A small ETRIS with the weights of a recorded file, and the file."""
-    file = arrays(shared, name)
+    file = Recording(name)
     system = small_etris(resnet=resnet, **changes)
-    load(system, below(file, "w."), resnet=resnet)
+    load(system, file.below("w."), resnet=resnet)
     return system.eval(), file
 
 

@@ -1,20 +1,16 @@
 """ETRIS equals the released models: logits, intermediates, loss, gradients, statistics."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from official_etris import (
-    arrays,
-    below,
-    close,
     drawn,
     load,
     recorded_etris,
     small_etris,
     watched,
 )
+from parity import Recording
 from released_files import official_state
 from torch import Tensor
 
@@ -25,12 +21,12 @@ from risbook.systems.system import NoTokenizer, target_at
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 
-KITS = [("full_small_rn.npz", True), ("full_small_vit.npz", False)]
+KITS = [("etris/full_small_rn.npz", True), ("etris/full_small_vit.npz", False)]
 
 
 @pytest.mark.parametrize(("kit", "resnet"), KITS)
-def test_parity_logits_and_intermediates(shared: Path, kit: str, resnet: bool) -> None:
-    system, file = recorded_etris(shared, kit, resnet=resnet)
+def test_parity_logits_and_intermediates(kit: str, resnet: bool) -> None:
+    system, file = recorded_etris(kit, resnet=resnet)
     record: dict[str, Tensor] = {}
     with torch.no_grad():
         logits = system(file["in.img"], file["in.word"], record=record)
@@ -54,16 +50,16 @@ def test_parity_logits_and_intermediates(shared: Path, kit: str, resnet: bool) -
     file.assert_all_compared("train.", "grad.", "trainable", *elsewhere)
 
 
-def test_parity_pictures_need_not_be_square(shared: Path) -> None:
-    system, file = recorded_etris(shared, "full_small_rn.npz", resnet=True)
+def test_parity_pictures_need_not_be_square() -> None:
+    system, file = recorded_etris("etris/full_small_rn.npz", resnet=True)
     with torch.no_grad():
         logits = system(file["in.img_nonsquare"], file["in.word"])
     file.compare("out.eval.logits_nonsquare", logits)
 
 
 @pytest.mark.parametrize(("kit", "resnet"), KITS)
-def test_parity_training_step(shared: Path, kit: str, resnet: bool) -> None:
-    system, file = recorded_etris(shared, kit, resnet=resnet)
+def test_parity_training_step(kit: str, resnet: bool) -> None:
+    system, file = recorded_etris(kit, resnet=resnet)
     system.train()
     logits = system(file["in.img"], file["in.word"])
     loss = system.loss(logits, file["in.mask"])
@@ -85,12 +81,12 @@ def test_parity_training_step(shared: Path, kit: str, resnet: bool) -> None:
 
 
 @pytest.mark.parametrize(("kit", "resnet"), KITS)
-def test_parity_names_of_what_learns(shared: Path, kit: str, resnet: bool) -> None:
-    system, file = recorded_etris(shared, kit, resnet=resnet)
+def test_parity_names_of_what_learns(kit: str, resnet: bool) -> None:
+    system, file = recorded_etris(kit, resnet=resnet)
     official = {str(name): torch.zeros(1) for name in file["trainable"]}
     marked = {
         key: torch.full_like(value, float("nan")) if key in official else value
-        for key, value in below(file, "w.").items()
+        for key, value in file.below("w.").items()
     }
     theirs = {
         name
@@ -103,14 +99,15 @@ def test_parity_names_of_what_learns(shared: Path, kit: str, resnet: bool) -> No
 
 
 @pytest.mark.parametrize(
-    ("kit", "stages"), [("bridger_rn_stages1.npz", (3,)), ("bridger_rn_stages2.npz", (2, 3))]
+    ("kit", "stages"),
+    [("etris/bridger_rn_stages1.npz", (3,)), ("etris/bridger_rn_stages2.npz", (2, 3))],
 )
-def test_parity_fewer_bridgers(shared: Path, kit: str, stages: tuple[int, ...]) -> None:
-    whole = arrays(shared, "full_small_rn.npz")
-    file = arrays(shared, kit)
+def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
+    whole = Recording("etris/full_small_rn.npz")
+    file = Recording(kit)
     system = small_etris(resnet=True, stages=stages)
-    weights = {k: v for k, v in below(whole, "w.").items() if not k.startswith("bridger.")}
-    load(system, weights | below(file, "w."), resnet=True)
+    weights = {k: v for k, v in whole.below("w.").items() if not k.startswith("bridger.")}
+    load(system, weights | file.below("w."), resnet=True)
     system.eval()
     with torch.no_grad():
         maps, words = system.bridge(file["in.img"], file["in.word"])
@@ -127,13 +124,13 @@ def test_parity_fewer_bridgers(shared: Path, kit: str, stages: tuple[int, ...]) 
 @pytest.mark.parametrize(
     ("kit", "padded", "resnet"),
     [
-        ("full_small_rn.npz", "padding_dependence_rn.npz", True),
-        ("full_small_vit.npz", "padding_dependence_vit.npz", False),
+        ("etris/full_small_rn.npz", "etris/padding_dependence_rn.npz", True),
+        ("etris/full_small_vit.npz", "etris/padding_dependence_vit.npz", False),
     ],
 )
-def test_parity_padding_takes_part(shared: Path, kit: str, padded: str, resnet: bool) -> None:
-    system, small = recorded_etris(shared, kit, resnet=resnet)
-    file = arrays(shared, padded)
+def test_parity_padding_takes_part(kit: str, padded: str, resnet: bool) -> None:
+    system, small = recorded_etris(kit, resnet=resnet)
+    file = Recording(padded)
     with torch.no_grad():
         longer = system(small["in.img"], file["in.word_len10"])
         shorter = system(small["in.img"], file["in.word_len10"][:, :7])
@@ -144,27 +141,20 @@ def test_parity_padding_takes_part(shared: Path, kit: str, padded: str, resnet: 
 
 
 FULL_SIZE = [
-    ("fullsize_rn50.npz", "etris-rn50"),
-    ("fullsize_rn101.npz", "etris-rn101"),
-    ("fullsize_vitb16.npz", "etris-vitb16"),
+    ("etris/fullsize_rn50.npz", "etris-rn50"),
+    ("etris/fullsize_rn101.npz", "etris-rn101"),
+    ("etris/fullsize_vitb16.npz", "etris-vitb16"),
 ]
 
 
-def sides_of(shape: object) -> tuple[int, ...]:
-    """A recorded shape: "64x3x7x7", or "scalar"."""
-    return () if str(shape) == "scalar" else tuple(int(side) for side in str(shape).split("x"))
-
-
 @pytest.mark.parametrize(("kit", "name"), FULL_SIZE)
-def test_parity_groups_at_full_size(shared: Path, kit: str, name: str) -> None:
+def test_parity_groups_at_full_size(kit: str, name: str) -> None:
     """What learns at which rate: the Bridgers at their own, all else that learns at the other."""
-    file = arrays(shared, kit)
+    file = Recording(kit)
     kinds = ["fixed", "backbone_group", "head_group", "buffer"]
     marked = {
-        str(key): torch.tensor(kinds.index(kind)).expand(sides_of(shape))
-        for key, shape, kind in zip(
-            file["manifest.names"], file["manifest.shapes"], file["manifest.group"], strict=True
-        )
+        key: torch.tensor(kinds.index(kind)).expand(shape)
+        for (key, shape), kind in zip(file.shapes().items(), file["manifest.group"], strict=True)
     }
     theirs = {
         key: kinds[int(value[(0,) * value.ndim])]
@@ -179,8 +169,8 @@ def test_parity_groups_at_full_size(shared: Path, kit: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("kit", "name"), FULL_SIZE)
-def test_parity_at_full_size(shared: Path, kit: str, name: str) -> None:
-    file = arrays(shared, kit)
+def test_parity_at_full_size(kit: str, name: str) -> None:
+    file = Recording(kit)
     config = CONFIGS[name]
     table = 26 if "vit" in name else None
     image = build_tower(config.image_tower, weights="random", table=table)
@@ -190,16 +180,12 @@ def test_parity_at_full_size(shared: Path, kit: str, name: str) -> None:
         config=config, name=name, towers=(image, text), tokenizer=NoTokenizer(config.word_length)
     )
     state = {}
-    for key, shape, first in zip(
-        file["manifest.names"],
-        file["manifest.shapes"],
-        file["manifest.checksum_first3"],
-        strict=True,
+    for (key, shape), first in zip(
+        file.shapes().items(), file["manifest.checksum_first3"], strict=True
     ):
-        value = drawn(str(key), sides_of(shape))
-        start = value.flatten()[:3].float()
-        close(start, first[: len(start)], 1e-6)
-        state[str(key)] = value
+        state[key] = drawn(key, shape)
+        start = state[key].flatten()[:3].float()
+        torch.testing.assert_close(start, first[: len(start)], atol=1e-6, rtol=1e-6)
     ours = rename_etris(state, resnet="rn" in name)
     assert set(ours) == set(system.state_dict())
     system.load_state_dict(ours, strict=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from official_etris import SMALL, arrays, below, close
+from official_etris import SMALL
+from parity import Recording
 from released_files import official_state, write_released
 from torch import Tensor
 
@@ -48,22 +49,24 @@ def recorded_towers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("recorded_towers")
-@pytest.mark.parametrize("kind", ["rn", "vit"])
+@pytest.mark.parametrize(
+    ("kit", "kind"), [("etris/full_small_rn.npz", "rn"), ("etris/full_small_vit.npz", "vit")]
+)
 @pytest.mark.parametrize("plain", [False, True])
-def test_parity_of_a_released_file(shared: Path, tmp_path: Path, kind: str, plain: bool) -> None:
-    file = arrays(shared, f"full_small_{kind}.npz")
+def test_parity_of_a_released_file(tmp_path: Path, kit: str, kind: str, plain: bool) -> None:
+    file = Recording(kit)
     path = tmp_path / "best_model.pth"
     if plain:
-        torch.save(below(file, "w."), path)
+        torch.save(file.below("w."), path)
     else:
-        write_released(below(file, "w."), path)
+        write_released(file.below("w."), path)
     system = load_released(
         path, "etris-rn50", changes=recorded_changes(kind), tokenizer=NoTokenizer(7)
     )
     assert not system.training
     with torch.no_grad():
         logits = system(file["in.img"], file["in.word"])
-    close(logits, file["out.eval.logits"])
+    file.compare("out.eval.logits", logits)
 
 
 def shapes_of(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:
@@ -83,9 +86,9 @@ def mini() -> ETRIS:
 
 
 @pytest.mark.parametrize("name", ["rn50", "rn101", "vitb16"])
-def test_parity_of_the_names_and_shapes_in_these_files(shared: Path, name: str) -> None:
+def test_parity_of_the_names_and_shapes_in_these_files(name: str) -> None:
     """What the other tests write is what the released training writes."""
-    file = arrays(shared, f"fullsize_{name}.npz")
+    file = Recording(f"etris/fullsize_{name}.npz")
     recorded = zip(file["manifest.names"], file["manifest.shapes"], strict=True)
     made = {
         entry: "x".join(str(side) for side in value.shape) or "scalar"

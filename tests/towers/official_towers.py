@@ -6,13 +6,11 @@ here once more, straight from their names, so that the towers around them can be
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
-import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from einops import rearrange
+from parity import below
 from torch import Tensor
 
 from risbook.towers.image_transformer import ImageTransformer
@@ -44,26 +42,6 @@ CLIP_BLOCK = {
     "mlp.c_fc": "mlp.fc1",
     "mlp.c_proj": "mlp.fc2",
 }
-
-
-def load(shared: Path, name: str) -> dict[str, Tensor]:
-    """A recorded file as tensors; lists of names are left out."""
-    path = shared / "parity" / name
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        return {key: torch.tensor(file[key]) for key in file.files if file[key].dtype.kind in "bif"}
-
-
-def below(weights: Weights, prefix: str) -> dict[str, Tensor]:
-    """The entries below a prefix, under the rest of their names."""
-    return {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
-
-
-def close(actual: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
-    """Equal up to rounding: `tolerance` of the largest value that was recorded."""
-    atol = tolerance * float(expected.abs().max())
-    torch.testing.assert_close(actual, expected, atol=atol, rtol=0)
 
 
 def blocks_of(weights: Weights, prefix: str) -> list[dict[str, Tensor]]:

@@ -2,14 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
+from parity import TOLERANCE, Recording
 from torch import Tensor, nn
 
 from risbook.errors import DataError
@@ -17,7 +14,6 @@ from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.rename_clip import OPENAI_RESNET
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 VISUAL = "backbone.visual."
 
 
@@ -40,33 +36,21 @@ def randomise(module: nn.Module) -> None:
             tensor.normal_(std=0.1).add_(float(name.endswith("bn.weight")))
 
 
-def load(shared: Path, name: str) -> Arrays:
-    path = shared / "parity" / "etris" / name
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        return {key: file[key] for key in file.files}
-
-
-def recorded(file: Arrays, start: str) -> dict[str, Tensor]:
+def recorded(file: Recording, start: str) -> dict[str, Tensor]:
     """The visual arrays below a prefix, under our names."""
-    below = {
-        key.removeprefix(start): torch.tensor(file[key])
-        for key in file
-        if key.startswith(f"{start}visual.")
-    }
-    return OPENAI_RESNET.to_ours(below)
+    visual = {k: v for k, v in file.below(start).items() if k.startswith("visual.")}
+    return OPENAI_RESNET.to_ours(visual)
 
 
-def recorded_tower(file: Arrays) -> CLIPResNet:
+def recorded_tower(file: Recording) -> CLIPResNet:
     # CLIP's rule for the heads: 64 channels each
     tower = CLIPResNet(layers=(1, 2, 1, 1), width=4, output=24, heads=128 // 64, table=3)
     tower.load_state_dict(recorded(file, "w.backbone."), strict=True)
     return tower.eval()
 
 
-def close(actual: Tensor, recorded: npt.NDArray[Any]) -> None:
-    torch.testing.assert_close(actual, torch.tensor(recorded), atol=1e-4, rtol=1e-4)
+def close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
 # --- timm --------------------------------------------------------------------------------------
@@ -109,36 +93,36 @@ def test_equals_timm_on_the_same_weights(name: str) -> None:
 # --- recorded arrays ---------------------------------------------------------------------------
 
 
-def test_parity_stages_of_a_small_etris(shared: Path) -> None:
+def test_parity_stages_of_a_small_etris() -> None:
     """Each stage and the pool, with the recorded residuals of ETRIS' bridgers in between."""
-    file = load(shared, "full_small_rn.npz")
+    file = Recording("etris/full_small_rn.npz")
     tower = recorded_tower(file)
     with torch.no_grad():
-        x = tower.run(tower.stem(torch.tensor(file["in.img"])), 1)
+        x = tower.run(tower.stem(file["in.img"]), 1)
         close(x, file[f"mid.{VISUAL}layer1"])
         for stage in (2, 3, 4):
             x = tower.run(x, stage)
             close(x, file[f"mid.{VISUAL}layer{stage}"])
-            x = x + torch.tensor(file[f"mid.bridger.zoom_out.{stage - 2}"])
+            x = x + file[f"mid.bridger.zoom_out.{stage - 2}"]
         close(tower.pool(x), file[f"mid.{VISUAL}attnpool"])
         close(tower.pool(x), file["mid.bridger.out_vis2"])
 
 
-def test_parity_plain_tower_feeds_the_recorded_zoom(shared: Path) -> None:
-    file = load(shared, "full_small_rn.npz")
+def test_parity_plain_tower_feeds_the_recorded_zoom() -> None:
+    file = Recording("etris/full_small_rn.npz")
     tower = recorded_tower(file)
     with torch.no_grad():
-        layer2 = tower(torch.tensor(file["in.img"])).maps[0]
-        weight = torch.tensor(file["w.bridger.zoom_in.0.weight"])
+        layer2 = tower(file["in.img"]).maps[0]
+        weight = file["w.bridger.zoom_in.0.weight"]
         close(nn.functional.conv2d(layer2, weight, stride=2), file["mid.bridger.zoom_in.0"])
 
 
-def test_parity_running_statistics_after_a_training_step(shared: Path) -> None:
+def test_parity_running_statistics_after_a_training_step() -> None:
     """ETRIS' frozen tower is in training mode: its statistics move, here up to layer2."""
-    file = load(shared, "full_small_rn.npz")
+    file = Recording("etris/full_small_rn.npz")
     tower = recorded_tower(file).train()
     with torch.no_grad():
-        tower.run(tower.run(tower.stem(torch.tensor(file["in.img"])), 1), 2)
+        tower.run(tower.run(tower.stem(file["in.img"]), 1), 2)
     state = tower.state_dict()
     later = ("body.stages.2", "body.stages.3", "attention_pool")
     wanted = recorded(file, "train.buf.backbone.")
@@ -151,19 +135,22 @@ def test_parity_running_statistics_after_a_training_step(shared: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "layers", "output"),
-    [("rn50", (3, 4, 6, 3), 1024), ("rn101", (3, 4, 23, 3), 512)],
+    ("kit", "layers", "output"),
+    [
+        ("etris/fullsize_rn50.npz", (3, 4, 6, 3), 1024),
+        ("etris/fullsize_rn101.npz", (3, 4, 23, 3), 512),
+    ],
 )
 def test_parity_names_and_shapes_at_full_size(
-    shared: Path, name: str, layers: tuple[int, ...], output: int
+    kit: str, layers: tuple[int, ...], output: int
 ) -> None:
     """Every tensor of the official tower has its place here, and no other is left over."""
-    file = load(shared, f"fullsize_{name}.npz")
-    shapes = {}
-    for key, shape in zip(file["manifest.names"], file["manifest.shapes"], strict=True):
-        if key.startswith(VISUAL):
-            sides = [] if shape == "scalar" else [int(side) for side in shape.split("x")]
-            shapes[key.removeprefix("backbone.")] = torch.empty(sides, device="meta")
+    file = Recording(kit)
+    shapes = {
+        key.removeprefix("backbone."): torch.empty(shape, device="meta")
+        for key, shape in file.shapes().items()
+        if key.startswith(VISUAL)
+    }
     official = {key: value.shape for key, value in OPENAI_RESNET.to_ours(shapes).items()}
     with torch.device("meta"):
         tower = CLIPResNet(layers=layers, output=output)

@@ -1,13 +1,8 @@
 """Attention pool and position tables equal what the released codes of ETRIS and DETRIS computed."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
+from parity import Recording
 from torch import Tensor
 
 from risbook.towers.attention_pool import AttentionPool
@@ -17,20 +12,10 @@ from risbook.towers.pos_embed import (
     resize_dinov2_pos_embed,
 )
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 
-
-def load(shared: Path, name: str) -> Arrays:
-    path = shared / "parity" / name
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        return {key: file[key] for key in file.files}
-
-
-def recorded_pool(file: Arrays) -> AttentionPool:
+def recorded_pool(file: Recording) -> AttentionPool:
     """An attention pool with the recorded weights, loaded by name, none too many or too few."""
-    weights = {key[2:]: torch.tensor(file[key]) for key in file if key.startswith("w.")}
+    weights = file.below("w.")
     rows, channels = weights["positional_embedding"].shape
     output = len(weights["c_proj.bias"])
     pool = AttentionPool(channels=channels, output=output, heads=2, table=round((rows - 1) ** 0.5))
@@ -38,11 +23,11 @@ def recorded_pool(file: Arrays) -> AttentionPool:
     return pool.eval()
 
 
-def test_parity_clip_table(shared: Path) -> None:
-    file = load(shared, "etris/clip_vit_pos_resize.npz")
+def test_parity_clip_table() -> None:
+    file = Recording("etris/clip_vit_pos_resize.npz")
     assert set(file) == {"in.pos_embed_3x3_plus_cls", "out.pos_embed_5x5_plus_cls"}
-    table = torch.tensor(file["in.pos_embed_3x3_plus_cls"])[None]
-    wanted = torch.tensor(file["out.pos_embed_5x5_plus_cls"])[None]
+    table = file["in.pos_embed_3x3_plus_cls"][None]
+    wanted = file["out.pos_embed_5x5_plus_cls"][None]
     torch.testing.assert_close(resize_clip_pos_embed(table, (5, 5)), wanted, atol=1e-6, rtol=1e-5)
     dinov2 = resize_dinov2_pos_embed(table, (5, 5), prefix=1)
     assert not torch.allclose(dinov2, wanted, atol=1e-3)  # the test can tell the rules apart
@@ -53,9 +38,9 @@ SIZES = [(448, 448), (224, 224), (112, 112), (448, 336), (518, 518), (560, 560)]
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("prefix", [0, 1])
-def test_parity_dinov2_table(shared: Path, size: tuple[int, int], prefix: int) -> None:
-    file = load(shared, "detris/dino_pos_embed.npz")
-    table = torch.tensor(file["in/pos_embed"])[:, 1 - prefix :]
+def test_parity_dinov2_table(size: tuple[int, int], prefix: int) -> None:
+    file = Recording("detris/dino_pos_embed.npz")
+    table = file["in/pos_embed"][:, 1 - prefix :]
     wanted = torch.tensor(file[f"out/pos_{size[0]}x{size[1]}"])[:, 1 - prefix :]
     grid = (size[0] // 14, size[1] // 14)
     resized = resize_dinov2_pos_embed(table, grid, prefix=prefix)
@@ -65,35 +50,33 @@ def test_parity_dinov2_table(shared: Path, size: tuple[int, int], prefix: int) -
 
 
 @pytest.mark.parametrize("reduced", [False, True], ids=["fused", "written-out"])
-def test_parity_attention_pool(
-    shared: Path, reduced: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = load(shared, "etris/clip_attnpool.npz")
+def test_parity_attention_pool(reduced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Recording("etris/clip_attnpool.npz")
     if reduced:
         monkeypatch.setattr("risbook.towers.attention_pool.fused_is_quicker", lambda like: False)
     pool = recorded_pool(file)
     recorded = {name for name in file if not name.startswith("w.")}
     assert recorded == {"in.x", "mid.pos_embed_resized", "out.eval"}
-    features = torch.tensor(file["in.x"])
+    features = file["in.x"]
     table = resize_clip_pos_embed(pool.positional_embedding[None], (4, 5))[:, 1:]
-    wanted_table = torch.tensor(file["mid.pos_embed_resized"]).transpose(1, 2)
+    wanted_table = file["mid.pos_embed_resized"].transpose(1, 2)
     torch.testing.assert_close(table, wanted_table, atol=1e-6, rtol=1e-5)
-    wanted = torch.tensor(file["out.eval"])
+    wanted = file["out.eval"]
     for trained in (True, False):
         pool.positional_embedding.requires_grad_(trained)
         torch.testing.assert_close(pool(features), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_parity_attention_pool_without_connect_lacks_just_that(shared: Path) -> None:
-    file = load(shared, "etris/clip_attnpool.npz")
+def test_parity_attention_pool_without_connect_lacks_just_that() -> None:
+    file = Recording("etris/clip_attnpool.npz")
     full = recorded_pool(file)
     assert full.connect is not None
     plain = AttentionPool(channels=32, output=12, heads=2, table=3, connect=False)
     names = plain.state_dict().keys()
     plain.load_state_dict({key: value for key, value in full.state_dict().items() if key in names})
-    features = torch.tensor(file["in.x"])
+    features = file["in.x"]
     dense: Tensor = plain(features)
     assert (dense < 0).any()
     together = torch.relu(dense + full.connect(features))
-    wanted = torch.tensor(file["out.eval"])
+    wanted = file["out.eval"]
     torch.testing.assert_close(together, wanted, atol=1e-5, rtol=1e-5)

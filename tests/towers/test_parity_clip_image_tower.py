@@ -1,23 +1,22 @@
 """CLIP's ViT equals what the released code of ETRIS computed."""
 
-from pathlib import Path
+from official_towers import clip_tower
+from parity import Recording, assert_near
 
-from official_towers import below, clip_tower, close, load
 
-
-def test_parity_image_tower_of_etris(shared: Path) -> None:
+def test_parity_image_tower_of_etris() -> None:
     """Twelve blocks; between them the bridgers' recorded answers are added to the patches."""
-    file = load(shared, "etris/full_small_vit.npz")
-    tower = clip_tower(below(file, "w.backbone.visual."), heads=3)
+    file = Recording("etris/full_small_vit.npz")
+    tower = clip_tower(file.below("w.backbone.visual."), heads=3)
     tokens, grid = tower.embed(file["in.img"])
-    close(tokens, file["mid.backbone.visual.ln_pre"])
+    assert_near(tokens, file["mid.backbone.visual.ln_pre"])
     done = 0
     for bridger, stop in enumerate((4, 8, 12)):
         tokens, done = tower.run(tokens, done, stop), stop
         recorded = file[f"mid.backbone.visual.transformer.resblocks.{stop - 1}"]
-        close(tokens, recorded.transpose(0, 1))
+        assert_near(tokens, recorded.transpose(0, 1))
         patches = tower.to_map(tokens, grid) + file[f"mid.bridger.zoom_out.{bridger}"]
         tokens = tower.with_map(tokens, patches)
         if stop < 12:
-            close(patches, file[f"mid.bridger.out_vis{bridger}"])
-    close(tower.to_map(tower.finish(tokens), grid), file["mid.bridger.out_vis2"])
+            assert_near(patches, file[f"mid.bridger.out_vis{bridger}"])
+    assert_near(tower.to_map(tower.finish(tokens), grid), file["mid.bridger.out_vis2"])

@@ -1,20 +1,17 @@
 """DINOv2's blocks and tower equal what the released codes of DETRIS, MiCA and TALENT computed."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from official_towers import (
     Weights,
-    below,
-    close,
     dense_aligner,
     dinov2_block,
     dinov2_tower,
-    load,
     without_adapters,
 )
+from parity import Recording, assert_near, below
 from torch import Tensor
 
 from risbook.towers.image_transformer import ImageTransformer
@@ -41,32 +38,32 @@ def run_adapted(block: Any, x: Tensor, text: Tensor, adapter: Weights, heads: in
 
 
 @pytest.mark.parametrize("kit", ["mica/vision_block.npz", "talent/vision_block.npz"])
-def test_parity_plain_block(shared: Path, kit: str) -> None:
-    file = load(shared, kit)
-    tower = one_block(below(file, "sd/"), heads=4)
-    close(tower.run(file["in/x"]), file["out/eval_plain"])
+def test_parity_plain_block(kit: str) -> None:
+    file = Recording(kit)
+    tower = one_block(file.below("sd/"), heads=4)
+    assert_near(tower.run(file["in/x"]), file["out/eval_plain"])
 
 
-def test_parity_block_with_dense_aligner(shared: Path) -> None:
-    file = load(shared, "detris/dino_block_da_small.npz")
-    weights = below(file, "sd/")
+def test_parity_block_with_dense_aligner() -> None:
+    file = Recording("detris/dino_block_da_small.npz")
+    weights = file.below("sd/")
     block = one_block(weights, heads=4).blocks[0]
     x = run_adapted(block, file["in/x"], file["in/text"], below(weights, "adapter."), heads=4)
-    close(x, file["out/eval"])
+    assert_near(x, file["out/eval"])
 
 
 @pytest.mark.parametrize("kit", ["mica/towers_small.npz", "talent/towers_small.npz"])
-def test_parity_first_tap(shared: Path, kit: str) -> None:
+def test_parity_first_tap(kit: str) -> None:
     """From pixels to the map after the first block, which neither system adapts."""
-    file = load(shared, kit)
-    tower = dinov2_tower(below(file, "sd/dinov2."), heads=4)
-    close(tower(file["in/img"]).maps[0], file["out/eval_vis0"])
+    file = Recording(kit)
+    tower = dinov2_tower(file.below("sd/dinov2."), heads=4)
+    assert_near(tower(file["in/img"]).maps[0], file["out/eval_vis0"])
 
 
-def test_parity_whole_tower(shared: Path) -> None:
+def test_parity_whole_tower() -> None:
     """From pixels to all three maps of DETRIS, adapters put in between the tower's own parts."""
-    file = load(shared, "detris/full_small.npz")
-    weights = below(file, "sd/dinov2.")
+    file = Recording("detris/full_small.npz")
+    weights = file.below("sd/dinov2.")
     # not of the tower: the vector that stood for hidden patches while it was trained
     tower = dinov2_tower({k: v for k, v in weights.items() if k != "mask_token"}, heads=4)
     tokens, grid = tower.embed(file["in/img"])
@@ -79,8 +76,8 @@ def test_parity_whole_tower(shared: Path) -> None:
         else:
             tokens = tower.run(tokens, number, number + 1)
         maps.append(tower.to_map(tokens, grid))
-    close(maps[1], file["out/eval_vis0"])
-    close(maps[2], file["out/eval_vis1"])
-    close(tower.to_map(tower.finish(tokens), grid), file["out/eval_vis2"])
+    assert_near(maps[1], file["out/eval_vis0"])
+    assert_near(maps[2], file["out/eval_vis1"])
+    assert_near(tower.to_map(tower.finish(tokens), grid), file["out/eval_vis2"])
     # The comparison can fail: without the adapters the answer is another one.
     assert not torch.allclose(tower(file["in/img"]).maps[-1], file["out/eval_vis2"], atol=1e-2)

@@ -1,20 +1,17 @@
 """CLIP's text tower equals what the released codes of ETRIS, DETRIS and TALENT computed."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from official_towers import (
     Weights,
-    below,
-    close,
-    load,
     rename_text_block,
     text_adapter,
     text_tower,
     without_adapters,
 )
+from parity import Recording, assert_near, below
 from torch import Tensor
 
 from risbook.towers.text_transformer import TextTransformer
@@ -33,17 +30,17 @@ def run_adapted(
 
 
 @pytest.mark.parametrize("backbone", ["vit", "rn"])
-def test_parity_text_tower_of_etris(shared: Path, backbone: str) -> None:
+def test_parity_text_tower_of_etris(backbone: str) -> None:
     """Twelve blocks; between them the bridgers' recorded answers are added to the words."""
-    file = load(shared, f"etris/full_small_{backbone}.npz")
-    tower = text_tower(text_weights(below(file, "w.backbone.")), heads=2)
+    file = Recording(f"etris/full_small_{backbone}.npz")
+    tower = text_tower(text_weights(file.below("w.backbone.")), heads=2)
     words = file["in.word"]
     states, done = tower.embed(words), 0
     for bridger, stop in enumerate((4, 8, 12)):
         states, done = tower.run(states, done, stop), stop
         recorded = file[f"mid.backbone.transformer.resblocks.{stop - 1}"].transpose(0, 1)
-        close(states, recorded)
-        close(
+        assert_near(states, recorded)
+        assert_near(
             torch.nn.functional.linear(
                 states if bridger == 0 else recorded,
                 file[f"w.bridger.linear1.{bridger}.weight"],
@@ -53,15 +50,15 @@ def test_parity_text_tower_of_etris(shared: Path, backbone: str) -> None:
         )
         states = states + file[f"mid.bridger.linear2.{bridger}"].transpose(0, 1)
     features = tower.finish(states, words)
-    close(features.words, file["mid.bridger.out_txt"])
-    close(features.sentence, file["mid.bridger.out_state"])
+    assert_near(features.words, file["mid.bridger.out_txt"])
+    assert_near(features.sentence, file["mid.bridger.out_state"])
     assert features.padding.equal(words == 0)
 
 
 @pytest.mark.parametrize("kit", ["detris/full_small.npz", "talent/towers_small.npz"])
-def test_parity_text_tower_with_adapters(shared: Path, kit: str) -> None:
-    file = load(shared, kit)
-    weights = below(file, "sd/txt_backbone.")
+def test_parity_text_tower_with_adapters(kit: str) -> None:
+    file = Recording(kit)
+    weights = file.below("sd/txt_backbone.")
     tower = text_tower(text_weights(weights), heads=4)
     words = file["in/word"]
     states = tower.embed(words)
@@ -72,22 +69,22 @@ def test_parity_text_tower_with_adapters(shared: Path, kit: str) -> None:
         states = run_adapted(tower, states, number, adapter)
     assert adapted == 2
     features = tower.finish(states, words)
-    close(features.words, file["out/eval_txt"])
-    close(features.sentence, file["out/eval_state"])
+    assert_near(features.words, file["out/eval_txt"])
+    assert_near(features.sentence, file["out/eval_state"])
     # The comparison can fail: without the adapters the answer is another one.
     assert not torch.allclose(tower(words).words, file["out/eval_txt"], atol=1e-2)
 
 
-def test_parity_one_adapted_text_block(shared: Path) -> None:
-    file = load(shared, "detris/clip_block_ta_small.npz")
-    block = below(file, "sd/")
+def test_parity_one_adapted_text_block() -> None:
+    file = Recording("detris/clip_block_ta_small.npz")
+    block = file.below("sd/")
     x = file["in/x_LBD"].transpose(0, 1)
     tower = TextTransformer(
         vocabulary=3, width=x.shape[-1], depth=1, heads=4, context=x.shape[1], projection=1
     )
     tower.blocks[0].load_state_dict(rename_text_block(without_adapters(block), ""), strict=True)
     states = run_adapted(tower.eval(), x, 0, below(block, "adapter."))
-    close(states, file["out/eval_LBD"].transpose(0, 1))
+    assert_near(states, file["out/eval_LBD"].transpose(0, 1))
 
 
 def text_weights(weights: Weights) -> dict[str, Tensor]:

@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from parity import Recording
 
 from risbook.towers.clip_tokenizer import CLIPTokenizer
 
-#: Kit, name of the sentences, pattern of the ids' names.
-KITS = [("etris", "sentences", "ids_{}"), ("detris", "in/text", "out/ids{}")]
+#: File, name of the sentences, pattern of the ids' names.
+KITS = [
+    ("etris/tokenizer.npz", "sentences", "ids_{}"),
+    ("detris/tokenizer.npz", "in/text", "out/ids{}"),
+]
 
 LENGTHS = [17, 22, 77]
 
@@ -48,14 +52,11 @@ def merges(carrier: Path) -> Path:
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("kit", "texts", "ids"), KITS, ids=[kit for kit, _, _ in KITS])
 def test_parity_ids(
-    shared: Path, merges: Path, tmp_path: Path, kit: str, texts: str, ids: str, length: int
+    merges: Path, tmp_path: Path, kit: str, texts: str, ids: str, length: int
 ) -> None:
-    path = shared / "parity" / kit / "tokenizer.npz"
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        assert set(file) == {texts, *(ids.format(one) for one in LENGTHS)}
-        sentences, expected = [str(text) for text in file[texts]], file[ids.format(length)]
+    file = Recording(kit)
+    assert set(file) == {texts, *(ids.format(length) for length in LENGTHS)}
+    sentences, expected = [str(text) for text in file[texts]], file.array(ids.format(length))
     tokenizer = CLIPTokenizer.from_vocabulary(merges, length=length)
     assert len(sentences) == len(expected) > 0
     assert np.array_equal(tokenizer(sentences).numpy(), expected)

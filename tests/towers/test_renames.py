@@ -1,10 +1,8 @@
 """Published names become ours, all of them, and what no table explains is named."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
+from parity import Recording, read_shapes
 from torch import Tensor
 
 from risbook.errors import DataError
@@ -44,19 +42,6 @@ def test_there_and_back(form: Form) -> None:
         assert torch.equal(again[name], value), name
 
 
-def manifest(shared: Path, size: str) -> dict[str, tuple[int, ...]]:
-    path = shared / "parity" / "etris" / f"fullsize_{size}.npz"
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    with np.load(path) as file:
-        shapes = [str(s) for s in file["manifest.shapes"]]
-        names = [str(n) for n in file["manifest.names"]]
-    return {
-        name: () if shape == "scalar" else tuple(int(n) for n in shape.split("x"))
-        for name, shape in zip(names, shapes, strict=True)
-    }
-
-
 def meta(name: str, **changes: int) -> Tower:
     with torch.device("meta"):
         return CLASSES[TOWERS[name].family](**{**TOWERS[name].geometry, **changes})
@@ -69,25 +54,31 @@ def check_one_to_one(state: dict[str, Tensor], tower: Tower, family: Family, pre
     assert {n: v.shape for n, v in ours.items()} == {n: v.shape for n, v in wanted.items()}
 
 
-@pytest.mark.parametrize("size", ["rn50", "rn101", "vitb16"])
-def test_parity_names_of_etris(shared: Path, size: str) -> None:
-    state = {n: torch.empty(s, device="meta") for n, s in manifest(shared, size).items()}
+def on_meta(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize(
+    "kit", ["etris/fullsize_rn50.npz", "etris/fullsize_rn101.npz", "etris/fullsize_vitb16.npz"]
+)
+def test_parity_names_of_etris(kit: str) -> None:
+    size = kit.removeprefix("etris/fullsize_").removesuffix(".npz")
+    state = on_meta(Recording(kit).shapes())
     image = meta(f"clip-{size}-image", **({"table": 26} if size == "vitb16" else {}))
     check_one_to_one(state, image, TOWERS[f"clip-{size}-image"].family, "backbone.")
     check_one_to_one(state, meta(f"clip-{size}-text"), "clip-text", "backbone.")
 
 
-@pytest.mark.parametrize(("size", "name"), [("B", "dinov2-vitb14"), ("L", "dinov2-vitl14")])
-def test_parity_names_of_detris(shared: Path, size: str, name: str) -> None:
-    path = shared / "parity" / "detris" / f"state_dict_keys_{size}.tsv"
-    if not path.is_file():
-        pytest.skip(f"recorded data is not here: {path}")
-    rows = [line.split("\t") for line in path.read_text().splitlines()[1:]]
-    state = {
-        key: torch.empty([int(n) for n in shape.strip("()").split(",") if n.strip()], device="meta")
-        for key, shape, *_ in rows
-        if "adapter" not in key
-    }
+@pytest.mark.parametrize(
+    ("kit", "name"),
+    [
+        ("detris/state_dict_keys_B.tsv", "dinov2-vitb14"),
+        ("detris/state_dict_keys_L.tsv", "dinov2-vitl14"),
+    ],
+)
+def test_parity_names_of_detris(kit: str, name: str) -> None:
+    shapes = {key: shape for key, shape in read_shapes(kit).items() if "adapter" not in key}
+    state = on_meta(shapes)
     check_one_to_one(state, meta(name), "dinov2", "dinov2.")
     check_one_to_one(state, meta("clip-vitb16-text"), "clip-text", "txt_backbone.")
 

@@ -265,12 +265,12 @@ def test_two_processes_train_and_count_every_expression_once(
 
 
 @pytest.mark.slow
-def test_the_loop_overfits_real_photographs(shared: Path, tmp_path: Path) -> None:
+def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -> None:
     """From a REFER folder of real polygons to a score at the original resolution."""
     from risbook.data import open_data
     from risbook.evaluation import evaluate
 
-    folder = shared / "realdata" / "mini_refcoco" / "refcoco"
+    folder = photographs / "mini_refcoco" / "refcoco"
     config = TrainingConfig(
         system="first-model",
         data=(str(folder),),
