@@ -2,9 +2,8 @@
 
 from risbook.ledger.cells import Cell, fill_table, records
 from risbook.ledger.check import Finding, check_pages
-from risbook.ledger.markdown import Rendered, find_table, render_markdown, show_table
+from risbook.ledger.markdown import TABLES, Rendered, find_table, render_markdown, show_table
 from risbook.ledger.measured import Measured, read_measured, results_folder
-from risbook.ledger.named_tables import TABLES
 from risbook.ledger.published import Published, published, read_published
 from risbook.ledger.selection import select
 from risbook.ledger.sources import Source, read_sources

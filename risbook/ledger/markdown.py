@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from risbook.errors import DataError
 from risbook.ledger.cells import NONE, SECOND_HAND, fill_table
+from risbook.ledger.etris_tables import ETRIS_TABLES
 from risbook.ledger.footnotes import footnotes
+from risbook.ledger.landscape_tables import LANDSCAPE_TABLES
 from risbook.ledger.measured import Measured, read_measured
-from risbook.ledger.named_tables import TABLES
 from risbook.ledger.published import Published
 from risbook.ledger.tables import Table
+
+#: The tables of the book.
+TABLES = (*ETRIS_TABLES, *LANDSCAPE_TABLES)
 
 END = "<!-- end of risbook results -->"
 

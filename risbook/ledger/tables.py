@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from risbook.errors import DataError
+from risbook.ledger.published import SPLITS
 from risbook.ledger.selection import Filter
+
+RN50, RN101, VIT = "CLIP RN50", "CLIP RN101", "CLIP ViT-B/16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +84,16 @@ class Table:
         for row in self.rows:
             if len(row.words) != len(self.heads):
                 raise DataError(f"table {self.name}: {row.words} does not fit heads {self.heads}")
+
+
+def per_split(metric: str) -> tuple[Reported, ...]:
+    """A column for each split of the three sets, val-g last."""
+    return tuple(
+        Reported(f"{title} {split}", dataset, split, metric)
+        for title, dataset in (
+            ("RefCOCO", "refcoco"),
+            ("RefCOCO+", "refcoco+"),
+            ("G-Ref", "refcocog"),
+        )
+        for split in SPLITS[dataset]
+    )
