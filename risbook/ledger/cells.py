@@ -14,7 +14,7 @@ from risbook.ledger.tables import Ours, Reported, Row, Table, Tuned
 #: What stands where there is no number.
 NONE = "–"
 
-#: What marks a number that was read in somebody else's table.
+#: What marks a number that was read in another's table.
 SECOND_HAND = "†"
 
 
@@ -28,19 +28,12 @@ class Cell:
 
     @property
     def second_hand(self) -> bool:
-        """Whether the number was read in somebody else's table."""
+        """Whether the number was read in another's table."""
         return self.published is not None and self.published.evidence == "second-hand"
 
 
-def fill_table(
-    table: Table, ours: Sequence[Measured], lines: Sequence[Published] | None = None
-) -> list[list[Cell]]:
-    """Look up the numbers of a table.
-
-    Args:
-        table: the table.
-        ours: our own numbers.
-        lines: of the ledger; the book's by default.
+def fill_table(table: Table, ours: Sequence[Measured]) -> list[list[Cell]]:
+    """Look up the numbers of a table in the ledger and among ours.
 
     Returns:
         Cells by row and by column of numbers.
@@ -52,7 +45,7 @@ def fill_table(
         [
             _our_cell(row, column, ours)
             if isinstance(column, Ours)
-            else _published_cell(table, row, column, lines)
+            else _published_cell(table, row, column)
             for column in table.columns
         ]
         for row in table.rows
@@ -73,19 +66,15 @@ def fill_table(
     return grid
 
 
-def records(
-    table: Table, ours: Sequence[Measured], lines: Sequence[Published] | None = None
-) -> list[dict[str, Any]]:
+def records(table: Table, ours: Sequence[Measured]) -> list[dict[str, Any]]:
     """The rows of a table as plain values, each number with its origin."""
+    labels = [column.label for column in table.columns]
     return [
         {
             **dict(zip(table.heads, row.words, strict=True)),
-            **{
-                column.label: _record(cell)
-                for column, cell in zip(table.columns, cells, strict=True)
-            },
+            **dict(zip(labels, map(_record, cells), strict=True)),
         }
-        for row, cells in zip(table.rows, fill_table(table, ours, lines), strict=True)
+        for row, cells in zip(table.rows, fill_table(table, ours), strict=True)
     ]
 
 
@@ -117,16 +106,14 @@ def _our_cell(row: Row, column: Ours, ours: Sequence[Measured]) -> Cell:
     return Cell(text + (column.unit if any(values) else ""), runs=runs)
 
 
-def _published_cell(
-    table: Table, row: Row, column: Reported | Tuned, lines: Sequence[Published] | None
-) -> Cell:
+def _published_cell(table: Table, row: Row, column: Reported | Tuned) -> Cell:
     if row.ledger is None:
         return Cell()
     conditions: Filter = {**table.ledger, **row.ledger}
     if isinstance(column, Tuned):
         value = option = "tuned"
         # A count stands in many lines, beside each score of its model.
-        counts = {line.tuned: line for line in published(lines, **{**conditions, **row.tuned})}
+        counts = {line.tuned: line for line in published(**{**conditions, **row.tuned})}
         matches = [line for count, line in counts.items() if count]
     else:
         value, option = "printed", "ledger"
@@ -137,7 +124,7 @@ def _published_cell(
             shared = {name: wanted for name, wanted in conditions.items() if name != "source"}
             conditions = {**shared, **row.others}
         place = {"dataset": column.dataset, "split": column.split, "metric": column.metric}
-        matches = list(published(lines, **{**conditions, **place, "evidence": evidence}))
+        matches = list(published(**{**conditions, **place, "evidence": evidence}))
     if len(matches) > 1:
         raise DataError(
             f"table {table.name}, row {' '.join(row.words)}, column {column.label}: "

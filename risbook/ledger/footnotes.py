@@ -15,12 +15,7 @@ _PLAIN_NAMES = {"mIoU": ("", "mIoU", "Avg"), "oIoU": ("", "oIoU", "cIoU", "Avg")
 
 
 def footnotes(table: Table, grid: Sequence[Sequence[Cell]]) -> Iterator[str]:
-    """The notes of a table, one line each.
-
-    Args:
-        table: the table.
-        grid: its cells by row and by column.
-    """
+    """The notes of a table, one line each, from its cells by row and by column."""
     columns = list(zip(table.columns, zip(*grid, strict=True), strict=True))
     kinds = _group((_kind(column, cells), column.label) for column, cells in columns)
     for kind, labels in kinds.items():
@@ -33,8 +28,8 @@ def footnotes(table: Table, grid: Sequence[Sequence[Cell]]) -> Iterator[str]:
     )
     for number, (convention, systems) in enumerate(conventions.items()):
         # The first convention is the rule, and systems with another one are named.
-        names = f" ({', '.join(systems)})" if number else ""
-        yield f"Tuned parameters{names}: {CONVENTIONS[convention]}."
+        whose = f" ({', '.join(systems)})" if number else ""
+        yield f"Tuned parameters{whose}: {CONVENTIONS[convention]}."
     if any(cell.second_hand for cells in grid for cell in cells):
         yield f"{SECOND_HAND} *Second-hand*: read in another's table or words; see the source."
     yield from _notes_on_runs([cell for cells in grid for cell in cells])
@@ -74,8 +69,9 @@ def _kind(column: Column, cells: Sequence[Cell]) -> str:
     runs = [run for cell in cells for run in cell.runs]
     if not runs:
         return "Run by us, not yet"
-    dates = sorted({run.date for run in runs})
-    return f"Run by us on {runs[0].device}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
+    dates = sorted(run.date for run in runs)
+    period = " to ".join(sorted({dates[0], dates[-1]}))
+    return f"Run by us on {runs[0].device}, {period}"
 
 
 def _notes_on_runs(cells: Iterable[Cell]) -> Iterator[str]:

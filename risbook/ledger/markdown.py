@@ -13,7 +13,6 @@ from risbook.ledger.etris_tables import ETRIS_TABLES
 from risbook.ledger.footnotes import footnotes
 from risbook.ledger.landscape_tables import LANDSCAPE_TABLES
 from risbook.ledger.measured import Measured, read_measured
-from risbook.ledger.published import Published
 from risbook.ledger.tables import Table
 
 #: The tables of the book.
@@ -56,17 +55,13 @@ def show_table(name: str) -> Rendered:
     return Rendered(render_markdown(find_table(name), read_measured()))
 
 
-def render_markdown(
-    table: Table, ours: Sequence[Measured], lines: Sequence[Published] | None = None
-) -> str:
+def render_markdown(table: Table, ours: Sequence[Measured]) -> str:
     """Render a table between its two comments.
 
-    Args:
-        table: the table.
-        ours: our own numbers.
-        lines: of the ledger; the book's by default.
+    Raises:
+        DataError: as in `fill_table`.
     """
-    grid = fill_table(table, ours, lines)
+    grid = fill_table(table, ours)
     sources = [
         "; ".join(dict.fromkeys(cell.published.source.link() for cell in cells if cell.published))
         for cells in grid
@@ -82,7 +77,7 @@ def render_markdown(
     if len(distinct) > 1:
         heading, rule = [*heading, "Source"], [*rule, ":---"]
         body = [[*cells, source or NONE] for cells, source in zip(body, sources, strict=True)]
-    notes += [*footnotes(table, grid)]
+    notes += footnotes(table, grid)
     parts = (
         f"<!-- risbook results: {table.name} -->",
         f"**{table.title}.** {table.about}".rstrip(),

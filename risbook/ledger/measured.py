@@ -70,8 +70,8 @@ def results_folder() -> Path:
 def read_measured(folder: Path | None = None, *, shipped: Path = SHIPPED) -> tuple[Measured, ...]:
     """Read all result files.
 
-    Files with a name that begins with a dot or does not end with .json are somebody's work in
-    progress and do not count. A file that stops in the middle is left out with a warning.
+    A file whose name begins with a dot or does not end with .json is unfinished and does not
+    count. A file that stops in the middle is left out with a warning.
 
     Args:
         folder: of result files; `results_folder()` by default. It need not exist.

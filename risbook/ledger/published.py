@@ -6,7 +6,7 @@ paper prints as oIoU is the mean over expressions, so its metric is mIoU and its
 
 import functools
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
 }
 
 #: Metrics as computed, with the range in which a value must lie: percent, points or millions.
-#: "IoU?" stands for an IoU of which it is not known how it was computed.
+#: "IoU?" stands for an IoU whose computation is unknown.
 METRICS: Mapping[str, tuple[float, float]] = {
     "mIoU": (1, 100),
     "oIoU": (1, 100),
@@ -50,11 +50,11 @@ CONVENTIONS: Mapping[str, str] = {
     "with decoder": "everything that trains, decoder included",
 }
 
-#: How sure a number is: the authors' paper; the authors' code, its README or logs; another
-#: paper's or a reviewer's word; somebody else's run of the released code.
+#: How sure a number is: the authors' paper; the authors' code, its README or logs; a paper or a
+#: review by others; a run of the released code by others.
 EVIDENCE = ("paper", "code", "second-hand", "re-run")
 
-#: Trained on the set itself, or on several together; empty where it is not known or no matter.
+#: Trained on the set itself, or on several together; empty where that is unknown.
 TRAINING = ("single", "mixed", "")
 
 #: A gain may be negative; the range of every other metric begins at zero or above.
@@ -119,17 +119,15 @@ def read_published(path: Path = PUBLISHED_FILE) -> tuple[Published, ...]:
 _read_once = functools.cache(read_published)
 
 
-def published(
-    lines: Sequence[Published] | None = None, /, **wanted: str | tuple[str, ...]
-) -> tuple[Published, ...]:
-    """Choose lines of the ledger, by default of the book's; see `select`.
+def published(**wanted: str | tuple[str, ...]) -> tuple[Published, ...]:
+    """Choose lines of the book's ledger by their columns; see `select`.
 
     >>> [line] = published(system="ETRIS", backbone="CLIP RN101", split="testA", metric="mIoU",
     ...                    dataset="refcoco", evidence="paper")
     >>> line.value, line.named, line.source.address
     (74.11, 'oIoU', 'https://arxiv.org/abs/2307.11545')
     """
-    return select(_read_once() if lines is None else lines, **wanted)
+    return select(_read_once(), **wanted)
 
 
 def _find_mistake(cells: Mapping[str, str], sources: Mapping[str, Source]) -> str:
