@@ -137,10 +137,10 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    from risbook.training import train
+    from risbook.training import train_system
 
     config = read_config(options)
     out = options.out or Path("runs") / config.system
-    train(config, out, resume=options.resume)
+    train_system(config, out, resume=options.resume)
     if int(os.environ.get("RANK", "0")) == 0:
         print(f"checkpoint: {out}")

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.pretraining.pictures import Pictures
-from risbook.pretraining.views import around, crop, jitter_light, normalise_views, uniform
+from risbook.pretraining.augmentations import around, crop, jitter_light, normalise_views, uniform
+from risbook.pretraining.image_corpus import Pictures
 from risbook.towers.clip import CLIP
 from risbook.towers.word_tokenizer import WordTokenizer
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from risbook.pretraining.pictures import Described, Pictures
-from risbook.pretraining.views import (
+from risbook.pretraining.augmentations import (
     around,
     crop,
     flip,
@@ -24,6 +23,7 @@ from risbook.pretraining.views import (
     normalise_views,
     random_boxes,
 )
+from risbook.pretraining.image_corpus import Described, Pictures
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from torch import nn
 
 from risbook.errors import RisbookError
 from risbook.pretraining.contrastive import Contrastive, ContrastiveConfig
-from risbook.pretraining.loop import LoopConfig
-from risbook.pretraining.pictures import Pictures
+from risbook.pretraining.image_corpus import Pictures
+from risbook.pretraining.pretrain import LoopConfig
 from risbook.pretraining.self_distillation import DistillationConfig, SelfDistillation
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP

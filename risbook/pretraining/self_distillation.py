@@ -26,8 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from risbook.pretraining.image_corpus import Pictures
 from risbook.pretraining.multi_crop import CropConfig, Crops, draw_crops, things
-from risbook.pretraining.pictures import Pictures
 from risbook.towers.image_transformer import ImageTransformer
 
 
@@ -55,12 +55,12 @@ def sinkhorn(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
     return answers
 
 
-def agreement(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
+def distillation_loss(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
     """Cross-entropy of the student's logits (B, K) with the teacher's answers (B, K)."""
     return -(teacher * F.log_softmax(student.float() / temperature, dim=-1)).sum(dim=-1).mean()
 
 
-def koleo(vectors: Tensor) -> Tensor:
+def koleo_loss(vectors: Tensor) -> Tensor:
     """Minus the mean log distance of every vector (B, C) to its nearest neighbour in the batch.
 
     Spreading vectors for similarity search (Sablayrolles et al., 2019), equation 3.
@@ -174,15 +174,15 @@ class SelfDistillation(nn.Module):
         head = self.student["head"]
         student = self._tokens(self.student, crops.student.to(device), hidden)
         first, second = head(student[:, 0]).chunk(2)
-        image_terms = [agreement(first, answers[1]), agreement(second, answers[0])]
+        image_terms = [distillation_loss(first, answers[1]), distillation_loss(second, answers[0])]
         if len(crops.small):
             closer = head(self._tokens(self.student, crops.small.to(device))[:, 0])
             for one in closer.split(len(first)):
-                image_terms += [agreement(one, answer) for answer in answers]
+                image_terms += [distillation_loss(one, answer) for answer in answers]
         image_loss = torch.stack(image_terms).mean()
         patches = self._matched(student, [pair[0] for pair in crops.pairs])
-        patch_loss = agreement(head(patches), patch_answers)
-        spread = torch.stack([koleo(half) for half in student[:, 0].chunk(2)]).mean()
+        patch_loss = distillation_loss(head(patches), patch_answers)
+        spread = torch.stack([koleo_loss(half) for half in student[:, 0].chunk(2)]).mean()
         loss = image_loss + config.patch_weight * patch_loss + config.koleo_weight * spread
         kind = "wide_" if self.is_wide(step) else ""
         return {

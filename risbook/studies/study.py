@@ -25,7 +25,7 @@ from risbook.systems.parameters import count_parameters
 from risbook.systems.system_presets import build_system
 from risbook.training.config import Precision, TrainingConfig
 from risbook.training.precision import choose_precision
-from risbook.training.training_loop import train
+from risbook.training.training_run import train_system
 
 #: called with a line about what happens next
 Say = Callable[[str], None]
@@ -149,7 +149,7 @@ def run_study(
             write_json(path, {**twin, "suite": study.name, "row": run.key, "command": command})
             continue
         place = folder / f"{run.key}-{seed}"
-        train(config, place, resume=(place / "training.json").is_file())
+        train_system(config, place, resume=(place / "training.json").is_file())
         _write(study, run, config, place, path, settings)
         shutil.rmtree(place)
     return found

@@ -2,6 +2,6 @@
 
 from risbook.training.config import TrainingConfig
 from risbook.training.run_log import read_log
-from risbook.training.training_loop import train
+from risbook.training.training_run import train_system
 
-__all__ = ["TrainingConfig", "read_log", "train"]
+__all__ = ["TrainingConfig", "read_log", "train_system"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from risbook.data import open_data
-from risbook.pretraining.pictures import Pictures, read_pictures
+from risbook.pretraining.image_corpus import Pictures, read_pictures
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from risbook.pretraining.contrastive import Contrastive, ContrastiveConfig, contrastive_loss
-from risbook.pretraining.pictures import Pictures
+from risbook.pretraining.image_corpus import Pictures
 from risbook.towers.clip import CLIP
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer

@@ -6,8 +6,8 @@ import pytest
 import torch
 from einops import rearrange
 
+from risbook.pretraining.image_corpus import Pictures
 from risbook.pretraining.multi_crop import CropConfig, draw_crops, things
-from risbook.pretraining.pictures import Pictures
 
 
 def test_a_thing_counts_once_however_much_is_said_of_it(pictures: Pictures) -> None:

@@ -5,13 +5,13 @@ import math
 import torch
 import torch.nn.functional as F
 
+from risbook.pretraining.image_corpus import Pictures
 from risbook.pretraining.multi_crop import CropConfig
-from risbook.pretraining.pictures import Pictures
 from risbook.pretraining.self_distillation import (
     DistillationConfig,
     SelfDistillation,
-    agreement,
-    koleo,
+    distillation_loss,
+    koleo_loss,
     sinkhorn,
 )
 from risbook.towers.image_transformer import ImageTransformer
@@ -49,16 +49,16 @@ def test_agreement_is_least_where_answers_are_equal() -> None:
     teacher = F.softmax(torch.randn(6, 5), dim=1)
     logits = 0.1 * teacher.log()
     entropy = -(teacher * teacher.log()).sum(dim=1).mean()
-    assert torch.allclose(agreement(logits, teacher), entropy, atol=1e-5)
-    assert agreement(logits.roll(1, dims=0), teacher) > entropy
+    assert torch.allclose(distillation_loss(logits, teacher), entropy, atol=1e-5)
+    assert distillation_loss(logits.roll(1, dims=0), teacher) > entropy
 
 
 def test_koleo_rewards_distance() -> None:
     near = F.normalize(torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2]]), dim=1)
     angles = torch.tensor([0.0, 2 * math.pi / 3, 4 * math.pi / 3])
     far = torch.stack([angles.cos(), angles.sin()], dim=1)
-    assert koleo(far) < koleo(near)
-    assert torch.allclose(koleo(far), -torch.tensor(3.0).sqrt().log(), atol=1e-4)
+    assert koleo_loss(far) < koleo_loss(near)
+    assert torch.allclose(koleo_loss(far), -torch.tensor(3.0).sqrt().log(), atol=1e-4)
 
 
 def test_hidden_patches_lie_in_half_of_the_crops(pictures: Pictures) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from risbook.pretraining.run import card
+from risbook.pretraining.recipe_run import card
 from risbook.towers.weight_lookup import SHIPPED
 
 TOWERS = ("clip-mini-image", "clip-mini-rn-image", "clip-mini-text", "dinov2-mini")

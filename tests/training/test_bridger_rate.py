@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from risbook.errors import RisbookError
 from risbook.systems import ETRIS
-from risbook.training import TrainingConfig, read_log, train
+from risbook.training import TrainingConfig, read_log, train_system
 
 #: of one step: the optimiser's groups, each its rate and its parameters
 Groups = list[tuple[float, list[torch.nn.Parameter]]]
@@ -59,7 +59,7 @@ def test_the_bridgers_have_their_own_rate(
     config: TrainingConfig, tmp_path: Path, taken: list[Groups], schedule: Any
 ) -> None:
     config = replace(config, schedule=schedule)
-    system = train(config, tmp_path / "whole", show_progress=False)
+    system = train_system(config, tmp_path / "whole", show_progress=False)
     assert isinstance(system, ETRIS)
     bridgers = {id(p) for p in system.bridgers.parameters()}
     learned = {id(p) for p in system.parameters() if p.requires_grad}
@@ -75,8 +75,8 @@ def test_the_bridgers_have_their_own_rate(
 
     # In the second epoch, between two steps of which the Bridgers' own rate decides the second.
     with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path / "stopped", show_progress=False, on_step=stop_at_three)
-    train(config, tmp_path / "stopped", resume=True, show_progress=False)
+        train_system(config, tmp_path / "stopped", show_progress=False, on_step=stop_at_three)
+    train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
     assert one == two
     assert [[rate for rate, _ in groups] for groups in taken] == rates + rates
@@ -87,7 +87,7 @@ def test_with_the_same_rate_there_is_one_group(
 ) -> None:
     """As before there was a choice, so that states from then still fit."""
     config = replace(config, steps=1, bridger_multiplier=1.0)
-    system = train(config, tmp_path / "run", show_progress=False)
+    system = train_system(config, tmp_path / "run", show_progress=False)
     (((_, parameters),),) = taken
     learned = [p for p in system.parameters() if p.requires_grad]
     assert [id(p) for p in parameters] == [id(p) for p in learned]
@@ -97,9 +97,9 @@ def test_with_the_same_rate_there_is_one_group(
 
 
 def test_another_multiplier_is_another_run(config: TrainingConfig, tmp_path: Path) -> None:
-    train(replace(config, steps=1), tmp_path / "run", show_progress=False)
+    train_system(replace(config, steps=1), tmp_path / "run", show_progress=False)
     with pytest.raises(RisbookError, match="that run had another bridger_multiplier"):
-        train(
+        train_system(
             replace(config, steps=1, bridger_multiplier=1.0),
             tmp_path / "run",
             resume=True,
@@ -113,7 +113,7 @@ def test_a_system_without_bridgers(config: TrainingConfig, tmp_path: Path, syste
     config = replace(config, system=system, changes=changes)
     message = f"bridger_multiplier is 10.0, but this {system} has no Bridgers; leave it at 1"
     with pytest.raises(RisbookError, match=message):
-        train(config, tmp_path / "run", show_progress=False)
+        train_system(config, tmp_path / "run", show_progress=False)
     assert not (tmp_path / "run").exists()
 
 

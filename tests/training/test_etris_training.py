@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from risbook.systems import load_system
-from risbook.training import TrainingConfig, read_log, train
+from risbook.training import TrainingConfig, read_log, train_system
 
 
 @pytest.fixture
@@ -19,18 +19,18 @@ def config(etris_config: TrainingConfig) -> TrainingConfig:
 
 @pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
 def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_path: Path) -> None:
-    train(config, tmp_path / "whole", show_progress=False)
+    train_system(config, tmp_path / "whole", show_progress=False)
 
     def stop(step: int, loss: float) -> None:
         if step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path / "stopped", show_progress=False, on_step=stop)
+        train_system(config, tmp_path / "stopped", show_progress=False, on_step=stop)
     state = torch.load(tmp_path / "stopped" / "progress.pt", weights_only=True)
     learned = set(state["model"])
     assert not any(name.startswith("text_tower.text.encoder") for name in learned)
-    train(config, tmp_path / "stopped", resume=True, show_progress=False)
+    train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     whole, stopped = (
         load_file(tmp_path / run / "model.safetensors") for run in ("whole", "stopped")
     )
@@ -59,7 +59,7 @@ def test_it_learns(config: TrainingConfig, tmp_path: Path, changes: dict[str, An
         steps=24,
         batch=8,
     )
-    train(config, tmp_path / "run", show_progress=False)
+    train_system(config, tmp_path / "run", show_progress=False)
     losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]
     assert sum(losses[-8:]) < 0.7 * sum(losses[:8])
     again = load_system(tmp_path / "run")

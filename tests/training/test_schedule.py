@@ -10,7 +10,7 @@ import pytest
 from risbook.data import open_data
 from risbook.data.samples import TrainingSamples
 from risbook.errors import RisbookError
-from risbook.training import TrainingConfig, read_log, train
+from risbook.training import TrainingConfig, read_log, train_system
 from risbook.training.schedule import milestone_rate
 
 
@@ -62,7 +62,7 @@ def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path
     assert epoch_steps > 1
     config = replace(config, steps=3 * epoch_steps)
     fall = 2 * epoch_steps
-    train(config, tmp_path / "whole", show_progress=False)
+    train_system(config, tmp_path / "whole", show_progress=False)
 
     def stop(step: int, loss: float) -> None:
         if step == stop_at:
@@ -71,10 +71,10 @@ def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path
     # Twice: inside the first epoch, and after the last step at the higher rate.
     for stop_at in (1, fall):
         with pytest.raises(KeyboardInterrupt):
-            train(
+            train_system(
                 config, tmp_path / "stopped", resume=stop_at > 1, show_progress=False, on_step=stop
             )
-    train(config, tmp_path / "stopped", resume=True, show_progress=False)
+    train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
     assert one == two
     for run in ("whole", "stopped"):
@@ -84,9 +84,9 @@ def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path
 
 def test_another_schedule_is_another_run(config: TrainingConfig, tmp_path: Path) -> None:
     config = replace(config, steps=1)
-    train(config, tmp_path / "run", show_progress=False)
+    train_system(config, tmp_path / "run", show_progress=False)
     with pytest.raises(RisbookError, match="that run had another schedule"):
-        train(
+        train_system(
             replace(config, schedule="cosine"),
             tmp_path / "run",
             resume=True,
@@ -119,18 +119,18 @@ def test_a_run_from_before_there_was_a_choice_goes_on(
     config: TrainingConfig, tmp_path: Path
 ) -> None:
     config = replace(config, steps=2)
-    train(config, tmp_path / "whole", show_progress=False)
+    train_system(config, tmp_path / "whole", show_progress=False)
 
     def stop(step: int, loss: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path / "stopped", show_progress=False, on_step=stop)
+        train_system(config, tmp_path / "stopped", show_progress=False, on_step=stop)
     path = tmp_path / "stopped" / "training.json"
     values = json.loads(path.read_text())
     del values["bridger_multiplier"]
     path.write_text(json.dumps(values))
-    train(config, tmp_path / "stopped", resume=True, show_progress=False)
+    train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
     assert one == two
 

@@ -2,8 +2,7 @@
 
 import torch
 
-from risbook.pretraining.pictures import Pictures
-from risbook.pretraining.views import (
+from risbook.pretraining.augmentations import (
     around,
     crop,
     flip,
@@ -11,6 +10,7 @@ from risbook.pretraining.views import (
     jitter_light,
     random_boxes,
 )
+from risbook.pretraining.image_corpus import Pictures
 
 
 def generator() -> torch.Generator:

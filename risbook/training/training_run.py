@@ -35,7 +35,7 @@ from risbook.training.schedule import learning_rate, milestone_rate
 OnStep = Callable[[int, float], None]
 
 
-def train(
+def train_system(
     config: TrainingConfig,
     folder: Path,
     *,

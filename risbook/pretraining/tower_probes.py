@@ -31,7 +31,7 @@ _BATCH = 64
 
 
 @dataclass(frozen=True)
-class Scenes:
+class SceneSet:
     """Some scenes of one drawn set.
 
     Args:
@@ -47,14 +47,14 @@ class Scenes:
         return squares([self.data.image(image_id) for image_id in self.image_ids], size)
 
 
-def scenes_of(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> Scenes:
+def sample_scenes(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> SceneSet:
     """Draw scenes of some splits; all of them where there are no more than `count`."""
     splits = [split for split in splits if split in data.expressions.splits]
     known = sorted({e.image_id for split in splits for e in data.expressions.split(split)})
     if len(known) > count:
         order = np.random.default_rng(seed).permutation(len(known))[:count]
         known = [known[index] for index in sorted(order)]
-    return Scenes(data, tuple(known))
+    return SceneSet(data, tuple(known))
 
 
 @torch.inference_mode()
@@ -64,10 +64,10 @@ def last_maps(tower: nn.Module, images: Tensor) -> Tensor:
     return torch.cat(maps).permute(0, 2, 3, 1).float()
 
 
-def measure_patches(
+def probe_patches(
     tower: nn.Module,
-    train: Scenes,
-    test: Scenes,
+    train: SceneSet,
+    test: SceneSet,
     *,
     size: int,
     of: Sequence[LabelKind] = ("kind", "part"),
@@ -118,8 +118,8 @@ def measure_patches(
 
 
 @torch.inference_mode()
-def measure_retrieval(
-    clip: CLIP, tokenizer: WordTokenizer, scenes: Sequence[Scenes], *, size: int
+def score_retrieval(
+    clip: CLIP, tokenizer: WordTokenizer, scenes: Sequence[SceneSet], *, size: int
 ) -> Retrieval:
     """Find captions by pictures and pictures by captions.
 
@@ -139,7 +139,9 @@ def measure_retrieval(
     )
 
 
-def measure_kinds(image: nn.Module, train: Scenes, test: Scenes, *, size: int) -> dict[str, float]:
+def probe_categories(
+    image: nn.Module, train: SceneSet, test: SceneSet, *, size: int
+) -> dict[str, float]:
     """Read the kind of a thing from the vector of a close view, by a linear map.
 
     Args:
@@ -154,7 +156,7 @@ def measure_kinds(image: nn.Module, train: Scenes, test: Scenes, *, size: int) -
 
 
 @torch.inference_mode()
-def _close_views(image: nn.Module, scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
+def _close_views(image: nn.Module, scenes: SceneSet, size: int) -> tuple[Tensor, Tensor]:
     names = list(SUPERCATEGORY_OF)
     views: list[Pixels] = []
     labels: list[int] = []

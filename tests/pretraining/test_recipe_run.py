@@ -11,7 +11,7 @@ import torch
 from risbook.data import ReferData, open_data
 from risbook.errors import RisbookError
 from risbook.pretraining import RECIPES, run_recipe
-from risbook.pretraining.run import card
+from risbook.pretraining.recipe_run import card
 from risbook.towers import build_tower, tokenizer_of, weights_source
 
 CPU = torch.device("cpu")

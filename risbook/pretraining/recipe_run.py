@@ -17,17 +17,17 @@ from risbook import __version__
 from risbook.data.dataset import ReferData
 from risbook.evaluation.result_files import describe_device
 from risbook.files import write_atomically, write_json
-from risbook.pretraining.loop import LoopConfig, pretrain
-from risbook.pretraining.measures import (
-    HELD_OUT,
-    Scenes,
-    measure_kinds,
-    measure_patches,
-    measure_retrieval,
-    scenes_of,
-)
-from risbook.pretraining.pictures import read_pictures
+from risbook.pretraining.image_corpus import read_pictures
+from risbook.pretraining.pretrain import LoopConfig, pretrain
 from risbook.pretraining.recipes import Prepared, recipe_of
+from risbook.pretraining.tower_probes import (
+    HELD_OUT,
+    SceneSet,
+    probe_categories,
+    probe_patches,
+    sample_scenes,
+    score_retrieval,
+)
 from risbook.towers.build import build_tower, save_tower
 from risbook.towers.clip import CLIP
 from risbook.towers.tower_presets import tower_preset
@@ -167,8 +167,8 @@ def measure(
     changes: dict[str, Any] = {"layer_scale": 1.0} if preset.family == "dinov2" else {}
     stranger = build_tower(name, weights="random", **changes)
     size = preset.image_size
-    train = scenes_of(sources[0], ["train"], 500)
-    test = scenes_of(sources[0], HELD_OUT, 300)
+    train = sample_scenes(sources[0], ["train"], 500)
+    test = sample_scenes(sources[0], HELD_OUT, 300)
     scores: dict[str, Any] = {
         # not where the folder lies: it is moved when it is shipped
         "origin": {"kind": weights_source(tower).kind, "sha256": weights_source(tower).sha256},
@@ -176,35 +176,35 @@ def measure(
         "patches": [
             {"weights": label, **row}
             for label, one in (("pretrained", tower), ("random", stranger))
-            for row in measure_patches(one, train, test, size=size)
+            for row in probe_patches(one, train, test, size=size)
         ],
     }
     if prepared.clip is not None and prepared.tokenizer is not None:
         pair = CLIP(image=tower, text=prepared.clip.text)
         searched = _searched(sources)
-        found = measure_retrieval(pair, prepared.tokenizer, searched, size=size)
+        found = score_retrieval(pair, prepared.tokenizer, searched, size=size)
         scores["retrieval"] = found.as_dict()
         scores["kinds"] = [
-            {"weights": label, **measure_kinds(one, train, test, size=size)}
+            {"weights": label, **probe_categories(one, train, test, size=size)}
             for label, one in (("pretrained", tower), ("random", stranger))
         ]
     return scores
 
 
-def _searched(sources: Sequence[ReferData], count: int = 500) -> list[Scenes]:
+def _searched(sources: Sequence[ReferData], count: int = 500) -> list[SceneSet]:
     """Held-out scenes of all sets, a shared picture once, `count` in all."""
-    found: list[Scenes] = []
+    found: list[SceneSet] = []
     seen: set[str] = set()
     for data in sources:
         left = count - sum(len(one.image_ids) for one in found)
         fresh = tuple(
             image_id
-            for image_id in scenes_of(data, HELD_OUT, 10**9).image_ids
+            for image_id in sample_scenes(data, HELD_OUT, 10**9).image_ids
             if data.instances.images[image_id].file_name not in seen
         )[:left]
         seen |= {data.instances.images[image_id].file_name for image_id in fresh}
         if fresh:
-            found.append(Scenes(data, fresh))
+            found.append(SceneSet(data, fresh))
     return found
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from risbook.errors import RisbookError, TrainingDivergedError
 from risbook.systems import FirstModel, load_system
-from risbook.training import TrainingConfig, read_log, train
+from risbook.training import TrainingConfig, read_log, train_system
 
 
 def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
         validate_every=30,
         validate_limit=10,
     )
-    train(config, run, show_progress=False, on_step=lambda step, _: seen.append(step))
+    train_system(config, run, show_progress=False, on_step=lambda step, _: seen.append(step))
     assert seen == list(range(1, 61))
     names = {path.name for path in run.iterdir()}
     assert names == {
@@ -57,8 +57,8 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
 
 def test_the_same_seed_gives_the_same_weights(config: TrainingConfig, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        train(config, tmp_path / name, show_progress=False)
-    train(replace(config, seed=1), tmp_path / "other", show_progress=False)
+        train_system(config, tmp_path / name, show_progress=False)
+    train_system(replace(config, seed=1), tmp_path / "other", show_progress=False)
     one, two, other = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")
     )
@@ -69,10 +69,10 @@ def test_the_same_seed_gives_the_same_weights(config: TrainingConfig, tmp_path: 
 COMMAND = """
 import json, sys, time
 from pathlib import Path
-from risbook.training import TrainingConfig, train
+from risbook.training import TrainingConfig, train_system
 values = json.loads(sys.argv[1])
 config = TrainingConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-train(config, Path(sys.argv[2]), resume=sys.argv[3] == "resume", show_progress=False,
+train_system(config, Path(sys.argv[2]), resume=sys.argv[3] == "resume", show_progress=False,
       on_step=lambda step, loss: (print(step, flush=True), time.sleep(0.02)))
 """
 
@@ -128,7 +128,7 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(
 def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig, tmp_path: Path) -> None:
     config = replace(config, learning_rate=1e30, warmup=0, checkpoint_every=1)
     with pytest.raises(TrainingDivergedError, match=r"the loss is (nan|inf) at step \d+ .*smaller"):
-        train(config, tmp_path / "run", show_progress=False)
+        train_system(config, tmp_path / "run", show_progress=False)
     state = torch.load(tmp_path / "run" / "progress.pt", weights_only=True)
     assert state["progress"]["step"] >= 1
     assert not (tmp_path / "run" / "model.safetensors").exists()
@@ -140,15 +140,15 @@ def test_a_run_killed_while_it_validates_does_that_again(
     config = replace(
         config, validate_on=(f"{config.data[0]}:val",), validate_every=6, validate_limit=4
     )
-    train(config, tmp_path / "whole", show_progress=False)
+    train_system(config, tmp_path / "whole", show_progress=False)
 
     def die(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("risbook.training.training_loop.evaluate", die)
-        train(config, tmp_path / "killed", show_progress=False)
-    train(config, tmp_path / "killed", resume=True, show_progress=False)
+        patch.setattr("risbook.training.training_run.evaluate", die)
+        train_system(config, tmp_path / "killed", show_progress=False)
+    train_system(config, tmp_path / "killed", resume=True, show_progress=False)
     rows = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
     for row in rows[0] + rows[1]:
         row.pop("seconds", None)
@@ -168,7 +168,7 @@ def test_ruined_weights_are_not_saved(config: TrainingConfig, tmp_path: Path) ->
 
     config = replace(config, steps=3, checkpoint_every=1, log_every=1)
     with pytest.raises(TrainingDivergedError):
-        train(config, run, show_progress=False, on_step=ruin)
+        train_system(config, run, show_progress=False, on_step=ruin)
     state = torch.load(run / "progress.pt", weights_only=True)
     assert state["progress"]["step"] == 1
     assert not (run / "model.safetensors").exists()
@@ -180,34 +180,34 @@ def test_a_wrong_validation_is_found_before_the_first_step(
 ) -> None:
     place = place.replace("SET", config.data[0])
     with pytest.raises(RisbookError):
-        train(replace(config, validate_on=(place,)), tmp_path / "run", show_progress=False)
+        train_system(replace(config, validate_on=(place,)), tmp_path / "run", show_progress=False)
     assert not (tmp_path / "run").exists()
 
 
 def test_two_runs_are_never_mixed(config: TrainingConfig, tmp_path: Path) -> None:
     with pytest.raises(RisbookError, match="no run to resume"):
-        train(config, tmp_path / "run", resume=True, show_progress=False)
-    train(replace(config, steps=2), tmp_path / "run", show_progress=False)
+        train_system(config, tmp_path / "run", resume=True, show_progress=False)
+    train_system(replace(config, steps=2), tmp_path / "run", show_progress=False)
     with pytest.raises(RisbookError, match="already holds a run"):
-        train(config, tmp_path / "run", show_progress=False)
+        train_system(config, tmp_path / "run", show_progress=False)
     with pytest.raises(RisbookError, match="another steps, seed"):
-        train(replace(config, seed=3), tmp_path / "run", resume=True, show_progress=False)
+        train_system(replace(config, seed=3), tmp_path / "run", resume=True, show_progress=False)
 
 
 def test_a_run_that_never_began_leaves_its_folder_free(
     config: TrainingConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(RisbookError, match="nowhere"):
-        train(replace(config, data=("nowhere",)), tmp_path / "run", show_progress=False)
-    train(replace(config, steps=1), tmp_path / "run", show_progress=False)
+        train_system(replace(config, data=("nowhere",)), tmp_path / "run", show_progress=False)
+    train_system(replace(config, steps=1), tmp_path / "run", show_progress=False)
     assert (tmp_path / "run" / "config.json").is_file()
 
 
 def test_a_broken_state_is_named(config: TrainingConfig, tmp_path: Path) -> None:
-    train(replace(config, steps=3), tmp_path / "run", show_progress=False)
+    train_system(replace(config, steps=3), tmp_path / "run", show_progress=False)
     (tmp_path / "run" / "progress.pt").write_bytes(b"broken")
     with pytest.raises(RisbookError, match=r"progress\.pt: the state of the run cannot be read"):
-        train(replace(config, steps=3), tmp_path / "run", resume=True, show_progress=False)
+        train_system(replace(config, steps=3), tmp_path / "run", resume=True, show_progress=False)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_fp16_without_a_gpu_is_refused(config: TrainingConfig, tmp_path: Path) -
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(RisbookError, match="fp16 needs a GPU"):
-        train(replace(config, precision="fp16"), tmp_path / "run", show_progress=False)
+        train_system(replace(config, precision="fp16"), tmp_path / "run", show_progress=False)
 
 
 @pytest.mark.slow
@@ -250,7 +250,7 @@ def test_two_processes_train_and_count_every_expression_once(
     words += [str(script), json.dumps(vars(config)), str(tmp_path / "two"), "new"]
     on_cpu = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     subprocess.run(words, check=True, env=on_cpu, timeout=300)
-    train(config, tmp_path / "one", show_progress=False)
+    train_system(config, tmp_path / "one", show_progress=False)
     one, two = (
         [r for r in read_log(tmp_path / name / "log.jsonl") if r["kind"] == "validation"]
         for name in ("one", "two")
@@ -283,7 +283,7 @@ def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -
         log_every=20,
         checkpoint_every=10_000,
     )
-    system = train(config, tmp_path / "run", show_progress=False)
+    system = train_system(config, tmp_path / "run", show_progress=False)
     data = open_data(folder)
     scores = evaluate(system, data, "testA", show_progress=False)
     scores.merge(evaluate(system, data, "testB", show_progress=False))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from risbook.errors import DataError, RisbookError
-from risbook.pretraining.loop import LoopConfig, pretrain
+from risbook.pretraining.pretrain import LoopConfig, pretrain
 from risbook.training.run_log import read_log
 
 
