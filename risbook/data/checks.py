@@ -1,8 +1,7 @@
-"""Small checks of fields read from files, all of them ending in one clear sentence.
+"""Checks of fields read from files; each failure is one clear sentence.
 
 Records come from JSON or from pickles, so a field may hold anything. Every check takes `where`,
-the words that tell the reader which file and which record is meant, and gives the value back
-with its type narrowed.
+the words that name file and record in the message, and returns the value with its type narrowed.
 """
 
 import math
@@ -13,32 +12,27 @@ from typing import Any
 
 from risbook.errors import DataError
 
+#: Ids are stored in 64-bit tensors.
+_MAX_BITS = 63
+
 
 def show(value: object) -> str:
-    """Give a short picture of any value for an error message, however deep or long it is.
-
-    Args:
-        value: anything.
-
-    Returns:
-        Type name and abbreviated repr, for instance ``str 'abc'``.
+    """Abbreviate any value for an error message, however deep or long it is.
 
     >>> show("abc")
     "str 'abc'"
     """
-    # Readers prepare these words for every record, so that ids need the short way.
-    return f"int {value}" if type(value) is int else f"{type(value).__name__} {reprlib.repr(value)}"
+    # Readers prepare these words for every record, so that ids need the short path.
+    if type(value) is int and value.bit_length() <= _MAX_BITS:
+        return f"int {value}"
+    try:
+        return f"{type(value).__name__} {reprlib.repr(value)}"
+    except ValueError:  # Python refuses to print integers of more than 4,300 digits
+        return f"{type(value).__name__} with an integer of more than 4,300 digits"
 
 
 def as_mapping(value: object, *, where: str) -> Mapping[str, Any]:
     """Check that a record is a dictionary.
-
-    Args:
-        value: the record.
-        where: file and record, for the message.
-
-    Returns:
-        The record.
 
     Raises:
         DataError: it is something else.
@@ -51,14 +45,6 @@ def as_mapping(value: object, *, where: str) -> Mapping[str, Any]:
 def field(record: Mapping[str, Any], key: str, *, where: str) -> Any:
     """Take a field that must be there.
 
-    Args:
-        record: the record.
-        key: name of the field.
-        where: file and record, for the message.
-
-    Returns:
-        The value as it is.
-
     Raises:
         DataError: the record has no such field.
     """
@@ -68,57 +54,47 @@ def field(record: Mapping[str, Any], key: str, *, where: str) -> Any:
 
 
 def int_field(record: Mapping[str, Any], key: str, *, where: str) -> int:
-    """Take a field that must be a whole number: no string, no float, no truth value.
+    """Take a whole number of at most 64 bits: no string, no float, no truth value.
 
-    Args:
-        record: the record.
-        key: name of the field.
-        where: file and record, for the message.
-
-    Returns:
-        The value as int (NumPy integers become int).
+    NumPy's integers become int.
 
     Raises:
-        DataError: the field is missing or of another type.
+        DataError: the field is missing, of another type, or too large.
     """
     value = field(record, key, where=where)
-    if type(value) is int:
-        return value
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DataError(f"{where}: field {key!r} must be an int, got {show(value)}")
-    return int(value)
+    number = int(value)
+    if number.bit_length() > _MAX_BITS:
+        raise DataError(
+            f"{where}: field {key!r} is an integer of {number.bit_length():,} bits; "
+            f"at most {_MAX_BITS} fit into an id"
+        )
+    return number
 
 
 def str_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
     """Take a field that must be text; it may be empty.
 
-    Args:
-        record: the record.
-        key: name of the field.
-        where: file and record, for the message.
-
-    Returns:
-        The text.
-
     Raises:
-        DataError: the field is missing or of another type.
+        DataError: the field is missing, of another type, or no valid Unicode.
     """
     value = field(record, key, where=where)
     if not isinstance(value, str):
         raise DataError(f"{where}: field {key!r} must be text, got {show(value)}")
+    if not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{where}: field {key!r} holds half a character (a lone surrogate), "
+                f"got {show(value)}"
+            ) from None
     return value
 
 
 def list_field(record: Mapping[str, Any], key: str, *, where: str) -> list[Any]:
     """Take a field that must be a list (tuples and arrays count as lists, text does not).
-
-    Args:
-        record: the record.
-        key: name of the field.
-        where: file and record, for the message.
-
-    Returns:
-        A new list.
 
     Raises:
         DataError: the field is missing or of another type.
@@ -132,15 +108,7 @@ def list_field(record: Mapping[str, Any], key: str, *, where: str) -> list[Any]:
 def box_field(
     record: Mapping[str, Any], key: str, *, where: str
 ) -> tuple[float, float, float, float]:
-    """Take a box of four finite numbers; its sides may still be zero.
-
-    Args:
-        record: the record.
-        key: name of the field.
-        where: file and record, for the message.
-
-    Returns:
-        The box (x, y, width, height) in pixels.
+    """Take a box (x, y, width, height) in pixels: four finite numbers; its sides may be zero.
 
     Raises:
         DataError: the field is missing, has not four entries or one is not a finite number.
@@ -157,12 +125,6 @@ def box_field(
 
 def is_finite_number(value: object) -> bool:
     """Say whether a value is a finite real number; truth values are not.
-
-    Args:
-        value: anything.
-
-    Returns:
-        The answer.
 
     >>> is_finite_number(2.5), is_finite_number(True), is_finite_number(float("nan"))
     (True, False, False)

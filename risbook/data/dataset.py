@@ -1,6 +1,5 @@
 """A dataset that is ready to be looked at: expressions, pictures and masks in one hand."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from risbook.data.annotation_files import read_json
 from risbook.data.checks import show
 from risbook.data.expressions import Expression, ExpressionTable
 from risbook.data.images import read_image
@@ -57,15 +57,7 @@ class ReferData:
             DataError: the file is missing, broken or of another size than its annotation says.
         """
         record = self._record(expression)
-        path = self.image_path(record.image_id)
-        pixels = read_image(path)
-        if pixels.shape[:2] != (record.height, record.width):
-            raise DataError(
-                f"{path}: has {pixels.shape[0]} x {pixels.shape[1]} pixels (height x width), but "
-                f"{self.instances.path} says {record.height} x {record.width}; "
-                "use the picture in its original size"
-            )
-        return pixels
+        return read_image(self.image_path(record.image_id), size=(record.height, record.width))
 
     def image_path(self, image_id: int) -> Path:
         """Find the file of a picture.
@@ -170,10 +162,10 @@ class ReferData:
 
 def _read_captions(path: Path) -> dict[int, str]:
     """Read ``{"<image id>": {"caption": "...", other facts}, ...}``."""
+    scenes = read_json(path)
     try:
-        scenes = json.loads(path.read_bytes())
         return {int(image_id): str(scene["caption"]) for image_id, scene in scenes.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: is not a record of scenes, each with a caption "
             f"({type(error).__name__}: {error})"

@@ -4,13 +4,13 @@ The file has COCO's format. It lists every annotation of the pictures that are u
 objects that a sentence describes, which simple baselines ("the largest object") need.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from risbook.data.annotation_files import read_json
 from risbook.data.checks import (
     as_mapping,
     box_field,
@@ -192,26 +192,6 @@ def annotation_of_record(
         segmentation=segmentation,
         is_crowd=bool(record.get("iscrowd", 0)),
     )
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Whatever it holds.
-
-    Raises:
-        DataError: it is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not valid JSON ({error})") from error
 
 
 def _records(

@@ -218,10 +218,13 @@ def warp_floats(values: Float32, matrix: Float64, shape: tuple[int, int]) -> Flo
 
 
 def _touching(whole: Int, count: int, taps: int) -> slice:
-    """Output coordinates with at least one tap inside the source; they are neighbours."""
+    """Output coordinates with at least one tap inside the source; they are neighbours.
+
+    An image of 1 x 1000 pixels in a square of 127 is 0.13 pixels high, between two coordinates.
+    """
     first = whole + 1 - taps // 2
     (inside,) = np.nonzero((first + taps > 0) & (first < count))
-    return slice(int(inside[0]), int(inside[-1]) + 1)
+    return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0)
 
 
 def _regular(index: Int) -> Int | slice:

@@ -1,25 +1,69 @@
 """Read a pickle of plain data without running anything that it asks for.
 
 The ``refs(...).p`` files of RefCOCO are pickles, and unpickling normally imports and calls
-whatever the file names. They need nothing of this: lists, dictionaries, text and numbers have
-opcodes of their own. So this reader refuses every name, and with it every call.
+whatever the file names. Their content has opcodes of its own: lists, dictionaries, text and
+numbers. Two steps make reading safe:
+
+1. A scan of the opcodes refuses what such files never hold and what is expensive: memo indices
+   beyond the file's length (nine bytes can ask for 32 GB), tuples (a dictionary key of deeply
+   nested tuples overflows C's stack), sets, and repeated objects (``DUP``).
+2. An unpickler that knows no class, no function and no persistent object reads the rest.
 """
 
 import io
 import pickle
+import pickletools
+import re
 from pathlib import Path
+from pickletools import (
+    TAKEN_FROM_ARGUMENT1,
+    TAKEN_FROM_ARGUMENT4,
+    TAKEN_FROM_ARGUMENT4U,
+    TAKEN_FROM_ARGUMENT8U,
+    UP_TO_NEWLINE,
+)
 from typing import Any, NoReturn
 
+from risbook.data.annotation_files import read_annotation_bytes
 from risbook.errors import DataError
+
+#: What pickles of lists, dictionaries, text and numbers are made of, in all protocols.
+# fmt: off
+_PLAIN = {
+    "MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS",
+    "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
+    "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "PUT", "BINPUT",
+    "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET", "PROTO", "FRAME",
+}
+# fmt: on
+_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
+#: Opcode -> bytes of its argument, or one of pickletools' negative codes of a length.
+_LENGTHS = {
+    ord(opcode.code): opcode.arg.n if opcode.arg else 0
+    for opcode in pickletools.opcodes
+    if opcode.name in _PLAIN
+}
+#: Code of a length -> bytes of the length that stands before the argument.
+_COUNTED = {
+    TAKEN_FROM_ARGUMENT1: 1,
+    TAKEN_FROM_ARGUMENT4: 4,
+    TAKEN_FROM_ARGUMENT4U: 4,
+    TAKEN_FROM_ARGUMENT8U: 8,
+}
+_NO_ARGUMENT = re.compile(
+    b"[" + re.escape(bytes(code for code, length in _LENGTHS.items() if length == 0)) + b"]+"
+)
+#: The scan ends here: at the end of the pickle, or where the unpickler refuses by name.
+_ENDS = {"STOP", "GLOBAL", "STACK_GLOBAL", "INST", "PERSID", "BINPERSID"}
+
+#: An empty list or dictionary takes 64 bytes of memory for its one byte in the file.
+_CONTAINERS_PER_BYTE = 1 / 8
+_FEW_CONTAINERS = 1000
 
 
 class _PlainDataUnpickler(pickle.Unpickler):
-    """Unpickler that knows no class, no function and no persistent object.
-
-    Args:
-        file: the bytes to read.
-        name: the file's name for messages.
-    """
+    """Unpickler that knows no class, no function and no persistent object."""
 
     def __init__(self, file: io.BytesIO, *, name: str) -> None:
         # Files of Python 2 hold byte strings where text is meant; utf-8 covers ASCII.
@@ -27,7 +71,7 @@ class _PlainDataUnpickler(pickle.Unpickler):
         self._name = name
 
     def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
-        """Refuse a class or function (opcodes GLOBAL, STACK_GLOBAL, INST, EXT)."""
+        """Refuse a class or function (opcodes GLOBAL, STACK_GLOBAL, INST)."""
         raise DataError(
             f"{self._name}: refused to load, because this pickle asks for "
             f"{module_name}.{global_name}; a data file holds plain lists, dictionaries, text and "
@@ -49,18 +93,15 @@ def read_pickle(path: str | Path) -> Any:
         path: the file; any protocol, also one written by Python 2.
 
     Returns:
-        Lists, tuples, sets, dictionaries, text, bytes, numbers, truth values and None.
+        Lists, dictionaries, text, bytes, numbers, truth values and None.
 
     Raises:
-        DataError: the file is missing, broken, no pickle, or names a global or a persistent
-            object.
+        DataError: the file is missing, broken, no pickle, or holds anything else.
     """
     path = Path(path)
+    content = read_annotation_bytes(path)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    try:
+        _scan(content, name=str(path))
         return _PlainDataUnpickler(io.BytesIO(content), name=str(path)).load()
     except DataError:
         raise
@@ -70,3 +111,60 @@ def read_pickle(path: str | Path) -> Any:
             f"{path}: is not a complete pickle of plain data ({type(error).__name__}: {error}); "
             f"it has {len(content):,} bytes and starts with {content[:8]!r}"
         ) from error
+
+
+def _scan(content: bytes, *, name: str) -> None:
+    """Refuse opcodes that plain data does not need and arguments that cost memory.
+
+    Raises:
+        DataError: the pickle holds such an opcode.
+        EOFError, ValueError: the pickle is broken.
+    """
+    containers = content.count(b"]") + content.count(b"}")
+    if containers > _FEW_CONTAINERS + _CONTAINERS_PER_BYTE * len(content):
+        raise DataError(
+            f"{name}: refused to load, because this pickle of {len(content):,} bytes holds up to "
+            f"{containers:,} empty or deeply nested lists and dictionaries"
+        )
+    position = 0
+    while position < len(content):
+        opcode = content[position]
+        position += 1
+        length = _LENGTHS.get(opcode)
+        if length is None:
+            if opcode not in _NAMES:
+                raise ValueError(f"there is no opcode {bytes([opcode])!r}")
+            if _NAMES[opcode] in _ENDS:
+                return
+            raise DataError(
+                f"{name}: refused to load, because this is no pickle of plain data: at byte "
+                f"{position - 1:,} stands {_NAMES[opcode]}, and lists, dictionaries, text and "
+                "numbers need none such; write the file with lists in place of tuples and sets, "
+                "or as JSON"
+            )
+        start = position
+        if length == 0:
+            # A loop in Python over megabytes of such opcodes takes seconds, this does not.
+            run = _NO_ARGUMENT.match(content, start)
+            position = run.end() if run else start
+        elif length > 0:
+            position += length
+        elif length == UP_TO_NEWLINE:
+            position = content.index(b"\n", start) + 1
+        else:
+            start += _COUNTED[length]
+            position = start + int.from_bytes(content[position:start], "little")
+        if _NAMES[opcode] == "LONG_BINPUT":
+            _check_memo_index(int.from_bytes(content[start:position], "little"), content, name)
+        elif _NAMES[opcode] == "PUT":
+            _check_memo_index(int(content[start:position]), content, name)
+    raise EOFError("the file ends without the opcode STOP")
+
+
+def _check_memo_index(index: int, content: bytes, name: str) -> None:
+    # The C unpickler allocates 16 bytes for each index up to this one.
+    if index > len(content):
+        raise DataError(
+            f"{name}: refused to load, because this pickle of {len(content):,} bytes asks for "
+            f"memory for {index:,} objects"
+        )

@@ -14,6 +14,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from risbook.data.annotation_files import read_json
 from risbook.data.checks import as_mapping, int_field, list_field, show, str_field
 from risbook.data.expressions import Expression, ExpressionTable
 from risbook.data.instances import (
@@ -21,7 +22,6 @@ from risbook.data.instances import (
     ImageRecord,
     Instances,
     read_instances,
-    read_json,
 )
 from risbook.data.pickles import read_pickle
 from risbook.errors import DataError
@@ -82,6 +82,8 @@ def read_refer(
     refs = read_pickle(path) if path.suffix == ".p" else read_json(path)
     if not isinstance(refs, list):
         raise DataError(f"{path}: expected a list of refs, got {show(refs)}")
+    if not refs:
+        raise DataError(f"{path}: the list of refs is empty")
     rows: list[Expression] = []
     for index, ref in enumerate(refs):
         where = f"{path}: ref {index}"

@@ -31,37 +31,37 @@ def pattern(height: int, width: int) -> npt.NDArray[np.uint8]:
 
 @pytest.mark.parametrize(("height", "width", "size", "image", "mask"), OPENCV)
 def test_same_bytes_as_opencv(height: int, width: int, size: int, image: int, mask: int) -> None:
-    box = Letterbox(height=height, width=width, size=size)
+    letterbox = Letterbox(height=height, width=width, size=size)
     picture = pattern(height, width)
-    assert zlib.crc32(box.image(picture).tobytes()) == image
-    levels = np.rint(box.mask(picture[:, :, 0] > 99) * 255).astype(np.uint8)
+    assert zlib.crc32(letterbox.image(picture).tobytes()) == image
+    levels = np.rint(letterbox.mask(picture[:, :, 0] > 99) * 255).astype(np.uint8)
     assert zlib.crc32(levels.tobytes()) == mask
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 40), (40, 30), (37, 53), (1, 9), (9, 1)])
 def test_matrices_undo_each_other_and_centre_the_picture(height: int, width: int) -> None:
-    box = Letterbox(height=height, width=width, size=64)
-    there = np.vstack([box.matrix, [0, 0, 1]])
-    back = np.vstack([box.inverse, [0, 0, 1]])
+    letterbox = Letterbox(height=height, width=width, size=64)
+    there = np.vstack([letterbox.matrix, [0, 0, 1]])
+    back = np.vstack([letterbox.inverse, [0, 0, 1]])
     assert np.abs(there @ back - np.eye(3)).max() < 1e-5
-    corners = box.matrix @ np.array([[0, 0, 1], [width, height, 1]]).T
+    corners = letterbox.matrix @ np.array([[0, 0, 1], [width, height, 1]]).T
     assert np.abs(corners.sum(axis=1) - 64).max() < 1e-4
     assert np.ptp(corners, axis=1).max() == pytest.approx(64)
 
 
 def test_a_picture_of_the_right_size_stays_as_it_is() -> None:
-    box = Letterbox(height=32, width=32, size=32)
+    letterbox = Letterbox(height=32, width=32, size=32)
     picture = pattern(32, 32)
-    assert np.array_equal(box.image(picture), picture)
+    assert np.array_equal(letterbox.image(picture), picture)
     mask = picture[:, :, 0] > 99
-    assert np.array_equal(box.mask(mask), mask.astype(np.float32))
+    assert np.array_equal(letterbox.mask(mask), mask.astype(np.float32))
     probability = (picture[:, :, 1] / 255).astype(np.float32)
-    assert np.array_equal(box.undo(probability), probability)
+    assert np.array_equal(letterbox.undo(probability), probability)
 
 
 def test_the_border_has_clips_mean_colour() -> None:
-    box = Letterbox(height=20, width=40, size=40)
-    square = box.image(np.zeros((20, 40, 3), np.uint8))
+    letterbox = Letterbox(height=20, width=40, size=40)
+    square = letterbox.image(np.zeros((20, 40, 3), np.uint8))
     assert (square[:9] == BORDER).all()
     assert (square[-9:] == BORDER).all()
     # A bicubic edge overshoots, but within the picture the colour is its own.
@@ -71,24 +71,24 @@ def test_the_border_has_clips_mean_colour() -> None:
 
 
 def test_masks_are_soft_at_edges_only() -> None:
-    box = Letterbox(height=30, width=30, size=64)
+    letterbox = Letterbox(height=30, width=30, size=64)
     mask = np.zeros((30, 30), np.bool_)
     mask[8:20, 10:25] = True
-    soft = box.mask(mask)
+    soft = letterbox.mask(mask)
     assert soft.dtype == np.float32
     assert soft.min() == 0
     assert soft.max() == 1
     assert ((soft > 0) & (soft < 1)).any()
     assert soft.sum() == pytest.approx(mask.sum() * (64 / 30) ** 2, rel=0.02)
-    assert np.array_equal(box.mask(mask), box.mask(mask.astype(np.uint8) * 7))
+    assert np.array_equal(letterbox.mask(mask), letterbox.mask(mask.astype(np.uint8) * 7))
 
 
 @pytest.mark.parametrize(("height", "width"), [(120, 160), (160, 120), (97, 41)])
 def test_there_and_back(height: int, width: int) -> None:
-    box = Letterbox(height=height, width=width, size=128)
+    letterbox = Letterbox(height=height, width=width, size=128)
     y, x = np.ogrid[:height, :width]
     mask = ((y - height / 2) / height) ** 2 + ((x - width / 2) / width) ** 2 < 0.1
-    back = box.undo(box.mask(mask)) > 0.5
+    back = letterbox.undo(letterbox.mask(mask)) > 0.5
     assert back.shape == mask.shape
     assert (back & mask).sum() / (back | mask).sum() > 0.97
 
@@ -110,16 +110,29 @@ def test_normalise_is_clips() -> None:
     assert np.abs(tensor - expected.transpose(2, 0, 1)).max() < 1e-6
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1000), (1000, 1), (3, 5000)])
+@pytest.mark.parametrize("size", [127, 128])
+def test_an_image_thinner_than_a_pixel_is_letterboxed(height: int, width: int, size: int) -> None:
+    letterbox = Letterbox(height=height, width=width, size=size)
+    square = letterbox.image(np.zeros((height, width, 3), np.uint8))
+    assert square.shape == (size, size, 3)
+    assert (square == BORDER).all(axis=2).mean() > 0.95
+    mask = letterbox.mask(np.ones((height, width), np.bool_))
+    # An odd square has no coordinate on the thin line, an even one has one.
+    assert (mask.sum() > 0) == (size == 128 or (min(height, width) == 3 and size == 128))
+    assert letterbox.undo(np.ones((size, size), np.float32)).shape == (height, width)
+
+
 def test_mistakes_are_named() -> None:
-    box = Letterbox(height=20, width=30, size=16)
+    letterbox = Letterbox(height=20, width=30, size=16)
     with pytest.raises(DataError, match=r"image has shape \(30, 20, 3\)"):
-        box.image(np.zeros((30, 20, 3), np.uint8))
+        letterbox.image(np.zeros((30, 20, 3), np.uint8))
     with pytest.raises(DataError, match="uint8"):
-        box.image(np.zeros((20, 30, 3), np.float32))
+        letterbox.image(np.zeros((20, 30, 3), np.float32))
     with pytest.raises(DataError, match="mask has shape"):
-        box.mask(np.zeros((20, 30, 1), np.bool_))
+        letterbox.mask(np.zeros((20, 30, 1), np.bool_))
     with pytest.raises(DataError, match="probability has shape"):
-        box.undo(np.zeros((20, 30), np.float32))
+        letterbox.undo(np.zeros((20, 30), np.float32))
     with pytest.raises(DataError, match="size must be a positive int"):
         Letterbox(height=20, width=30, size=0)
     with pytest.raises(DataError, match="height"):

@@ -198,6 +198,12 @@ def put_sentence(key: str, value: Any) -> Change:
         (put("ref_id", "7"), "field 'ref_id' must be an int, got str '7'"),
         (put("ann_id", "102"), "field 'ann_id' must be an int"),
         (put("image_id", None), "field 'image_id' must be an int"),
+        (put("ref_id", 10**5_000), "'ref_id' is an integer of 16,610 bits; at most 63"),
+        (put("ann_id", -(2**63)), "'ann_id' is an integer of 64 bits"),
+        (put("sent_ids", [10**5_000]), "more than 4,300 digits, but the sentences"),
+        (put_sentence("sent_id", 2**64), "sentence 0: field 'sent_id' is an integer of 65 bits"),
+        (put_sentence("sent", "dog \ud800"), "field 'sent' holds half a character"),
+        (put_sentence("raw", "\udfff"), "field 'raw' holds half a character"),
         (put("split", 3), "field 'split' must be text"),
         (put("split", ""), "split must be text that is not empty"),
         (put("ref_id", 0), "ref_id 0 was used before with another"),
@@ -238,6 +244,11 @@ def test_a_bad_ref_is_named(tmp_path: Path, change: Change, message: str) -> Non
 def test_refs_must_be_a_list(tmp_path: Path, refs: Any) -> None:
     with pytest.raises(DataError, match=r"refs\(unc\)\.p: expected a list of refs"):
         read_refer(write(tmp_path / "set", refs=refs))
+
+
+def test_no_ref_at_all_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"refs\(unc\)\.p: the list of refs is empty"):
+        read_refer(write(tmp_path / "set", refs=[]))
 
 
 def test_a_ref_must_be_a_record(tmp_path: Path) -> None:
@@ -286,6 +297,15 @@ def test_instances_need_all_parts(tmp_path: Path, part: str) -> None:
             del instances[part]
         with pytest.raises(DataError, match=rf"instances\.json: .*({part})"):
             read_instances(write(tmp_path / "set", instances=instances))
+
+
+def test_half_a_character_in_json_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set")
+    text = json.dumps(REFS).replace('"sent": "dog"', '"sent": "\\ud800 dog"')
+    (folder / "refs(unc).json").write_text(text)
+    (folder / "refs(unc).p").unlink()
+    with pytest.raises(DataError, match=r"ref 1 .*'sent' holds half a character"):
+        read_refer(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\xff"])
