@@ -244,8 +244,8 @@ def test_a_dataset_travels_to_worker_processes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(copy.image(11), data.image(11))
 
 
-def test_the_real_excerpt_opens_with_all_pictures(shared: Path) -> None:
-    root = shared / "realdata" / "mini_refcoco"
+def test_the_real_excerpt_opens_with_all_pictures(photographs: Path) -> None:
+    root = photographs / "mini_refcoco"
     if not root.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")
     data = open_data("refcoco", root=root)

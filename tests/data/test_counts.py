@@ -99,8 +99,8 @@ def test_only_whole_released_sets_look_real() -> None:
     assert not is_full_release(large[:40_000], dataset="refcoco")
 
 
-def test_the_real_evaluation_sentences_agree(shared: Path) -> None:
-    folder = shared / "realdata" / "refcoco_unc"
+def test_the_real_evaluation_sentences_agree(photographs: Path) -> None:
+    folder = photographs / "refcoco_unc"
     if not folder.is_dir():
         pytest.skip("the sentence lists of RefCOCO are not here")
     rows = []

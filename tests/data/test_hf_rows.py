@@ -138,8 +138,8 @@ def test_a_missing_column_is_named() -> None:
             from_hf_rows([bad])
 
 
-def test_both_front_ends_give_the_same_table(shared: Path) -> None:
-    folder = shared / "realdata" / "mini_refcoco" / "refcoco"
+def test_both_front_ends_give_the_same_table(photographs: Path) -> None:
+    folder = photographs / "mini_refcoco" / "refcoco"
     if not folder.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")
     instances = json.loads((folder / "instances.json").read_text())

@@ -323,8 +323,8 @@ def test_a_described_object_needs_a_box_with_sides(tmp_path: Path) -> None:
         read_refer(write(tmp_path / "set", instances=instances))
 
 
-def test_the_real_excerpt(shared: Path) -> None:
-    folder = shared / "realdata" / "mini_refcoco"
+def test_the_real_excerpt(photographs: Path) -> None:
+    folder = photographs / "mini_refcoco"
     if not folder.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")
     table = read_refer(folder / "refcoco")
@@ -341,8 +341,8 @@ def test_the_real_excerpt(shared: Path) -> None:
             assert (mask & drawn).sum() / (mask | drawn).sum() > 0.97
 
 
-def test_the_real_excerpt_reads_the_same_from_json(shared: Path, tmp_path: Path) -> None:
-    folder = shared / "realdata" / "mini_refcoco" / "refcoco"
+def test_the_real_excerpt_reads_the_same_from_json(photographs: Path, tmp_path: Path) -> None:
+    folder = photographs / "mini_refcoco" / "refcoco"
     if not folder.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")
     for name in ("refs(unc).json", "instances.json"):
@@ -352,8 +352,8 @@ def test_the_real_excerpt_reads_the_same_from_json(shared: Path, tmp_path: Path)
 
 # pycocotools 2.0.11 does not know NumPy 2's copy keyword yet.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_real_records_of_all_sets_and_partitions(shared: Path, tmp_path: Path) -> None:
-    path = shared / "realdata" / "tfds_excerpt" / "refcoco_excerpt.json"
+def test_real_records_of_all_sets_and_partitions(photographs: Path, tmp_path: Path) -> None:
+    path = photographs / "tfds_excerpt" / "refcoco_excerpt.json"
     if not path.is_file():
         pytest.skip("the real ref records are not here")
     content = json.loads(path.read_text())
