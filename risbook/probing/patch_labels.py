@@ -17,8 +17,8 @@ from torch import Tensor
 from risbook.data.dataset import ReferData
 from risbook.data.letterbox import Letterbox
 from risbook.errors import DataError
-from risbook.refscenes.parts import PARTS, object_from_record, part_labels
-from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF
+from risbook.refscenes.parts import PARTS, part_labels
+from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF, SceneObject
 
 #: What a patch is asked for.
 LabelKind = Literal["kind", "group", "part"]
@@ -168,7 +168,7 @@ def _group(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> int:
 
 
 def _part(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> Labels:
-    return 1 + part_labels(object_from_record(thing), mask)
+    return 1 + part_labels(SceneObject.from_record(thing), mask)
 
 
 _PAINTERS: dict[str, _Painter] = {"kind": _kind, "group": _group, "part": _part}

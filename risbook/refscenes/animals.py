@@ -1,4 +1,4 @@
-"""How dogs, cats, sheep, birds and horses are painted; all face right."""
+"""Sprites of dogs, cats, sheep, birds and horses; all face right."""
 
 from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter
 from risbook.refscenes.scene_types import SceneObject
@@ -8,186 +8,181 @@ from risbook.refscenes.textures import CLOTH, FUR, METAL, SAME, SKIN, WOOL
 _DARK: RGB = (44, 36, 40)
 _PINK: RGB = (236, 160, 160)
 
-#: kind -> reach of the drawing: left, right, up and down, units of its height.
-REACH: dict[str, tuple[float, float, float, float]] = {
+#: category -> extent of the drawing from the foot point: left, right, up, down, units
+EXTENT: dict[str, tuple[float, float, float, float]] = {
     "dog": (72, 80, 104, 3),
     "cat": (60, 44, 106, 3),
     "sheep": (66, 70, 104, 3),
     "bird": (74, 64, 104, 4),
     "horse": (74, 80, 108, 3),
 }
-#: kind -> distance of stripes or spots, units.
+#: category -> period of the pattern, units
 PERIOD: dict[str, float] = {"dog": 26, "cat": 19, "sheep": 20, "bird": 20, "horse": 20}
 
 
-def draw_animal(brush: SpriteCanvas, thing: SceneObject) -> None:
-    """Paint an animal, facing right.
-
-    Args:
-        brush: where to paint.
-        thing: the facts.
-    """
-    paint = {"dog": _dog, "cat": _cat, "sheep": _sheep, "bird": _bird, "horse": _horse}
-    paint[thing.kind](brush, RGB_OF[thing.colour], thing.variant)
+def draw_animal(canvas: SpriteCanvas, obj: SceneObject) -> None:
+    """Draw an animal, facing right."""
+    draw = {"dog": _dog, "cat": _cat, "sheep": _sheep, "bird": _bird, "horse": _horse}
+    draw[obj.category](canvas, RGB_OF[obj.colour], obj.variant)
 
 
-def _eye(b: SpriteCanvas, x: float, y: float, size: float, coat: RGB) -> None:
+def _eye(c: SpriteCanvas, x: float, y: float, size: float, coat: RGB) -> None:
     if sum(coat) < 240:
-        b.oval(x, y, size * 1.5, size * 1.5, (236, 230, 214))
-    b.oval(x, y, size, size * 1.15, _DARK)
-    b.oval(x - 0.3 * size, y + 0.4 * size, 0.35 * size, 0.35 * size, (255, 255, 255))
+        c.oval(x, y, size * 1.5, size * 1.5, (236, 230, 214))
+    c.oval(x, y, size, size * 1.15, _DARK)
+    c.oval(x - 0.3 * size, y + 0.4 * size, 0.35 * size, 0.35 * size, (255, 255, 255))
 
 
-def _dog(b: SpriteCanvas, coat: RGB, variant: int) -> None:
+def _dog(c: SpriteCanvas, coat: RGB, variant: int) -> None:
     far = darker(coat, 0.22)
     pale = lighter(coat, 0.4)
-    b.limb(((-46, 60), (-58, 70), (-62, 86)), 9, coat, FUR)
+    c.limb(((-46, 60), (-58, 70), (-62, 86)), 9, coat, FUR)
     for x in (-32, 30):
-        b.limb(((x, 40), (x + 2, 7)), 12, far, FUR)
-    b.blob(
+        c.limb(((x, 40), (x + 2, 7)), 12, far, FUR)
+    c.blob(
         ((-52, 58), (-42, 68), (-10, 65), (20, 70), (38, 76), (46, 60), (38, 38), (6, 33),
-         (-30, 37), (-50, 40)), coat, FUR, main=True,
+         (-30, 37), (-50, 40)), coat, FUR, pattern=True,
     )  # fmt: skip
     for x in (-42, 20):
-        b.limb(((x, 46), (x - 1, 30), (x, 7)), 13, coat)
-    b.blob(((-52, 58), (-30, 60), (-28, 42), (-38, 30), (-50, 36)), coat)
-    b.blob(((24, 68), (32, 86), (52, 82), (46, 58), (36, 54)), coat)
+        c.limb(((x, 46), (x - 1, 30), (x, 7)), 13, coat)
+    c.blob(((-52, 58), (-30, 60), (-28, 42), (-38, 30), (-50, 36)), coat)
+    c.blob(((24, 68), (32, 86), (52, 82), (46, 58), (36, 54)), coat)
     for x in (-42, 20):
-        b.oval(x + 4, 5, 10, 6, pale, FUR)
-    b.limb(((28, 70), (40, 61), (47, 61)), 5, (72, 62, 66), METAL)
-    b.oval(47, 82, 20, 17, coat, FUR)
-    b.oval(64, 76, 14, 9.5, pale, FUR)
-    b.oval(75, 80, 4.5, 4, _DARK, SKIN)
-    b.arc(66, 75, 8, 5, (20, 120), 2, darker(coat, 0.5))
-    _eye(b, 54, 86, 3.4, coat)
+        c.oval(x + 4, 5, 10, 6, pale, FUR)
+    c.limb(((28, 70), (40, 61), (47, 61)), 5, (72, 62, 66), METAL)
+    c.oval(47, 82, 20, 17, coat, FUR)
+    c.oval(64, 76, 14, 9.5, pale, FUR)
+    c.oval(75, 80, 4.5, 4, _DARK, SKIN)
+    c.arc(66, 75, 8, 5, (20, 120), 2, darker(coat, 0.5))
+    _eye(c, 54, 86, 3.4, coat)
     if variant % 2:
-        b.blob(((30, 94), (40, 97), (43, 82), (40, 62), (30, 60), (25, 76)), far, FUR)
+        c.blob(((30, 94), (40, 97), (43, 82), (40, 62), (30, 60), (25, 76)), far, FUR)
     else:
-        b.poly(((30, 88), (30, 104), (46, 96)), far, FUR)
-        b.poly(((44, 96), (52, 104), (57, 92)), far, FUR)
+        c.poly(((30, 88), (30, 104), (46, 96)), far, FUR)
+        c.poly(((44, 96), (52, 104), (57, 92)), far, FUR)
 
 
-def _cat(b: SpriteCanvas, coat: RGB, variant: int) -> None:
+def _cat(c: SpriteCanvas, coat: RGB, variant: int) -> None:
     pale = lighter(coat, 0.45)
     tip = (-46, 52) if variant % 2 else (-54, 44)
-    b.limb(((-20, 7), (-40, 8), (-51, 22), tip), 10, coat, FUR, main=True)
-    b.blob(
+    c.limb(((-20, 7), (-40, 8), (-51, 22), tip), 10, coat, FUR, pattern=True)
+    c.blob(
         ((-26, 4), (-33, 20), (-24, 44), (-6, 64), (16, 62), (27, 42), (30, 16), (26, 3), (0, 2)),
-        coat, FUR, main=True,
+        coat, FUR, pattern=True,
     )  # fmt: skip
-    b.oval(13, 42, 11, 16, pale)
-    b.oval(-14, 18, 19, 17, coat, FUR, main=True)
-    b.oval(-6, 5, 14, 6, coat, FUR)
+    c.oval(13, 42, 11, 16, pale)
+    c.oval(-14, 18, 19, 17, coat, FUR, pattern=True)
+    c.oval(-6, 5, 14, 6, coat, FUR)
     for x in (8, 22):
-        b.limb(((x, 38), (x + 1, 6)), 10, coat, FUR)
-        b.oval(x + 3, 5, 8, 5.5, pale, FUR)
+        c.limb(((x, 38), (x + 1, 6)), 10, coat, FUR)
+        c.oval(x + 3, 5, 8, 5.5, pale, FUR)
     for ear, inner in (
         (((-13, 80), (-10, 103), (6, 92)), ((-9, 84), (-8, 97), (1, 90))),
         (((16, 92), (31, 103), (34, 80)), ((21, 90), (29, 97), (30, 84))),
     ):
-        b.poly(ear, coat, FUR)
-        b.poly(inner, _PINK)
-    b.blob(
+        c.poly(ear, coat, FUR)
+        c.poly(inner, _PINK)
+    c.blob(
         ((-15, 76), (-8, 90), (10, 94), (29, 90), (36, 76), (28, 62), (10, 57), (-8, 62)),
-        coat, FUR, main=True,
+        coat, FUR, pattern=True,
     )  # fmt: skip
-    b.oval(14, 67, 12, 8, pale, FUR)
+    c.oval(14, 67, 12, 8, pale, FUR)
     for x in (3, 23):
-        b.oval(x, 78, 5, 5.5, (196, 214, 96), SKIN)
-        b.oval(x + 0.8, 78, 2.2, 4.6, _DARK)
-    b.poly(((11, 72), (17, 72), (14, 68)), (214, 110, 116))
+        c.oval(x, 78, 5, 5.5, (196, 214, 96), SKIN)
+        c.oval(x + 0.8, 78, 2.2, 4.6, _DARK)
+    c.poly(((11, 72), (17, 72), (14, 68)), (214, 110, 116))
     for side in (-1, 1):
-        b.line(((14 + side * 6, 67), (14 + side * 25, 70)), 0.9, (90, 80, 84))
-        b.line(((14 + side * 6, 65), (14 + side * 24, 62)), 0.9, (90, 80, 84))
+        c.line(((14 + side * 6, 67), (14 + side * 25, 70)), 0.9, (90, 80, 84))
+        c.line(((14 + side * 6, 65), (14 + side * 24, 62)), 0.9, (90, 80, 84))
 
 
-def _sheep(b: SpriteCanvas, coat: RGB, variant: int) -> None:
+def _sheep(c: SpriteCanvas, coat: RGB, variant: int) -> None:
     dark_coat = sum(coat) < 300
     face = (216, 190, 160) if dark_coat else (74, 62, 62)
     for x in (-30, 24):
-        b.limb(((x, 36), (x, 5)), 9, darker(face, 0.3), SKIN)
+        c.limb(((x, 36), (x, 5)), 9, darker(face, 0.3), SKIN)
     for x in (-20, 34):
-        b.limb(((x, 36), (x, 5)), 9.5, face, SKIN)
+        c.limb(((x, 36), (x, 5)), 9.5, face, SKIN)
     curls = (
         (-46, 62), (-40, 78), (-20, 86), (2, 88), (22, 84), (36, 72), (38, 54), (26, 42), (4, 38),
         (-20, 38), (-42, 44),
     )  # fmt: skip
-    b.oval(-4, 62, 42, 24, coat, WOOL)
+    c.oval(-4, 62, 42, 24, coat, WOOL)
     for x, y in curls:
-        b.oval(x, y, 15, 14, coat)
+        c.oval(x, y, 15, 14, coat)
     for x, y in ((-24, 70), (0, 76), (-10, 54), (16, 62)):
-        b.arc(x, y, 9, 8, (200, 350), 2.5, darker(coat, 0.2))
-    b.oval(-58, 62, 8, 9, coat, WOOL)
-    b.limb(((34, 84), (24, 78)), 9, face, SKIN)
-    b.blob(((36, 88), (50, 92), (62, 80), (66, 64), (58, 56), (46, 62), (38, 74)), face, SKIN)
-    b.oval(60, 62, 2.4, 1.8, darker(face, 0.5))
-    b.oval(51, 79, 4, 4.2, (244, 240, 230))
-    b.oval(52, 79, 2.2, 2.6, _DARK)
+        c.arc(x, y, 9, 8, (200, 350), 2.5, darker(coat, 0.2))
+    c.oval(-58, 62, 8, 9, coat, WOOL)
+    c.limb(((34, 84), (24, 78)), 9, face, SKIN)
+    c.blob(((36, 88), (50, 92), (62, 80), (66, 64), (58, 56), (46, 62), (38, 74)), face, SKIN)
+    c.oval(60, 62, 2.4, 1.8, darker(face, 0.5))
+    c.oval(51, 79, 4, 4.2, (244, 240, 230))
+    c.oval(52, 79, 2.2, 2.6, _DARK)
     for x, y in ((36, 90), (46, 95), (54, 90)):
-        b.oval(x, y, 9, 8, coat, WOOL if x == 36 else SAME)
+        c.oval(x, y, 9, 8, coat, WOOL if x == 36 else SAME)
     if variant % 3 == 0:
-        b.limb(((37, 66), (44, 60)), 5, (120, 90, 60), METAL)
+        c.limb(((37, 66), (44, 60)), 5, (120, 90, 60), METAL)
 
 
-def _bird(b: SpriteCanvas, coat: RGB, variant: int) -> None:
+def _bird(c: SpriteCanvas, coat: RGB, variant: int) -> None:
     bill = (236, 150, 40) if coat[2] > 90 or coat[1] > 180 or coat[0] < 120 else (250, 200, 70)
     for x in (-4, 10):
-        b.line(((x, 24), (x + 2, 3), (x + 12, 2)), 4.5, darker(bill, 0.15), METAL)
-        b.line(((x + 2, 4), (x - 6, 1)), 4.0, darker(bill, 0.15))
-    b.poly(((-26, 52), (-70, 70), (-72, 58), (-62, 46), (-22, 36)), darker(coat, 0.22), FUR)
-    b.line(((-30, 48), (-66, 59)), 2.5, darker(coat, 0.45))
-    b.blob(
+        c.line(((x, 24), (x + 2, 3), (x + 12, 2)), 4.5, darker(bill, 0.15), METAL)
+        c.line(((x + 2, 4), (x - 6, 1)), 4.0, darker(bill, 0.15))
+    c.poly(((-26, 52), (-70, 70), (-72, 58), (-62, 46), (-22, 36)), darker(coat, 0.22), FUR)
+    c.line(((-30, 48), (-66, 59)), 2.5, darker(coat, 0.45))
+    c.blob(
         ((-34, 46), (-20, 64), (4, 76), (10, 94), (26, 102), (42, 94), (46, 78), (40, 56), (32, 36),
-         (10, 20), (-14, 24)), coat, FUR, main=True,
+         (10, 20), (-14, 24)), coat, FUR, pattern=True,
     )  # fmt: skip
-    b.blob(((24, 62), (38, 58), (32, 38), (12, 24), (4, 32), (14, 46)), lighter(coat, 0.5))
-    b.poly(((44, 88), (64, 78), (43, 73)), bill, METAL)
-    b.line(((44, 80), (62, 78)), 1.8, darker(bill, 0.35))
-    _eye(b, 33, 86, 4.4, coat)
-    b.blob(
+    c.blob(((24, 62), (38, 58), (32, 38), (12, 24), (4, 32), (14, 46)), lighter(coat, 0.5))
+    c.poly(((44, 88), (64, 78), (43, 73)), bill, METAL)
+    c.line(((44, 80), (62, 78)), 1.8, darker(bill, 0.35))
+    _eye(c, 33, 86, 4.4, coat)
+    c.blob(
         ((8, 66), (16, 50), (2, 36), (-26, 34), (-46, 42), (-30, 54), (-14, 66)),
-        darker(coat, 0.14), FUR, main=True,
+        darker(coat, 0.14), FUR, pattern=True,
     )  # fmt: skip
     for k in range(3):
-        b.line(((-34 + 9 * k, 41 - 1.5 * k), (-12 + 8 * k, 50 - 2 * k)), 2.2, darker(coat, 0.36))
+        c.line(((-34 + 9 * k, 41 - 1.5 * k), (-12 + 8 * k, 50 - 2 * k)), 2.2, darker(coat, 0.36))
     if variant % 2:
-        b.poly(((22, 98), (14, 110), (28, 103)), coat, FUR)
-        b.poly(((26, 98), (24, 112), (34, 102)), coat, SAME)
+        c.poly(((22, 98), (14, 110), (28, 103)), coat, FUR)
+        c.poly(((26, 98), (24, 112), (34, 102)), coat, SAME)
 
 
-def _horse(b: SpriteCanvas, coat: RGB, variant: int) -> None:
+def _horse(c: SpriteCanvas, coat: RGB, variant: int) -> None:
     far = darker(coat, 0.2)
     mane = lighter(coat, 0.6) if variant % 3 == 1 and sum(coat) < 420 else darker(coat, 0.55)
     if sum(coat) < 200:
         mane = (96, 92, 100)
-    b.blob(
+    c.blob(
         ((-46, 68), (-60, 66), (-68, 48), (-66, 24), (-58, 16), (-56, 36), (-48, 56)), mane, FUR,
     )  # fmt: skip
     for x, knee in ((-34, -30), (26, 33)):
-        b.limb(((x, 46), (knee, 25), (knee - 1, 6)), 8, far, FUR)
-        b.box(knee - 6, 0, knee + 5, 7, 1.5, _DARK, METAL)
-    b.blob(
+        c.limb(((x, 46), (knee, 25), (knee - 1, 6)), 8, far, FUR)
+        c.box(knee - 6, 0, knee + 5, 7, 1.5, _DARK, METAL)
+    c.blob(
         ((-50, 60), (-44, 71), (-26, 71), (0, 66), (20, 70), (36, 74), (42, 58), (34, 44), (6, 40),
-         (-24, 42), (-46, 46)), coat, FUR, main=True,
+         (-24, 42), (-46, 46)), coat, FUR, pattern=True,
     )  # fmt: skip
     for x, knee in ((-42, -41), (30, 25)):
-        b.limb(((x, 52), (x + 1, 40)), 14, coat)
-        b.limb(((x, 46), (knee, 24), (knee, 6)), 9.5, coat)
-    b.blob(
+        c.limb(((x, 52), (x + 1, 40)), 14, coat)
+        c.limb(((x, 46), (knee, 24), (knee, 6)), 9.5, coat)
+    c.blob(
         ((18, 66), (24, 84), (36, 98), (48, 98), (52, 86), (46, 72), (42, 56), (28, 54)), coat,
     )  # fmt: skip
     for knee in (-41, 25):
-        b.box(knee - 6, 0, knee + 7, 7.5, 1.5, _DARK, METAL)
-    b.poly(((38, 95), (39, 107), (47, 98)), coat, FUR)
-    b.blob(
+        c.box(knee - 6, 0, knee + 7, 7.5, 1.5, _DARK, METAL)
+    c.poly(((38, 95), (39, 107), (47, 98)), coat, FUR)
+    c.blob(
         ((36, 96), (48, 101), (58, 92), (72, 76), (74, 67), (66, 63), (56, 71), (44, 78)),
         coat, FUR,
     )  # fmt: skip
-    b.blob(((72, 77), (76, 70), (70, 62), (63, 65), (65, 73)), lighter(coat, 0.3), SKIN)
-    b.oval(71, 70, 1.8, 2, _DARK)
-    b.line(((62, 65), (70, 64)), 1.2, darker(coat, 0.5))
-    _eye(b, 53, 90, 2.8, coat)
-    b.blob(
+    c.blob(((72, 77), (76, 70), (70, 62), (63, 65), (65, 73)), lighter(coat, 0.3), SKIN)
+    c.oval(71, 70, 1.8, 2, _DARK)
+    c.line(((62, 65), (70, 64)), 1.2, darker(coat, 0.5))
+    _eye(c, 53, 90, 2.8, coat)
+    c.blob(
         ((40, 103), (48, 101), (44, 94), (34, 84), (26, 66), (15, 67), (18, 82), (28, 97)),
         mane, CLOTH,
     )  # fmt: skip

@@ -1,22 +1,25 @@
-"""SpriteCanvas strokes that backgrounds share: skies, hills, clouds, trees, grass and waves."""
+"""Elements that backgrounds share: sky, hills, clouds, trees, grass and waves."""
 
 import math
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from risbook.refscenes.background_types import GROUND, GROUND_LIGHT, PLACES, SKY, WATER
+from risbook.refscenes.background_types import BACKGROUNDS, GROUND, GROUND_LIGHT, SKY, WATER
 from risbook.refscenes.colours import RGB, darker, lighter, mix
+from risbook.refscenes.sampling import UniformSampler
 from risbook.refscenes.scene_types import Scene
 from risbook.refscenes.textures import Floats
 
 
 class BackgroundCanvas:
-    """A background in the making, twice the canvas size.
+    """A background while it is drawn, at twice the image size.
+
+    Sizes are in canvas pixels: `w`, `h`, `hz` (y of the horizon) and `shore` (y where water ends).
 
     Args:
-        scene: the facts; place, time and size are used.
-        horizon: y at which the ground begins, canvas pixels.
+        scene: background, time and size are used.
+        horizon: y at which the ground begins, image pixels.
         rng: source of every choice.
     """
 
@@ -24,63 +27,65 @@ class BackgroundCanvas:
         self.w, self.h, self.hz = scene.width * 2, scene.height * 2, horizon * 2
         self.time = scene.time if scene.time in SKY else ""
         self._light = GROUND_LIGHT[self.time]
-        self._dice = rng.random(512).tolist()
-        self._next = 0
+        self._sampler = UniformSampler(rng, 512)
+        self._sampler.uniform()  # unused; dropping it would change every published world
         pixels = np.zeros((self.h, 3), np.float32)
-        place = PLACES[scene.place]
-        if not place.indoors:
+        background = BACKGROUNDS[scene.background]
+        if not background.indoors:
             pixels[: self.hz] = _gradient(self.hz, *SKY[self.time or "day"])
-        far, near, _ = GROUND[scene.place]
+        far, near, _ = GROUND[scene.background]
         pixels[self.hz :] = _gradient(self.h - self.hz, self.lit(far), self.lit(near))
         self.shore = self.hz
-        if place.water:
-            self.shore = self.hz + round((self.h - self.hz) * place.water)
+        if background.water:
+            self.shore = self.hz + round((self.h - self.hz) * background.water)
             sky = SKY[self.time or "day"][1]
-            water = [mix(self.lit(ink), sky, 0.2) for ink in WATER]
+            water = [mix(self.lit(rgb), sky, 0.2) for rgb in WATER]
             pixels[self.hz : self.shore] = _gradient(self.shore - self.hz, water[0], water[1])
         column = Image.fromarray(pixels.astype(np.uint8)[:, None])
         self.image = column.resize((self.w, self.h), Image.Resampling.NEAREST)
         self.draw = ImageDraw.Draw(self.image)
 
-    def roll(self, low: float = 0.0, high: float = 1.0) -> float:
-        """A random number between low and high."""
-        self._next = (self._next + 1) % len(self._dice)
-        value: float = self._dice[self._next]
-        return low + (high - low) * value
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        """A random number in [low, high)."""
+        return self._sampler.uniform(low, high)
 
-    def lit(self, ink: RGB) -> RGB:
-        """An ink as it looks at this time of day."""
-        r, g, b = (round(c * f) for c, f in zip(ink, self._light, strict=True))
+    def lit(self, rgb: RGB) -> RGB:
+        """A colour in the light of the scene's time."""
+        r, g, b = (round(c * f) for c, f in zip(rgb, self._light, strict=True))
         return r, g, b
 
-    def ridge(self, base: float, height: float, ink: RGB) -> None:
+    def ridge(self, base: float, height: float, rgb: RGB) -> None:
         """A chain of soft hills with its foot at y = base."""
-        a, b, c = self.roll(0, 6), self.roll(0, 6), self.roll(1.2, 2.2)
+        a, b, k = self.uniform(0, 6), self.uniform(0, 6), self.uniform(1.2, 2.2)
         top = [
-            (x, base - height * (0.55 + 0.3 * math.sin(a + c * x / self.w * 4)
+            (x, base - height * (0.55 + 0.3 * math.sin(a + k * x / self.w * 4)
                                  + 0.15 * math.sin(b + x / self.w * 11)))
             for x in range(0, self.w + 13, 12)
         ]  # fmt: skip
-        self.draw.polygon([(0, base + 2), *top, (self.w + 12, base + 2)], fill=ink)
+        self.draw.polygon([(0, base + 2), *top, (self.w + 12, base + 2)], fill=rgb)
 
     def clouds(self, count: int) -> None:
-        """Flat-bottomed heaps of white."""
+        """Clouds with flat bottoms."""
         top, bottom = SKY[self.time or "day"]
         white = lighter(mix(top, bottom, 0.6), {"night": 0.10, "evening": 0.35}.get(self.time, 0.8))
         for _ in range(count):
-            x, y, s = self.roll(0, self.w), self.roll(0.12, 0.6) * self.hz, self.roll(7, 14)
+            x, y, s = (
+                self.uniform(0, self.w),
+                self.uniform(0.12, 0.6) * self.hz,
+                self.uniform(7, 14),
+            )
             for dx, r in ((-1.7, 0.7), (-0.7, 1.1), (0.5, 1.3), (1.6, 0.8)):
                 cx, cy = x + dx * s, y - 0.5 * r * s
                 self.draw.ellipse(
                     (cx - r * s, cy - 0.6 * r * s, cx + r * s, cy + 0.5 * s), fill=white
                 )
 
-    def heaven(self) -> None:
+    def sky(self) -> None:
         """Sun, or moon and stars."""
-        x, y = self.roll(0.1, 0.9) * self.w, self.roll(0.2, 0.5) * self.hz
+        x, y = self.uniform(0.1, 0.9) * self.w, self.uniform(0.2, 0.5) * self.hz
         if self.time == "night":
             for _ in range(26):
-                sx, sy = self.roll(0, self.w), self.roll(0, 0.9) * self.hz
+                sx, sy = self.uniform(0, self.w), self.uniform(0, 0.9) * self.hz
                 self.draw.rectangle((sx, sy, sx + 1, sy + 1), fill=(214, 216, 220))
             self.draw.ellipse((x - 10, y - 10, x + 10, y + 10), fill=(244, 240, 214))
             # The bite of the crescent takes the colour of the sky around it.
@@ -89,17 +94,17 @@ class BackgroundCanvas:
         elif self.time == "evening":
             y = self.hz - 27
             for r, share in ((26, 0.35), (20, 0.6), (14, 1.0)):
-                ink = mix((250, 196, 142), (255, 226, 150), share)
-                self.draw.ellipse((x - r, y - r, x + r, y + r), fill=ink)
-        self.clouds(3 if self.roll() < 0.7 else 5)
+                rgb = mix((250, 196, 142), (255, 226, 150), share)
+                self.draw.ellipse((x - r, y - r, x + r, y + r), fill=rgb)
+        self.clouds(3 if self.uniform() < 0.7 else 5)
 
-    def trees(self, count: int, base: float, size: float, ink: RGB, *, pointed: bool) -> None:
+    def trees(self, count: int, base: float, size: float, rgb: RGB, *, pointed: bool) -> None:
         """Trees far away: round or pointed crowns on short trunks."""
         trunk = self.lit((126, 98, 76))
         for k in range(count):
-            x = (k + self.roll(0.1, 0.9)) / count * self.w
-            s = size * self.roll(0.7, 1.25)
-            leaf = mix(ink, darker(ink, 0.3), self.roll())
+            x = (k + self.uniform(0.1, 0.9)) / count * self.w
+            s = size * self.uniform(0.7, 1.25)
+            leaf = mix(rgb, darker(rgb, 0.3), self.uniform())
             self.draw.rectangle((x - 0.1 * s, base - 0.5 * s, x + 0.1 * s, base + 1), fill=trunk)
             if pointed:
                 for low, wide in ((0.15, 0.48), (0.5, 0.38), (0.85, 0.28)):
@@ -114,13 +119,13 @@ class BackgroundCanvas:
                 cx, cy, q = x - 0.12 * s, base - 1.15 * s, 0.24 * s
                 self.draw.ellipse((cx - q, cy - q, cx + q, cy + q), fill=lighter(leaf, 0.14))
 
-    def tufts(self, count: int, ink: RGB, *, flowers: bool) -> None:
+    def grass(self, count: int, rgb: RGB, *, flowers: bool) -> None:
         """Blades of grass, larger when nearer."""
         for k in range(count):
-            depth = self.roll() ** 0.7
-            x, y = self.roll(0, self.w), self.hz + depth * (self.h - self.hz)
+            depth = self.uniform() ** 0.7
+            x, y = self.uniform(0, self.w), self.hz + depth * (self.h - self.hz)
             s = 2 + 5 * depth
-            tone = mix(ink, darker(ink, 0.3), 0.3 + 0.6 * self.roll())
+            tone = mix(rgb, darker(rgb, 0.3), 0.3 + 0.6 * self.uniform())
             self.draw.line(((x - 0.6 * s, y - s), (x, y), (x + 0.4 * s, y - 1.2 * s)), fill=tone)
             if flowers and k % 4 == 0:
                 bloom = self.lit(((250, 246, 236), (246, 226, 150), (240, 196, 206))[k % 3])
@@ -129,11 +134,11 @@ class BackgroundCanvas:
     def waves(self, count: int) -> None:
         """Short bright lines on the water."""
         for _ in range(count):
-            depth = self.roll()
-            x, y = self.roll(0, self.w), self.hz + 3 + depth * (self.shore - self.hz - 6)
+            depth = self.uniform()
+            x, y = self.uniform(0, self.w), self.hz + 3 + depth * (self.shore - self.hz - 6)
             s = 5 + 16 * depth
-            ink = mix(self.lit((236, 248, 248)), self.lit(WATER[1]), 0.35 + 0.35 * self.roll())
-            self.draw.line(((x, y), (x + s, y)), fill=ink, width=1 + round(depth))
+            rgb = mix(self.lit((236, 248, 248)), self.lit(WATER[1]), 0.35 + 0.35 * self.uniform())
+            self.draw.line(((x, y), (x + s, y)), fill=rgb, width=1 + round(depth))
 
 
 def _gradient(rows: int, top: RGB, bottom: RGB) -> Floats:

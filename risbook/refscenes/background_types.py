@@ -1,4 +1,4 @@
-"""The places of the drawn world: where things may stand, and the light that falls on them."""
+"""The backgrounds: where objects may stand, the colours, and the light."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ from risbook.refscenes.colours import RGB
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where things may stand in a place; all numbers are shares of the canvas height.
+class Background:
+    """The geometry of a background; all numbers are shares of the image height.
 
     Args:
         horizon: lowest and highest share at which the ground begins.
-        water: for places with water, its lower end below the horizon as a share of the ground.
+        water: lower end of the water as a share of the ground; 0 without water.
         indoors: True where no daylight falls.
-        close: True for a table seen from near, where small things are large.
+        close: True for a close view of a table, where small objects are large.
     """
 
     horizon: tuple[float, float]
@@ -22,36 +22,36 @@ class Place:
     close: bool = False
 
 
-PLACES: dict[str, Place] = {
-    "meadow": Place((0.34, 0.44)),
-    "park": Place((0.36, 0.46)),
-    "street": Place((0.40, 0.48)),
-    "beach": Place((0.28, 0.34), water=0.34),
-    "snow": Place((0.34, 0.44)),
-    "harbour": Place((0.26, 0.32), water=0.44),
-    "room": Place((0.46, 0.54), indoors=True),
-    "table": Place((0.40, 0.50), indoors=True, close=True),
+BACKGROUNDS: dict[str, Background] = {
+    "meadow": Background((0.34, 0.44)),
+    "park": Background((0.36, 0.46)),
+    "street": Background((0.40, 0.48)),
+    "beach": Background((0.28, 0.34), water=0.34),
+    "snow": Background((0.34, 0.44)),
+    "harbour": Background((0.26, 0.32), water=0.44),
+    "room": Background((0.46, 0.54), indoors=True),
+    "table": Background((0.40, 0.50), indoors=True, close=True),
 }
 TIMES: tuple[str, ...] = ("day", "evening", "night")
 
-#: How the light of a time changes a thing's paint: factors of red, green, blue.
-LIGHT_OF: dict[str, tuple[float, float, float]] = {
+#: time -> factors of red, green, blue on objects
+OBJECT_LIGHT: dict[str, tuple[float, float, float]] = {
     "": (1.0, 0.985, 0.95), "day": (1.0, 1.0, 1.0), "evening": (1.0, 0.93, 0.86),
     "night": (0.80, 0.83, 0.93),
 }  # fmt: skip
 
-#: The same for the ground and what is far away.
+#: the same for the ground and the distance
 GROUND_LIGHT: dict[str, tuple[float, float, float]] = {
     "": (1.0, 1.0, 1.0), "day": (1.0, 1.0, 1.0), "evening": (0.95, 0.80, 0.76),
     "night": (0.42, 0.48, 0.66),
 }  # fmt: skip
-#: time -> sky inks, top and horizon.
+#: time -> sky colours, top and horizon
 SKY: dict[str, tuple[RGB, RGB]] = {
     "day": ((132, 192, 232), (226, 241, 244)),
     "evening": ((128, 122, 178), (252, 200, 142)),
     "night": ((24, 30, 66), (84, 96, 142)),
 }
-#: ground inks, far and near, and the strength of the ground's texture.
+#: background -> ground colours, far and near, and the strength of the texture
 GROUND: dict[str, tuple[RGB, RGB, float]] = {
     "meadow": ((196, 214, 138), (148, 184, 98), 0.085),
     "park": ((186, 210, 140), (142, 182, 104), 0.075),
@@ -62,5 +62,5 @@ GROUND: dict[str, tuple[RGB, RGB, float]] = {
     "room": ((206, 170, 126), (182, 140, 96), 0.03),
     "table": ((214, 180, 136), (196, 156, 110), 0.03),
 }
-#: Water inks, far and near.
+#: Water colours, far and near.
 WATER: tuple[RGB, RGB] = ((158, 208, 218), (92, 164, 190))

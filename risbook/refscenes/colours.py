@@ -1,10 +1,10 @@
-"""The paints of the drawn world: one ink for every colour word, and how inks are mixed."""
+"""The colour of every colour word, and how colours are mixed."""
 
 from functools import lru_cache
 
 RGB = tuple[int, int, int]
 
-#: Colour word -> paint.
+#: colour word -> colour
 RGB_OF: dict[str, RGB] = {
     "red": (205, 48, 46),
     "orange": (240, 134, 38),
@@ -22,38 +22,30 @@ RGB_OF: dict[str, RGB] = {
 
 @lru_cache(maxsize=8192)
 def mix(first: RGB, second: RGB, share: float) -> RGB:
-    """Blend two inks.
-
-    Args:
-        first: ink at share 0.
-        second: ink at share 1.
-        share: part of `second`, in [0, 1].
-
-    Returns:
-        The blended ink.
+    """Interpolate between two colours; `share` in [0, 1] is the part of the second.
 
     >>> mix((0, 0, 0), (200, 100, 50), 0.5)
     (100, 50, 25)
     """
-    a, b, c = (round(p + (q - p) * share) for p, q in zip(first, second, strict=True))
-    return a, b, c
+    r, g, b = (round(p + (q - p) * share) for p, q in zip(first, second, strict=True))
+    return r, g, b
 
 
-def darker(ink: RGB, share: float = 0.25) -> RGB:
-    """Move an ink towards a warm black; `share` in [0, 1] says how far."""
-    return mix(ink, (38, 28, 40), share)
+def darker(rgb: RGB, share: float = 0.25) -> RGB:
+    """Mix a colour with a warm black."""
+    return mix(rgb, (38, 28, 40), share)
 
 
-def lighter(ink: RGB, share: float = 0.3) -> RGB:
-    """Move an ink towards a warm white; `share` in [0, 1] says how far."""
-    return mix(ink, (255, 252, 244), share)
+def lighter(rgb: RGB, share: float = 0.3) -> RGB:
+    """Mix a colour with a warm white."""
+    return mix(rgb, (255, 252, 244), share)
 
 
-def pattern_rgb(ink: RGB) -> RGB:
-    """The ink of stripes and spots on a surface: clearly lighter, or darker on light surfaces."""
-    bright = 0.3 * ink[0] + 0.59 * ink[1] + 0.11 * ink[2]
-    if bright > 215:
-        return mix(ink, (58, 66, 92), 0.8)
-    if bright > 165:
-        return mix(ink, (120, 50, 40), 0.55)
-    return lighter(ink, 0.78 if bright > 70 else 0.62)
+def pattern_rgb(rgb: RGB) -> RGB:
+    """The colour of stripes and spots: clearly lighter, or darker on light surfaces."""
+    luma = 0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2]
+    if luma > 215:
+        return mix(rgb, (58, 66, 92), 0.8)
+    if luma > 165:
+        return mix(rgb, (120, 50, 40), 0.55)
+    return lighter(rgb, 0.78 if luma > 70 else 0.62)

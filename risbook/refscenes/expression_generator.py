@@ -1,303 +1,237 @@
-"""What to say of an object so that only this object is meant, in the manner of three data sets.
+"""Generates expressions that denote one object of a scene and no other.
 
-The manners follow what the real sets are known for: RefCOCO's players typed a few words and liked
-places; RefCOCO+'s were forbidden places; G-Ref's annotators wrote whole phrases at leisure.
+Generation is by rejection: a description is sampled from the annotation style, and kept only if
+`semantics.Interpreter` finds that it denotes the target alone.
 """
 
 import random
-import re
-from dataclasses import dataclass
 
-from risbook.refscenes.phrase_builder import PhraseBuilder, pick
-from risbook.refscenes.semantics import (
-    FACERS,
-    LOWER,
+from risbook.refscenes.annotation_styles import AnnotationStyle, choose, roughen, sample_index
+from risbook.refscenes.descriptions import (
+    FACING_CATEGORIES,
+    LOWER_GARMENT,
     NOUNS,
+    Attribute,
     Description,
-    Interpreter,
-    Place,
     Relation,
-    Trait,
+    Selector,
 )
+from risbook.refscenes.phrase_builder import PhraseBuilder
+from risbook.refscenes.scene_types import SceneObject
+from risbook.refscenes.semantics import DETAIL_VISIBLE, Interpreter
 
-_SPELLING = {"grey": "gray", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth"}
-_SYNONYMS = {kind: [noun for noun, kinds in NOUNS.items() if kinds == (kind,)] for kind in LOWER}
+#: category -> nouns, the usual ones repeated; the category itself where it is not listed
+_SYNONYMS = {
+    person: [noun for noun, categories in NOUNS.items() if categories == (person,)]
+    for person in LOWER_GARMENT
+}
 _SYNONYMS |= {"bicycle": ["bicycle", "bike"], "mug": ["mug", "mug", "cup"]}
 _SYNONYMS |= {"suitcase": ["suitcase", "suitcase", "luggage"]}
-_GENERAL = {"people": "person", "animals": "animal", "vehicles": "vehicle"}
-_PLACES = tuple(Place(what) for what in ("left", "right", "middle", "front", "back"))
-_SIZES = (Place("big"), Place("small"))
-_SIDES = tuple(Place("side", side=side) for side in ("left", "right", "middle"))
+#: supercategory -> its noun
+_HYPERNYMS = {"people": "person", "animals": "animal", "vehicles": "vehicle"}
+_LOCATIONS = tuple(Selector(name) for name in ("left", "right", "middle", "front", "back"))
+_SIZES = (Selector("big"), Selector("small"))
+_SIDES = tuple(Selector("side", side=side) for side in ("left", "right", "middle"))
 _RELATIONS = ("left", "right", "next", "behind", "front", "between")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotationStyle:
-    """How a data set speaks.
-
-    Args:
-        located: places, facing and relations are allowed.
-        full: whole phrases.
-        traits: probability of naming 0, 1, 2 ... properties.
-        related: probability of trying a relation.
-        extra: probability of a place that is not needed.
-        counts: probability of 1, 2, 3, 4 sentences for an object.
-        words: fewest and most words wished for.
-    """
-
-    located: bool
-    full: bool
-    traits: tuple[float, ...]
-    related: float
-    extra: float
-    counts: tuple[float, ...]
-    words: tuple[int, int]
-
-
-#: set -> its manner; sentence counts as in the real sets (1 to 4 with mean 2.8; 1 to 3 in G-Ref).
-ANNOTATION_STYLES: dict[str, AnnotationStyle] = {
-    "refscenes": AnnotationStyle(
-        located=True, full=False, traits=(0.38, 0.5, 0.12), related=0.12, extra=0.3,
-        counts=(0.04, 0.22, 0.63, 0.11), words=(1, 9),
-    ),
-    "refscenes+": AnnotationStyle(
-        located=False, full=False, traits=(0.12, 0.55, 0.33), related=0.0, extra=0.1,
-        counts=(0.04, 0.22, 0.63, 0.11), words=(1, 9),
-    ),
-    "refscenesg": AnnotationStyle(
-        located=True, full=True, traits=(0.06, 0.44, 0.38, 0.12), related=0.6, extra=0.6,
-        counts=(0.15, 0.8, 0.05), words=(8, 15),
-    ),
-}  # fmt: skip
-
-
-def normalise(raw: str) -> str:
-    """Bring a sentence into the form that the sets call ``sent``.
-
-    Args:
-        raw: as somebody typed it.
-
-    Returns:
-        Lower-case, without punctuation, with one spelling.
-
-    >>> normalise("Grey dog, 2nd from the left.")
-    'gray dog second from the left'
-    """
-    words = re.sub(r"[^a-z0-9 ]", "", raw.lower()).split()
-    return " ".join(_SPELLING.get(word, word) for word in words)
-
-
-def _share(rng: random.Random, shares: tuple[float, ...]) -> int:
-    """Draw an index with the given probabilities."""
-    draw = rng.random()
-    for index, share in enumerate(shares):
-        draw -= share
-        if draw < 0:
-            return index
-    return len(shares) - 1
-
-
-def _raw(rng: random.Random, sent: str, full: bool) -> str:
-    """Undo `normalise` the way hurried people do."""
-    for name, usual in _SPELLING.items():
-        if usual in sent and rng.random() < (0.2 if full else 0.4):
-            sent = re.sub(rf"\b{usual}\b", name, sent)
-    if rng.random() < (0.5 if full else 0.15):
-        sent = sent[0].upper() + sent[1:]
-    if rng.random() < (0.5 if full else 0.08):
-        sent += "."
-    return sent
-
-
 class ExpressionGenerator:
-    """Finds and says expressions for the things of one scene.
+    """Generates expressions for the objects of one scene.
 
     Args:
-        view: the scene.
-        manner: the manner to speak in.
-        rng: chooses what is said and how.
+        interpreter: the scene's semantics.
+        style: the annotation style.
+        rng: source of all choices.
     """
 
-    def __init__(self, *, view: Interpreter, manner: AnnotationStyle, rng: random.Random) -> None:
-        self.view = view
-        self.manner = manner
+    def __init__(
+        self, *, interpreter: Interpreter, style: AnnotationStyle, rng: random.Random
+    ) -> None:
+        self.interpreter = interpreter
+        self.style = style
         self.rng = rng
-        self._anchors: dict[int, list[Description]] = {}
 
     def sentences(self, target: int) -> list[tuple[str, str]]:
-        """Say one thing in one to four ways.
+        """Generate one to four sentences for an object.
 
         Args:
-            target: index of the thing among those seen.
+            target: index of the visible object.
 
         Returns:
-            (raw, sent) pairs, each meaning the target alone; none if no expression was found.
+            (raw, sent) pairs, each denoting the target alone; empty if none was found.
         """
-        wanted = 1 + _share(self.rng, self.manner.counts)
-        found: dict[str, Description] = {}
-        spare: dict[str, Description] = {}
-        shortest, longest = self.manner.words
-        for _ in range(3 * wanted + 4):
-            description = self._describe(target)
-            if description is None or description in found.values():
+        count = 1 + sample_index(self.rng, self.style.sentence_probs)
+        accepted: dict[str, Description] = {}
+        wrong_length: dict[str, Description] = {}
+        shortest, longest = self.style.word_range
+        for _ in range(3 * count + 4):
+            description = self._sample_description(target)
+            if description is None or description in accepted.values():
                 continue
-            sent = self._say(description)
+            sent = self._phrase(description)
             fits = shortest <= len(sent.split()) <= longest
-            (found if fits else spare).setdefault(sent, description)
-            if len(found) == wanted:
+            (accepted if fits else wrong_length).setdefault(sent, description)
+            if len(accepted) == count:
                 break
-        if not found:
-            found = dict(sorted(spare.items(), key=lambda item: -len(item[0]))[:1])
-        return [(_raw(self.rng, sent, self.manner.full), sent) for sent in found]
+        sents = list(accepted) or sorted(wrong_length, key=len, reverse=True)[:1]
+        full = self.style.full_phrases
+        return [(roughen(self.rng, sent, full_phrases=full), sent) for sent in sents]
 
-    def _say(self, description: Description) -> str:
-        candidates = self.view.noun(description.noun).wide
-        everything = candidates
-        for trait in description.traits:
-            candidates &= self.view.trait(trait).wide
-        crowd = {
-            place: (everything if place.bare else candidates).bit_count()
-            for place in description.places
+    def _phrase(self, description: Description) -> str:
+        candidates = self.interpreter.candidates(description)
+        by_noun = self.interpreter.denote_noun(description.noun).wide
+        counts = {
+            selector: (by_noun if selector.by_noun else candidates).bit_count()
+            for selector in description.selectors
         }
-        return PhraseBuilder(rng=self.rng, full=self.manner.full, crowd=crowd).say(description)
+        full = self.style.full_phrases
+        return PhraseBuilder(rng=self.rng, full_phrases=full, counts=counts).build(description)
 
-    def _noun(self, kind: str, group: str, general: float) -> str:
-        if group in _GENERAL and self.rng.random() < general:
-            return _GENERAL[group]
-        return pick(self.rng, _SYNONYMS.get(kind, [kind]))
+    def _noun(self, obj: SceneObject, hypernym_prob: float) -> str:
+        if obj.supercategory in _HYPERNYMS and self.rng.random() < hypernym_prob:
+            return _HYPERNYMS[obj.supercategory]
+        return choose(self.rng, _SYNONYMS.get(obj.category, [obj.category]))
 
-    def _traits(self, target: int, count: int) -> tuple[Trait, ...]:
-        """Draw true and plainly visible properties of a thing."""
-        rng, thing = self.rng, self.view.things[target]
-        options: list[Trait] = []
-        if thing.group != "people":
-            patterned = thing.pattern != "plain"
-            form = thing.pattern if patterned or rng.random() < 0.03 else ""
-            draw = rng.random()
-            colour = "" if patterned and draw < 0.25 else thing.colour
-            options.append(Trait("body", colour, form if draw < 0.65 else ""))
-            if self.manner.located and thing.kind in FACERS and rng.random() < 0.12:
-                options.insert(0, Trait("facing", form=thing.facing))
+    def _attributes(self, target: int, count: int) -> tuple[Attribute, ...]:
+        """Sample up to `count` attributes that the target clearly has."""
+        obj = self.interpreter.objects[target]
+        is_person = obj.supercategory == "people"
+        options = self._person_options(obj) if is_person else self._object_options(obj)
+        attributes: list[Attribute] = []
+        while options and len(attributes) < count:
+            attribute = choose(self.rng, options)
+            options = [option for option in options if option != attribute]
+            if self.interpreter.denote_attribute(attribute).clear >> target & 1:
+                attributes.append(attribute)
+        return tuple(attributes)
+
+    def _object_options(self, obj: SceneObject) -> list[Attribute]:
+        rng = self.rng
+        patterned = obj.pattern != "plain"
+        pattern = obj.pattern if patterned or rng.random() < 0.03 else ""
+        chance = rng.random()
+        colour = "" if patterned and chance < 0.25 else obj.colour
+        options = [Attribute("body", colour, pattern if chance < 0.65 else "")]
+        if self.style.locations and obj.category in FACING_CATEGORIES and rng.random() < 0.12:
+            options.insert(0, Attribute("facing", value=obj.facing))
+        return options
+
+    def _person_options(self, obj: SceneObject) -> list[Attribute]:
+        """Attributes of a person; the frequent ones twice."""
+        rng = self.rng
+        options: list[Attribute] = []
+        shirt = obj.colour if obj.pattern == "plain" or rng.random() < 0.6 else ""
+        pattern = obj.pattern if not shirt or rng.random() < 0.5 else ""
+        if pattern == "plain":
+            pattern = ""
+        if obj.pattern == "plain" and rng.random() < 0.45:
+            options += [Attribute("clothes", shirt)] * 2
         else:
-            shirt = thing.colour if thing.pattern == "plain" or rng.random() < 0.6 else ""
-            pattern = thing.pattern if not shirt or rng.random() < 0.5 else ""
-            if pattern == "plain":
-                pattern = ""
-            if thing.pattern == "plain" and rng.random() < 0.45:
-                options += [Trait("in", shirt)] * 2
-            else:
-                options += [Trait("shirt", shirt, pattern)] * 2
-            options.append(Trait("lower", thing.lower_colour, LOWER[thing.kind]))
-            if thing.hat:
-                form = thing.hat if rng.random() < 0.75 else "hat"
-                options += [Trait("hat", pick(rng, ("", thing.hat_colour)), form)] * 2
-            elif rng.random() < 0.25:
-                options.append(Trait("bare"))
-            if thing.holding:
-                colour = thing.holding_colour if rng.random() < 0.65 else ""
-                options += [Trait("held", colour, thing.holding)] * 2
-        chosen: list[Trait] = []
-        while options and len(chosen) < count:
-            trait = pick(rng, options)
-            options = [one for one in options if one != trait]
-            if self.view.trait(trait).clear >> target & 1:
-                chosen.append(trait)
-        return tuple(chosen)
+            options += [Attribute("shirt", shirt, pattern)] * 2
+        options.append(Attribute("lower", obj.lower_colour, LOWER_GARMENT[obj.category]))
+        if obj.hat:
+            hat = obj.hat if rng.random() < 0.75 else "hat"
+            options += [Attribute("hat", choose(rng, ("", obj.hat_colour)), hat)] * 2
+        elif rng.random() < 0.25:
+            options.append(Attribute("bareheaded"))
+        if obj.holding:
+            colour = obj.holding_colour if rng.random() < 0.65 else ""
+            options += [Attribute("held", colour, obj.holding)] * 2
+        return options
 
-    def _describe(self, target: int) -> Description | None:
-        """Draw one description that means the target alone."""
-        view, rng, manner = self.view, self.rng, self.manner
-        thing = view.things[target]
-        noun = self._noun(thing.kind, thing.group, 0.12)
-        traits = self._traits(target, _share(rng, manner.traits))
-        plain = Description(noun, traits)
-        done = view.one(plain) == target
-        if manner.related and rng.random() < manner.related:
+    def _sample_description(self, target: int) -> Description | None:
+        """Sample one description that denotes the target alone."""
+        rng, style = self.rng, self.style
+        noun = self._noun(self.interpreter.objects[target], 0.12)
+        attributes = self._attributes(target, sample_index(rng, style.attribute_probs))
+        plain = Description(noun, attributes)
+        unique = self.interpreter.referent(plain) == target
+        if style.relation_prob and rng.random() < style.relation_prob:
             related = self._with_relation(plain, target)
             if related is not None:
                 return related
-        if not done or rng.random() < manner.extra:
-            placed = self._with_place(plain, target)
-            if placed is not None:
-                return placed
-        return plain if done else None
+        if not unique or rng.random() < style.redundancy_prob:
+            selected = self._with_selector(plain, target)
+            if selected is not None:
+                return selected
+        return plain if unique else None
 
-    def _with_place(self, plain: Description, target: int) -> Description | None:
-        rng, view = self.rng, self.view
-        candidates = view.noun(plain.noun).wide
-        for trait in plain.traits:
-            candidates &= view.trait(trait).wide
-        people = view.things[target].group == "people"
-        options: list[Place] = []
-        sized = [size for size in _SIZES if view.seen[target].visible >= 0.75]
-        if self.manner.located:
-            options += _PLACES
-            if rng.random() < (0.6 if self.manner.full else 0.15):
-                options += _SIDES
-            count = candidates.bit_count()
-            simple = not plain.traits or not people
-            for side in ("left", "right"):
-                if simple:
-                    options += [Place("nth", side, rank) for rank in range(2, min(count, 7))]
-                elif count < 3:
-                    counted = view.noun(plain.noun).wide.bit_count()
-                    options += [Place("nth", side, k, True) for k in range(2, min(counted, 7))]
-            if any(trait.what == "facing" for trait in plain.traits):
-                options = [place for place in options if place.what in ("front", "back")]
-        options += sized
+    def _with_selector(self, plain: Description, target: int) -> Description | None:
+        """Add a location or rank, a size, or a size and a location."""
+        rng, interpreter = self.rng, self.interpreter
+        visible = interpreter.visible_objects[target]
+        sizes = _SIZES if visible.visible_fraction >= DETAIL_VISIBLE else ()
+        options = self._location_options(plain, target) if self.style.locations else []
+        options += sizes
         while options:
-            place = options.pop(int(rng.random() * len(options)))
-            first = (place,)
-            if view.one(Description(plain.noun, plain.traits, first)) != target:
+            selector = options.pop(int(rng.random() * len(options)))
+            description = Description(plain.noun, plain.attributes, (selector,))
+            if interpreter.referent(description) != target:
                 continue
-            if place.what in ("front", "back", "left", "right", "side") and rng.random() < 0.35:
-                for size in sized:
-                    both = Description(plain.noun, plain.traits, (size, place))
-                    if view.one(both) == target:
+            if selector.name in ("front", "back", "left", "right", "side") and rng.random() < 0.35:
+                for size in sizes:
+                    both = Description(plain.noun, plain.attributes, (size, selector))
+                    if interpreter.referent(both) == target:
                         return both
-            return Description(plain.noun, plain.traits, first)
+            return description
         return None
 
+    def _location_options(self, plain: Description, target: int) -> list[Selector]:
+        options = [*_LOCATIONS]
+        if self.rng.random() < (0.6 if self.style.full_phrases else 0.15):
+            options += _SIDES
+        count = self.interpreter.candidates(plain).bit_count()
+        is_person = self.interpreter.objects[target].supercategory == "people"
+        for side in ("left", "right"):
+            if not plain.attributes or not is_person:
+                options += [Selector("nth", side, rank) for rank in range(2, min(count, 7))]
+            elif count < 3:
+                by_noun = self.interpreter.denote_noun(plain.noun).wide.bit_count()
+                options += [Selector("nth", side, rank, True) for rank in range(2, min(by_noun, 7))]
+        # "facing left" beside "on the left" would confuse.
+        if any(attribute.name == "facing" for attribute in plain.attributes):
+            options = [selector for selector in options if selector.name in ("front", "back")]
+        return options
+
     def _with_relation(self, plain: Description, target: int) -> Description | None:
-        """Add a relation to other things, each of which can be described on its own."""
-        rng, view = self.rng, self.view
-        candidates = view.noun(plain.noun).wide
-        for trait in plain.traits:
-            candidates &= view.trait(trait).wide
-        turned = any(trait.what == "facing" for trait in plain.traits)
+        """Add a relation to anchors, each of which can be described on its own."""
+        rng, interpreter = self.rng, self.interpreter
+        candidates = interpreter.candidates(plain)
+        facing = any(attribute.name == "facing" for attribute in plain.attributes)
         pairs = [
-            (what, j)
-            for what in _RELATIONS
-            for j in range(len(view.things))
-            if j != target and not (turned and what in ("left", "right"))
+            (name, anchor)
+            for name in _RELATIONS
+            for anchor in range(len(interpreter.objects))
+            if anchor != target and not (facing and name in ("left", "right"))
         ]
         for _ in range(min(8, len(pairs))):
-            what, j = pairs.pop(int(rng.random() * len(pairs)))
-            others = [j]
-            if what == "between":
-                others.append(int(rng.random() * len(view.things)))
-                if others[1] in (j, target):
+            name, anchor = pairs.pop(int(rng.random() * len(pairs)))
+            indices = [anchor]
+            if name == "between":
+                indices.append(int(rng.random() * len(interpreter.objects)))
+                if indices[1] in (anchor, target):
                     continue
-            sense = view.relation(what, candidates, others)
-            if sense.wide != 1 << target or sense.clear != sense.wide:
+            related = interpreter.relate(name, candidates, indices)
+            if related.wide != 1 << target or related.clear != related.wide:
                 continue
-            named = [self._anchor(k, brief=what == "between" and k == j) for k in others]
-            known = tuple(one for one in named if one is not None)
-            if len(known) == len(named):
-                description = Description(plain.noun, plain.traits, (), Relation(what, known))
-                if view.one(description) == target:
+            brief = [name == "between" and index == anchor for index in indices]
+            described = [self._describe_anchor(*pair) for pair in zip(indices, brief, strict=True)]
+            anchors = tuple(description for description in described if description is not None)
+            if len(anchors) == len(indices):
+                relation = Relation(name, anchors)
+                description = Description(plain.noun, plain.attributes, (), relation)
+                if interpreter.referent(description) == target:
                     return description
         return None
 
-    def _anchor(self, index: int, *, brief: bool) -> Description | None:
-        """Describe another thing by noun and properties alone; brief: people by noun only."""
-        thing = self.view.things[index]
-        least = 1 if self.manner.full and self.rng.random() < 0.6 else 0
-        if brief and thing.group == "people":
-            least = 0
-        for count in range(least, 1 if brief and thing.group == "people" else 3):
-            noun = self._noun(thing.kind, thing.group, 0.0)
-            description = Description(noun, self._traits(index, count))
-            if self.view.one(description) == index:
+    def _describe_anchor(self, index: int, brief: bool) -> Description | None:
+        """Describe an anchor by noun and attributes; brief: people by the noun alone."""
+        obj = self.interpreter.objects[index]
+        noun_only = brief and obj.supercategory == "people"
+        fewest = 1 if self.style.full_phrases and self.rng.random() < 0.6 else 0
+        for count in range(1) if noun_only else range(fewest, 3):
+            noun = self._noun(obj, 0.0)
+            description = Description(noun, self._attributes(index, count))
+            if self.interpreter.referent(description) == index:
                 return description
         return None

@@ -1,10 +1,10 @@
-"""Which part of a drawn thing lies where: heads, legs, wheels and sails, from the facts alone.
+"""Object parts: heads, legs, wheels and sails, computed from the facts of an object alone.
 
-A kind is always drawn on the same plan: a dog's head is where a dog's head is, mirrored if it looks
-to the left. So parts need no second painting: a pixel of a thing's mask is brought into the units
-of the brush (100 units are the thing's height, (0, 0) is the foot point, x to the side that it
-faces, y up) and looked up in a few boxes. Borders are straight where the drawing's are round, which
-is far finer than the patches that the labels are for.
+All objects of a category are drawn with the same proportions, so parts need no second rendering: a
+pixel of the mask is brought into the units of `SpriteCanvas` (100 units are the object's height,
+(0, 0) is the foot point, x towards the side that it faces, y up) and looked up in a few boxes. The
+borders of parts are straight where the drawing's are round, which is far finer than the image
+patches that the labels are for.
 
 >>> part_at(SceneObject("dog", "brown", "plain", 50, 60, 90), x=85, y=50)
 'animal head'
@@ -13,17 +13,16 @@ is far finer than the patches that the labels are for.
 """
 
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from risbook.refscenes.scene_types import SceneObject
 
-#: A box of the drawing, units: left, low, right, high.
+#: A box, units: left, low, right, high.
 Box = tuple[float, float, float, float]
-#: What a thing is made of: boxes in the order in which they are tried; the last takes all the rest.
-Plan = tuple[tuple[str, Box], ...]
+#: (part, box) in the order in which they are tried; the last takes all the rest.
+PartBoxes = tuple[tuple[str, Box], ...]
 
 _ALL: Box = (-1000.0, -1000.0, 1000.0, 1000.0)
 
@@ -36,7 +35,7 @@ def _above(y: float) -> Box:
     return (-1000.0, y, 1000.0, 1000.0)
 
 
-def _person(legs: float, head: float) -> Plan:
+def _person(legs: float, head: float) -> PartBoxes:
     return (
         ("person legs", _below(legs)),
         ("person head", (-25.0, head, 22.0, 106.0)),
@@ -44,13 +43,13 @@ def _person(legs: float, head: float) -> Plan:
     )
 
 
-def _animal(legs: float, *head: Box) -> Plan:
+def _animal(legs: float, *head: Box) -> PartBoxes:
     heads = tuple(("animal head", box) for box in head)
     return (*heads, ("animal legs", _below(legs)), ("animal body", _ALL))
 
 
-#: kind -> the parts that it is made of; where the boxes come from: the strokes that draw the kind.
-PLAN_OF = MappingProxyType(
+#: category -> its part boxes; the numbers follow the shapes in animals.py, people.py and so on
+PART_BOXES = MappingProxyType(
     {
         "man": _person(43, 77),
         "woman": _person(52, 77),
@@ -92,9 +91,9 @@ PLAN_OF = MappingProxyType(
     }
 )
 
-#: What a person lifts stands beside and above the head; what is carried hangs beside the legs.
-_LIFTED: Plan = (("held thing", _above(106)), ("held thing", (22, 74, 1000, 1000)))
-_CARRIED = MappingProxyType(
+#: Balloons, umbrellas and flags are held beside and above the head, bags beside the legs.
+_RAISED: PartBoxes = (("held thing", _above(106)), ("held thing", (22, 74, 1000, 1000)))
+_BAG = MappingProxyType(
     {
         "man": ("held thing", (8.0, 19.0, 40.0, 45.0)),
         "woman": ("held thing", (4.5, 20.0, 40.0, 46.0)),
@@ -102,72 +101,42 @@ _CARRIED = MappingProxyType(
     }
 )
 
-#: Names of all parts, in the order of the kinds; a background is no part.
+#: Names of all parts, in the order of the categories; the background is no part.
 PARTS: tuple[str, ...] = tuple(
     dict.fromkeys(
-        [*(name for plan in PLAN_OF.values() for name, _ in plan[::-1]), "held thing"],
+        [*(name for boxes in PART_BOXES.values() for name, _ in boxes[::-1]), "held thing"],
     )
 )
 
 
-def plan_of(thing: SceneObject) -> Plan:
-    """The boxes of a thing, in the order in which they are tried."""
-    held: Plan = ()
-    if thing.holding == "bag":
-        held = (_CARRIED[thing.kind],)
-    elif thing.holding:
-        held = _LIFTED
-    return (*held, *PLAN_OF[thing.kind])
-
-
-def part_labels(thing: SceneObject, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Tell the part of every pixel of a thing.
+def part_labels(obj: SceneObject, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Label every pixel of an object with its part.
 
     Args:
-        thing: the facts.
-        mask: bool (H, W), the thing's pixels in the picture.
+        obj: the facts.
+        mask: bool (H, W), the object's pixels in the image.
 
     Returns:
         int64 (P,), an index of `PARTS` for each of the P pixels in the order of ``mask.nonzero()``.
     """
     rows, columns = mask.nonzero()
-    unit = thing.height / 100
-    side = -1 if thing.facing == "left" else 1
+    unit = obj.height / 100
+    side = -1 if obj.facing == "left" else 1
     # Pixel (row, column) is a square; its centre lies half a pixel further.
-    x = side * (columns + 0.5 - round(thing.x)) / unit
-    y = (round(thing.ground) - rows - 0.5) / unit
-    found = np.full(len(rows), -1, np.int64)
-    for name, (left, low, right, high) in plan_of(thing):
-        inside = (found < 0) & (left <= x) & (x < right) & (low <= y) & (y < high)
-        found[inside] = PARTS.index(name)
-    return found
+    x = side * (columns + 0.5 - round(obj.x)) / unit
+    y = (round(obj.ground) - rows - 0.5) / unit
+    held: PartBoxes = ()
+    if obj.holding:
+        held = (_BAG[obj.category],) if obj.holding == "bag" else _RAISED
+    labels = np.full(len(rows), -1, np.int64)
+    for name, (left, low, right, high) in (*held, *PART_BOXES[obj.category]):
+        inside = (labels < 0) & (left <= x) & (x < right) & (low <= y) & (y < high)
+        labels[inside] = PARTS.index(name)
+    return labels
 
 
-def part_at(thing: SceneObject, *, x: int, y: int) -> str:
-    """The part of a thing that would lie at pixel (x, y), whether something is drawn there or not.
-
-    Args:
-        thing: the facts.
-        x: column, pixels.
-        y: row, pixels.
-
-    Returns:
-        A name of `PARTS`.
-    """
+def part_at(obj: SceneObject, *, x: int, y: int) -> str:
+    """The part of an object at pixel (x, y), whether something is drawn there or not."""
     mask = np.zeros((y + 1, x + 1), np.bool_)
     mask[y, x] = True
-    return PARTS[int(part_labels(thing, mask)[0])]
-
-
-def object_from_record(record: dict[str, Any]) -> SceneObject:
-    """Make a thing of what ``scenes.json`` tells of it.
-
-    Args:
-        record: an entry of ``things``.
-
-    Returns:
-        The facts; what the file leaves out is "".
-    """
-    fields = SceneObject.__dataclass_fields__
-    facts = {name: value for name, value in record.items() if name in fields}
-    return SceneObject(**{"lower_colour": "", "facing": "right", **facts})
+    return PARTS[int(part_labels(obj, mask)[0])]

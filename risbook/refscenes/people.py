@@ -1,4 +1,4 @@
-"""How men, women and children are painted, with their hats and what they hold."""
+"""Sprites of men, women and children, with hats and held objects."""
 
 from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter, mix
 from risbook.refscenes.scene_types import SceneObject
@@ -17,51 +17,46 @@ _HAIRS: tuple[RGB, ...] = (
 _SHOES: tuple[RGB, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
 _POLE: RGB = (112, 88, 70)
 
-#: Pattern period of shirts, units of a person's height.
-PERIOD = 8.5
+#: category -> period of the shirt's pattern, units
+PERIOD: dict[str, float] = {"man": 8.5, "woman": 8.5, "child": 8.5}
 
 
-def reach(thing: SceneObject) -> tuple[float, float, float, float]:
-    """How far a person extends from the foot point: left, right, up, down, in units."""
+def extent(obj: SceneObject) -> tuple[float, float, float, float]:
+    """Extent of a person from the foot point: left, right, up, down, units."""
     right, up = 27.0, 106.0
-    if thing.hat:
+    if obj.hat:
         up = 114.0
-    if thing.holding == "balloon":
+    if obj.holding == "balloon":
         right, up = 48.0, 150.0
-    elif thing.holding == "umbrella":
+    elif obj.holding == "umbrella":
         right, up = 62.0, 138.0
-    elif thing.holding == "flag":
+    elif obj.holding == "flag":
         right, up = 66.0, 130.0
-    elif thing.holding == "bag":
+    elif obj.holding == "bag":
         right = 36.0
     return 27.0, right, up, 4.0
 
 
-def draw_person(brush: SpriteCanvas, thing: SceneObject) -> None:
-    """Paint a man, woman or child, facing right.
-
-    Args:
-        brush: where to paint.
-        thing: the facts.
-    """
-    shirt, lower = RGB_OF[thing.colour], RGB_OF[thing.lower_colour or "blue"]
-    skin = _SKINS[thing.variant % len(_SKINS)]
-    hair = _HAIRS[thing.variant // 6 % len(_HAIRS)]
-    if (skin[0] < 180 and hair[0] > 130) or (thing.kind == "child" and hair == _GREY):
+def draw_person(canvas: SpriteCanvas, obj: SceneObject) -> None:
+    """Draw a man, woman or child, facing right."""
+    shirt, lower = RGB_OF[obj.colour], RGB_OF[obj.lower_colour or "blue"]
+    skin = _SKINS[obj.variant % len(_SKINS)]
+    hair = _HAIRS[obj.variant // 6 % len(_HAIRS)]
+    if (skin[0] < 180 and hair[0] > 130) or (obj.category == "child" and hair == _GREY):
         hair = _HAIRS[0]
-    shoe = _SHOES[thing.variant // 5 % len(_SHOES)]
-    stride = (1.0, 3.5, 6.0)[thing.variant // 7 % 3]
-    if thing.kind == "man":
-        _man(brush, thing, shirt, lower, skin, hair, shoe, stride)
-    elif thing.kind == "woman":
-        _woman(brush, thing, shirt, lower, skin, hair, shoe, stride)
+    shoe = _SHOES[obj.variant // 5 % len(_SHOES)]
+    stride = (1.0, 3.5, 6.0)[obj.variant // 7 % 3]
+    if obj.category == "man":
+        _man(canvas, obj, shirt, lower, skin, hair, shoe, stride)
+    elif obj.category == "woman":
+        _woman(canvas, obj, shirt, lower, skin, hair, shoe, stride)
     else:
-        _child(brush, thing, shirt, lower, skin, hair, shoe, stride)
+        _child(canvas, obj, shirt, lower, skin, hair, shoe, stride)
 
 
 def _man(
-    b: SpriteCanvas,
-    t: SceneObject,
+    c: SpriteCanvas,
+    obj: SceneObject,
     shirt: RGB,
     lower: RGB,
     skin: RGB,
@@ -71,25 +66,25 @@ def _man(
 ) -> None:
     for side in (-1, 1):
         foot = side * (6.5 + stride)
-        b.oval(foot + 2.5, 3, 7, 3.6, shoe, METAL)
-        b.limb(
+        c.oval(foot + 2.5, 3, 7, 3.6, shoe, METAL)
+        c.limb(
             ((side * 5.6, 42), (foot, 8)), 11.5, lower if side > 0 else darker(lower, 0.1), CLOTH
         )
-    b.box(-12, 37, 12, 47, 3, lower, SAME)
-    _sleeve(b, ((-13.5, 70), (-18.5, 57), (-16, 46)), 8.5, shirt, skin)
-    b.box(-4, 72, 5, 82, 2, darker(skin, 0.12), SKIN)
-    b.blob(
+    c.box(-12, 37, 12, 47, 3, lower, SAME)
+    _sleeve(c, ((-13.5, 70), (-18.5, 57), (-16, 46)), 8.5, shirt, skin)
+    c.box(-4, 72, 5, 82, 2, darker(skin, 0.12), SKIN)
+    c.blob(
         ((-11, 77), (0, 78), (11, 77), (16, 70), (13.5, 56), (13, 43), (0, 41.5), (-13, 43),
-         (-13.5, 56), (-16, 70)), shirt, CLOTH, main=True,
+         (-13.5, 56), (-16, 70)), shirt, CLOTH, pattern=True,
     )  # fmt: skip
-    b.poly(((-4, 78.5), (5, 78.5), (0.8, 73)), skin, SKIN)
-    _head(b, t, (1, 88.5), (10.5, 11.8), skin, hair)
-    _front_arm(b, t, (14, 70), 8.5, shirt, skin)
+    c.poly(((-4, 78.5), (5, 78.5), (0.8, 73)), skin, SKIN)
+    _head(c, obj, (1, 88.5), (10.5, 11.8), skin, hair)
+    _front_arm(c, obj, (14, 70), 8.5, shirt, skin)
 
 
 def _woman(
-    b: SpriteCanvas,
-    t: SceneObject,
+    c: SpriteCanvas,
+    obj: SceneObject,
     shirt: RGB,
     lower: RGB,
     skin: RGB,
@@ -99,31 +94,31 @@ def _woman(
 ) -> None:
     for side in (-1, 1):
         foot = side * (4.5 + 0.6 * stride)
-        b.limb(((side * 4, 26), (foot, 5)), 6.2, skin if side > 0 else darker(skin, 0.1), SKIN)
-        b.oval(foot + 2, 2.6, 5.8, 3.0, shoe, METAL)
-    b.blob(
+        c.limb(((side * 4, 26), (foot, 5)), 6.2, skin if side > 0 else darker(skin, 0.1), SKIN)
+        c.oval(foot + 2, 2.6, 5.8, 3.0, shoe, METAL)
+    c.blob(
         ((-12, 90), (-8, 100), (4, 101), (12, 94), (11, 80), (13, 69), (6, 64), (-8, 63),
          (-15, 67), (-13, 79)), hair, CLOTH,
     )  # fmt: skip
-    _sleeve(b, ((-9.5, 71), (-15, 59), (-14, 48)), 6.8, shirt, skin)
-    b.blob(
+    _sleeve(c, ((-9.5, 71), (-15, 59), (-14, 48)), 6.8, shirt, skin)
+    c.blob(
         ((-8, 55), (0, 56), (8, 55), (13, 38), (18.5, 21), (9, 18), (0, 19.5), (-9, 18),
          (-18.5, 21), (-13, 38)), lower, CLOTH,
     )  # fmt: skip
-    b.line(((-4, 48), (-7, 22)), 1.2, darker(lower, 0.22))
-    b.line(((4, 48), (6, 22)), 1.2, darker(lower, 0.22))
-    b.box(-3.4, 72, 4.4, 82, 2, darker(skin, 0.12), SKIN)
-    b.blob(
+    c.line(((-4, 48), (-7, 22)), 1.2, darker(lower, 0.22))
+    c.line(((4, 48), (6, 22)), 1.2, darker(lower, 0.22))
+    c.box(-3.4, 72, 4.4, 82, 2, darker(skin, 0.12), SKIN)
+    c.blob(
         ((-8, 77), (0, 77.5), (8, 77), (12, 71), (9, 61), (8.5, 51), (0, 50), (-8.5, 51), (-9, 61),
-         (-12, 71)), shirt, CLOTH, main=True,
+         (-12, 71)), shirt, CLOTH, pattern=True,
     )  # fmt: skip
-    _head(b, t, (1, 88.5), (10.2, 11.4), skin, hair)
-    _front_arm(b, t, (10, 71), 6.8, shirt, skin)
+    _head(c, obj, (1, 88.5), (10.2, 11.4), skin, hair)
+    _front_arm(c, obj, (10, 71), 6.8, shirt, skin)
 
 
 def _child(
-    b: SpriteCanvas,
-    t: SceneObject,
+    c: SpriteCanvas,
+    obj: SceneObject,
     shirt: RGB,
     lower: RGB,
     skin: RGB,
@@ -133,20 +128,20 @@ def _child(
 ) -> None:
     for side in (-1, 1):
         foot = side * (7.5 + stride)
-        b.limb(((side * 6.5, 24), (foot, 7)), 8.5, skin if side > 0 else darker(skin, 0.1), SKIN)
-        b.oval(foot + 2.5, 4, 8, 4.6, shoe, METAL)
-        b.limb(((side * 7, 28), (side * (7 + 0.6 * stride), 17)), 13, lower, CLOTH)
-    b.box(-13, 24, 13, 35, 4, lower, SAME)
-    if t.variant // 11 % 2 == 0 and not t.hat:
+        c.limb(((side * 6.5, 24), (foot, 7)), 8.5, skin if side > 0 else darker(skin, 0.1), SKIN)
+        c.oval(foot + 2.5, 4, 8, 4.6, shoe, METAL)
+        c.limb(((side * 7, 28), (side * (7 + 0.6 * stride), 17)), 13, lower, CLOTH)
+    c.box(-13, 24, 13, 35, 4, lower, SAME)
+    if obj.variant // 11 % 2 == 0 and not obj.hat:
         for side in (-1, 1):
-            b.oval(1 + side * 18, 74, 6.5, 8.5, hair, CLOTH)
-    _sleeve(b, ((-12, 53), (-19, 44), (-19, 35)), 9, shirt, skin)
-    b.blob(
+            c.oval(1 + side * 18, 74, 6.5, 8.5, hair, CLOTH)
+    _sleeve(c, ((-12, 53), (-19, 44), (-19, 35)), 9, shirt, skin)
+    c.blob(
         ((-9, 60), (0, 61), (9, 60), (14.5, 53), (14, 42), (14.5, 31), (0, 29), (-14.5, 31),
-         (-14, 42), (-14.5, 53)), shirt, CLOTH, main=True,
+         (-14, 42), (-14.5, 53)), shirt, CLOTH, pattern=True,
     )  # fmt: skip
-    _head(b, t, (1, 78.5), (17.5, 18.5), skin, hair)
-    _front_arm(b, t, (12, 53), 9, shirt, skin)
+    _head(c, obj, (1, 78.5), (17.5, 18.5), skin, hair)
+    _front_arm(c, obj, (12, 53), 9, shirt, skin)
 
 
 def _around(x: float, y: float, rx: float, ry: float, points: Points) -> Points:
@@ -155,16 +150,16 @@ def _around(x: float, y: float, rx: float, ry: float, points: Points) -> Points:
 
 
 def _sleeve(
-    b: SpriteCanvas, points: tuple[tuple[float, float], ...], width: float, shirt: RGB, skin: RGB
+    c: SpriteCanvas, points: tuple[tuple[float, float], ...], width: float, shirt: RGB, skin: RGB
 ) -> None:
     x, y = points[-1]
-    b.oval(x, y - 2.5, width * 0.5, width * 0.52, skin, SKIN)
-    b.limb(points, width, darker(shirt, 0.06), CLOTH, main=True)
+    c.oval(x, y - 2.5, width * 0.5, width * 0.52, skin, SKIN)
+    c.limb(points, width, darker(shirt, 0.06), CLOTH, pattern=True)
 
 
 def _head(
-    b: SpriteCanvas,
-    t: SceneObject,
+    c: SpriteCanvas,
+    obj: SceneObject,
     centre: tuple[float, float],
     size: tuple[float, float],
     skin: RGB,
@@ -172,114 +167,114 @@ def _head(
 ) -> None:
     x, y = centre
     rx, ry = size
-    b.oval(x, y, rx, ry, skin, SKIN)
-    b.oval(x + 0.62 * rx, y - 0.38 * ry, 0.26 * rx, 0.2 * ry, mix(skin, (232, 92, 92), 0.4))
+    c.oval(x, y, rx, ry, skin, SKIN)
+    c.oval(x + 0.62 * rx, y - 0.38 * ry, 0.26 * rx, 0.2 * ry, mix(skin, (232, 92, 92), 0.4))
     for eye in (0.12, 0.66):
-        b.oval(x + eye * rx, y - 0.02 * ry, 0.12 * rx, 0.16 * ry, (40, 30, 34))
-    b.arc(x + 0.4 * rx, y - 0.42 * ry, 0.26 * rx, 0.2 * ry, (15, 165), 0.12 * rx, (150, 60, 56))
-    if t.kind == "man" and t.variant // 13 % 3 == 0:
+        c.oval(x + eye * rx, y - 0.02 * ry, 0.12 * rx, 0.16 * ry, (40, 30, 34))
+    c.arc(x + 0.4 * rx, y - 0.42 * ry, 0.26 * rx, 0.2 * ry, (15, 165), 0.12 * rx, (150, 60, 56))
+    if obj.category == "man" and obj.variant // 13 % 3 == 0:
         beard = (
             (-0.72, -0.3), (0, -0.62), (0.7, -0.6), (0.85, -0.72), (0.2, -1.16), (-0.6, -0.9),
         )  # fmt: skip
-        b.blob(_around(x, y, rx, ry, beard), hair, CLOTH)
-    low = -0.75 if t.kind == "woman" else -0.05
+        c.blob(_around(x, y, rx, ry, beard), hair, CLOTH)
+    low = -0.75 if obj.category == "woman" else -0.05
     mop = (
         (-0.98, low), (-1.12, 0.45), (-0.5, 1.05), (0.45, 1.06), (1.08, 0.55), (0.9, 0.3),
         (0.2, 0.56), (-0.4, 0.4), (-0.6, 0.1),
     )  # fmt: skip
-    b.blob(_around(x, y, rx, ry, mop), hair, CLOTH)
-    if t.hat:
-        _hat(b, t.hat, RGB_OF[t.hat_colour or "red"], x, y, rx, ry)
+    c.blob(_around(x, y, rx, ry, mop), hair, CLOTH)
+    if obj.hat:
+        _hat(c, obj.hat, RGB_OF[obj.hat_colour or "red"], x, y, rx, ry)
 
 
-def _hat(b: SpriteCanvas, hat: str, ink: RGB, x: float, y: float, rx: float, ry: float) -> None:
+def _hat(c: SpriteCanvas, hat: str, rgb: RGB, x: float, y: float, rx: float, ry: float) -> None:
     dome = _around(x, y, rx, ry, (
         (-1.1, 0.36), (-0.98, 0.95), (0, 1.3), (0.98, 0.95), (1.1, 0.36), (0, 0.44),
     ))  # fmt: skip
     if hat == "cap":
-        b.blob(dome, ink, CLOTH)
+        c.blob(dome, rgb, CLOTH)
         visor = ((0.3, 0.52), (1.2, 0.56), (1.95, 0.3), (1.1, 0.28))
-        b.blob(_around(x, y, rx, ry, visor), darker(ink, 0.16), CLOTH)
-        b.oval(x, y + 1.28 * ry, 0.16 * rx, 0.1 * ry, darker(ink, 0.2))
+        c.blob(_around(x, y, rx, ry, visor), darker(rgb, 0.16), CLOTH)
+        c.oval(x, y + 1.28 * ry, 0.16 * rx, 0.1 * ry, darker(rgb, 0.2))
     elif hat == "beanie":
-        b.oval(x, y + 1.42 * ry, 0.38 * rx, 0.34 * ry, lighter(ink, 0.5), CLOTH)
-        b.blob(dome, ink, CLOTH)
-        b.box(
-            x - 1.14 * rx, y + 0.28 * ry, x + 1.14 * rx, y + 0.62 * ry, 2, darker(ink, 0.18), CLOTH
+        c.oval(x, y + 1.42 * ry, 0.38 * rx, 0.34 * ry, lighter(rgb, 0.5), CLOTH)
+        c.blob(dome, rgb, CLOTH)
+        c.box(
+            x - 1.14 * rx, y + 0.28 * ry, x + 1.14 * rx, y + 0.62 * ry, 2, darker(rgb, 0.18), CLOTH
         )
     else:
-        b.box(x - 0.85 * rx, y + 0.5 * ry, x + 0.85 * rx, y + 1.42 * ry, 0.4 * rx, ink, CLOTH)
-        b.box(x - 0.87 * rx, y + 0.56 * ry, x + 0.87 * rx, y + 0.8 * ry, 0, darker(ink, 0.4), CLOTH)
-        b.oval(x, y + 0.5 * ry, 1.75 * rx, 0.26 * ry, ink, CLOTH)
+        c.box(x - 0.85 * rx, y + 0.5 * ry, x + 0.85 * rx, y + 1.42 * ry, 0.4 * rx, rgb, CLOTH)
+        c.box(x - 0.87 * rx, y + 0.56 * ry, x + 0.87 * rx, y + 0.8 * ry, 0, darker(rgb, 0.4), CLOTH)
+        c.oval(x, y + 0.5 * ry, 1.75 * rx, 0.26 * ry, rgb, CLOTH)
 
 
 def _front_arm(
-    b: SpriteCanvas,
-    t: SceneObject,
+    c: SpriteCanvas,
+    obj: SceneObject,
     shoulder: tuple[float, float],
     width: float,
     shirt: RGB,
     skin: RGB,
 ) -> None:
     x, y = shoulder
-    ink = RGB_OF[t.holding_colour or "red"]
-    if t.holding in ("balloon", "umbrella", "flag"):
+    rgb = RGB_OF[obj.holding_colour or "red"]
+    if obj.holding in ("balloon", "umbrella", "flag"):
         hand = (x + 13, y - 5)
-        _raised(b, t.holding, ink, hand)
+        _raised(c, obj.holding, rgb, hand)
         arm = ((x, y), (x + 6, y - 12), hand)
-    elif t.holding == "bag":
+    elif obj.holding == "bag":
         hand = (x + 4.5, y - 26)
-        _bag(b, ink, hand)
+        _bag(c, rgb, hand)
         arm = ((x, y), (x + 5, y - 13), (hand[0], hand[1] + 2))
     else:
-        swing = (0.5, 5.0)[t.variant // 3 % 2]
-        hand = (x + 3 + swing, y - (26 if t.kind != "child" else 20))
+        swing = (0.5, 5.0)[obj.variant // 3 % 2]
+        hand = (x + 3 + swing, y - (26 if obj.category != "child" else 20))
         arm = ((x, y), (x + 5, y - 12), hand)
-    b.oval(hand[0], hand[1] - 0.3 * width, 0.5 * width, 0.5 * width, skin, SKIN)
-    b.limb(arm, width, shirt, CLOTH, main=True)
-    if t.holding in ("balloon", "umbrella", "flag"):
-        b.oval(hand[0], hand[1], 0.55 * width, 0.55 * width, skin, SKIN)
+    c.oval(hand[0], hand[1] - 0.3 * width, 0.5 * width, 0.5 * width, skin, SKIN)
+    c.limb(arm, width, shirt, CLOTH, pattern=True)
+    if obj.holding in ("balloon", "umbrella", "flag"):
+        c.oval(hand[0], hand[1], 0.55 * width, 0.55 * width, skin, SKIN)
 
 
-def _raised(b: SpriteCanvas, what: str, ink: RGB, hand: tuple[float, float]) -> None:
+def _raised(c: SpriteCanvas, item: str, rgb: RGB, hand: tuple[float, float]) -> None:
     x, y = hand
-    if what == "balloon":
-        b.line(((x, y), (x + 2, y + 20), (x + 1, 110)), 1.4, (120, 110, 110), CLOTH)
-        b.poly(((x - 2.5, 107), (x + 4.5, 107), (x + 1, 112)), darker(ink, 0.2), METAL)
-        b.oval(x + 1, 127, 14.5, 17, ink, METAL)
-        b.oval(x - 4, 133, 3.6, 5, lighter(ink, 0.6))
-    elif what == "umbrella":
-        b.line(((x, y - 9), (x, 128)), 2.4, _POLE, WOOD)
-        _canopy(b, x - 4, 104, 36, 28, ink)
+    if item == "balloon":
+        c.line(((x, y), (x + 2, y + 20), (x + 1, 110)), 1.4, (120, 110, 110), CLOTH)
+        c.poly(((x - 2.5, 107), (x + 4.5, 107), (x + 1, 112)), darker(rgb, 0.2), METAL)
+        c.oval(x + 1, 127, 14.5, 17, rgb, METAL)
+        c.oval(x - 4, 133, 3.6, 5, lighter(rgb, 0.6))
+    elif item == "umbrella":
+        c.line(((x, y - 9), (x, 128)), 2.4, _POLE, WOOD)
+        _canopy(c, x - 4, 104, 36, 28, rgb)
     else:
-        b.line(((x - 1, y - 10), (x + 3, 124)), 2.8, _POLE, WOOD)
-        b.blob(
+        c.line(((x - 1, y - 10), (x + 3, 124)), 2.8, _POLE, WOOD)
+        c.blob(
             ((x + 3, 123), (x + 14, 126), (x + 24, 121), (x + 34, 123), (x + 33, 112),
-             (x + 33, 102), (x + 23, 100), (x + 13, 104), (x + 2, 101), (x + 2.5, 112)), ink, CLOTH,
+             (x + 33, 102), (x + 23, 100), (x + 13, 104), (x + 2, 101), (x + 2.5, 112)), rgb, CLOTH,
         )  # fmt: skip
-        b.line(((x + 14, 123), (x + 14, 106)), 1.5, darker(ink, 0.18))
-        b.line(((x + 24, 119), (x + 24, 103)), 1.5, lighter(ink, 0.3))
+        c.line(((x + 14, 123), (x + 14, 106)), 1.5, darker(rgb, 0.18))
+        c.line(((x + 24, 119), (x + 24, 103)), 1.5, lighter(rgb, 0.3))
 
 
-def _canopy(b: SpriteCanvas, x: float, y: float, rx: float, ry: float, ink: RGB) -> None:
+def _canopy(c: SpriteCanvas, x: float, y: float, rx: float, ry: float, rgb: RGB) -> None:
     """An open umbrella's roof with four panels; (x, y) is the middle of its lower side."""
     rim = (
         (-1, 0), (-0.93, 0.36), (-0.6, 0.76), (0, 1), (0.6, 0.76), (0.93, 0.36), (1, 0),
         (0.75, 0.12), (0.5, -0.04), (0.25, 0.1), (0, -0.05), (-0.25, 0.1), (-0.5, -0.04),
         (-0.75, 0.12),
     )  # fmt: skip
-    b.blob(_around(x, y, rx, ry, rim), ink, CLOTH)
+    c.blob(_around(x, y, rx, ry, rim), rgb, CLOTH)
     for foot, bend, tone in ((-0.5, -0.32, 0.0), (0.5, 0.32, 0.28), (0.0, 0.0, 0.14)):
         points = ((x, y + ry), (x + bend * rx, y + 0.55 * ry), (x + foot * rx, y))
-        b.line(points, 1.6, darker(ink, 0.12 + tone))
-    b.line(((x, y + 0.96 * ry), (x, y + 1.12 * ry)), 2.4, _POLE)
+        c.line(points, 1.6, darker(rgb, 0.12 + tone))
+    c.line(((x, y + 0.96 * ry), (x, y + 1.12 * ry)), 2.4, _POLE)
 
 
-def _bag(b: SpriteCanvas, ink: RGB, hand: tuple[float, float]) -> None:
+def _bag(c: SpriteCanvas, rgb: RGB, hand: tuple[float, float]) -> None:
     x, y = hand
-    b.arc(x + 1, y - 6, 6, 8, (180, 360), 2.0, darker(ink, 0.35), CLOTH)
-    b.blob(
+    c.arc(x + 1, y - 6, 6, 8, (180, 360), 2.0, darker(rgb, 0.35), CLOTH)
+    c.blob(
         ((x - 8, y - 6), (x + 10, y - 6), (x + 12, y - 15), (x + 11, y - 24), (x - 9, y - 24),
-         (x - 10, y - 15)), ink, CLOTH,
+         (x - 10, y - 15)), rgb, CLOTH,
     )  # fmt: skip
-    b.line(((x - 8, y - 11), (x + 10, y - 11)), 1.6, darker(ink, 0.25))
+    c.line(((x - 8, y - 11), (x + 10, y - 11)), 1.6, darker(rgb, 0.25))

@@ -1,27 +1,22 @@
-"""From a `Description` to English words: short as people type them, or full sentences.
+"""From a `Description` to English words: short as players type them, or full phrases.
 
-Nothing is decided here about the scene. Words are chosen among those that `grammar` gives the
-same meaning, so that one description can be said in many ways.
+Nothing is decided here about the scene. Words are chosen among those that `semantics` gives the
+same meaning, so one description has many wordings.
 """
 
 import random
-from collections.abc import Sequence
-from typing import TypeVar
 
+from risbook.refscenes.annotation_styles import choose
+from risbook.refscenes.descriptions import NOUNS, Attribute, Description, Relation, Selector
 from risbook.refscenes.scene_types import CATEGORIES
-from risbook.refscenes.semantics import NOUNS, Description, Place, Relation, Trait
 
-_T = TypeVar("_T")
-_PEOPLE = {noun for noun, kinds in NOUNS.items() if kinds[0] in CATEGORIES["people"]}
+_PERSON_NOUNS = {
+    noun for noun, categories in NOUNS.items() if categories[0] in CATEGORIES["people"]
+}
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
-#: kinds that a full sentence may call standing or parked
-_STANDING = {*_PEOPLE, "dog", "sheep", "horse"}
+#: nouns that full phrases call standing or parked
+_STANDING = {*_PERSON_NOUNS, "dog", "sheep", "horse"}
 _PARKED = {"car", "bus", "bike", "bicycle"}
-
-
-def pick(rng: random.Random, options: Sequence[_T]) -> _T:
-    """Draw one option; built on ``random()`` alone, whose stream Python keeps stable."""
-    return options[int(rng.random() * len(options))]
 
 
 def with_article(article: str, words: str) -> str:
@@ -36,221 +31,215 @@ def with_article(article: str, words: str) -> str:
 
 
 class PhraseBuilder:
-    """Says descriptions.
+    """Builds the words of one description and of its anchors.
 
     Args:
         rng: chooses among wordings.
-        full: whole phrases with articles and verbs, as in G-Ref, or short ones as in RefCOCO.
-        crowd: how many candidates the place and size words choose from, by place.
+        full_phrases: whole phrases with articles and verbs, as in G-Ref; or short, as in RefCOCO.
+        counts: selector -> number of candidates that it selects from.
     """
 
-    def __init__(self, *, rng: random.Random, full: bool, crowd: dict[Place, int]) -> None:
+    def __init__(
+        self, *, rng: random.Random, full_phrases: bool, counts: dict[Selector, int]
+    ) -> None:
         self.rng = rng
-        self.full = full
-        self.crowd = crowd
-        self.articled = full or rng.random() < 0.22
-        #: the article of garments and held things
-        self.inner = (
-            pick(rng, ("a", "a", "a", "a", "the")) if full else pick(rng, ("", "", "", "a", "the"))
+        self.full = full_phrases
+        self.counts = counts
+        self.articles = full_phrases or rng.random() < 0.22
+        #: the article of garments and held objects
+        self.item_article = choose(
+            rng, ("a", "a", "a", "a", "the") if full_phrases else ("", "", "", "a", "the")
         )
 
-    def say(self, description: Description, *, article: str = "") -> str:
-        """Words of a description, lower-case and without punctuation.
+    def build(self, description: Description, *, article: str = "") -> str:
+        """Build the words of a description, lower-case and without punctuation.
 
         Args:
-            description: what to say.
-            article: article to begin with if articles are used; "" to choose one.
+            description: the content.
+            article: the first word if articles are used; "" to choose one.
         """
         before: list[str] = []
         after: list[str] = []
-        definite = False
-        for place in description.places:
-            is_size = place.what in ("big", "small")
-            definite = definite or not is_size
-            (self._size if is_size else self._place)(place, description, before, after)
-        ranked = next((w for w in before if w.startswith("@")), "")
-        before = [w for w in before if not w.startswith("@")]
-        core, tail = self._core(description)
-        words = [*before, core]
-        if ranked:
-            words.append(ranked[1:])
-        words += tail
+        rank_origin: list[str] = []
+        for selector in description.selectors:
+            if selector.name in ("big", "small"):
+                before.append(self._size(selector, description.noun))
+            else:
+                self._add_location(selector, before, rank_origin, after)
+        head, modifiers = self._noun_phrase(description)
+        words = [*before, head, *rank_origin, *modifiers]
         if self.full and after and self.rng.random() < 0.45:
-            after.insert(0, self._link(description, after[0]))
+            after.insert(0, self._verb(description.noun))
         words += after
         if description.relation is not None:
-            words.append(self._relation(description, description.relation))
-        if self.articled:
-            article = article or ("the" if definite else pick(self.rng, ("a", "the", "the")))
-        elif self.full is False:
+            words.append(self._relation(description.noun, description.relation))
+        if self.articles:
+            definite = any(s.name not in ("big", "small") for s in description.selectors)
+            article = article or ("the" if definite else choose(self.rng, ("a", "the", "the")))
+        else:
             article = ""
-        text = " ".join(word for word in words if word)
-        return with_article(article, text)
+        return with_article(article, " ".join(word for word in words if word))
 
-    def _core(self, description: Description) -> tuple[str, list[str]]:
-        """Noun with its adjectives, and the phrases that follow it."""
+    def _noun_phrase(self, description: Description) -> tuple[str, list[str]]:
+        """The noun with its adjectives, and the phrases that follow it."""
         rng, noun = self.rng, description.noun
-        by_what = {trait.what: trait for trait in description.traits}
-        tail: list[str] = []
-        if "facing" in by_what:
-            tail.append(f"{pick(rng, ('facing', 'looking'))} {by_what['facing'].form}")
-        if noun not in _PEOPLE:
-            adjectives = [
-                word for t in description.traits if t.what == "body" for word in self._body(t)
-            ]
+        by_name = {attribute.name: attribute for attribute in description.attributes}
+        modifiers: list[str] = []
+        if "facing" in by_name:
+            modifiers.append(f"{choose(rng, ('facing', 'looking'))} {by_name['facing'].value}")
+        if noun not in _PERSON_NOUNS:
+            adjectives = self._adjectives(by_name["body"]) if "body" in by_name else []
             if rng.random() < 0.3:
                 adjectives.reverse()
-            return " ".join([*adjectives, noun]), tail
-        only = description.traits[0] if len(description.traits) == 1 else None
-        if only and not self.full and only.what in ("shirt", "hat") and only.colour:
+            return " ".join([*adjectives, noun]), modifiers
+        only = description.attributes[0] if len(description.attributes) == 1 else None
+        if only and not self.full and only.name in ("shirt", "hat") and only.colour:
             item = self._item(only, "")
             if noun == "person" and rng.random() < 0.6:
                 return item, []
             if rng.random() < 0.12:
                 return f"{item} {noun}", []
-        return noun, [*self._clothes(by_what), *tail]
+        return noun, [*self._clothes(by_name), *modifiers]
 
-    def _body(self, trait: Trait) -> list[str]:
-        pattern = trait.form
+    def _adjectives(self, attribute: Attribute) -> list[str]:
+        pattern = attribute.value
         if pattern == "spotted" and self.rng.random() < 0.2:
             pattern = "dotted"
-        return [word for word in (pattern, trait.colour) if word]
+        return [word for word in (pattern, attribute.colour) if word]
 
-    def _item(self, trait: Trait, article: str) -> str:
-        """A garment or held thing: "a red striped shirt"."""
-        if trait.what == "shirt":
-            words = [*self._body(trait), "shirt"]
+    def _item(self, attribute: Attribute, article: str) -> str:
+        """A garment or held object: "a red striped shirt"."""
+        if attribute.name == "shirt":
+            words = [*self._adjectives(attribute), "shirt"]
             if self.rng.random() < 0.4 and len(words) == 3:
                 words[:2] = words[1::-1]
         else:
-            words = [trait.colour, trait.form]
-        text = " ".join(word for word in words if word)
-        if trait.what == "lower" and trait.form != "skirt" and article == "a":
+            words = [attribute.colour, attribute.value]
+        if attribute.name == "lower" and attribute.value != "skirt" and article == "a":
             article = ""
-        return with_article(article, text)
+        return with_article(article, " ".join(word for word in words if word))
 
-    def _clothes(self, by_what: dict[str, Trait]) -> list[str]:
-        rng, inner = self.rng, self.inner
-        parts: list[str] = []
-        worn = [by_what[what] for what in ("shirt", "lower") if what in by_what]
-        verb = pick(rng, ("in", "in", "in", "wearing", "with"))
-        if "in" in by_what:
-            colour = by_what["in"].colour
-            parts.append(f"{'wearing' if verb == 'wearing' else 'in'} {colour}")
+    def _clothes(self, by_name: dict[str, Attribute]) -> list[str]:
+        rng, article = self.rng, self.item_article
+        phrases: list[str] = []
+        worn = [by_name[name] for name in ("shirt", "lower") if name in by_name]
+        verb = choose(rng, ("in", "in", "in", "wearing", "with"))
+        if "clothes" in by_name:
+            colour = by_name["clothes"].colour
+            phrases.append(f"{'wearing' if verb == 'wearing' else 'in'} {colour}")
             verb = "with"
         if worn:
             and_ = " and " if self.full or rng.random() < 0.8 else " "
-            parts.append(f"{verb} " + and_.join(self._item(trait, inner) for trait in worn))
-        if "hat" in by_what:
-            item = self._item(by_what["hat"], inner)
-            choices = ("with", "in", "wearing") if not worn else ("with", "and")
-            lead = pick(rng, choices)
-            if lead == "and" and ("lower" in by_what or verb != "wearing"):
-                lead = "with"
-            parts.append(f"{lead} {item}")
-        if "bare" in by_what:
-            parts.append(
-                pick(rng, ("without a hat", "with no hat"))
-                if self.full
-                else pick(rng, ("without hat", "with no hat", "no hat", "without a hat"))
-            )
-        if "held" in by_what:
-            lead = pick(rng, ("holding", "holding", "with"))
-            if lead == "with" and parts:
-                lead = "holding"
-            if parts and self.full and parts[-1].startswith("wearing") and rng.random() < 0.5:
-                lead = "and holding"
-            parts.append(f"{lead} {self._item(by_what['held'], inner)}")
-        return parts
+            items = and_.join(self._item(attribute, article) for attribute in worn)
+            phrases.append(f"{verb} {items}")
+        if "hat" in by_name:
+            item = self._item(by_name["hat"], article)
+            preposition = choose(rng, ("with", "and") if worn else ("with", "in", "wearing"))
+            if preposition == "and" and ("lower" in by_name or verb != "wearing"):
+                preposition = "with"
+            phrases.append(f"{preposition} {item}")
+        if "bareheaded" in by_name:
+            short = ("without hat", "with no hat", "no hat", "without a hat")
+            phrases.append(choose(rng, ("without a hat", "with no hat") if self.full else short))
+        if "held" in by_name:
+            preposition = choose(rng, ("holding", "holding", "with"))
+            if preposition == "with" and phrases:
+                preposition = "holding"
+            if phrases and self.full and phrases[-1].startswith("wearing") and rng.random() < 0.5:
+                preposition = "and holding"
+            phrases.append(f"{preposition} {self._item(by_name['held'], article)}")
+        return phrases
 
-    def _size(self, place: Place, d: Description, before: list[str], after: list[str]) -> None:
-        pair = self.crowd.get(place, 2) == 2
-        if d.noun in _PEOPLE:
-            stem = "tall" if place.what == "big" else "short"
-            words = (stem, f"{stem}er" if pair else f"{stem}est", f"{stem}est")
-        elif place.what == "big":
-            words = ("big", "bigger", "larger") if pair else ("biggest", "largest", "big")
+    def _size(self, selector: Selector, noun: str) -> str:
+        comparative = self.counts[selector] == 2
+        if noun in _PERSON_NOUNS:
+            stem = "tall" if selector.name == "big" else "short"
+            words = (stem, f"{stem}er" if comparative else f"{stem}est", f"{stem}est")
+        elif selector.name == "big":
+            words = ("big", "bigger", "larger") if comparative else ("biggest", "largest", "big")
+        elif comparative:
+            words = ("small", "smaller", "little")
         else:
-            words = ("small", "smaller", "little") if pair else ("smallest", "small", "little")
-        before.append(pick(self.rng, words))
+            words = ("smallest", "small", "little")
+        return choose(self.rng, words)
 
-    def _place(self, place: Place, d: Description, before: list[str], after: list[str]) -> None:
-        """Add the words of a place: before the noun, or after everything that belongs to it."""
-        rng, full, side = self.rng, self.full, place.side
-        many = self.crowd.get(place, 1) >= 3
-        early = not before and rng.random() < (0.3 if full else 0.5)
-        picture = pick(rng, ("picture", "image", "photo"))
+    def _add_location(
+        self, selector: Selector, before: list[str], rank_origin: list[str], after: list[str]
+    ) -> None:
+        """Add the words of a location before the noun or after all that belongs to it."""
+        rng, full, side = self.rng, self.full, selector.side
+        as_adjective = not before and rng.random() < (0.3 if full else 0.5)
+        image = choose(rng, ("picture", "image", "photo"))
         the = "the " if full or rng.random() < 0.4 else ""
-        if place.what == "nth":
-            order = _ORDINALS[place.rank]
-            from_side = f"from {the}{side}"
-            if place.bare:
-                after.append(f"{order} {from_side}")
+        if selector.name == "nth":
+            ordinal, origin = _ORDINALS[selector.rank], f"from {the}{side}"
+            if selector.by_noun:
+                after.append(f"{ordinal} {origin}")
             else:
-                before += [order, f"@{from_side}"]
-            return
-        if place.what == "side":
-            if side == "middle":
-                after.append(f"in {the}middle of {the}{picture}")
+                before.append(ordinal)
+                rank_origin.append(origin)
+        elif selector.name == "side" and side == "middle":
+            after.append(f"in {the}middle of {the}{image}")
+        elif selector.name == "side":
+            after.append(f"on {the}{side} side" + (f" of the {image}" if full else ""))
+        else:
+            adjectives, phrases = self._location_wordings(selector, the)
+            if as_adjective:
+                before.append(choose(rng, adjectives))
             else:
-                of = f" of the {picture}" if full else ""
-                after.append(f"on {the}{side} side{of}")
-            return
-        options: tuple[tuple[str, ...], tuple[str, ...]]
-        if place.what in ("left", "right"):
-            side = place.what
-            options = ((side,), (f"on the {side}", f"on {the}{side}", f"to the {side}"))
+                after.append(choose(rng, phrases))
+
+    def _location_wordings(
+        self, selector: Selector, the: str
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Wordings of a location before the noun, and behind it; "the" is "" or "the "."""
+        full, name = self.full, selector.name
+        if name in ("left", "right"):
+            phrases = (f"on the {name}", f"on {the}{name}", f"to the {name}")
             if not full:
-                options = (options[0], (f"on {the}{side}", f"on {the}{side}", side))
-            if many:
-                far = f"on {the}far {side}"
-                options = (
-                    (*options[0], f"{side}most", f"far {side}"),
-                    (*options[1], far, far if full else f"far {side}"),
-                )
-        elif place.what == "middle":
-            options = (
-                ("middle", "middle", "center"),
-                (f"in {the}middle", f"in {the}middle", f"in {the}center"),
-            )
-        elif place.what == "front":
-            us = pick(rng, ("us", "the camera")) if not full else "the camera"
-            options = (
+                phrases = (f"on {the}{name}", f"on {the}{name}", name)
+            if self.counts[selector] < 3:
+                return (name,), phrases
+            far = f"on {the}far {name}"
+            adjectives = (name, f"{name}most", f"far {name}")
+            return adjectives, (*phrases, far, far if full else f"far {name}")
+        if name == "middle":
+            phrases = (f"in {the}middle", f"in {the}middle", f"in {the}center")
+            return ("middle", "middle", "center"), phrases
+        viewer = "the camera" if full else choose(self.rng, ("us", "the camera"))
+        if name == "front":
+            return (
                 ("front", "closest", "nearest", "front"),
-                ("in front", f"in {the}front", f"closest to {us}", f"nearest to {us}"),
+                ("in front", f"in {the}front", f"closest to {viewer}", f"nearest to {viewer}"),
             )
-        else:
-            us = pick(rng, ("us", "the camera")) if not full else "the camera"
-            options = (
-                ("back", "back", "farthest"),
-                (f"in {the}back", "at the back", "farthest away", f"farthest from {us}"),
-            )
-        (before if early else after).append(pick(rng, options[0 if early else 1]))
+        return (
+            ("back", "back", "farthest"),
+            (f"in {the}back", "at the back", "farthest away", f"farthest from {viewer}"),
+        )
 
-    def _link(self, d: Description, following: str) -> str:
-        """The verb between a noun and where it is."""
-        who = "who" if d.noun in _PEOPLE else "that"
-        choices = [f"{who} is"]
-        if d.noun in _STANDING:
-            choices += ["standing", "standing", f"{who} is standing"]
-        if d.noun in _PARKED:
-            choices += ["parked", f"{who} is parked"]
-        return pick(self.rng, choices)
+    def _verb(self, noun: str) -> str:
+        """The verb between a noun and its location or relation."""
+        pronoun = "who" if noun in _PERSON_NOUNS else "that"
+        verbs = [f"{pronoun} is"]
+        if noun in _STANDING:
+            verbs += ["standing", "standing", f"{pronoun} is standing"]
+        if noun in _PARKED:
+            verbs += ["parked", f"{pronoun} is parked"]
+        return choose(self.rng, verbs)
 
-    def _relation(self, d: Description, relation: Relation) -> str:
-        rng, what = self.rng, relation.what
-        names = [
-            self.say(other, article="the" if self.articled else "") for other in relation.others
-        ]
-        if what in ("left", "right"):
-            words = f"to the {what} of" if self.full or rng.random() < 0.4 else f"{what} of"
-        elif what == "next":
-            words = pick(rng, ("next to", "next to", "beside"))
+    def _relation(self, noun: str, relation: Relation) -> str:
+        rng, name = self.rng, relation.name
+        article = "the" if self.articles else ""
+        anchors = [self.build(anchor, article=article) for anchor in relation.anchors]
+        if name in ("left", "right"):
+            preposition = f"to the {name} of" if self.full or rng.random() < 0.4 else f"{name} of"
+        elif name == "next":
+            preposition = choose(rng, ("next to", "next to", "beside"))
         else:
-            words = {"behind": "behind", "front": "in front of", "between": "between"}[what]
-        link = ""
+            preposition = "in front of" if name == "front" else name
+        verb = ""
         if self.full and rng.random() < 0.75:
-            link = self._link(d, words) + " "
-        elif not self.full and d.noun in _STANDING and rng.random() < 0.1:
-            link = "standing "
-        return f"{link}{words} {' and '.join(names)}"
+            verb = self._verb(noun) + " "
+        elif not self.full and noun in _STANDING and rng.random() < 0.1:
+            verb = "standing "
+        return f"{verb}{preposition} {' and '.join(anchors)}"

@@ -22,7 +22,7 @@ def rings(mask: npt.NDArray[Any], *, left: int = 0, top: int = 0) -> list[list[i
     """Trace the outline of every part of a mask.
 
     Args:
-        mask: (height, width), non-zero on the object.
+        mask: (H, W), non-zero on the object.
         left: added to every x: where the mask begins if it was cut from a larger one.
         top: added to every y.
 
@@ -67,24 +67,24 @@ def rings(mask: npt.NDArray[Any], *, left: int = 0, top: int = 0) -> list[list[i
     is_outer = se[ys, xs].tolist()
     across_list, along_list = across.tolist(), along.tolist()
     x_list, y_list = (xs + left).tolist(), (ys + top).tolist()
-    fresh = [True] * len(x_list)
-    found: list[list[int]] = []
+    unvisited = [True] * len(x_list)
+    outlines: list[list[int]] = []
     for start in by_row.tolist():
-        if not fresh[start]:
+        if not unvisited[start]:
             continue
         if not is_outer[start]:
             return None
         ring: list[int] = []
         point = start
-        while fresh[point]:
-            fresh[point] = False
+        while unvisited[point]:
+            unvisited[point] = False
             ring += (x_list[point], y_list[point])
             point = across_list[point]
-            fresh[point] = False
+            unvisited[point] = False
             ring += (x_list[point], y_list[point])
             point = along_list[point]
-        found.append(ring)
-    return found
+        outlines.append(ring)
+    return outlines
 
 
 def segmentation(
@@ -93,11 +93,8 @@ def segmentation(
     """Write a mask as COCO does: rings where they are exact, run lengths where it has holes.
 
     Args:
-        mask: (height, width), non-zero on the object.
+        mask: (H, W), non-zero on the object.
         box: (left, top, right, bottom) around the object, if known: saves time.
-
-    Returns:
-        A `Segmentation` that `decode` turns back into exactly this mask.
 
     >>> segmentation(np.eye(2))
     [[0, 0, 1, 0, 1, 1, 0, 1], [1, 1, 2, 1, 2, 2, 1, 2]]
@@ -110,18 +107,9 @@ def segmentation(
     return {"size": [int(n) for n in runs["size"]], "counts": runs["counts"].decode("ascii")}
 
 
-def decode(shape: Segmentation, height: int, width: int) -> npt.NDArray[np.bool_]:
-    """Turn a `Segmentation` back into a mask, as the COCO tools do.
-
-    Args:
-        shape: rings or a compressed run-length dict.
-        height: image height, pixels.
-        width: image width, pixels.
-
-    Returns:
-        (height, width) bool, True on the object.
-    """
-    if isinstance(shape, list):
-        shape = mask_utils.merge(mask_utils.frPyObjects(shape, height, width))
-    pixels: npt.NDArray[np.bool_] = mask_utils.decode(shape).astype(bool)
-    return pixels
+def decode(segmentation: Segmentation, height: int, width: int) -> npt.NDArray[np.bool_]:
+    """Turn a `Segmentation` back into a bool mask (H, W), as the COCO tools do."""
+    if isinstance(segmentation, list):
+        segmentation = mask_utils.merge(mask_utils.frPyObjects(segmentation, height, width))
+    mask: npt.NDArray[np.bool_] = mask_utils.decode(segmentation).astype(bool)
+    return mask

@@ -1,28 +1,27 @@
-"""The files of a set: scenes become the records of the REFER layout.
+"""The files of a dataset: scenes become the records of the REFER layout.
 
-``instances.json`` and ``refs(<partition>).p`` have exactly the keys of the real files;
-``scenes.json`` is ours, and tells the facts behind every picture.
+``instances.json`` and ``refs(<partition>).p`` have exactly the keys of the real files.
+``scenes.json`` is an addition: the facts of every image.
 """
 
 import json
 import math
 import pickle
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from risbook.refscenes.polygons import segmentation
-from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF
+from risbook.refscenes.scene_types import SUPERCATEGORY_OF
 from risbook.refscenes.sets import AnnotatedScene
 
 #: Changes whenever the same seed would give other scenes or sentences.
 WORLD_VERSION = 1
-#: kind -> category id, in the order of `CATEGORIES`.
-CATEGORY_IDS = {kind: i + 1 for i, kind in enumerate(SUPERCATEGORY_OF)}
+#: category -> its id, in the order of `scene_types.CATEGORIES`
+CATEGORY_IDS = {category: i + 1 for i, category in enumerate(SUPERCATEGORY_OF)}
 
 
 class DatasetFiles:
-    """Collects the records of one set."""
+    """Collects the records of one dataset."""
 
     def __init__(self, name: str, partition: str) -> None:
         self.name = name
@@ -34,21 +33,24 @@ class DatasetFiles:
         self._sent_id = 0
 
     def add(
-        self, drawn: AnnotatedScene, shared: dict[str, Any], annotations: list[dict[str, Any]]
+        self,
+        annotated: AnnotatedScene,
+        record: dict[str, Any],
+        annotations: list[dict[str, Any]],
     ) -> None:
-        """Take in a scene with its facts and its annotations."""
-        scene = drawn.painted.scene
+        """Add a scene with its `scene_record` and its `coco_annotations`."""
+        scene = annotated.rendered.scene
         self.images.append(
             {
-                "id": drawn.image_id,
-                "file_name": drawn.file_name,
+                "id": annotated.image_id,
+                "file_name": annotated.file_name,
                 "width": scene.width,
                 "height": scene.height,
             }
         )
         self.annotations += annotations
-        self.scenes[str(drawn.image_id)] = shared
-        for target, pairs in drawn.spoken[self.name]:
+        self.scenes[str(annotated.image_id)] = record
+        for target, pairs in annotated.expressions[self.name]:
             ann_id = annotations[target]["id"]
             sentences = []
             for raw, sent in pairs:
@@ -60,11 +62,11 @@ class DatasetFiles:
                 {
                     "ref_id": len(self.refs),
                     "ann_id": ann_id,
-                    "image_id": drawn.image_id,
+                    "image_id": annotated.image_id,
                     "category_id": annotations[target]["category_id"],
-                    # As in the real sets this is no file: the name lies in instances.json.
-                    "file_name": drawn.file_name.replace(".jpg", f"_{ann_id}.jpg"),
-                    "split": drawn.split,
+                    # As in the real datasets this is no file: the name lies in instances.json.
+                    "file_name": annotated.file_name.replace(".jpg", f"_{ann_id}.jpg"),
+                    "split": annotated.split,
                     "sent_ids": [sentence["sent_id"] for sentence in sentences],
                     "sentences": sentences,
                 }
@@ -75,9 +77,8 @@ class DatasetFiles:
         folder = root / self.name
         folder.mkdir(parents=True)
         categories = [
-            {"id": CATEGORY_IDS[kind], "name": kind, "supercategory": group}
-            for group, kinds in CATEGORIES.items()
-            for kind in kinds
+            {"id": CATEGORY_IDS[category], "name": category, "supercategory": supercategory}
+            for category, supercategory in SUPERCATEGORY_OF.items()
         ]
         _write_json(
             folder / "instances.json",
@@ -89,7 +90,7 @@ class DatasetFiles:
             },
         )
         _write_json(folder / "scenes.json", self.scenes)
-        # Through JSON and back: a pickle's bytes depend on which strings are one object.
+        # Through JSON and back: a pickle's bytes depend on which strings are the same object.
         refs = json.loads(json.dumps(self.refs))
         (folder / f"refs({self.partition}).p").write_bytes(pickle.dumps(refs, protocol=2))
 
@@ -98,53 +99,55 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, sort_keys=True, separators=(",", ":")), encoding="ascii")
 
 
-def coco_annotations(drawn: AnnotatedScene) -> list[dict[str, Any]]:
-    """COCO records of every visible thing."""
-    found = []
-    for number, one in enumerate(drawn.painted.seen):
-        left, top, right, bottom = one.box
-        found.append(
+def _ann_id(annotated: AnnotatedScene, index: int) -> int:
+    return annotated.image_id * 100 + index + 1
+
+
+def coco_annotations(annotated: AnnotatedScene) -> list[dict[str, Any]]:
+    """COCO annotations of every visible object."""
+    annotations = []
+    for index, visible in enumerate(annotated.rendered.visible_objects):
+        left, top, right, bottom = visible.box
+        mask = annotated.rendered.instance_ids == index + 1
+        annotations.append(
             {
-                "id": drawn.image_id * 100 + number + 1,
-                "image_id": drawn.image_id,
-                "category_id": CATEGORY_IDS[one.thing.kind],
+                "id": _ann_id(annotated, index),
+                "image_id": annotated.image_id,
+                "category_id": CATEGORY_IDS[visible.obj.category],
                 "bbox": [left, top, right - left, bottom - top],
-                "area": one.area,
+                "area": visible.area,
                 "iscrowd": 0,
-                "segmentation": segmentation(drawn.painted.ids == number + 1, box=one.box),
+                "segmentation": segmentation(mask, box=visible.box),
             }
         )
-    return found
+    return annotations
 
 
-def scene_record(drawn: AnnotatedScene) -> dict[str, Any]:
-    """What scenes.json tells of a scene.
-
-    Args:
-        drawn: the scene.
+def scene_record(annotated: AnnotatedScene) -> dict[str, Any]:
+    """The record of a scene in ``scenes.json``.
 
     Returns:
-        Builtins only; ``things`` in the order of painting with the fields of `SceneObject` that are
-        not "", boxes as (left, top, right, bottom).
+        Builtins only. ``things`` holds the objects from far to near, with boxes (left, top, right,
+        bottom). Some keys are older than the names in the code: users keep their worlds.
     """
-    scene = drawn.painted.scene
-    things = [
+    scene = annotated.rendered.scene
+    objects = [
         {
-            **{name: value for name, value in asdict(one.thing).items() if value != ""},
-            "ann_id": drawn.image_id * 100 + number + 1,
-            "box": list(one.box),
-            "area": one.area,
-            # rounded down, so that "at least three quarters" stays what it was
-            "visible": math.floor(one.visible * 10_000) / 10_000,
+            **visible.obj.to_record(),
+            "ann_id": _ann_id(annotated, index),
+            "box": list(visible.box),
+            "area": visible.area,
+            # Rounded down, so that "at least three quarters" stays true.
+            "visible": math.floor(visible.visible_fraction * 10_000) / 10_000,
         }
-        for number, one in enumerate(drawn.painted.seen)
+        for index, visible in enumerate(annotated.rendered.visible_objects)
     ]
     return {
-        "caption": drawn.caption,
+        "caption": annotated.caption,
         "height": scene.height,
-        "place": scene.place,
-        "split": drawn.split,
-        "things": things,
+        "place": scene.background,
+        "split": annotated.split,
+        "things": objects,
         "time": scene.time,
         "width": scene.width,
     }

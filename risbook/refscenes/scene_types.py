@@ -1,15 +1,16 @@
-"""What is true of a drawn scene: the facts that the painter paints and the grammar speaks of.
+"""The facts of a scene: what the renderer draws and the expression generator describes.
 
 The renderer reads a `SceneObject` and draws it; the expression generator reads the same
 `SceneObject` and the visible box that the renderer returned. Neither reads the other's work, so an
 expression can only be true of an image through the facts in this file.
 
-Units: pixels of the finished canvas; x grows to the right, y grows downwards, as in images.
+Units: pixels of the finished image; x grows to the right, y grows downwards.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-#: Kinds of thing by group; `people` are what testA asks for, all others what testB asks for.
+#: supercategory -> categories, the terms of COCO. testA refers to people, testB to all others.
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "people": ("man", "woman", "child"),
     "animals": ("dog", "cat", "sheep", "bird", "horse"),
@@ -17,18 +18,20 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "household": ("chair", "lamp", "mug", "vase", "suitcase", "ball", "umbrella"),
 }
 
-#: kind -> group, the inverse of `CATEGORIES`.
+#: category -> supercategory
 SUPERCATEGORY_OF: dict[str, str] = {
-    kind: group for group, kinds in CATEGORIES.items() for kind in kinds
+    category: supercategory
+    for supercategory, categories in CATEGORIES.items()
+    for category in categories
 }
 
-#: Colour words. Every kind uses a subset that suits it (see the painter's recipes).
+#: Colour words; `colours.RGB_OF` gives the colours themselves.
 COLOURS: tuple[str, ...] = (
     "red", "orange", "yellow", "green", "blue", "purple", "pink",
     "brown", "black", "white", "gray",
 )  # fmt: skip
 
-#: kind -> the colours that it comes in.
+#: category -> its colours
 COLOURS_OF: dict[str, tuple[str, ...]] = {
     "man": COLOURS,
     "woman": COLOURS,
@@ -52,7 +55,7 @@ COLOURS_OF: dict[str, tuple[str, ...]] = {
 }
 
 PATTERNS: tuple[str, ...] = ("plain", "striped", "spotted")
-#: kind -> the patterns that it comes in.
+#: category -> its patterns
 PATTERNS_OF: dict[str, tuple[str, ...]] = {
     "man": PATTERNS,
     "woman": PATTERNS,
@@ -75,7 +78,10 @@ PATTERNS_OF: dict[str, tuple[str, ...]] = {
     "umbrella": PATTERNS,
 }
 HATS: tuple[str, ...] = ("", "cap", "hat", "beanie")
-HELD: tuple[str, ...] = ("", "balloon", "umbrella", "bag", "flag")
+HELD_OBJECTS: tuple[str, ...] = ("", "balloon", "umbrella", "bag", "flag")
+
+#: Fields of `SceneObject` with another key in ``scenes.json``: that file's keys never change.
+_KEYS = {"category": "kind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +89,22 @@ class SceneObject:
     """One object of a scene.
 
     Args:
-        kind: a word of `CATEGORIES`.
+        category: a word of `CATEGORIES`.
         colour: main colour: shirt of a person, coat of an animal, body of anything else.
         pattern: pattern of that main surface.
-        height: drawn height in pixels, before anything hides a part of it; without hat and
-            without what is held.
+        height: height in pixels before occlusion, without hat and held object.
         x: centre of the foot point, pixels.
-        ground: y of the foot point, pixels; larger stands nearer to the viewer.
-        facing: the side it looks to.
+        ground: y of the foot point, pixels; larger is nearer to the viewer.
+        facing: "left" or "right".
         lower_colour: people only, the colour of trousers (man), skirt (woman) or shorts (child).
         hat: people only, one of `HATS`.
         hat_colour: people only, "" without a hat.
-        holding: people only, one of `HELD`.
+        holding: people only, one of `HELD_OBJECTS`.
         holding_colour: people only, "" with empty hands.
-        variant: chooses details that no expression speaks of (skin, hair, pose, shape).
+        variant: chooses details that no expression mentions (skin, hair, pose, shape).
     """
 
-    kind: str
+    category: str
     colour: str
     pattern: str
     height: float
@@ -114,47 +119,58 @@ class SceneObject:
     variant: int = 0
 
     @property
-    def group(self) -> str:
-        """The group of `CATEGORIES` that the kind belongs to."""
-        return SUPERCATEGORY_OF[self.kind]
+    def supercategory(self) -> str:
+        """The key of `CATEGORIES` that the category belongs to."""
+        return SUPERCATEGORY_OF[self.category]
+
+    def to_record(self) -> dict[str, Any]:
+        """The fields that are not "", under the keys of ``scenes.json``."""
+        values = {name: value for name, value in asdict(self).items() if value != ""}
+        return {_KEYS.get(name, name): value for name, value in values.items()}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "SceneObject":
+        """Read an entry of ``things`` in ``scenes.json``; what it leaves out is ""."""
+        keys = {field.name: _KEYS.get(field.name, field.name) for field in fields(cls)}
+        return cls(**{name: record[key] for name, key in keys.items() if key in record})
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A whole scene as facts, painted or not.
+    """The facts of a whole scene, before or after rendering.
 
     Args:
-        width: canvas width in pixels.
-        height: canvas height in pixels.
-        place: the background, for instance "meadow", "beach", "street", "room".
-        time: the light, for instance "day", "evening", "night"; "" indoors.
-        things: the objects, farthest first: the order of painting.
+        width: image width in pixels.
+        height: image height in pixels.
+        background: a key of `background_types.BACKGROUNDS`, for instance "meadow".
+        time: the light, "day", "evening" or "night"; "" indoors.
+        objects: farthest first, the order of rendering.
         horizon: y at which the ground (or water, or floor) begins; 0 stands for 0.4 heights.
     """
 
     width: int
     height: int
-    place: str
+    background: str
     time: str
-    things: tuple[SceneObject, ...]
+    objects: tuple[SceneObject, ...]
     horizon: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleObject:
-    """A thing as it can be seen in the finished picture.
+    """What occlusion and the image border leave of an object.
 
     Args:
-        thing: the facts.
+        obj: its facts.
         box: visible box, (left, top, right, bottom) in pixels, right and bottom exclusive.
         area: number of visible pixels.
-        visible: visible share of the drawn pixels that lie on the canvas, in (0, 1].
+        visible_fraction: visible share of the drawn pixels that lie in the image, in (0, 1].
     """
 
-    thing: SceneObject
+    obj: SceneObject
     box: tuple[int, int, int, int]
     area: int
-    visible: float
+    visible_fraction: float
 
     @property
     def centre(self) -> tuple[float, float]:

@@ -1,35 +1,35 @@
-"""What the words of RefScenes mean: which things of a scene an expression can be about.
+"""The semantics of RefScenes: which objects of a scene an expression denotes.
 
 Every word has a *wide* sense (whatever a patient reader might still count in) and a *clear* sense
-(what nobody would dispute), clear being part of wide. An expression is spoken of a thing only if
-that thing is the only one in the wide sense and is in the clear sense as well. So every expression
-means exactly one object, with a margin. x is the centre of the visible box, ground the y of the
-foot point, both as shares of the canvas width or height; W and H stand for those.
+(what nobody would dispute), clear being part of wide. An expression is generated for an object only
+if that object is the only one in the wide sense and is in the clear sense as well. So every
+expression denotes exactly one object, with a margin. x is the centre of the visible box, ground the
+y of the foot point, both as shares of the image width or height; W and H stand for those.
 
 Nouns
     man, guy: man. woman, lady: woman. child, kid: child. person: any of these three.
     dog, cat, sheep, bird, horse: themselves; animal: any of them. car, bus, bike = bicycle, boat;
     vehicle: any of them. chair, lamp, mug = cup, vase, suitcase = luggage, ball, umbrella.
-    Clear: a thing of that kind of which at least 40 % and 60 pixels are visible.
-    Wide: any thing of that kind; for "umbrella" also a person who holds one.
-Properties (the candidates are the things that the noun and all its properties allow)
-    colour, pattern word before a noun: colour or pattern of the thing (not of people).
+    Clear: an object of that category of which at least 40 % and 60 pixels are visible.
+    Wide: any object of that category; for "umbrella" also a person who holds one.
+Attributes (the candidates are the objects that the noun and all its attributes allow)
+    colour, pattern word before a noun: colour or pattern of the object (not of people).
         spotted = dotted. plain: without pattern.
     in red, wearing red: clear: red shirt; wide: shirt, trousers, skirt, shorts or hat is red.
     (red) (striped) shirt: the shirt has that colour and that pattern, as far as they are named.
-        Without a noun ("red shirt on the left") it means the person.
+        Without a noun ("red shirt on the left") it denotes the person.
     (red) pants, skirt, shorts: what a man, a woman, a child wears below; wide: anybody's.
         Clear if at least 75 % of the person and the feet are visible.
     (red) cap, beanie: that hat. (red) hat: any hat. without a hat, no hat: bare head.
         Clear if at least 75 % of the person and the top of the head are visible.
     holding, with a (red) balloon, umbrella, bag, flag: held. Clear if 75 % are visible.
-    facing, looking left or right: the side that an animal, a car or a bus looks to.
-Places (each picks from the candidates; the sense is clear if the wide sense leaves one)
+    facing, looking left or right: the side that an animal, a car or a bus faces.
+Selectors (each selects among the candidates; the sense is clear if the wide sense leaves one)
     left, leftmost, far left, right ...: among several: x within 6 % of W of the outermost one.
         A single candidate: its x lies in the left third, or right third.
-    second from the left ...: the rank in the order of x, things less than 6 % of W apart counting
+    second from the left ...: the rank in the order of x; objects less than 6 % of W apart count
         in either order. Before the noun ("second red car from the left") it counts the candidates,
-        after it ("man in red second from the right") everything that the bare noun allows.
+        after it ("man in red second from the right") everything that the noun alone allows.
         At least three must be counted, and the rank is neither the first nor the last.
     middle, center: the middle rank of exactly three or five.
     on the left side (of the picture): x in the left third; wide: below 45 %. Likewise right.
@@ -38,7 +38,7 @@ Places (each picks from the candidates; the sense is clear if the wide sense lea
     back, in back, farthest: ground within 5 % of H of the highest; two at least.
     big, bigger, biggest, large ..., tall ...: drawn height times 1.3 above the largest; two at
         least. small, short ...: drawn height below 1.3 times the smallest; two at least.
-Relations (the other thing is itself described, uniquely, by a noun and properties)
+Relations (the anchor X is itself described, uniquely, by a noun and attributes)
     left of X, to the left of X: x smaller; clear: by 6 % of W and by half the width of X, and
         ground differs by no more than 25 % of H. Likewise right.
     next to, beside X: horizontal gap of the boxes up to 15 % of W and ground up to 15 % of H
@@ -50,269 +50,227 @@ Relations (the other thing is itself described, uniquely, by a noun and properti
     between X and Y: x lies between; clear: 6 % of W from both, ground within 20 % of H of both.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from risbook.refscenes.scene_types import CATEGORIES, Scene, VisibleObject
-
-#: noun -> the kinds that it can mean.
-NOUNS: dict[str, tuple[str, ...]] = {
-    **{kind: (kind,) for kinds in CATEGORIES.values() for kind in kinds},
-    "guy": ("man",), "lady": ("woman",), "kid": ("child",), "person": CATEGORIES["people"],
-    "animal": CATEGORIES["animals"], "vehicle": CATEGORIES["vehicles"], "bike": ("bicycle",),
-    "cup": ("mug",), "luggage": ("suitcase",),
-}  # fmt: skip
-#: what people wear below, by kind.
-LOWER = {"man": "pants", "woman": "skirt", "child": "shorts"}
-#: kinds that visibly look to one side.
-FACERS = (*CATEGORIES["animals"], "car", "bus")
+from risbook.refscenes.descriptions import (
+    FACING_CATEGORIES,
+    LOWER_GARMENT,
+    NOUNS,
+    Attribute,
+    Description,
+    Selector,
+)
+from risbook.refscenes.scene_types import Scene, VisibleObject
 
 MARGIN_X, MARGIN_GROUND, SIZE_RATIO = 0.06, 0.05, 1.3
+#: Least visible share and pixels of an object that can be referred to; least share for details.
 MIN_VISIBLE, MIN_AREA, DETAIL_VISIBLE = 0.4, 60, 0.75
-#: Limits are taken this much more strictly than they are documented, so that how numbers are
-#: rounded never decides what a word means.
-TIE = 1e-6
+#: Limits are this much stricter than documented, so that rounding never decides a denotation.
+TOLERANCE = 1e-6
 
 
-class Sense(NamedTuple):
-    """Sets of things as bits: bit i stands for the i-th visible thing."""
+class Denotation(NamedTuple):
+    """Sets of objects as bits: bit i stands for the i-th visible object."""
 
     wide: int
     clear: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trait:
-    """A property that is said: body, in, shirt, lower, hat, bare, held or facing.
-
-    Args:
-        what: which property.
-        colour: its colour, "" if not said.
-        form: a pattern (body, shirt), garment (lower, hat), held object or side (facing).
-    """
-
-    what: str
-    colour: str = ""
-    form: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A word that picks from the candidates.
-
-    Args:
-        what: left, right, middle, front, back, big, small, nth, side.
-        side: left or right for nth; left, right or middle for side.
-        rank: rank for nth.
-        bare: count all that the bare noun allows, not only the candidates.
-    """
-
-    what: str
-    side: str = ""
-    rank: int = 0
-    bare: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A relation (left, right, next, behind, front, between) to other described things."""
-
-    what: str
-    others: tuple["Description", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What an expression says, without its words."""
-
-    noun: str
-    traits: tuple[Trait, ...] = ()
-    places: tuple[Place, ...] = ()
-    relation: Relation | None = None
+def _bits(flags: list[bool]) -> int:
+    return sum(1 << i for i, flag in enumerate(flags) if flag)
 
 
 class Interpreter:
-    """A scene as the words see it.
+    """Computes what descriptions denote in one scene.
 
     Args:
         scene: the scene.
-        seen: its visible things; bit i of every `Sense` stands for seen[i].
+        visible_objects: bit i of every `Denotation` stands for ``visible_objects[i]``.
     """
 
-    def __init__(self, *, scene: Scene, seen: tuple[VisibleObject, ...]) -> None:
-        self.seen = seen
-        self.things = [one.thing for one in seen]
+    def __init__(self, *, scene: Scene, visible_objects: tuple[VisibleObject, ...]) -> None:
+        self.visible_objects = visible_objects
+        self.objects = [visible.obj for visible in visible_objects]
         width, height = scene.width, scene.height
+        boxes = [visible.box for visible in visible_objects]
         self.boxes = [
-            (one.box[0] / width, one.box[1] / height, one.box[2] / width, one.box[3] / height)
-            for one in seen
+            (x0 / width, y0 / height, x1 / width, y1 / height) for x0, y0, x1, y1 in boxes
         ]
         self.x = [(left + right) / 2 for left, _, right, _ in self.boxes]
-        self.ground = [thing.ground / height for thing in self.things]
-        self.sizes = [thing.height for thing in self.things]
-        #: bits of what can be referred to at all
-        self.plain_to_see = self._bits(
-            [one.visible >= MIN_VISIBLE and one.area >= MIN_AREA for one in seen]
+        self.ground = [obj.ground / height for obj in self.objects]
+        self.sizes = [obj.height for obj in self.objects]
+        #: bits of the objects that can be referred to at all
+        self.referable = _bits(
+            [
+                visible.visible_fraction >= MIN_VISIBLE and visible.area >= MIN_AREA
+                for visible in visible_objects
+            ]
         )
-        self._senses: dict[str | Trait, Sense] = {}
+        self._cache: dict[str | Attribute, Denotation] = {}
 
-    @staticmethod
-    def _bits(flags: list[bool]) -> int:
-        return sum(1 << i for i, flag in enumerate(flags) if flag)
+    def denote_noun(self, noun: str) -> Denotation:
+        """The objects that a noun can mean."""
+        if noun not in self._cache:
+            categories = NOUNS[noun]
+            wide = clear = _bits([obj.category in categories for obj in self.objects])
+            if noun == "umbrella":
+                wide |= _bits([obj.holding == "umbrella" for obj in self.objects])
+            self._cache[noun] = Denotation(wide, clear & self.referable)
+        return self._cache[noun]
 
-    def noun(self, word: str) -> Sense:
-        """The things that a noun can mean."""
-        if word not in self._senses:
-            kinds = NOUNS[word]
-            wide = clear = self._bits([thing.kind in kinds for thing in self.things])
-            if word == "umbrella":
-                wide |= self._bits([thing.holding == "umbrella" for thing in self.things])
-            self._senses[word] = Sense(wide, clear & self.plain_to_see)
-        return self._senses[word]
-
-    def trait(self, trait: Trait) -> Sense:
-        """The things that have a property."""
-        if trait not in self._senses:
-            pairs = [self._has(trait, one) for one in self.seen]
+    def denote_attribute(self, attribute: Attribute) -> Denotation:
+        """The objects that have an attribute."""
+        if attribute not in self._cache:
+            pairs = [_has_attribute(visible, attribute) for visible in self.visible_objects]
             wide, clear = [pair[0] for pair in pairs], [pair[0] and pair[1] for pair in pairs]
-            self._senses[trait] = Sense(self._bits(wide), self._bits(clear))
-        return self._senses[trait]
+            self._cache[attribute] = Denotation(_bits(wide), _bits(clear))
+        return self._cache[attribute]
 
-    @staticmethod
-    def _has(trait: Trait, one: VisibleObject) -> tuple[bool, bool]:
-        """Whether a thing has a property: in the wide sense, and visibly so."""
-        thing, colour, form = one.thing, trait.colour, trait.form
-        people = thing.group == "people"
-        detail = one.visible >= DETAIL_VISIBLE
-        top = one.box[1] <= thing.ground - 0.93 * thing.height
-        if trait.what in ("body", "shirt"):
-            fits = colour in ("", thing.colour) and form in ("", thing.pattern)
-            return fits and people == (trait.what == "shirt"), True
-        if trait.what == "in":
-            worn = (thing.colour, thing.lower_colour, thing.hat_colour)
-            return people and colour in worn, colour == thing.colour
-        if trait.what == "lower":
-            feet = one.box[3] >= thing.ground - 0.1 * thing.height
-            return (
-                people and colour in ("", thing.lower_colour),
-                detail and feet and form == LOWER.get(thing.kind),
-            )
-        if trait.what == "hat":
-            fits = form in ("hat", thing.hat) and colour in ("", thing.hat_colour)
-            return people and bool(thing.hat) and fits, detail and top
-        if trait.what == "bare":
-            return people and not thing.hat, detail and top
-        if trait.what == "held":
-            return people and form == thing.holding and colour in ("", thing.holding_colour), detail
-        return thing.kind in FACERS and thing.facing == form, True
+    def candidates(self, description: Description) -> int:
+        """Bits of the objects that noun and attributes allow in the wide sense."""
+        wide = self.denote_noun(description.noun).wide
+        for attribute in description.attributes:
+            wide &= self.denote_attribute(attribute).wide
+        return wide
 
-    def place(self, place: Place, among: int) -> Sense:
-        """The things that a place or size word picks out of some."""
-        some = [i for i in range(len(self.seen)) if among >> i & 1]
-        x, what = self.x, place.what
-        count = len(some)
-        if what == "side":
-            near, far = {
+    def select(self, selector: Selector, among: int) -> Denotation:
+        """The objects that a selector picks out of the bits `among`."""
+        indices = [i for i in range(len(self.objects)) if among >> i & 1]
+        x, name = self.x, selector.name
+        count = len(indices)
+        if name == "side":
+            narrow, broad = {
                 "left": ((-1.0, 1 / 3), (-1.0, 0.45)),
                 "right": ((2 / 3, 2.0), (0.55, 2.0)),
                 "middle": ((0.42, 0.58), (0.3, 0.7)),
-            }[place.side]
-            return Sense(
-                sum(1 << i for i in some if far[0] - TIE < x[i] < far[1] + TIE),
-                sum(1 << i for i in some if near[0] + TIE < x[i] < near[1] - TIE),
+            }[selector.side]
+            return Denotation(
+                sum(1 << i for i in indices if broad[0] - TOLERANCE < x[i] < broad[1] + TOLERANCE),
+                sum(
+                    1 << i for i in indices if narrow[0] + TOLERANCE < x[i] < narrow[1] - TOLERANCE
+                ),
             )
-        if what in ("left", "right") and count == 1:
-            value = x[some[0]] if what == "left" else 1 - x[some[0]]
-            return Sense(among, among) if value < 1 / 3 - TIE else Sense(0, 0)
-        if what in ("left", "right"):
-            wide = self._rank(some, 1, what)
-        elif what == "middle":
-            wide = self._rank(some, (count + 1) // 2, "left") if count in (3, 5) else 0
-        elif what == "nth":
-            wide = self._rank(some, place.rank, place.side) if 1 < place.rank < count else 0
+        if name in ("left", "right") and count == 1:
+            offset = x[indices[0]] if name == "left" else 1 - x[indices[0]]
+            return Denotation(among, among) if offset < 1 / 3 - TOLERANCE else Denotation(0, 0)
+        if name in ("left", "right"):
+            wide = self._at_rank(indices, 1, name)
+        elif name == "middle":
+            wide = self._at_rank(indices, (count + 1) // 2, "left") if count in (3, 5) else 0
+        elif name == "nth":
+            inner = 1 < selector.rank < count
+            wide = self._at_rank(indices, selector.rank, selector.side) if inner else 0
         elif count < 2:
             wide = 0
-        elif what == "front":
-            limit = max(self.ground[i] for i in some) - MARGIN_GROUND - TIE
-            wide = sum(1 << i for i in some if self.ground[i] > limit)
-        elif what == "back":
-            limit = min(self.ground[i] for i in some) + MARGIN_GROUND + TIE
-            wide = sum(1 << i for i in some if self.ground[i] < limit)
-        elif what == "big":
-            limit = max(self.sizes[i] for i in some) - TIE
-            wide = sum(1 << i for i in some if self.sizes[i] * SIZE_RATIO > limit)
+        elif name == "front":
+            limit = max(self.ground[i] for i in indices) - MARGIN_GROUND - TOLERANCE
+            wide = sum(1 << i for i in indices if self.ground[i] > limit)
+        elif name == "back":
+            limit = min(self.ground[i] for i in indices) + MARGIN_GROUND + TOLERANCE
+            wide = sum(1 << i for i in indices if self.ground[i] < limit)
+        elif name == "big":
+            limit = max(self.sizes[i] for i in indices) - TOLERANCE
+            wide = sum(1 << i for i in indices if self.sizes[i] * SIZE_RATIO > limit)
         else:
-            limit = min(self.sizes[i] for i in some) * SIZE_RATIO + TIE
-            wide = sum(1 << i for i in some if self.sizes[i] < limit)
-        return Sense(wide, wide if wide.bit_count() == 1 else 0)
+            limit = min(self.sizes[i] for i in indices) * SIZE_RATIO + TOLERANCE
+            wide = sum(1 << i for i in indices if self.sizes[i] < limit)
+        return Denotation(wide, wide if wide.bit_count() == 1 else 0)
 
-    def _rank(self, some: list[int], rank: int, side: str) -> int:
-        """Those that may stand at a rank (1 is first) counted from a side."""
+    def _at_rank(self, indices: list[int], rank: int, side: str) -> int:
+        """Bits of the objects that may stand at a rank (1 is first) counted from a side."""
         xs = self.x if side == "left" else [1 - x for x in self.x]
         bits = 0
-        for i in some:
-            before = sum(xs[j] < xs[i] - MARGIN_X - TIE for j in some)
-            maybe = sum(xs[j] < xs[i] + MARGIN_X + TIE for j in some) - 1
-            bits |= (before < rank <= maybe + 1) << i
+        for i in indices:
+            surely_before = sum(xs[j] < xs[i] - MARGIN_X - TOLERANCE for j in indices)
+            maybe_before = sum(xs[j] < xs[i] + MARGIN_X + TOLERANCE for j in indices) - 1
+            bits |= (surely_before < rank <= maybe_before + 1) << i
         return bits
 
-    def relation(self, what: str, among: int, others: list[int]) -> Sense:
-        """The things among some that stand in a relation to others (indices)."""
+    def relate(self, name: str, among: int, anchors: list[int]) -> Denotation:
+        """The objects of the bits `among` that stand in a relation to the anchors (indices)."""
         wide = clear = 0
-        for i in range(len(self.seen)):
-            if among >> i & 1 and i not in others:
-                pair = self._related(what, i, others)
+        for i in range(len(self.objects)):
+            if among >> i & 1 and i not in anchors:
+                pair = self._is_related(name, i, anchors)
                 wide |= pair[0] << i
                 clear |= (pair[0] and pair[1]) << i
-        return Sense(wide, clear)
+        return Denotation(wide, clear)
 
-    def _related(self, what: str, i: int, others: list[int]) -> tuple[bool, bool]:
-        j = others[0]
-        x, ground, mine, other = self.x, self.ground, self.boxes[i], self.boxes[j]
+    def _is_related(self, name: str, i: int, anchors: list[int]) -> tuple[bool, bool]:
+        j = anchors[0]
+        x, ground, box, anchor_box = self.x, self.ground, self.boxes[i], self.boxes[j]
         step = ground[j] - ground[i]
-        if what in ("left", "right"):
-            ahead = x[j] - x[i] if what == "left" else x[i] - x[j]
-            far = ahead >= max(MARGIN_X, (other[2] - other[0]) / 2) + TIE
-            return ahead > -TIE, far and abs(step) <= 0.25 - TIE
-        if what == "next":
-            gap = max(0.0, mine[0] - other[2], other[0] - mine[2])
-            apart = max(gap, abs(step))
-            return apart <= 0.15 + TIE, apart <= 0.06 - TIE
-        if what == "between":
-            low, high = sorted((x[j], x[others[1]]))
-            level = all(abs(ground[k] - ground[i]) <= 0.2 - TIE for k in others)
-            margin = MARGIN_X + TIE
+        if name in ("left", "right"):
+            ahead = x[j] - x[i] if name == "left" else x[i] - x[j]
+            far = ahead >= max(MARGIN_X, (anchor_box[2] - anchor_box[0]) / 2) + TOLERANCE
+            return ahead > -TOLERANCE, far and abs(step) <= 0.25 - TOLERANCE
+        if name == "next":
+            gap = max(0.0, box[0] - anchor_box[2], anchor_box[0] - box[2])
+            distance = max(gap, abs(step))
+            return distance <= 0.15 + TOLERANCE, distance <= 0.06 - TOLERANCE
+        if name == "between":
+            low, high = sorted((x[j], x[anchors[1]]))
+            level = all(abs(ground[k] - ground[i]) <= 0.2 - TOLERANCE for k in anchors)
+            margin = MARGIN_X + TOLERANCE
             clear = level and low + margin <= x[i] <= high - margin
-            return low - TIE < x[i] < high + TIE, clear
-        shared = min(mine[2], other[2]) - max(mine[0], other[0])
-        narrow = min(mine[2] - mine[0], other[2] - other[0])
-        rear, fore = (mine, other) if what == "behind" else (other, mine)
-        if what == "front":
+            return low - TOLERANCE < x[i] < high + TOLERANCE, clear
+        overlap = min(box[2], anchor_box[2]) - max(box[0], anchor_box[0])
+        narrower = min(box[2] - box[0], anchor_box[2] - anchor_box[0])
+        rear, fore = (box, anchor_box) if name == "behind" else (anchor_box, box)
+        if name == "front":
             step = -step
-        close = rear[3] >= fore[1] - 0.08 + TIE and step >= MARGIN_GROUND + TIE
-        return shared > -0.1 - TIE and step > -TIE, shared >= 0.5 * narrow + TIE and close
+        close = rear[3] >= fore[1] - 0.08 + TOLERANCE and step >= MARGIN_GROUND + TOLERANCE
+        wide = overlap > -0.1 - TOLERANCE and step > -TOLERANCE
+        return wide, overlap >= 0.5 * narrower + TOLERANCE and close
 
-    def meaning(self, description: Description) -> Sense:
-        """The things that a description is true of, widely and clearly."""
-        noun = self.noun(description.noun)
-        wide, clear = noun
-        for trait in description.traits:
-            sense = self.trait(trait)
-            wide, clear = wide & sense.wide, clear & sense.clear
-        candidates = wide
-        for place in description.places:
-            sense = self.place(place, noun.wide if place.bare else candidates)
-            wide, clear = wide & sense.wide, clear & sense.clear
+    def denote(self, description: Description) -> Denotation:
+        """The objects that a whole description denotes."""
+        noun = self.denote_noun(description.noun)
+        candidates = wide = self.candidates(description)
+        clear = noun.clear
+        for attribute in description.attributes:
+            clear &= self.denote_attribute(attribute).clear
+        for selector in description.selectors:
+            selected = self.select(selector, noun.wide if selector.by_noun else candidates)
+            wide, clear = wide & selected.wide, clear & selected.clear
         if description.relation is not None:
-            others = [self.one(other) for other in description.relation.others]
-            if None in others:
-                return Sense(0, 0)
-            known = [i for i in others if i is not None]
-            sense = self.relation(description.relation.what, candidates, known)
-            wide, clear = wide & sense.wide, clear & sense.clear
-        return Sense(wide, clear)
+            anchors = [self.referent(anchor) for anchor in description.relation.anchors]
+            indices = [i for i in anchors if i is not None]
+            if len(indices) < len(anchors):
+                return Denotation(0, 0)
+            related = self.relate(description.relation.name, candidates, indices)
+            wide, clear = wide & related.wide, clear & related.clear
+        return Denotation(wide, clear)
 
-    def one(self, description: Description) -> int | None:
-        """Index of the one thing that a description means, or None if it means none or several."""
-        wide, clear = self.meaning(description)
+    def referent(self, description: Description) -> int | None:
+        """Index of the only object that a description denotes; None if it is not unique."""
+        wide, clear = self.denote(description)
         return wide.bit_length() - 1 if wide == clear and wide.bit_count() == 1 else None
+
+
+def _has_attribute(visible: VisibleObject, attribute: Attribute) -> tuple[bool, bool]:
+    """Whether an object has an attribute in the wide sense, and whether that is visible."""
+    obj, colour, value = visible.obj, attribute.colour, attribute.value
+    is_person = obj.supercategory == "people"
+    detail = visible.visible_fraction >= DETAIL_VISIBLE
+    head = visible.box[1] <= obj.ground - 0.93 * obj.height
+    if attribute.name in ("body", "shirt"):
+        fits = colour in ("", obj.colour) and value in ("", obj.pattern)
+        return fits and is_person == (attribute.name == "shirt"), True
+    if attribute.name == "clothes":
+        worn = (obj.colour, obj.lower_colour, obj.hat_colour)
+        return is_person and colour in worn, colour == obj.colour
+    if attribute.name == "lower":
+        feet = visible.box[3] >= obj.ground - 0.1 * obj.height
+        return (
+            is_person and colour in ("", obj.lower_colour),
+            detail and feet and value == LOWER_GARMENT.get(obj.category),
+        )
+    if attribute.name == "hat":
+        fits = value in ("hat", obj.hat) and colour in ("", obj.hat_colour)
+        return is_person and bool(obj.hat) and fits, detail and head
+    if attribute.name == "bareheaded":
+        return is_person and not obj.hat, detail and head
+    if attribute.name == "held":
+        return is_person and value == obj.holding and colour in ("", obj.holding_colour), detail
+    return obj.category in FACING_CATEGORIES and obj.facing == value, True

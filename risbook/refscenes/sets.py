@@ -1,11 +1,11 @@
-"""The sets of the drawn world: their sizes, their splits, and how one scene of them comes about.
+"""The datasets of RefScenes: sizes, splits, and how a scene is generated.
 
-Three sets mirror the real three: *refscenes* and *refscenes+* share their images, as RefCOCO and
-RefCOCO+ do, with splits train, val, testA (people) and testB (everything else); *refscenesg* has
-images of its own, with splits train, val and test, as the *umd* partition of G-Ref.
+Three datasets mirror the real three. *refscenes* and *refscenes+* share their images, as RefCOCO
+and RefCOCO+ do, with splits train, val, testA (people) and testB (everything else). *refscenesg*
+has images of its own, with splits train, val and test, as the *umd* partition of G-Ref.
 
-Every scene follows from (seed, family, split, index) alone: worlds of different sizes share the
-scenes that both have, and any one scene can be drawn without the others.
+Every scene follows from (seed, family, split, index) alone: worlds of different sizes share their
+common scenes, and any scene can be generated without the others.
 """
 
 import random
@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from risbook.errors import DataError
+from risbook.refscenes.annotation_styles import ANNOTATION_STYLES
 from risbook.refscenes.captions import caption
-from risbook.refscenes.expression_generator import ANNOTATION_STYLES, ExpressionGenerator
+from risbook.refscenes.expression_generator import ExpressionGenerator
 from risbook.refscenes.scene_renderer import RenderedScene, render_scene
-from risbook.refscenes.scene_sampler import sample_scene
+from risbook.refscenes.scene_sampler import THEMES, sample_scene
 from risbook.refscenes.semantics import Interpreter
-
-_THEMES = ("people", "things", "mixed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +41,18 @@ class WorldSize:
 
 STANDARD = WorldSize(name="standard", refscenes=(4000, 200, 120, 120), refscenesg=(2000, 120, 200))
 TINY = WorldSize(name="tiny", refscenes=(24, 8, 6, 6), refscenesg=(12, 6, 6))
-#: What the package carries: coarser JPEG, so that it stays below half a megabyte.
+#: The world in the package: coarser JPEG, so that it stays below half a megabyte.
 SAMPLE = WorldSize(name="sample", refscenes=(9, 3, 2, 2), refscenesg=(5, 2, 2), quality=80)
 SIZES = {size.name: size for size in (STANDARD, TINY, SAMPLE)}
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Sets that share their images.
+    """Datasets that share their images.
 
     Args:
         number: part of the seeds and of the image ids.
-        sets: names of the sets.
+        sets: names of the datasets.
         partition: name of their partition.
         splits: names of their splits.
     """
@@ -69,26 +68,27 @@ FAMILIES = (
     Family(2, ("refscenesg",), "umd", ("train", "val", "test")),
 )
 
-Spoken = list[tuple[int, list[tuple[str, str]]]]
+#: For each referred object its index and its (raw, sent) pairs.
+Expressions = list[tuple[int, list[tuple[str, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedScene:
-    """One scene of a world, painted and spoken of.
+    """A rendered scene with its captions and expressions.
 
     Args:
         image_id: its id in the world.
         split: its split.
-        painted: the picture and its facts.
-        caption: the scene told in sentences.
-        spoken: set -> for each referred thing its index and its (raw, sent) pairs.
+        rendered: image and masks.
+        caption: the caption.
+        expressions: dataset -> its expressions.
     """
 
     image_id: int
     split: str
-    painted: RenderedScene
+    rendered: RenderedScene
     caption: str
-    spoken: dict[str, Spoken]
+    expressions: dict[str, Expressions]
 
     @property
     def file_name(self) -> str:
@@ -97,50 +97,53 @@ class AnnotatedScene:
 
 
 def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> AnnotatedScene:
-    """Plan, paint and describe one scene.
+    """Generate one scene; if nothing in it can be referred to, the next attempt replaces it.
 
     Args:
-        family: the sets that the scene belongs to.
-        split: one of the family's splits; testA asks for people, testB for all else.
+        family: the datasets that the scene belongs to.
+        split: one of the family's splits; testA refers to people, testB to all else.
         index: number of the scene within the split, from 0.
         seed: seed of the world.
 
     Returns:
-        The scene; each set of the family refers to at least one of its things.
+        The scene; each dataset of the family refers to at least one of its objects.
     """
-    place = family.splits.index(split)
+    split_number = family.splits.index(split)
     for attempt in range(100):
-        source = np.random.SeedSequence((seed, family.number, place, index, attempt))
-        rng = np.random.default_rng(source)
-        theme = {"testA": "people", "testB": "things"}.get(split, _THEMES[int(3 * rng.random())])
-        painted = render_scene(sample_scene(rng, theme=theme), rng)
-        dice = random.Random(int(source.generate_state(1, np.uint64)[0]))
-        spoken = _speak(family, split, painted, dice)
-        if all(spoken.values()):
-            told = caption(painted.scene, painted.seen, dice)
-            image_id = family.number * 1_000_000 + place * 100_000 + index + 1
-            return AnnotatedScene(image_id, split, painted, told, spoken)
+        entropy = (seed, family.number, split_number, index, attempt)
+        seed_sequence = np.random.SeedSequence(entropy)
+        image_rng = np.random.default_rng(seed_sequence)
+        theme = THEMES[int(3 * image_rng.random())]
+        theme = {"testA": "people", "testB": "things"}.get(split, theme)
+        rendered = render_scene(sample_scene(image_rng, theme=theme), image_rng)
+        text_rng = random.Random(int(seed_sequence.generate_state(1, np.uint64)[0]))
+        expressions = _generate_expressions(family, split, rendered, text_rng)
+        if all(expressions.values()):
+            text = caption(rendered.scene, rendered.visible_objects, text_rng)
+            image_id = family.number * 1_000_000 + split_number * 100_000 + index + 1
+            return AnnotatedScene(image_id, split, rendered, text, expressions)
     raise DataError(f"{split} scene {index} of seed {seed}: nothing in it could be referred to")
 
 
-def _speak(
-    family: Family, split: str, painted: RenderedScene, dice: random.Random
-) -> dict[str, Spoken]:
-    """Choose two to four things of a scene and let each set of the family speak of them."""
-    view = Interpreter(scene=painted.scene, seen=painted.seen)
+def _generate_expressions(
+    family: Family, split: str, rendered: RenderedScene, rng: random.Random
+) -> dict[str, Expressions]:
+    """Choose two to four objects; each dataset of the family refers to them in its own style."""
+    interpreter = Interpreter(scene=rendered.scene, visible_objects=rendered.visible_objects)
+    people = {"testA": (True,), "testB": (False,)}.get(split, (True, False))
     targets = [
         i
-        for i, thing in enumerate(view.things)
-        if view.plain_to_see >> i & 1
-        and (split not in ("testA", "testB") or (thing.group == "people") == (split == "testA"))
+        for i, obj in enumerate(interpreter.objects)
+        if interpreter.referable >> i & 1 and (obj.supercategory == "people") in people
     ]
-    order = [i for _, i in sorted((dice.random(), i) for i in targets)]
-    wanted = 2 + (dice.random() < 0.6) + (dice.random() < 0.15)
-    spoken: dict[str, Spoken] = {}
+    shuffled = [i for _, i in sorted((rng.random(), i) for i in targets)]
+    count = 2 + (rng.random() < 0.6) + (rng.random() < 0.15)
+    expressions: dict[str, Expressions] = {}
     for name in family.sets:
-        teller = ExpressionGenerator(view=view, manner=ANNOTATION_STYLES[name], rng=dice)
-        spoken[name] = []
-        for target in order:
-            if len(spoken[name]) < wanted and (pairs := teller.sentences(target)):
-                spoken[name].append((target, pairs))
-    return spoken
+        style = ANNOTATION_STYLES[name]
+        generator = ExpressionGenerator(interpreter=interpreter, style=style, rng=rng)
+        expressions[name] = []
+        for target in shuffled:
+            if len(expressions[name]) < count and (pairs := generator.sentences(target)):
+                expressions[name].append((target, pairs))
+    return expressions

@@ -1,4 +1,4 @@
-"""Textures and patterns: computed once a process from fixed seeds, then cut to size."""
+"""Textures and patterns: computed once per process from fixed seeds, then cut to size."""
 
 import math
 from functools import lru_cache
@@ -14,16 +14,11 @@ Bools = npt.NDArray[np.bool_]
 SAME, SKIN, CLOTH, FUR, WOOL, WOOD, METAL, GLASS, CLAY = -1, 0, 1, 2, 3, 4, 5, 6, 7
 
 #: Side of a texture, pixels; textures repeat beyond it.
-TEXTURE = 160
+TEXTURE_SIZE = 160
 
 
 def smooth_noise(size: int, cells: int, rng: np.random.Generator) -> Floats:
-    """Smooth noise that tiles: random values on a grid, enlarged with a cubic filter.
-
-    Args:
-        size: side of the result in pixels.
-        cells: grid cells a side; few cells make large blots.
-        rng: source of the grid's values.
+    """Smooth noise that tiles: random values on a (cells, cells) grid, enlarged bicubically.
 
     Returns:
         float32 (size, size), mean 0 and standard deviation 1.
@@ -37,13 +32,13 @@ def smooth_noise(size: int, cells: int, rng: np.random.Generator) -> Floats:
 
 @lru_cache(maxsize=1)
 def textures() -> Floats:
-    """Relative brightness of each material, made once a process from a fixed seed.
+    """Relative brightness of each material, in the order SKIN, CLOTH, ..., CLAY.
 
     Returns:
-        float32 (8, 160, 160), values around 0, in the order SKIN, CLOTH, ..., CLAY.
+        float32 (8, 160, 160), values around 0.
     """
     rng = np.random.default_rng(20240517)
-    size = TEXTURE
+    size = TEXTURE_SIZE
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     grain = rng.standard_normal((size, size)).astype(np.float32)
     blots = smooth_noise(size, 20, rng)
@@ -66,7 +61,7 @@ def textures() -> Floats:
 
 @lru_cache(maxsize=64)
 def pattern_mask(name: str, period: int, side: int) -> Bools:
-    """Where a pattern's second ink goes: bool (side, side), tile pixels."""
+    """Where a pattern has its second colour: bool (side, side), tile pixels."""
     y, x = np.mgrid[0:side, 0:side]
     if name == "striped":
         return np.asarray(y % period >= period * 0.64)
@@ -86,7 +81,7 @@ def ground_noise() -> Floats:
 
 
 @lru_cache(maxsize=1)
-def paper() -> Floats:
-    """The tooth of the paper: float32 (256, 256), grey levels around 0."""
+def sensor_noise() -> Floats:
+    """Noise as of a camera's sensor: float32 (256, 256), grey levels around 0."""
     noise = np.random.default_rng(4711).standard_normal((256, 256)) * 2.4
     return noise.astype(np.float32)

@@ -1,4 +1,4 @@
-"""How cars, buses, bicycles and boats are painted; all face right."""
+"""Sprites of cars, buses, bicycles and boats; all face right."""
 
 from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter
 from risbook.refscenes.scene_types import SceneObject
@@ -10,36 +10,31 @@ _HUB: RGB = (196, 198, 204)
 _GLASS: RGB = (176, 214, 232)
 _MAST: RGB = (126, 92, 62)
 
-#: kind -> reach of the drawing: left, right, up and down, units of its height.
-REACH: dict[str, tuple[float, float, float, float]] = {
+#: category -> extent of the drawing from the foot point: left, right, up, down, units
+EXTENT: dict[str, tuple[float, float, float, float]] = {
     "car": (116, 118, 104, 3),
     "bus": (110, 112, 104, 3),
     "bicycle": (84, 84, 104, 3),
     "boat": (90, 94, 104, 3),
 }
-#: kind -> distance of stripes, units.
+#: category -> period of the pattern, units
 PERIOD: dict[str, float] = {"car": 18, "bus": 22, "bicycle": 20, "boat": 17}
 
 
-def draw_vehicle(brush: SpriteCanvas, thing: SceneObject) -> None:
-    """Paint a vehicle, facing right.
-
-    Args:
-        brush: where to paint.
-        thing: the facts.
-    """
-    paint = {"car": _car, "bus": _bus, "bicycle": _bicycle, "boat": _boat}
-    paint[thing.kind](brush, RGB_OF[thing.colour], thing.variant)
+def draw_vehicle(canvas: SpriteCanvas, obj: SceneObject) -> None:
+    """Draw a vehicle, facing right."""
+    draw = {"car": _car, "bus": _bus, "bicycle": _bicycle, "boat": _boat}
+    draw[obj.category](canvas, RGB_OF[obj.colour], obj.variant)
 
 
-def _wheel(b: SpriteCanvas, x: float, radius: float) -> None:
-    b.oval(x, radius, radius, radius, _TYRE, METAL)
-    b.oval(x, radius, 0.55 * radius, 0.55 * radius, _HUB, METAL)
-    b.oval(x, radius, 0.2 * radius, 0.2 * radius, darker(_HUB, 0.45))
+def _wheel(c: SpriteCanvas, x: float, radius: float) -> None:
+    c.oval(x, radius, radius, radius, _TYRE, METAL)
+    c.oval(x, radius, 0.55 * radius, 0.55 * radius, _HUB, METAL)
+    c.oval(x, radius, 0.2 * radius, 0.2 * radius, darker(_HUB, 0.45))
 
 
-def _car(b: SpriteCanvas, ink: RGB, variant: int) -> None:
-    b.box(-104, 14, 104, 30, 6, (70, 68, 74), METAL)
+def _car(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
+    c.box(-104, 14, 104, 30, 6, (70, 68, 74), METAL)
     roof: Points
     panes: tuple[Points, Points]
     if variant % 2:
@@ -54,95 +49,95 @@ def _car(b: SpriteCanvas, ink: RGB, variant: int) -> None:
             ((-90, 60), (-86, 86), (-40, 90), (-40, 60)),
             ((-32, 60), (-32, 90), (12, 90), (30, 80), (48, 60)),
         )
-    b.blob(roof, ink, METAL)
+    c.blob(roof, rgb, METAL)
     for pane in panes:
-        b.poly(pane, _GLASS, GLASS)
+        c.poly(pane, _GLASS, GLASS)
         x0, y0 = pane[0]
-        b.poly(((x0 + 6, y0), (x0 + 14, y0), (x0 + 28, 88), (x0 + 20, 88)), lighter(_GLASS, 0.55))
-    b.blob(
+        c.poly(((x0 + 6, y0), (x0 + 14, y0), (x0 + 28, 88), (x0 + 20, 88)), lighter(_GLASS, 0.55))
+    c.blob(
         ((-108, 24), (-110, 50), (-96, 60), (-40, 62), (40, 61), (84, 56), (108, 44), (110, 26),
-         (70, 20), (-70, 20)), ink, METAL, main=True,
+         (70, 20), (-70, 20)), rgb, METAL, pattern=True,
     )  # fmt: skip
     for x in (-64, 64):
-        b.oval(x, 22, 26, 25, darker(ink, 0.5), METAL)
-        _wheel(b, x, 21)
-    b.line(((-26, 58), (-26, 26)), 2, darker(ink, 0.35))
-    b.line(((34, 58), (34, 30)), 2, darker(ink, 0.35))
-    b.box(-18, 47, -4, 51, 1, darker(ink, 0.5))
-    b.oval(103, 42, 7, 7, (255, 244, 190), METAL)
-    b.box(-112, 40, -104, 52, 2, (190, 40, 40), METAL)
-    b.box(86, 18, 114, 26, 3, (200, 202, 206), METAL)
-    b.box(-114, 18, -88, 26, 3, (200, 202, 206), METAL)
+        c.oval(x, 22, 26, 25, darker(rgb, 0.5), METAL)
+        _wheel(c, x, 21)
+    c.line(((-26, 58), (-26, 26)), 2, darker(rgb, 0.35))
+    c.line(((34, 58), (34, 30)), 2, darker(rgb, 0.35))
+    c.box(-18, 47, -4, 51, 1, darker(rgb, 0.5))
+    c.oval(103, 42, 7, 7, (255, 244, 190), METAL)
+    c.box(-112, 40, -104, 52, 2, (190, 40, 40), METAL)
+    c.box(86, 18, 114, 26, 3, (200, 202, 206), METAL)
+    c.box(-114, 18, -88, 26, 3, (200, 202, 206), METAL)
 
 
-def _bus(b: SpriteCanvas, ink: RGB, variant: int) -> None:
-    b.box(-100, 8, 102, 20, 4, (66, 64, 70), METAL)
-    b.box(-106, 13, 106, 99, 13, ink, METAL, main=True)
-    b.box(-100, 90, 100, 98, 5, lighter(ink, 0.35), METAL)
-    b.box(-98, 56, 62, 86, 4, darker(ink, 0.16), METAL)
+def _bus(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
+    c.box(-100, 8, 102, 20, 4, (66, 64, 70), METAL)
+    c.box(-106, 13, 106, 99, 13, rgb, METAL, pattern=True)
+    c.box(-100, 90, 100, 98, 5, lighter(rgb, 0.35), METAL)
+    c.box(-98, 56, 62, 86, 4, darker(rgb, 0.16), METAL)
     for k in range(4):
         x = -94 + 39 * k
-        b.box(x, 58, x + 34, 84, 3, _GLASS, GLASS)
-        b.poly(((x + 5, 58), (x + 11, 58), (x + 22, 84), (x + 16, 84)), lighter(_GLASS, 0.5))
-    b.box(68, 18, 88, 86, 3, darker(_GLASS, 0.12), GLASS)
-    b.line(((78, 18), (78, 86)), 2, darker(ink, 0.5))
-    b.box(93, 46, 107, 86, 4, _GLASS, GLASS)
-    b.box(-106, 44, 64, 49, 0, lighter(ink, 0.55) if variant % 2 else darker(ink, 0.3), METAL)
+        c.box(x, 58, x + 34, 84, 3, _GLASS, GLASS)
+        c.poly(((x + 5, 58), (x + 11, 58), (x + 22, 84), (x + 16, 84)), lighter(_GLASS, 0.5))
+    c.box(68, 18, 88, 86, 3, darker(_GLASS, 0.12), GLASS)
+    c.line(((78, 18), (78, 86)), 2, darker(rgb, 0.5))
+    c.box(93, 46, 107, 86, 4, _GLASS, GLASS)
+    c.box(-106, 44, 64, 49, 0, lighter(rgb, 0.55) if variant % 2 else darker(rgb, 0.3), METAL)
     for x in (-60, 46):
-        b.oval(x, 19, 21, 20, darker(ink, 0.55), METAL)
-        _wheel(b, x, 17)
-    b.oval(103, 30, 5, 6, (255, 244, 190), METAL)
-    b.box(-109, 26, -103, 40, 2, (190, 40, 40), METAL)
+        c.oval(x, 19, 21, 20, darker(rgb, 0.55), METAL)
+        _wheel(c, x, 17)
+    c.oval(103, 30, 5, 6, (255, 244, 190), METAL)
+    c.box(-109, 26, -103, 40, 2, (190, 40, 40), METAL)
 
 
-def _bicycle(b: SpriteCanvas, ink: RGB, variant: int) -> None:
+def _bicycle(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
     for x in (-46, 46):
-        b.ring(x, 34, 34, 7.5, _TYRE, METAL)
-        b.ring(x, 34, 27, 2.5, (206, 208, 212), METAL)
+        c.ring(x, 34, 34, 7.5, _TYRE, METAL)
+        c.ring(x, 34, 27, 2.5, (206, 208, 212), METAL)
         for dx, dy in ((26, 0), (13, 22.5), (-13, 22.5)):
-            b.line(((x - dx, 34 - dy), (x + dx, 34 + dy)), 1.0, (176, 178, 184))
-        b.oval(x, 34, 5, 5, (120, 120, 126), METAL)
-        b.arc(x, 34, 38, 38, (190, 330) if x < 0 else (215, 350), 7, ink, METAL)
+            c.line(((x - dx, 34 - dy), (x + dx, 34 + dy)), 1.0, (176, 178, 184))
+        c.oval(x, 34, 5, 5, (120, 120, 126), METAL)
+        c.arc(x, 34, 38, 38, (190, 330) if x < 0 else (215, 350), 7, rgb, METAL)
     crank = (-3, 31)
-    b.limb(((-46, 34), crank, (-17, 78), (-46, 34)), 7.5, ink, METAL)
-    b.limb((crank, (30, 72), (-14, 72)), 8.5, ink)
-    b.limb(((46, 34), (28, 82)), 8.5, ink)
-    b.line(((-17, 78), (-20, 90)), 5, (120, 120, 126), METAL)
-    b.blob(((-38, 92), (-20, 97), (-4, 93), (-10, 88), (-30, 87)), (74, 54, 46), CLOTH)
-    b.limb(((28, 82), (25, 96), (40, 99), (46, 92)), 5, (96, 96, 104), METAL)
-    b.limb(((40, 99), (46, 92)), 7, (74, 54, 46), CLOTH)
-    b.oval(*crank, 10, 10, (150, 152, 158), METAL)
-    b.line((crank, (8, 18)), 4.5, (80, 80, 88), METAL)
-    b.line(((2, 16), (16, 18)), 6, (60, 58, 64))
+    c.limb(((-46, 34), crank, (-17, 78), (-46, 34)), 7.5, rgb, METAL)
+    c.limb((crank, (30, 72), (-14, 72)), 8.5, rgb)
+    c.limb(((46, 34), (28, 82)), 8.5, rgb)
+    c.line(((-17, 78), (-20, 90)), 5, (120, 120, 126), METAL)
+    c.blob(((-38, 92), (-20, 97), (-4, 93), (-10, 88), (-30, 87)), (74, 54, 46), CLOTH)
+    c.limb(((28, 82), (25, 96), (40, 99), (46, 92)), 5, (96, 96, 104), METAL)
+    c.limb(((40, 99), (46, 92)), 7, (74, 54, 46), CLOTH)
+    c.oval(*crank, 10, 10, (150, 152, 158), METAL)
+    c.line((crank, (8, 18)), 4.5, (80, 80, 88), METAL)
+    c.line(((2, 16), (16, 18)), 6, (60, 58, 64))
     if variant % 3 == 0:
-        b.poly(((40, 90), (70, 90), (65, 66), (45, 66)), (186, 140, 88), WOOD)
+        c.poly(((40, 90), (70, 90), (65, 66), (45, 66)), (186, 140, 88), WOOD)
         for y in (72, 78, 84):
-            b.line(((43, y), (68, y)), 1.6, (140, 98, 56))
+            c.line(((43, y), (68, y)), 1.6, (140, 98, 56))
 
 
-def _boat(b: SpriteCanvas, ink: RGB, variant: int) -> None:
+def _boat(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
     if variant % 2:
-        b.box(-36, 30, 30, 66, 4, (248, 244, 234), WOOD)
+        c.box(-36, 30, 30, 66, 4, (248, 244, 234), WOOD)
         for x in (-27, -5):
-            b.box(x, 42, x + 15, 57, 3, (120, 172, 204), GLASS)
-        b.box(-42, 64, 36, 71, 3, darker(ink, 0.2), METAL)
-        b.box(-24, 70, -4, 99, 2, ink, METAL)
-        b.box(-24, 86, -4, 92, 0, lighter(ink, 0.6), METAL)
-        b.line(((48, 34), (48, 84)), 3, _MAST, WOOD)
-        b.poly(((48, 84), (48, 70), (68, 77)), ink, CLOTH)
+            c.box(x, 42, x + 15, 57, 3, (120, 172, 204), GLASS)
+        c.box(-42, 64, 36, 71, 3, darker(rgb, 0.2), METAL)
+        c.box(-24, 70, -4, 99, 2, rgb, METAL)
+        c.box(-24, 86, -4, 92, 0, lighter(rgb, 0.6), METAL)
+        c.line(((48, 34), (48, 84)), 3, _MAST, WOOD)
+        c.poly(((48, 84), (48, 70), (68, 77)), rgb, CLOTH)
     else:
-        b.limb(((2, 24), (2, 99)), 4.5, _MAST, WOOD)
+        c.limb(((2, 24), (2, 99)), 4.5, _MAST, WOOD)
         sail = ((7, 96), (9, 40), (40, 38), (66, 42), (46, 62), (24, 82))
         jib = ((-3, 90), (-4, 42), (-28, 41), (-50, 44), (-34, 60), (-16, 78))
-        b.blob(sail, lighter(ink, 0.12), CLOTH, main=True)
-        b.blob(jib, lighter(ink, 0.6), CLOTH)
-    b.poly(
+        c.blob(sail, lighter(rgb, 0.12), CLOTH, pattern=True)
+        c.blob(jib, lighter(rgb, 0.6), CLOTH)
+    c.poly(
         ((-82, 34), (-74, 18), (-62, 4), (-52, 0), (50, 0), (64, 6), (78, 20), (90, 38), (40, 33),
-         (-40, 32)), ink, WOOD, main=bool(variant % 2),
+         (-40, 32)), rgb, WOOD, pattern=bool(variant % 2),
     )  # fmt: skip
-    b.poly(((-82, 36), (-40, 33), (40, 34), (91, 40), (88, 33), (40, 27), (-40, 26), (-79, 28)),
-           lighter(ink, 0.5), WOOD)  # fmt: skip
-    b.line(((-70, 14), (74, 16)), 2, darker(ink, 0.3), SAME)
+    c.poly(((-82, 36), (-40, 33), (40, 34), (91, 40), (88, 33), (40, 27), (-40, 26), (-79, 28)),
+           lighter(rgb, 0.5), WOOD)  # fmt: skip
+    c.line(((-70, 14), (74, 16)), 2, darker(rgb, 0.3), SAME)
     if variant % 2:
         for x in (-44, -20, 4, 28):
-            b.oval(x, 18, 5, 5, (206, 228, 236), METAL)
+            c.oval(x, 18, 5, 5, (206, 228, 236), METAL)

@@ -49,20 +49,22 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
     (root / IMAGES).mkdir(parents=True)
     (root / "LICENSE").mkdir()
     (root / "LICENSE" / "README.txt").write_text(_NOTE, encoding="ascii")
-    files = {name: DatasetFiles(name, one.partition) for one in FAMILIES for name in one.sets}
+    files = {
+        name: DatasetFiles(name, family.partition) for family in FAMILIES for name in family.sets
+    }
     total = sum(size.refscenes) + sum(size.refscenesg)
     bar = progress_bar(
         _scenes(size, seed), show=progress, total=total, desc="drawing RefScenes", unit="scene"
     )
-    for family, drawn in bar:
-        picture = Image.fromarray(drawn.painted.image)
-        path = root / IMAGES / drawn.file_name
-        picture.save(path, "JPEG", quality=size.quality, subsampling=0)
-        shared, annotations = scene_record(drawn), coco_annotations(drawn)
+    for family, annotated in bar:
+        image = Image.fromarray(annotated.rendered.image)
+        path = root / IMAGES / annotated.file_name
+        image.save(path, "JPEG", quality=size.quality, subsampling=0)
+        record, annotations = scene_record(annotated), coco_annotations(annotated)
         for name in family.sets:
-            files[name].add(drawn, shared, annotations)
-    for one in files.values():
-        one.write(root)
+            files[name].add(annotated, record, annotations)
+    for dataset_files in files.values():
+        dataset_files.write(root)
     stamp = json.dumps(_stamp(size, seed), sort_keys=True) + "\n"
     (root / STAMP).write_text(stamp, encoding="ascii")
 
@@ -82,7 +84,9 @@ def _check_stamp(root: Path, size: WorldSize, seed: int) -> None:
 
 
 def _complete(root: Path) -> bool:
-    return all((root / name / "scenes.json").is_file() for one in FAMILIES for name in one.sets)
+    return all(
+        (root / name / "scenes.json").is_file() for family in FAMILIES for name in family.sets
+    )
 
 
 def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = True) -> Path:

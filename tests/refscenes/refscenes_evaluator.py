@@ -1,12 +1,13 @@
-"""Which things of a RefScenes picture does a sentence mean? Answered from the sentence alone.
+"""Which objects of a RefScenes image does a sentence denote? Computed from the sentence alone.
 
-A second reading of the meanings documented in risbook.refscenes.grammar, written without
-that module: its own parser from words, and its own rules over the facts of scenes.json.
+A second implementation of the semantics documented in risbook.refscenes.semantics, written without
+that module: its own parser of words, and its own rules over the facts of scenes.json.
 """
 
 from typing import Any
 
-Thing = dict[str, Any]
+Object = dict[str, Any]
+Phrase = dict[str, Any]
 Scene = dict[str, Any]
 
 PEOPLE = {"man", "woman", "child"}
@@ -32,25 +33,25 @@ ARTICLES = {"a", "an", "the"}
 
 
 class SentenceError(ValueError):
-    """A sentence that the evaluator cannot read."""
+    """A sentence that the evaluator cannot parse."""
 
 
 class Parser:
-    """Reads one sentence from left to right."""
+    """Parses one sentence from left to right."""
 
     def __init__(self, sentence: str) -> None:
         self.words = sentence.split()
-        self.at = 0
+        self.position = 0
 
     def peek(self, ahead: int = 0) -> str:
-        place = self.at + ahead
-        return self.words[place] if place < len(self.words) else ""
+        index = self.position + ahead
+        return self.words[index] if index < len(self.words) else ""
 
     def take(self, *options: str) -> str:
-        """Take the next word if it is one of these."""
+        """Consume the next word if it is among the options."""
         word = self.peek()
         if word and word in options:
-            self.at += 1
+            self.position += 1
             return word
         return ""
 
@@ -62,76 +63,76 @@ class Parser:
             )
         return word
 
-    def sentence(self) -> Thing:
-        found = self.phrase(inner=False)
+    def sentence(self) -> Phrase:
+        phrase = self.phrase(inner=False)
         if self.peek():
-            raise SentenceError(f"{' '.join(self.words)!r}: cannot read from {self.peek()!r}")
-        return found
+            raise SentenceError(f"{' '.join(self.words)!r}: cannot parse from {self.peek()!r}")
+        return phrase
 
-    def phrase(self, *, inner: bool) -> Thing:
-        """A noun phrase; inner ones, inside relations, have no places of their own."""
-        said: Thing = {"noun": "", "traits": [], "places": [], "relation": None}
+    def phrase(self, *, inner: bool) -> Phrase:
+        """A noun phrase; inner ones, inside relations, have no selectors of their own."""
+        phrase: Phrase = {"noun": "", "attributes": [], "selectors": [], "relation": None}
         self.take(*ARTICLES)
         colour = pattern = rank = ""
-        while not said["noun"]:
+        while not phrase["noun"]:
             word = self.peek()
-            self.at += 1
+            self.position += 1
             if word in COLOURS:
                 colour = word
             elif word in PATTERNS:
                 pattern = PATTERNS[word]
             elif word in BIG | SMALL:
-                said["places"].append(("big" if word in BIG else "small",))
+                phrase["selectors"].append(("big" if word in BIG else "small",))
             elif word in RANKS:
                 rank = word
             elif word == "far":
-                said["places"].append((self.need("left", "right"),))
+                phrase["selectors"].append((self.need("left", "right"),))
             elif word in ("left", "right", "leftmost", "rightmost"):
-                said["places"].append((word.removesuffix("most"),))
+                phrase["selectors"].append((word.removesuffix("most"),))
             elif word in ("middle", "center"):
-                said["places"].append(("middle",))
+                phrase["selectors"].append(("middle",))
             elif word in ("front", "closest", "nearest"):
-                said["places"].append(("front",))
+                phrase["selectors"].append(("front",))
             elif word in ("back", "farthest"):
-                said["places"].append(("back",))
+                phrase["selectors"].append(("back",))
             elif word in WORN:
-                said["traits"].append((word, colour, pattern))
-                said["noun"] = self.take("person", "man", "guy", "woman", "lady", "child", "kid")
-                said["noun"] = said["noun"] or "person"
+                phrase["attributes"].append((word, colour, pattern))
+                phrase["noun"] = self.take("person", "man", "guy", "woman", "lady", "child", "kid")
+                phrase["noun"] = phrase["noun"] or "person"
                 colour = pattern = ""
             elif word in NOUNS:
-                said["noun"] = word
+                phrase["noun"] = word
             else:
                 raise SentenceError(f"{' '.join(self.words)!r}: no noun before {word!r}")
         if colour or pattern:
-            said["traits"].append(("body", colour, pattern))
+            phrase["attributes"].append(("body", colour, pattern))
         if rank:
             self.need("from")
             self.take("the")
-            said["places"].append(("nth", RANKS[rank], self.need("left", "right"), False))
-        while self.peek() and self.tail(said, inner):
+            phrase["selectors"].append(("nth", RANKS[rank], self.need("left", "right"), False))
+        while self.peek() and self.tail(phrase, inner):
             pass
-        if inner and (said["places"] or said["relation"]):
-            raise SentenceError(f"{' '.join(self.words)!r}: place inside a relation")
-        return said
+        if inner and (phrase["selectors"] or phrase["relation"]):
+            raise SentenceError(f"{' '.join(self.words)!r}: selector inside a relation")
+        return phrase
 
-    def tail(self, said: Thing, inner: bool) -> bool:
-        """One phrase after the noun; False if what follows belongs to somebody else."""
-        places = said["places"]
+    def tail(self, phrase: Phrase, inner: bool) -> bool:
+        """One modifier after the noun; False if the next word belongs to the outer phrase."""
+        selectors = phrase["selectors"]
         if self.peek() == "and" and self.peek(1) in ("with", "holding", "wearing"):
-            self.at += 1
+            self.position += 1
         word = self.peek()
-        self.at += 1
+        self.position += 1
         if word in ("standing", "parked", "is"):
             return True
         if word in ("who", "that"):
             self.need("is")
         elif word in ("facing", "looking"):
-            said["traits"].append(("facing", self.need("left", "right"), ""))
+            phrase["attributes"].append(("facing", self.need("left", "right"), ""))
         elif word == "without" or (word in ("with", "no") and "no" in (word, self.peek())):
             self.take("a", "no")
             self.need("hat")
-            said["traits"].append(("bare", "", ""))
+            phrase["attributes"].append(("bare", "", ""))
         elif word == "in" and self.peek(self.peek() == "the") in (
             "front",
             "back",
@@ -139,62 +140,62 @@ class Parser:
             "center",
         ):
             self.take("the")
-            what = self.need("front", "back", "middle", "center")
-            if what == "front" and self.take("of"):
-                self.relation(said, "front")
-            elif what == "middle" and self.take("of"):
-                self.picture()
-                places.append(("side", "middle"))
+            name = self.need("front", "back", "middle", "center")
+            if name == "front" and self.take("of"):
+                self.relation(phrase, "front")
+            elif name == "middle" and self.take("of"):
+                self.image()
+                selectors.append(("side", "middle"))
             else:
-                places.append(("middle" if what == "center" else what,))
+                selectors.append(("middle" if name == "center" else name,))
         elif word in ("in", "with", "wearing", "holding"):
-            self.items(said)
+            self.items(phrase)
         elif word == "on":
             self.take("the")
             self.take("far")
             side = self.need("left", "right")
             if self.take("side"):
                 if self.take("of"):
-                    self.picture()
-                places.append(("side", side))
+                    self.image()
+                selectors.append(("side", side))
             else:
-                places.append((side,))
+                selectors.append((side,))
         elif word == "to" or word in ("left", "right"):
             if word == "to":
                 self.need("the")
                 word = self.need("left", "right")
             if self.take("of"):
-                self.relation(said, word)
+                self.relation(phrase, word)
             else:
-                places.append((word,))
+                selectors.append((word,))
         elif word == "far":
-            places.append((self.need("left", "right"),))
+            selectors.append((self.need("left", "right"),))
         elif word == "at":
             self.need("the")
             self.need("back")
-            places.append(("back",))
+            selectors.append(("back",))
         elif word in ("closest", "nearest"):
             self.need("to")
             self.viewer()
-            places.append(("front",))
+            selectors.append(("front",))
         elif word == "farthest":
             if not self.take("away"):
                 self.need("from")
                 self.viewer()
-            places.append(("back",))
+            selectors.append(("back",))
         elif word in RANKS:
             self.need("from")
             self.take("the")
-            places.append(("nth", RANKS[word], self.need("left", "right"), True))
+            selectors.append(("nth", RANKS[word], self.need("left", "right"), True))
         elif word == "next":
             self.need("to")
-            self.relation(said, "next")
+            self.relation(phrase, "next")
         elif word in ("beside", "behind", "between"):
-            self.relation(said, {"beside": "next"}.get(word, word))
+            self.relation(phrase, {"beside": "next"}.get(word, word))
         else:
-            self.at -= 1
+            self.position -= 1
             if not inner:
-                raise SentenceError(f"{' '.join(self.words)!r}: cannot read {word!r}")
+                raise SentenceError(f"{' '.join(self.words)!r}: cannot parse {word!r}")
             return False
         return True
 
@@ -203,12 +204,12 @@ class Parser:
             self.need("the")
             self.need("camera")
 
-    def picture(self) -> None:
+    def image(self) -> None:
         self.take("the")
         self.need("picture", "image", "photo")
 
-    def items(self, said: Thing) -> None:
-        """What is worn or held: "a red striped shirt and blue pants", or a colour alone."""
+    def items(self, phrase: Phrase) -> None:
+        """Garments and held objects: "a red striped shirt and blue pants", or a colour alone."""
         while True:
             self.take(*ARTICLES)
             colour = pattern = ""
@@ -217,192 +218,194 @@ class Parser:
                     colour = self.peek()
                 else:
                     pattern = PATTERNS[self.peek()]
-                self.at += 1
+                self.position += 1
             item = self.take(*ITEMS)
             if item:
-                said["traits"].append((item, colour, pattern))
+                phrase["attributes"].append((item, colour, pattern))
             elif colour and not pattern:
-                said["traits"].append(("in", colour, ""))
+                phrase["attributes"].append(("in", colour, ""))
             else:
-                raise SentenceError(f"{' '.join(self.words)!r}: nothing is worn or held")
-            follows = self.at + 1
-            while follows < len(self.words) and (
-                self.words[follows] in ARTICLES | COLOURS or self.words[follows] in PATTERNS
+                raise SentenceError(f"{' '.join(self.words)!r}: no garment or held object")
+            following = self.position + 1
+            while following < len(self.words) and (
+                self.words[following] in ARTICLES | COLOURS or self.words[following] in PATTERNS
             ):
-                follows += 1
-            more = follows < len(self.words) and self.words[follows] in ITEMS
+                following += 1
+            more = following < len(self.words) and self.words[following] in ITEMS
             if self.peek() == "and" and more:
-                self.at += 1
+                self.position += 1
             elif not (item in WORN and self.peek() in COLOURS | set(PATTERNS) | ARTICLES):
                 return
 
-    def relation(self, said: Thing, what: str) -> None:
-        others = [self.phrase(inner=True)]
-        if what == "between":
+    def relation(self, phrase: Phrase, name: str) -> None:
+        anchors = [self.phrase(inner=True)]
+        if name == "between":
             self.need("and")
-            others.append(self.phrase(inner=True))
-        said["relation"] = (what, others)
+            anchors.append(self.phrase(inner=True))
+        phrase["relation"] = (name, anchors)
 
 
-class Reader:
-    """Finds what parsed sentences mean in one scene."""
+class SceneEvaluator:
+    """Computes what parsed sentences denote in one scene."""
 
     def __init__(self, scene: Scene) -> None:
-        self.things: list[Thing] = scene["things"]
+        self.objects: list[Object] = scene["things"]
         self.width: int = scene["width"]
         self.height: int = scene["height"]
 
     def x(self, i: int) -> float:
-        box = self.things[i]["box"]
+        box = self.objects[i]["box"]
         return float(box[0] + box[2]) / 2 / self.width
 
     def ground(self, i: int) -> float:
-        return float(self.things[i]["ground"]) / self.height
+        return float(self.objects[i]["ground"]) / self.height
 
-    def has(self, i: int, trait: tuple[str, str, str]) -> tuple[bool, bool]:
-        """Whether a thing has a property: widely, and clearly."""
-        thing = self.things[i]
-        what, colour, pattern = trait
-        person = thing["kind"] in PEOPLE
-        if what == "facing":
-            looks = thing["kind"] in NOUNS["animal"] | {"car", "bus"}
-            return (looks and thing["facing"] == colour,) * 2
-        if what == "body":
-            fits = colour in ("", thing["colour"]) and pattern in ("", thing["pattern"])
+    def has(self, i: int, attribute: tuple[str, str, str]) -> tuple[bool, bool]:
+        """Whether an object has a property: widely, and clearly."""
+        obj = self.objects[i]
+        name, colour, pattern = attribute
+        person = obj["kind"] in PEOPLE
+        if name == "facing":
+            has_front = obj["kind"] in NOUNS["animal"] | {"car", "bus"}
+            return (has_front and obj["facing"] == colour,) * 2
+        if name == "body":
+            fits = colour in ("", obj["colour"]) and pattern in ("", obj["pattern"])
             return (fits and not person,) * 2
         if not person:
             return False, False
-        whole = thing["visible"] >= 0.75
-        head = whole and thing["box"][1] <= thing["ground"] - 0.93 * thing["height"]
-        lower, hat = thing.get("lower_colour", ""), thing.get("hat", "")
-        if what == "in":
-            clear = colour == thing["colour"]
-            return clear or colour in (lower, thing.get("hat_colour", "")), clear
-        if what == "shirt":
-            return (colour in ("", thing["colour"]) and pattern in ("", thing["pattern"]),) * 2
-        if what in ("pants", "skirt", "shorts"):
-            worn = {"man": "pants", "woman": "skirt", "child": "shorts"}[thing["kind"]]
-            feet = thing["box"][3] >= thing["ground"] - 0.1 * thing["height"]
+        whole = obj["visible"] >= 0.75
+        head = whole and obj["box"][1] <= obj["ground"] - 0.93 * obj["height"]
+        lower, hat = obj.get("lower_colour", ""), obj.get("hat", "")
+        if name == "in":
+            clear = colour == obj["colour"]
+            return clear or colour in (lower, obj.get("hat_colour", "")), clear
+        if name == "shirt":
+            return (colour in ("", obj["colour"]) and pattern in ("", obj["pattern"]),) * 2
+        if name in ("pants", "skirt", "shorts"):
+            worn = {"man": "pants", "woman": "skirt", "child": "shorts"}[obj["kind"]]
+            feet = obj["box"][3] >= obj["ground"] - 0.1 * obj["height"]
             wide = colour in ("", lower)
-            return wide, wide and whole and feet and worn == what
-        if what == "bare":
+            return wide, wide and whole and feet and worn == name
+        if name == "bare":
             return not hat, not hat and head
-        if what in ("hat", "cap", "beanie"):
-            wide = bool(hat) and what in ("hat", hat) and colour in ("", thing["hat_colour"])
+        if name in ("hat", "cap", "beanie"):
+            wide = bool(hat) and name in ("hat", hat) and colour in ("", obj["hat_colour"])
             return wide, wide and head
-        wide = thing.get("holding", "") == what and colour in ("", thing["holding_colour"])
+        wide = obj.get("holding", "") == name and colour in ("", obj["holding_colour"])
         return wide, wide and whole
 
-    def ranked(self, some: set[int], rank: int, side: str) -> set[int]:
+    def ranked(self, candidates: set[int], rank: int, side: str) -> set[int]:
         """Those that may be the rank-th from a side, where 6 % of the width is a tie."""
-        xs = {i: self.x(i) if side == "left" else 1 - self.x(i) for i in some}
-        found = set()
-        for i in some:
-            surely = [j for j in some if xs[j] < xs[i] - 0.06]
-            perhaps = [j for j in some if j != i and xs[j] < xs[i] + 0.06]
+        xs = {i: self.x(i) if side == "left" else 1 - self.x(i) for i in candidates}
+        possible = set()
+        for i in candidates:
+            surely = [j for j in candidates if xs[j] < xs[i] - 0.06]
+            perhaps = [j for j in candidates if j != i and xs[j] < xs[i] + 0.06]
             if len(surely) < rank <= len(perhaps) + 1:
-                found.add(i)
-        return found
+                possible.add(i)
+        return possible
 
-    def place(self, place: tuple[Any, ...], some: set[int]) -> tuple[set[int], set[int]]:
-        what, many = place[0], len(some)
+    def select(self, selector: tuple[Any, ...], candidates: set[int]) -> tuple[set[int], set[int]]:
+        name, count = selector[0], len(candidates)
         wide: set[int] = set()
-        if what == "side":
+        if name == "side":
             ranges = {
                 "left": ((-1, 0.45), (-1, 1 / 3)), "right": ((0.55, 2), (2 / 3, 2)),
                 "middle": ((0.3, 0.7), (0.42, 0.58)),
-            }[place[1]]  # fmt: skip
-            both = [{i for i in some if low < self.x(i) < high} for low, high in ranges]
+            }[selector[1]]  # fmt: skip
+            both = [{i for i in candidates if low < self.x(i) < high} for low, high in ranges]
             return both[0], both[1]
-        if what in ("left", "right"):
-            if many == 1:
-                (i,) = some
-                wide = some if (self.x(i) if what == "left" else 1 - self.x(i)) < 1 / 3 else set()
+        if name in ("left", "right"):
+            if count == 1:
+                (i,) = candidates
+                offset = self.x(i) if name == "left" else 1 - self.x(i)
+                wide = candidates if offset < 1 / 3 else set()
             else:
-                wide = self.ranked(some, 1, what)
-        elif what == "middle":
-            wide = self.ranked(some, many // 2 + 1, "left") if many in (3, 5) else set()
-        elif what == "nth":
-            wide = self.ranked(some, place[1], place[2]) if 1 < place[1] < many else set()
-        elif many >= 2:
-            if what in ("front", "back"):
-                sign = 1 if what == "front" else -1
-                extreme = max(sign * self.ground(i) for i in some)
-                wide = {i for i in some if sign * self.ground(i) > extreme - 0.05}
+                wide = self.ranked(candidates, 1, name)
+        elif name == "middle":
+            wide = self.ranked(candidates, count // 2 + 1, "left") if count in (3, 5) else set()
+        elif name == "nth":
+            if 1 < selector[1] < count:
+                wide = self.ranked(candidates, selector[1], selector[2])
+        elif count >= 2:
+            if name in ("front", "back"):
+                sign = 1 if name == "front" else -1
+                extreme = max(sign * self.ground(i) for i in candidates)
+                wide = {i for i in candidates if sign * self.ground(i) > extreme - 0.05}
             else:
-                sizes = {i: self.things[i]["height"] for i in some}
-                if what == "big":
-                    wide = {i for i in some if sizes[i] * 1.3 > max(sizes.values())}
+                sizes = {i: self.objects[i]["height"] for i in candidates}
+                if name == "big":
+                    wide = {i for i in candidates if sizes[i] * 1.3 > max(sizes.values())}
                 else:
-                    wide = {i for i in some if sizes[i] < min(sizes.values()) * 1.3}
+                    wide = {i for i in candidates if sizes[i] < min(sizes.values()) * 1.3}
         return wide, wide if len(wide) == 1 else set()
 
-    def related(self, what: str, i: int, others: list[int]) -> tuple[bool, bool]:
-        j = others[0]
-        a, b = self.things[i]["box"], self.things[j]["box"]
+    def related(self, name: str, i: int, anchors: list[int]) -> tuple[bool, bool]:
+        j = anchors[0]
+        a, b = self.objects[i]["box"], self.objects[j]["box"]
         down = self.ground(i) - self.ground(j)
-        if what in ("left", "right"):
-            gap = self.x(j) - self.x(i) if what == "left" else self.x(i) - self.x(j)
+        if name in ("left", "right"):
+            gap = self.x(j) - self.x(i) if name == "left" else self.x(i) - self.x(j)
             half = (b[2] - b[0]) / 2 / self.width
             return gap > 0, gap >= 0.06 and gap >= half and abs(down) <= 0.25
-        if what == "next":
+        if name == "next":
             space = max(0, a[0] - b[2], b[0] - a[2]) / self.width
             return space <= 0.15 and abs(down) <= 0.15, space <= 0.06 and abs(down) <= 0.06
-        if what == "between":
-            low, high = sorted(self.x(k) for k in others)
-            level = all(abs(self.ground(k) - self.ground(i)) <= 0.2 for k in others)
+        if name == "between":
+            low, high = sorted(self.x(k) for k in anchors)
+            level = all(abs(self.ground(k) - self.ground(i)) <= 0.2 for k in anchors)
             return low < self.x(i) < high, level and low + 0.06 <= self.x(i) <= high - 0.06
-        if what == "front":
+        if name == "front":
             a, b, down = b, a, -down
         shared = min(a[2], b[2]) - max(a[0], b[0])
         enough = shared >= 0.5 * min(a[2] - a[0], b[2] - b[0])
         reaches = a[3] >= b[1] - 0.08 * self.height
         return shared > -0.1 * self.width and down < 0, enough and -down >= 0.05 and reaches
 
-    def mean(self, said: Thing) -> tuple[set[int], set[int]]:
-        """The things that a parsed sentence may mean, and those that it clearly means."""
-        kinds = NOUNS[said["noun"]]
-        everything = range(len(self.things))
-        noun = {i for i in everything if self.things[i]["kind"] in kinds}
-        plain = {i for i in noun if self.things[i]["visible"] >= 0.4}
-        clear = {i for i in plain if self.things[i]["area"] >= 60}
-        if said["noun"] == "umbrella":
-            noun |= {i for i in everything if self.things[i].get("holding") == "umbrella"}
+    def denote(self, phrase: Phrase) -> tuple[set[int], set[int]]:
+        """The objects that a phrase may denote, and those that it clearly denotes."""
+        kinds = NOUNS[phrase["noun"]]
+        everything = range(len(self.objects))
+        noun = {i for i in everything if self.objects[i]["kind"] in kinds}
+        plain = {i for i in noun if self.objects[i]["visible"] >= 0.4}
+        clear = {i for i in plain if self.objects[i]["area"] >= 60}
+        if phrase["noun"] == "umbrella":
+            noun |= {i for i in everything if self.objects[i].get("holding") == "umbrella"}
         wide = set(noun)
-        for trait in said["traits"]:
-            wide = {i for i in wide if self.has(i, trait)[0]}
-            clear = {i for i in clear if all(self.has(i, trait))}
+        for attribute in phrase["attributes"]:
+            wide = {i for i in wide if self.has(i, attribute)[0]}
+            clear = {i for i in clear if all(self.has(i, attribute))}
         candidates = set(wide)
-        for place in said["places"]:
-            counted = noun if place[0] == "nth" and place[3] else candidates
-            some, sure = self.place(place, counted)
-            wide, clear = wide & some, clear & sure
-        if said["relation"] is not None:
-            what, phrases = said["relation"]
-            others: list[int] = []
-            for phrase in phrases:
-                may, does = self.mean(phrase)
-                if may != does or len(may) != 1:
+        for selector in phrase["selectors"]:
+            counted = noun if selector[0] == "nth" and selector[3] else candidates
+            selected, surely = self.select(selector, counted)
+            wide, clear = wide & selected, clear & surely
+        if phrase["relation"] is not None:
+            name, inner_phrases = phrase["relation"]
+            anchors: list[int] = []
+            for inner_phrase in inner_phrases:
+                anchor, clear_anchor = self.denote(inner_phrase)
+                if anchor != clear_anchor or len(anchor) != 1:
                     return set(), set()
-                others += may
-            found = {i: self.related(what, i, others) for i in candidates if i not in others}
-            wide &= {i for i, pair in found.items() if pair[0]}
-            clear &= {i for i, pair in found.items() if all(pair)}
+                anchors += anchor
+            pairs = {i: self.related(name, i, anchors) for i in candidates if i not in anchors}
+            wide &= {i for i, pair in pairs.items() if pair[0]}
+            clear &= {i for i, pair in pairs.items() if all(pair)}
         return wide, clear
 
 
 def denoted(sentence: str, scene: Scene) -> set[int]:
-    """Find what a sentence means.
+    """Compute what a sentence denotes.
 
     Args:
         sentence: in the normalised form (``sent``).
-        scene: one entry of scenes.json.
+        scene: an entry of scenes.json.
 
     Returns:
-        Annotation ids of all things that it may mean; none if it means nothing clearly.
+        Annotation ids of all objects that it may denote; none if it denotes nothing clearly.
     """
-    reader = Reader(scene)
-    wide, clear = reader.mean(Parser(sentence).sentence())
+    evaluator = SceneEvaluator(scene)
+    wide, clear = evaluator.denote(Parser(sentence).sentence())
     if not clear:
         return set()
-    return {reader.things[i]["ann_id"] for i in wide}
+    return {evaluator.objects[i]["ann_id"] for i in wide}

@@ -54,13 +54,13 @@ def digests(root: Path) -> dict[str, str]:
 @pytest.mark.parametrize("name", SETS)
 def test_layout_is_that_of_refer(world: Path, name: str) -> None:
     instances, refs, scenes = load(world, name)
-    images = {one["id"]: one for one in instances["images"]}
-    annotations = {one["id"]: one for one in instances["annotations"]}
-    categories = {one["id"]: one["name"] for one in instances["categories"]}
-    assert {str(one) for one in images} == set(scenes)
+    images = {image["id"]: image for image in instances["images"]}
+    annotations = {annotation["id"]: annotation for annotation in instances["annotations"]}
+    categories = {category["id"]: category["name"] for category in instances["categories"]}
+    assert {str(image_id) for image_id in images} == set(scenes)
     assert len(categories) == 19
-    assert [one["ref_id"] for one in refs] == list(range(len(refs)))
-    sent_ids = [sent_id for one in refs for sent_id in one["sent_ids"]]
+    assert [ref["ref_id"] for ref in refs] == list(range(len(refs)))
+    sent_ids = [sent_id for ref in refs for sent_id in ref["sent_ids"]]
     assert sent_ids == list(range(len(sent_ids)))
     assert 2 <= len(refs) / len(images) <= 3
     for ref in refs:
@@ -81,8 +81,8 @@ def test_layout_is_that_of_refer(world: Path, name: str) -> None:
             assert denoted(sentence["sent"], scenes[str(ref["image_id"])]) == {ref["ann_id"]}
     for image in images.values():
         path = world / IMAGES / image["file_name"]
-        with Image.open(path) as picture:
-            assert picture.size == (image["width"], image["height"])
+        with Image.open(path) as image_file:
+            assert image_file.size == (image["width"], image["height"])
     for annotation in annotations.values():
         image = images[annotation["image_id"]]
         mask = decode(annotation["segmentation"], image["height"], image["width"])
@@ -90,8 +90,8 @@ def test_layout_is_that_of_refer(world: Path, name: str) -> None:
         x, y, w, h = annotation["bbox"]
         assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == (x, y, x + w, y + h)
         assert mask.sum() == annotation["area"]
-    told = [thing["ann_id"] for scene in scenes.values() for thing in scene["things"]]
-    assert set(told) == set(annotations)
+    ann_ids = [obj["ann_id"] for scene in scenes.values() for obj in scene["things"]]
+    assert set(ann_ids) == set(annotations)
 
 
 def test_pickles_hold_plain_values_only(world: Path) -> None:
@@ -107,7 +107,7 @@ def test_split_sizes_and_no_leak(world: Path) -> None:
     file_of: dict[int, str] = {}
     for name, family in SETS.items():
         instances, refs, _ = load(world, name)
-        file_of |= {one["id"]: one["file_name"] for one in instances["images"]}
+        file_of |= {image["id"]: image["file_name"] for image in instances["images"]}
         for ref in refs:
             split_of.setdefault(ref["image_id"], set()).add(ref["split"])
         counts = TINY.refscenes if family.partition == "unc" else TINY.refscenesg
@@ -116,14 +116,16 @@ def test_split_sizes_and_no_leak(world: Path) -> None:
     assert all(len(splits) == 1 for splits in split_of.values())
     pixels: dict[bytes, int] = {}
     for image_id, file_name in file_of.items():
-        with Image.open(world / IMAGES / file_name) as picture:
-            digest = hashlib.sha256(np.asarray(picture).tobytes()).digest()
+        with Image.open(world / IMAGES / file_name) as image_file:
+            digest = hashlib.sha256(np.asarray(image_file).tobytes()).digest()
         assert pixels.setdefault(digest, image_id) == image_id
     shared, _, _ = load(world, "refscenes")
     plus, _, _ = load(world, "refscenes+")
     own, _, _ = load(world, "refscenesg")
     assert shared["images"] == plus["images"] and shared["annotations"] == plus["annotations"]
-    assert not {one["id"] for one in shared["images"]} & {one["id"] for one in own["images"]}
+    assert not {image["id"] for image in shared["images"]} & {
+        image["id"] for image in own["images"]
+    }
 
 
 def test_same_bytes_again_and_in_another_process(tmp_path: Path) -> None:
@@ -145,10 +147,10 @@ def test_same_bytes_again_and_in_another_process(tmp_path: Path) -> None:
 
 def test_a_scene_does_not_depend_on_the_size_of_the_world(world: Path) -> None:
     _, _, scenes = load(world, "refscenes")
-    drawn = generate_scene(FAMILIES[0], "val", 7)
-    assert scenes[str(drawn.image_id)]["caption"] == drawn.caption
-    with Image.open(world / IMAGES / drawn.file_name) as picture:
-        difference = np.asarray(picture).astype(int) - drawn.painted.image
+    annotated = generate_scene(FAMILIES[0], "val", 7)
+    assert scenes[str(annotated.image_id)]["caption"] == annotated.caption
+    with Image.open(world / IMAGES / annotated.file_name) as image_file:
+        difference = np.asarray(image_file).astype(int) - annotated.rendered.image
     assert np.abs(difference).mean() < 3
 
 
@@ -210,8 +212,11 @@ def test_the_committed_sample_is_what_the_code_draws(tmp_path: Path) -> None:
     names = sorted(path.name for path in (kept / IMAGES).iterdir())
     assert names == sorted(path.name for path in (fresh / IMAGES).iterdir())
     for name in names:
-        with Image.open(kept / IMAGES / name) as was, Image.open(fresh / IMAGES / name) as now:
-            difference = np.asarray(was).astype(int) - np.asarray(now)
+        with (
+            Image.open(kept / IMAGES / name) as old_image,
+            Image.open(fresh / IMAGES / name) as new_image,
+        ):
+            difference = np.asarray(old_image).astype(int) - np.asarray(new_image)
         assert np.abs(difference).mean() < 2
 
 

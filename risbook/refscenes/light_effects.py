@@ -1,0 +1,98 @@
+"""Shadows, lamp light and water around the objects; all work in place on float images."""
+
+import numpy as np
+
+from risbook.refscenes.scene_types import SceneObject
+from risbook.refscenes.sprite_canvas import Sprite
+from risbook.refscenes.textures import Bools, Floats
+
+
+def _foot_span(obj: SceneObject, sprite: Sprite) -> tuple[float, float]:
+    """Left and right end of what touches the ground, image columns."""
+    mask, foot_row = sprite.mask, sprite.foot[1]
+    columns = np.flatnonzero(mask[max(0, foot_row - max(3, mask.shape[0] // 8)) :].any(0))
+    left, right = 0.0, float(mask.shape[1])
+    if columns.size:
+        left, right = float(columns[0]), float(columns[-1] + 1)
+    origin = round(obj.x) - sprite.foot[0]
+    return origin + left, origin + right
+
+
+def _paraboloid(
+    image: Floats, x: float, y: float, rx: float, ry: float
+) -> tuple[Floats, Floats] | None:
+    """A paraboloid over an ellipse, 1 at its centre (x, y) and 0 outside.
+
+    Returns:
+        The window around the ellipse, a view of the image (h, w, 3), and the paraboloid (h, w),
+        both float32; None where the window is empty.
+    """
+    y0, y1 = max(0, int(y - ry)), min(image.shape[0], int(y + ry) + 2)
+    x0, x1 = max(0, int(x - rx)), min(image.shape[1], int(x + rx) + 2)
+    if y1 <= y0 or x1 <= x0:
+        return None
+    dy = ((np.arange(y0, y1, dtype=np.float32) - np.float32(y)) / np.float32(ry)) ** 2
+    dx = ((np.arange(x0, x1, dtype=np.float32) - np.float32(x)) / np.float32(rx)) ** 2
+    return image[y0:y1, x0:x1], np.maximum(0, 1 - dy[:, None] - dx[None])
+
+
+def add_shadow(image: Floats, obj: SceneObject, sprite: Sprite, light: int, time: str) -> None:
+    """Darken the ground under an object, and to the side away from the light."""
+    left, right = _foot_span(obj, sprite)
+    length = {"evening": 0.55, "night": 0.12}.get(time, 0.28) * obj.height
+    half = (right - left) / 2 + 2
+    centre = (left + right) / 2
+    depth = max(2.5, min(0.22 * half + 1.5, 7.0))
+    strength = 0.5 if time != "night" else 0.42
+    for x, rx, ry, share in (
+        (centre - light * length * 0.5, half * 0.9 + length * 0.6, depth * 0.9, 0.55),
+        (centre, half, depth, 0.8),
+    ):
+        if ellipse := _paraboloid(image, x, obj.ground - 0.6, rx, ry):
+            window, height = ellipse
+            dark = height * np.float32(strength * share)
+            window *= 1 - dark[..., None] * np.array((1.0, 0.95, 0.8), np.float32)
+
+
+def add_lamp_light(image: Floats, obj: SceneObject, time: str) -> None:
+    """Brighten what is behind a lamp; by day a lamp is off."""
+    strength = {"night": 62.0, "evening": 36.0, "": 14.0}.get(time)
+    if strength is None:
+        return
+    radius = 0.62 * obj.height
+    if ellipse := _paraboloid(image, obj.x, obj.ground - 0.78 * obj.height, radius, radius):
+        window, height = ellipse
+        bright = height**2 * np.float32(strength)
+        window += bright[..., None] * np.array((1.0, 0.84, 0.46), np.float32)
+
+
+def add_reflection(image: Floats, obj: SceneObject, sprite: Sprite) -> None:
+    """Mirror a boat in the water, paler with the distance from it."""
+    ground = round(obj.ground)
+    foot_row = sprite.foot[1]
+    depth = min(foot_row // 2, image.shape[0] - ground)
+    left = round(obj.x) - sprite.foot[0]
+    x0, x1 = max(0, left), min(image.shape[1], left + sprite.mask.shape[1])
+    if depth <= 0 or x1 <= x0:
+        return
+    tile = slice(foot_row - depth, foot_row), slice(x0 - left, x1 - left)
+    fade = np.linspace(0.5, 0.0, depth, dtype=np.float32)[:, None, None]
+    window = image[ground : ground + depth, x0:x1]
+    window += (0.8 * sprite.rgb[tile][::-1] - window) * sprite.alpha[tile][::-1] * fade
+
+
+def add_waterline(image: Floats, is_background: Bools, obj: SceneObject, sprite: Sprite) -> None:
+    """Brighten the line where a hull meets the water, outside of every mask.
+
+    Args:
+        image: float32 (H, W, 3).
+        is_background: bool (H, W).
+        obj: the boat.
+        sprite: its sprite.
+    """
+    left, right = _foot_span(obj, sprite)
+    y = round(obj.ground) + 1
+    x0, x1 = max(0, int(left) - 3), min(image.shape[1], int(right) + 4)
+    if y < image.shape[0] and x1 > x0:
+        line = image[y, x0:x1]
+        line += (235 - line) * 0.4 * is_background[y, x0:x1, None]
