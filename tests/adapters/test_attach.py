@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_towers import DEPTH, TRANSFORMERS, WIDTH, answers, inputs, make, same, saved, tuned
+from tiny_towers import DEPTH, TRANSFORMERS, WIDTH, answers, inputs, make, near, same, saved, tuned
 from torch import Tensor, nn
 
 from risbook.adapters import Bottleneck, Parallel, Serial, tune
@@ -85,7 +85,7 @@ def test_an_adapter_sees_the_tokens_and_what_the_branch_adds(kind: str) -> None:
     plain = answers(tower, kind)
     for branch, note in notes.items():
         tower.attach(1, branch, note)
-    assert same(plain, answers(tower, kind))
+    assert near(plain, answers(tower, kind))
     x = tower.run(embedded(tower, kind), 0, 1)
     theirs = own_branches(tower, kind, 1, x)
     assert notes["attention"].tokens.equal(x)
@@ -171,7 +171,7 @@ def test_dropout_drops_only_while_training() -> None:
     with torch.no_grad():
         for parameter in tuned(tower).values():
             parameter += 0.5
-    assert same(answers(tower, "clip"), answers(tower, "clip"))
+    assert near(answers(tower, "clip"), answers(tower, "clip"))
     tower.train()
     assert not same(answers(tower, "clip"), answers(tower, "clip"))
 
@@ -184,7 +184,7 @@ def test_adaptformer_is_parallel_beside_the_mlp_at_a_tenth() -> None:
         for parameter in tuned(one).values():
             parameter.normal_()
     other.load_state_dict(one.state_dict(), strict=True)
-    assert same(answers(one, "dinov2"), answers(other, "dinov2"))
+    assert near(answers(one, "dinov2"), answers(other, "dinov2"))
     with torch.no_grad():
         assert not same(answers(one, "dinov2"), answers(make("dinov2"), "dinov2"))
 

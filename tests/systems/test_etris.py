@@ -109,22 +109,29 @@ def bridger_count(**changes: Any) -> int:
     [{}, {"decoder_reads": "sentence"}, {"neck": "last"}, {"stages": ()}, {"decoder_layers": 0}],
 )
 def test_dead_parameters_are_those_without_gradient(resnet: bool, changes: dict[str, Any]) -> None:
-    system = small_etris(resnet=resnet, **changes).train()
+    # In double precision, dead gradients are rounding below 1e-15 of the largest gradient, and
+    # the smallest of the others are 1e-10 of it. Which of the dead are exactly zero depends on
+    # the processor and on the number of threads.
+    system = small_etris(resnet=resnet, **changes).train().double()
     image, tokens = inputs(system)
     tokens[0] = torch.tensor([48, 5, 7, 9, 3, 2, 49])  # without padding: every place is used
-    system.loss(system(image, tokens), torch.ones(2, 1, *image.shape[-2:])).backward()
+    target = torch.ones(2, 1, *image.shape[-2:], dtype=torch.float64)
+    system.loss(system(image.double(), tokens), target).backward()
+    grads = [value.grad for value in system.parameters() if value.grad is not None]
+    rounding = 1e-13 * max(float(grad.abs().max()) for grad in grads)
     dead = 0
     for name, value in system.named_parameters():
         if not value.requires_grad:
             continue
         assert value.grad is not None, name
         if value.ndim > 1 and ("in_proj" in name or "pos" in name):
-            dead += int((value.grad == 0).all(dim=-1).sum()) * value.shape[-1]
-        elif "in_proj_bias" in name:  # query's and key's; single zeros may be rounding
+            zero_rows = (value.grad.abs() <= rounding).all(dim=-1)
+            dead += int(zero_rows.sum()) * value.shape[-1]
+        elif "in_proj_bias" in name:  # of query and key, dead together or not at all
             both = value.grad[: 2 * len(value) // 3]
-            dead += both.numel() if not bool(both.any()) else 0
+            dead += both.numel() if float(both.abs().max()) <= rounding else 0
         elif "norm2" in name and "decoder" in name:
-            dead += int((value.grad == 0).sum())
+            dead += int((value.grad.abs() <= rounding).sum())
     assert count_parameters(system).dead == system.dead_parameters() == dead
 
 
