@@ -30,11 +30,12 @@ SETS = ("refscenes", "refscenes+", "refscenesg")
 def train_command(config: TrainingConfig) -> str:
     """The words that repeat the run."""
     schedule = "" if config.schedule == "cosine" else f"--schedule {config.schedule} "
-    if config.bridger_multiplier != 1:
-        schedule += f"--bridger-multiplier {config.bridger_multiplier:g} "
+    if config.lr_multipliers:
+        groups = " ".join(f"{name}={times:g}" for name, times in config.lr_multipliers.items())
+        schedule += f"--lr-multipliers {groups} "
     return (
         f"risbook train {config.system} --data {' '.join(config.data)} --steps {config.steps} "
-        f"--batch {config.batch} --learning-rate {config.learning_rate:g} {schedule}"
+        f"--batch-size {config.batch_size} --learning-rate {config.learning_rate:g} {schedule}"
         f"--seed {config.seed} --out runs/{config.system}"
     )
 
@@ -70,7 +71,7 @@ def card(folder: Path, name: str) -> str:
         what_learned(load_system(folder)),
         "",
         f"- training: `{train_command(config)}`",
-        f"- {config.steps:,} steps of {config.batch}, seed {config.seed}, precision "
+        f"- {config.steps:,} steps of {config.batch_size}, seed {config.seed}, precision "
         f"{choose_precision(config.precision, torch.device('cpu'))}, "
         f"{log[-1]['seconds'] / 60:.0f} minutes on {result['device']}, {result['date']}",
         f"- scores: `{result['command']}`",

@@ -20,7 +20,7 @@ for example:
   risbook train etris-rn50 --data path/to/refcoco --schedule milestones --learning-rate 1e-4 \\
       --steps 66250                        as ETRIS was released: 50 epochs of 42,404 objects
   risbook train etris-vitb16 --data path/to/refcoco --schedule milestones --learning-rate 1e-4 \\
-      --steps 66250 --bridger-multiplier 10    as its paper says for the transformer
+      --steps 66250 --lr-multipliers bridgers=10    as its paper says for the transformer
   accelerate launch -m risbook train first-model ...          several GPUs
 
 Without --data a system that comes with the package is trained as its checkpoint was; options given
@@ -48,15 +48,15 @@ def add(commands: Commands) -> None:
     command.add_argument("--split", nargs="+", dest="splits", help="default: train")
     add_places(command)
     command.add_argument("--steps", type=int, help="optimiser steps (1000)")
-    command.add_argument("--batch", type=int, help="samples a step (32)")
+    command.add_argument("--batch-size", type=int, help="samples per step (32)")
     command.add_argument("--learning-rate", type=float, help="peak (0.001)")
     command.add_argument(
-        "--bridger-multiplier",
-        type=float,
-        metavar="TIMES",
+        "--lr-multipliers",
+        nargs="+",
+        metavar="GROUP=TIMES",
         help=(
-            "the Bridgers' learning rate, as a multiple of the others'; with milestones from the "
-            "second epoch on, as released (1)"
+            "learning rates of groups, as multiples of the others', for instance bridgers=10; with "
+            "milestones from the second epoch on, as released"
         ),
     )
     command.add_argument(
@@ -82,20 +82,18 @@ def add(commands: Commands) -> None:
         help="change the system's configuration, for instance image_size=256",
     )
     command.add_argument(
-        "--validate-on", nargs="+", metavar="SET:SPLIT", help="evaluate while training"
+        "--eval-splits", nargs="+", metavar="SET:SPLIT", help="evaluate while training"
     )
-    command.add_argument("--validate-every", type=int, metavar="STEPS", help="default: 1000")
-    command.add_argument(
-        "--validate-limit", type=int, metavar="N", help="expressions, 0 for all (0)"
-    )
+    command.add_argument("--eval-every", type=int, metavar="STEPS", help="default: 1000")
+    command.add_argument("--eval-limit", type=int, metavar="N", help="expressions, 0 for all (0)")
     command.add_argument("--checkpoint-every", type=int, metavar="STEPS", help="default: 500")
     command.add_argument("--log-every", type=int, metavar="STEPS", help="default: 20")
-    command.add_argument("--workers", type=int, help="loader processes (0)")
+    command.add_argument("--num-workers", type=int, help="loader processes (0)")
     command.add_argument(
-        "--no-keep-images",
+        "--no-cache-images",
         action="store_const",
         const=False,
-        dest="keep_images",
+        dest="cache_images",
         help="read images anew each time instead of keeping them in memory",
     )
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -121,7 +119,9 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
         if (value := getattr(options, entry.name, None)) not in (None, "")
     }
     if options.set is not None:
-        given["changes"] = read_changes(options.set)
+        given["overrides"] = read_changes(options.set)
+    if options.lr_multipliers is not None:
+        given["lr_multipliers"] = read_changes(options.lr_multipliers)
     if options.data:
         return TrainingConfig(**given)
     recorded = SHIPPED / options.system / "training.json"
@@ -130,8 +130,8 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
             f"{options.system}: say with --data what to train on, for instance --data refscenes"
         )
     config = TrainingConfig.load(recorded)
-    if "changes" in given:
-        given["changes"] = {**config.changes, **given["changes"]}
+    if "overrides" in given:
+        given["overrides"] = {**config.overrides, **given["overrides"]}
     return replace(config, **given)
 
 

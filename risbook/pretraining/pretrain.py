@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically
 from risbook.progress_bar import progress_bar
-from risbook.training.config import Precision
 from risbook.training.precision import choose_precision
 from risbook.training.run_log import Log
 from risbook.training.schedule import learning_rate
+from risbook.training.training_config import Precision
 
 
 class Objective(Protocol):

@@ -9,12 +9,13 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from risbook.config import from_values, to_values
 from risbook.data import open_data
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
@@ -23,8 +24,8 @@ from risbook.files import write_json
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system_presets import build_system
-from risbook.training.config import Precision, TrainingConfig
 from risbook.training.precision import choose_precision
+from risbook.training.training_config import OLD_NAMES, Precision, TrainingConfig
 from risbook.training.training_run import train_system
 
 #: called with a line about what happens next
@@ -125,12 +126,12 @@ def run_study(
         config = TrainingConfig(
             system=run.system,
             data=study.data,
-            changes={
+            overrides={
                 **run.changes,
                 **({} if str(weights) == "auto" else {"weights": str(weights)}),
             },
             steps=study.steps if steps is None else steps,
-            batch=study.batch,
+            batch_size=study.batch,
             learning_rate=run.learning_rate or study.learning_rate,
             seed=seed,
             precision=precision,
@@ -173,9 +174,9 @@ class _Settings:
 
     @classmethod
     def of(cls, config: TrainingConfig, places: Sequence[str], limit: int) -> "_Settings":
-        system = build_system(config.system, sentences=["object"], changes=config.changes)
-        training = asdict(config)
-        training["changes"] = _without_weights(config.changes)
+        system = build_system(config.system, sentences=["object"], changes=config.overrides)
+        training = to_values(config)
+        training["overrides"] = _without_weights(config.overrides)
         values = {
             "training": training,
             "configuration": _without_weights(system.configuration()),
@@ -183,12 +184,15 @@ class _Settings:
             "places": places,
             "limit": limit,
         }
-        defaults = {"training": _defaults(config), "configuration": _defaults(system.config)}
+        defaults = {"configuration": _defaults(system.config)}
         return cls(_plain(values), _plain(defaults))
 
     def differences(self, had: Mapping[str, Any]) -> list[str]:
         """Each entry in which those of a result file differ, by its last name."""
         sections = {name: {**own, **had.get(name, {})} for name, own in self.defaults.items()}
+        if "training" in had:
+            training = from_values(TrainingConfig, had["training"], aliases=OLD_NAMES)
+            sections["training"] = to_values(training)
         return _differences({**had, **sections}, self.values)
 
     def check(self, path: Path) -> None:
@@ -252,7 +256,7 @@ def _command(study: Study, run: Run, config: TrainingConfig, limit: int) -> list
     words += ["--steps", str(config.steps)] if config.steps != study.steps else []
     words += ["--limit", str(limit)] if limit != study.limit else []
     words += ["--precision", config.precision] if config.precision != "auto" else []
-    words += ["--weights", config.changes["weights"]] if "weights" in config.changes else []
+    words += ["--weights", config.overrides["weights"]] if "weights" in config.overrides else []
     return words
 
 

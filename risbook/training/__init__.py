@@ -1,7 +1,7 @@
 """Training: one loop for every system, and the files that a run leaves."""
 
-from risbook.training.config import TrainingConfig
 from risbook.training.run_log import read_log
+from risbook.training.training_config import TrainingConfig
 from risbook.training.training_run import train_system
 
 __all__ = ["TrainingConfig", "read_log", "train_system"]

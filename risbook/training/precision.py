@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from risbook.errors import RisbookError
-from risbook.training.config import Precision
+from risbook.training.training_config import Precision
 
 
 def _cpu_multiplies_bf16() -> bool:

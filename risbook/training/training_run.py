@@ -25,11 +25,11 @@ from risbook.errors import DataError, RisbookError, TrainingDivergedError
 from risbook.evaluation.evaluate import evaluate
 from risbook.progress_bar import progress_bar
 from risbook.systems import System, build_system, save_system
-from risbook.training.config import TrainingConfig
 from risbook.training.precision import choose_precision
 from risbook.training.run_log import Log
 from risbook.training.run_state import Progress, load_progress, save_progress
 from risbook.training.schedule import learning_rate, milestone_rate
+from risbook.training.training_config import TrainingConfig
 
 #: called after every step with the step's number and its loss
 OnStep = Callable[[int, float], None]
@@ -167,7 +167,7 @@ def train_system(
             log.write(
                 kind="step",
                 step=progress.step,
-                epoch=(progress.step * min(config.batch, len(samples))) / len(samples),
+                epoch=(progress.step * min(config.batch_size, len(samples))) / len(samples),
                 loss=mean,
                 lr=lr,
                 seconds=round(progress.seconds, 2),
@@ -237,10 +237,10 @@ def _accelerator(config: TrainingConfig) -> Accelerator:
 
 def _check_validations(config: TrainingConfig, sources: dict[str, ReferData]) -> None:
     """Open the sets that are evaluated while training, and find a mistake before the first step."""
-    for place in config.validate_on:
+    for place in config.eval_splits:
         name, colon, split = place.rpartition(":")
         if not colon or not name:
-            raise RisbookError(f"validate_on {place!r}: write it as SET:SPLIT, as refscenes:val")
+            raise RisbookError(f"eval_splits {place!r}: write it as SET:SPLIT, as refscenes:val")
         if name not in sources:
             sources[name] = _open(config, name)
         sources[name].expressions.split(split)
@@ -248,7 +248,7 @@ def _check_validations(config: TrainingConfig, sources: dict[str, ReferData]) ->
 
 def _batch_size(config: TrainingConfig, samples: TrainingSamples, accelerator: Accelerator) -> int:
     """Samples a step: never more than there are, and the same number for every process."""
-    batch = min(config.batch, len(samples))
+    batch = min(config.batch_size, len(samples))
     if batch % accelerator.num_processes:
         raise RisbookError(
             f"a batch of {batch} cannot be shared by {accelerator.num_processes} processes"
@@ -257,22 +257,27 @@ def _batch_size(config: TrainingConfig, samples: TrainingSamples, accelerator: A
 
 
 def _groups(config: TrainingConfig, system: System) -> tuple[list[list[nn.Parameter]], list[float]]:
-    """Parameters that share a rate, and by what theirs is multiplied: first all but the Bridgers.
+    """Parameters that share a rate, and by what theirs is multiplied: first all that are not named.
 
-    One group where the Bridgers have the others' rate, so that runs from before there was a choice
-    can go on.
+    One group where nothing has a rate of its own, so that runs from before there was a choice can
+    go on.
     """
-    learned = [(name, p) for name, p in system.named_parameters() if p.requires_grad]
-    if config.bridger_multiplier == 1:
-        return [[p for _, p in learned]], [1.0]
-    bridgers = [p for name, p in learned if name.startswith("bridgers.")]
-    if not bridgers:
-        raise RisbookError(
-            f"bridger_multiplier is {config.bridger_multiplier}, but this {system.name} has no "
-            "Bridgers; leave it at 1"
-        )
-    others = [p for name, p in learned if not name.startswith("bridgers.")]
-    return [others, bridgers], [1.0, config.bridger_multiplier]
+    groups: list[list[nn.Parameter]] = [[]]
+    multipliers = [1.0]
+    remaining = {name: p for name, p in system.named_parameters() if p.requires_grad}
+    for group, multiplier in config.lr_multipliers.items():
+        if multiplier == 1:
+            continue
+        members = [name for name in remaining if name.startswith(f"{group}.")]
+        if not members:
+            raise RisbookError(
+                f"lr_multipliers.{group} is {multiplier}, but this {system.name} has no {group}; "
+                "leave it out"
+            )
+        groups.append([remaining.pop(name) for name in members])
+        multipliers.append(multiplier)
+    groups[0] = list(remaining.values())
+    return groups, multipliers
 
 
 def _rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float) -> float:
@@ -299,11 +304,11 @@ def _samples_and_system(
         image_size=1,
         seed=config.seed,
         text=config.text,
-        cache_images=config.keep_images,
+        cache_images=config.cache_images,
     )
     if not samples.objects:
         raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
-    system = build_system(config.system, sentences=samples.sentences(), changes=config.changes)
+    system = build_system(config.system, sentences=samples.sentences(), changes=config.overrides)
     samples.image_size = system.image_size
     return samples, system
 
@@ -325,7 +330,7 @@ def _batches(
             samples,
             batch_sampler=order,
             collate_fn=collate,
-            num_workers=config.workers,
+            num_workers=config.num_workers,
             # Without one of its own, each new loader draws from the generator that dropout uses,
             # and a resumed run, which makes one loader more, would go another way.
             generator=torch.Generator().manual_seed(config.seed),
@@ -341,7 +346,7 @@ def _batches(
 
 def _validation_is_due(config: TrainingConfig, step: int) -> bool:
     last = step == config.steps
-    return bool(config.validate_on) and (last or step % config.validate_every == 0)
+    return bool(config.eval_splits) and (last or step % config.eval_every == 0)
 
 
 def _validate(
@@ -353,14 +358,14 @@ def _validate(
     step: int,
 ) -> None:
     """Evaluate on the splits that the configuration names, and log it."""
-    for place in config.validate_on:
+    for place in config.eval_splits:
         name, _, split = place.rpartition(":")
         source = sources[name]
         summary = evaluate(
             system,
             source,
             split,
-            limit=config.validate_limit,
+            limit=config.eval_limit,
             text=config.text,
             accelerator=accelerator,
             show_progress=False,

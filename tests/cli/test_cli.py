@@ -23,7 +23,7 @@ SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "
 
 def train_words(data: Path, out: Path, *more: str) -> list[str]:
     words = ["train", "first-model", "--data", str(data), "--out", str(out), "--steps", "3"]
-    return [*words, "--batch", "4", "--precision", "no", "--set", *SMALL, *more]
+    return [*words, "--batch-size", "4", "--precision", "no", "--set", *SMALL, *more]
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,16 +185,16 @@ def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> Non
     options = parser().parse_args(["train", "first-model", "--steps", "7", "--set", "blocks=1"])
     config = read_config(options)
     recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
-    assert recorded.difference(config) == ["changes", "steps"]
-    assert (config.steps, config.changes) == (7, {"blocks": 1})
+    assert recorded.difference(config) == ["overrides", "steps"]
+    assert (config.steps, config.overrides) == (7, {"blocks": 1})
 
 
 def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
     options = parser().parse_args(["train", "first-model", "--data", "refscenes"])
     assert read_config(options) == TrainingConfig(system="first-model", data=("refscenes",))
-    words = ["train", "first-model", "--data", "a", "b", "--no-keep-images", "--split", "val"]
+    words = ["train", "first-model", "--data", "a", "b", "--no-cache-images", "--split", "val"]
     config = read_config(parser().parse_args(words))
-    assert (config.data, config.splits, config.keep_images) == (("a", "b"), ("val",), False)
+    assert (config.data, config.splits, config.cache_images) == (("a", "b"), ("val",), False)
 
 
 def test_the_released_schedule_is_asked_for_by_name() -> None:
@@ -208,14 +208,16 @@ def test_the_bridgers_rate_is_a_multiple(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", "etris-vitb16", "--data", "refscenes-sample"]
-    assert read_config(parser().parse_args(words)).bridger_multiplier == 1
-    words += ["--out", str(tmp_path / "run"), "--bridger-multiplier"]
-    assert read_config(parser().parse_args([*words, "10"])).bridger_multiplier == 10
-    assert main([*words, "0"]) == 2
-    assert "bridger_multiplier is 0.0; it must be positive" in capsys.readouterr().err
+    assert read_config(parser().parse_args(words)).lr_multipliers == {}
+    words += ["--out", str(tmp_path / "run"), "--lr-multipliers"]
+    config = read_config(parser().parse_args([*words, "bridgers=10"]))
+    assert config.lr_multipliers == {"bridgers": 10}
+    assert main([*words, "bridgers=0"]) == 2
+    message = "lr_multipliers.bridgers is 0; it must be a number above 0"
+    assert message in capsys.readouterr().err
     words[1] = "first-model"
-    assert main([*words, "10"]) == 2
-    assert "this first-model has no Bridgers" in capsys.readouterr().err
+    assert main([*words, "bridgers=10"]) == 2
+    assert "this first-model has no bridgers" in capsys.readouterr().err
 
 
 def test_without_data_nothing_else_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,9 +20,9 @@ def config(tiny_world: Path) -> TrainingConfig:
     return TrainingConfig(
         system="first-model",
         data=(str(tiny_world / "refscenes"),),
-        changes=sizes,
+        overrides=sizes,
         steps=12,
-        batch=8,
+        batch_size=8,
         warmup=2,
         precision="no",
         checkpoint_every=3,
@@ -35,9 +35,9 @@ def etris_config(tiny_world: Path, mini_towers: Path) -> TrainingConfig:
     return TrainingConfig(
         system="etris-mini-rn",
         data=(str(tiny_world / "refscenes"),),
-        changes={"weights": str(mini_towers), "image_size": 96, "dropout": 0.1},
+        overrides={"weights": str(mini_towers), "image_size": 96, "dropout": 0.1},
         steps=4,
-        batch=4,
+        batch_size=4,
         warmup=1,
         precision="no",
         checkpoint_every=2,

@@ -32,7 +32,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.U
 @pytest.fixture
 def config(etris_config: TrainingConfig) -> TrainingConfig:
     return replace(
-        etris_config, steps=6, batch=32, warmup=2, checkpoint_every=1, bridger_multiplier=10.0
+        etris_config,
+        steps=6,
+        batch_size=32,
+        warmup=2,
+        checkpoint_every=1,
+        lr_multipliers={"bridgers": 10.0},
     )
 
 
@@ -86,7 +91,7 @@ def test_with_the_same_rate_there_is_one_group(
     config: TrainingConfig, tmp_path: Path, taken: list[Groups]
 ) -> None:
     """As before there was a choice, so that states from then still fit."""
-    config = replace(config, steps=1, bridger_multiplier=1.0)
+    config = replace(config, steps=1, lr_multipliers={"bridgers": 1.0})
     system = train_system(config, tmp_path / "run", show_progress=False)
     (((_, parameters),),) = taken
     learned = [p for p in system.parameters() if p.requires_grad]
@@ -98,9 +103,9 @@ def test_with_the_same_rate_there_is_one_group(
 
 def test_another_multiplier_is_another_run(config: TrainingConfig, tmp_path: Path) -> None:
     train_system(replace(config, steps=1), tmp_path / "run", show_progress=False)
-    with pytest.raises(RisbookError, match="that run had another bridger_multiplier"):
+    with pytest.raises(RisbookError, match="that run had another lr_multipliers"):
         train_system(
-            replace(config, steps=1, bridger_multiplier=1.0),
+            replace(config, steps=1, lr_multipliers={"bridgers": 1.0}),
             tmp_path / "run",
             resume=True,
             show_progress=False,
@@ -109,9 +114,9 @@ def test_another_multiplier_is_another_run(config: TrainingConfig, tmp_path: Pat
 
 @pytest.mark.parametrize("system", ["etris-mini-rn", "first-model"])
 def test_a_system_without_bridgers(config: TrainingConfig, tmp_path: Path, system: str) -> None:
-    changes = {**config.changes, "stages": []} if system == "etris-mini-rn" else {}
-    config = replace(config, system=system, changes=changes)
-    message = f"bridger_multiplier is 10.0, but this {system} has no Bridgers; leave it at 1"
+    overrides = {**config.overrides, "stages": []} if system == "etris-mini-rn" else {}
+    config = replace(config, system=system, overrides=overrides)
+    message = f"lr_multipliers.bridgers is 10.0, but this {system} has no bridgers; leave it out"
     with pytest.raises(RisbookError, match=message):
         train_system(config, tmp_path / "run", show_progress=False)
     assert not (tmp_path / "run").exists()
@@ -119,5 +124,8 @@ def test_a_system_without_bridgers(config: TrainingConfig, tmp_path: Path, syste
 
 @pytest.mark.parametrize("multiplier", [0.0, -10.0, float("inf"), float("nan")])
 def test_a_multiplier_that_makes_no_sense(config: TrainingConfig, multiplier: float) -> None:
-    with pytest.raises(RisbookError, match=rf"bridger_multiplier is {multiplier}; it must be pos"):
-        replace(config, bridger_multiplier=multiplier)
+    with pytest.raises(
+        RisbookError,
+        match=rf"lr_multipliers\.bridgers is {multiplier}; it must be a number above 0$",
+    ):
+        replace(config, lr_multipliers={"bridgers": multiplier})

@@ -55,9 +55,9 @@ def test_it_learns(config: TrainingConfig, tmp_path: Path, changes: dict[str, An
     config = replace(
         config,
         system="etris-mini",
-        changes={"weights": config.changes["weights"], **changes},
+        overrides={"weights": config.overrides["weights"], **changes},
         steps=24,
-        batch=8,
+        batch_size=8,
     )
     train_system(config, tmp_path / "run", show_progress=False)
     losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]

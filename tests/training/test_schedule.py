@@ -50,7 +50,7 @@ def config(config: TrainingConfig) -> TrainingConfig:
         config,
         learning_rate=1e-3,
         schedule="milestones",
-        batch=16,
+        batch_size=16,
         checkpoint_every=1,
         log_every=1,
     )
@@ -58,7 +58,7 @@ def config(config: TrainingConfig) -> TrainingConfig:
 
 def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path) -> None:
     objects = len(TrainingSamples(sources=[open_data(config.data[0])], image_size=1))
-    epoch_steps = objects // config.batch
+    epoch_steps = objects // config.batch_size
     assert epoch_steps > 1
     config = replace(config, steps=3 * epoch_steps)
     fall = 2 * epoch_steps
@@ -96,7 +96,7 @@ def test_another_schedule_is_another_run(config: TrainingConfig, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("name", "default", "other"),
-    [("schedule", "cosine", "milestones"), ("bridger_multiplier", 1.0, 10.0)],
+    [("schedule", "cosine", "milestones"), ("lr_multipliers", {}, {"bridgers": 10.0})],
 )
 def test_a_run_that_was_written_before_there_was_a_choice(
     config: TrainingConfig, tmp_path: Path, name: str, default: Any, other: Any
@@ -128,7 +128,7 @@ def test_a_run_from_before_there_was_a_choice_goes_on(
         train_system(config, tmp_path / "stopped", show_progress=False, on_step=stop)
     path = tmp_path / "stopped" / "training.json"
     values = json.loads(path.read_text())
-    del values["bridger_multiplier"]
+    del values["lr_multipliers"]
     path.write_text(json.dumps(values))
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from risbook.config import to_values
 from risbook.errors import RisbookError, TrainingDivergedError
 from risbook.systems import FirstModel, load_system
 from risbook.training import TrainingConfig, read_log, train_system
@@ -27,9 +28,9 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
         config,
         steps=60,
         learning_rate=5e-3,
-        validate_on=(f"{config.data[0]}:val",),
-        validate_every=30,
-        validate_limit=10,
+        eval_splits=(f"{config.data[0]}:val",),
+        eval_every=30,
+        eval_limit=10,
     )
     train_system(config, run, show_progress=False, on_step=lambda step, _: seen.append(step))
     assert seen == list(range(1, 61))
@@ -71,14 +72,14 @@ import json, sys, time
 from pathlib import Path
 from risbook.training import TrainingConfig, train_system
 values = json.loads(sys.argv[1])
-config = TrainingConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+config = TrainingConfig(**values)
 train_system(config, Path(sys.argv[2]), resume=sys.argv[3] == "resume", show_progress=False,
       on_step=lambda step, loss: (print(step, flush=True), time.sleep(0.02)))
 """
 
 
 def start(config: TrainingConfig, folder: Path, *, resume: bool) -> "subprocess.Popen[str]":
-    values = json.dumps(vars(config))
+    values = json.dumps(to_values(config))
     words = [sys.executable, "-c", COMMAND, values, str(folder), "resume" if resume else "new"]
     return subprocess.Popen(
         words,
@@ -137,9 +138,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig, tmp_pat
 def test_a_run_killed_while_it_validates_does_that_again(
     config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(
-        config, validate_on=(f"{config.data[0]}:val",), validate_every=6, validate_limit=4
-    )
+    config = replace(config, eval_splits=(f"{config.data[0]}:val",), eval_every=6, eval_limit=4)
     train_system(config, tmp_path / "whole", show_progress=False)
 
     def die(*_: Any, **__: Any) -> None:
@@ -180,7 +179,7 @@ def test_a_wrong_validation_is_found_before_the_first_step(
 ) -> None:
     place = place.replace("SET", config.data[0])
     with pytest.raises(RisbookError):
-        train_system(replace(config, validate_on=(place,)), tmp_path / "run", show_progress=False)
+        train_system(replace(config, eval_splits=(place,)), tmp_path / "run", show_progress=False)
     assert not (tmp_path / "run").exists()
 
 
@@ -216,7 +215,7 @@ def test_a_broken_state_is_named(config: TrainingConfig, tmp_path: Path) -> None
         ({"steps": 0}, "steps is 0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"warmup": -1}, "warmup is -1"),
-        ({"data": ()}, "no data"),
+        ({"data": ()}, r"data is \(\); it must be a list of one or more texts"),
         ({"seed": -1}, "seed is -1"),
         ({"learning_rate": float("inf")}, "learning_rate is inf"),
     ],
@@ -245,9 +244,9 @@ def test_two_processes_train_and_count_every_expression_once(
         alone + "from accelerate import PartialState\nassert PartialState().num_processes == 2\n"
     )
     place = f"{config.data[0]}:val"
-    config = replace(config, steps=4, validate_on=(place,), validate_every=4)
+    config = replace(config, steps=4, eval_splits=(place,), eval_every=4)
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    words += [str(script), json.dumps(vars(config)), str(tmp_path / "two"), "new"]
+    words += [str(script), json.dumps(to_values(config)), str(tmp_path / "two"), "new"]
     on_cpu = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     subprocess.run(words, check=True, env=on_cpu, timeout=300)
     train_system(config, tmp_path / "one", show_progress=False)
@@ -275,9 +274,9 @@ def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -
         system="first-model",
         data=(str(folder),),
         splits=("testA", "testB"),
-        changes={"image_size": 192},
+        overrides={"image_size": 192},
         steps=240,
-        batch=14,
+        batch_size=14,
         learning_rate=2e-3,
         warmup=20,
         log_every=20,

@@ -1,0 +1,123 @@
+"""Everything that decides a training run, in one frozen record."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from risbook.config import (
+    Aliases,
+    Count,
+    Options,
+    PositiveCount,
+    PositiveNumber,
+    configuration,
+    from_values,
+    to_values,
+)
+from risbook.errors import RisbookError
+from risbook.files import write_json
+
+Precision = Literal["auto", "no", "bf16", "fp16"]
+Schedule = Literal["cosine", "milestones"]
+TextKind = Literal["sent", "raw"]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _bridger_multiplier(value: Any) -> Mapping[str, Any]:
+    return {} if value == 1 else {"lr_multipliers": {"bridgers": value}}
+
+
+#: names of the first edition, which shipped checkpoints and result files keep on disk
+OLD_NAMES: Aliases = {
+    "changes": "overrides",
+    "batch": "batch_size",
+    "bridger_multiplier": _bridger_multiplier,
+    "validate_on": "eval_splits",
+    "validate_every": "eval_every",
+    "validate_limit": "eval_limit",
+    "keep_images": "cache_images",
+    "workers": "num_workers",
+}
+
+
+@configuration
+class TrainingConfig:
+    """A training run.
+
+    Args:
+        system: a preset's name.
+        data: names or folders of the sets to train on (see `risbook.data.open_data`).
+        splits: splits to train on.
+        partition: "unc", "google" or "umd" where a folder holds several, "" for its default.
+        images: folder of the images where they do not lie beside the sets, "" otherwise.
+        overrides: fields of the preset's configuration, by dotted name.
+        steps: optimiser steps.
+        batch_size: samples per step, all processes together; never more than there are objects.
+        learning_rate: peak of the schedule.
+        lr_multipliers: learning rates of groups of parameters, as multiples of the others', for
+            instance ``{"bridgers": 10}``; with "milestones" from the second epoch on, as released.
+        schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
+            ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
+        warmup: steps of the linear warm-up; "milestones" has none.
+        seed: seeds the weights, the order, the choice of sentences and dropout.
+        precision: "auto" takes bf16 or fp16 where the machine computes them fast.
+        text: "sent" or "raw".
+        eval_splits: splits, as "set:split", that are evaluated while training.
+        eval_every: steps between two evaluations.
+        eval_limit: expressions per evaluation, 0 for all.
+        checkpoint_every: steps between two checkpoints.
+        log_every: steps between two lines of the log.
+        cache_images: keep letterboxed images in memory.
+        num_workers: loader processes.
+    """
+
+    system: str
+    data: Annotated[tuple[str, ...], Field(min_length=1, examples=[["refscenes"]])]
+    splits: Annotated[tuple[str, ...], Field(min_length=1, examples=[["train"]])] = ("train",)
+    partition: str = ""
+    images: str = ""
+    overrides: Options = field(default_factory=dict)
+    steps: PositiveCount = 1000
+    batch_size: Annotated[int, Field(ge=1, le=10**6)] = 32
+    learning_rate: PositiveNumber = 1e-3
+    lr_multipliers: dict[str, PositiveNumber] = field(default_factory=dict)
+    schedule: Schedule = "cosine"
+    warmup: Count = 100
+    seed: Seed = 0
+    precision: Precision = "auto"
+    text: TextKind = "sent"
+    eval_splits: tuple[str, ...] = ()
+    eval_every: PositiveCount = 1000
+    eval_limit: Count = 0
+    checkpoint_every: PositiveCount = 500
+    log_every: PositiveCount = 20
+    cache_images: bool = True
+    num_workers: Annotated[int, Field(ge=0, le=1024)] = 0
+
+    def save(self, path: Path) -> None:
+        """Write the record as JSON."""
+        write_json(path, to_values(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "TrainingConfig":
+        """Read the record back; a field that was added after it was written has its default.
+
+        Raises:
+            RisbookError: if the file is missing or holds something else.
+        """
+        if not path.is_file():
+            raise RisbookError(f"{path}: no run to resume here; leave --resume out to start one")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise RisbookError(f"{path}: not a training configuration ({error})") from error
+        return from_values(cls, values, where=str(path), aliases=OLD_NAMES)
+
+    def difference(self, other: "TrainingConfig") -> list[str]:
+        """Names of the fields in which two runs differ."""
+        own, others = to_values(self), to_values(other)
+        return [name for name in own if own[name] != others[name]]
