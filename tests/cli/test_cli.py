@@ -83,9 +83,9 @@ def test_train_evaluate_predict_on_the_drawn_world(
 
 
 def test_train_evaluate_predict_on_real_photographs(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = shared / "realdata" / "mini_refcoco"
+    real = photographs / "mini_refcoco"
     data, run = real / "refcoco", tmp_path / "run"
     assert main(train_words(data, run, "--split", "testA", "testB")) == 0
     capsys.readouterr()
