@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from risbook.data import open_data
-from risbook.figures import grid, use_style
+from risbook.figures import show_panels, use_style
 
 SENTENCES = ("the far left white sheep", "third sheep from right", "lady wearing gray hat")
 TARGET = Path(__file__).resolve().parent.parent / "_static" / "three_sentences.png"
@@ -17,12 +17,9 @@ def main() -> None:
     use_style()
     data = open_data("refscenes-sample")
     chosen = [next(e for e in data.expressions if e.sent == sentence) for sentence in SENTENCES]
-    figure = grid(
-        [
-            {"image": data.image(e), "truth": data.mask(e), "sentence": f'"{e.sent}"'}
-            for e in chosen
-        ],
-        legend=False,
+    figure = show_panels(
+        [{"image": data.image(e), "truth": data.mask(e), "title": f'"{e.sent}"'} for e in chosen],
+        cell=2.6,
     )
     figure.savefig(TARGET, dpi=150, bbox_inches="tight", pad_inches=0.05)
     print(TARGET.relative_to(TARGET.parents[2]))

@@ -104,7 +104,7 @@ def run_show(options: argparse.Namespace) -> None:
         raise RisbookError(f"--index {options.index}: {options.split} has 0 to {len(table) - 1}")
     expression = table[options.index]
     figure = show_referring(
-        data.image(expression), truth=data.mask(expression), sentence=expression.sent
+        data.image(expression), truth=data.mask(expression), title=expression.sent
     )
     with write_atomically(options.out) as path:
         figure.savefig(path, format="png", dpi=150, bbox_inches="tight")

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> None:
                 system,
                 data,
                 split,
-                batch=options.batch,
+                batch_size=options.batch,
                 threshold=options.threshold,
                 text=options.text,
                 limit=options.limit,

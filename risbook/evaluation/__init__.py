@@ -1,17 +1,17 @@
-"""Evaluation: from logits to a mask at the picture's own resolution, and from masks to figures."""
+"""Evaluation: predicted masks at the image's own resolution, and their mIoU, oIoU and Pr@X."""
 
 from risbook.evaluation.baselines import BASELINES, score_baseline
-from risbook.evaluation.evaluate import Prediction, evaluate, predict_batch
+from risbook.evaluation.evaluate import ScoredPrediction, evaluate, predict_batch
 from risbook.evaluation.original_size import THRESHOLD, predict_mask
-from risbook.evaluation.prediction import Answer, predict
+from risbook.evaluation.prediction import Prediction, predict
 from risbook.evaluation.result_files import read_result, write_result
 from risbook.metrics import Scores, Summary
 
 __all__ = [
     "BASELINES",
     "THRESHOLD",
-    "Answer",
     "Prediction",
+    "ScoredPrediction",
     "Scores",
     "Summary",
     "evaluate",

@@ -1,9 +1,9 @@
 """The evaluation that every number of the book comes from.
 
-Every expression of a split is one case. The system answers at its own size, the answer is brought
-back to the picture's own resolution and compared there with the annotated mask, as the test code
-of CRIS, ETRIS, DETRIS and MiCA does (float32, sigmoid, bicubic, inverse letterbox, threshold
-strictly above 0.35).
+Every expression of a split is one case. The mask is predicted at the system's own size, brought
+back to the image's own resolution and compared there with the annotated mask, as the test code of
+CRIS, ETRIS, DETRIS and MiCA does (float32, sigmoid, bicubic, inverse letterbox, threshold strictly
+above 0.35).
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ from risbook.systems.system import System
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a system answers to one expression.
+class ScoredPrediction:
+    """A predicted mask beside the annotated one.
 
     Args:
         expression: the expression.
-        mask: predicted mask at the picture's own resolution, bool (H, W).
+        mask: predicted mask at the image's own resolution, bool (H, W).
         truth: annotated mask, bool (H, W).
-        logits: the system's own answer, float32 (S / s, S / s) at its decoder's stride s.
+        logits: the system's output, float32 (S / s, S / s) at its decoder's stride s.
     """
 
     expression: Expression
@@ -56,43 +56,46 @@ def predict_batch(
     *,
     threshold: float = THRESHOLD,
     text: TextKind = "sent",
-) -> list[Prediction]:
-    """Let a system answer some expressions of a set.
+) -> list[ScoredPrediction]:
+    """Predict the masks of expressions in one forward pass.
 
     Args:
         system: the system; it is used in evaluation mode and left as it was.
         data: the set that the expressions come from.
-        expressions: the cases; those of one image should follow each other.
-        threshold: probability strictly above which a pixel belongs to the answer.
+        expressions: B expressions; those of one image should follow each other.
+        threshold: probability strictly above which a pixel belongs to the mask.
         text: "sent" or "raw".
 
     Returns:
-        One prediction an expression, in the same order.
+        One prediction per expression, in the same order.
     """
     device = next(system.parameters()).device
-    boxes: list[Letterbox] = []
+    letterboxes: list[Letterbox] = []
     images: list[Tensor] = []
-    last: tuple[int, Tensor] | None = None
+    last_id: int | None = None
     for expression in expressions:
-        box = Letterbox(height=expression.height, width=expression.width, size=system.image_size)
-        if last is None or last[0] != expression.image_id:
-            pixels = normalise(box.image(data.image(expression)))
-            last = expression.image_id, torch.from_numpy(pixels)
-        boxes.append(box)
-        images.append(last[1])
+        letterbox = Letterbox(
+            height=expression.height, width=expression.width, size=system.image_size
+        )
+        letterboxes.append(letterbox)
+        if expression.image_id == last_id:
+            images.append(images[-1])
+        else:
+            images.append(torch.from_numpy(normalise(letterbox.image(data.image(expression)))))
+            last_id = expression.image_id
     tokens = system.tokenizer([expression.text(text) for expression in expressions])
     was_training = system.training
     system.eval()
     logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
     system.train(was_training)
     return [
-        Prediction(
+        ScoredPrediction(
             expression=expression,
-            mask=predict_mask(answer[0], box, threshold=threshold),
+            mask=predict_mask(logit[0], letterbox, threshold=threshold),
             truth=data.mask(expression),
-            logits=answer[0],
+            logits=logit[0],
         )
-        for expression, box, answer in zip(expressions, boxes, logits, strict=True)
+        for expression, letterbox, logit in zip(expressions, letterboxes, logits, strict=True)
     ]
 
 
@@ -101,7 +104,7 @@ def evaluate(
     data: ReferData,
     split: str,
     *,
-    batch: int = 32,
+    batch_size: int = 32,
     threshold: float = THRESHOLD,
     text: TextKind = "sent",
     limit: int = 0,
@@ -114,8 +117,8 @@ def evaluate(
         system: the system.
         data: the set.
         split: one of `data.expressions.splits`.
-        batch: expressions a forward pass.
-        threshold: probability strictly above which a pixel belongs to the answer.
+        batch_size: expressions per forward pass.
+        threshold: probability strictly above which a pixel belongs to the mask.
         text: "sent" or "raw".
         limit: score only so many expressions, taken evenly from the whole split; 0 for all.
         accelerator: shares the expressions among its processes; every process then returns the
@@ -125,19 +128,19 @@ def evaluate(
     Returns:
         The counts of every expression; `.summary()` gives mIoU, oIoU and Pr@.
     """
-    cases = list(data.expressions.split(split))
-    if limit and limit < len(cases):
-        cases = [cases[index * len(cases) // limit] for index in range(limit)]
+    expressions = list(data.expressions.split(split))
+    if limit and limit < len(expressions):
+        expressions = [expressions[index * len(expressions) // limit] for index in range(limit)]
     if accelerator is not None and accelerator.num_processes > 1:
-        cases = cases[accelerator.process_index :: accelerator.num_processes]
+        expressions = expressions[accelerator.process_index :: accelerator.num_processes]
     scores = Scores()
-    name = f"{data.name} {split}"
-    with progress_bar(show=show_progress, total=len(cases), desc=name, unit="expression") as bar:
-        for start in range(0, len(cases), batch):
-            some = cases[start : start + batch]
-            for prediction in predict_batch(system, data, some, threshold=threshold, text=text):
+    name, total = f"{data.name} {split}", len(expressions)
+    with progress_bar(show=show_progress, total=total, desc=name, unit="expression") as bar:
+        for start in range(0, total, batch_size):
+            batch = expressions[start : start + batch_size]
+            for prediction in predict_batch(system, data, batch, threshold=threshold, text=text):
                 scores.add(prediction.expression.sent_id, prediction.mask, prediction.truth)
-            bar.update(len(some))
+            bar.update(len(batch))
     if accelerator is not None and accelerator.num_processes > 1:
         return scores.gathered(gather_object)
     return scores

@@ -42,13 +42,13 @@ def write_result(
     settings: Mapping[str, Any],
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a result file.
+    """Write a result file (JSON).
 
     Args:
-        path: the file, JSON.
-        rows: one mapping a row of figures.
-        command: the words that somebody types to get the same rows.
-        system: the system that was measured.
+        path: the file.
+        rows: one mapping per row of figures.
+        command: the words of the command that gives the same rows.
+        system: the measured system.
         settings: what was chosen for the measurement.
         about: further entries, for instance the seed of the training and its suite.
     """
@@ -69,11 +69,7 @@ def write_result(
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """Read a result file.
-
-    Raises:
-        DataError: if it is missing or no result file.
-    """
+    """Read a result file; a DataError says that it is missing or malformed."""
     if not path.is_file():
         raise DataError(f"{path}: there is no result file here")
     try:

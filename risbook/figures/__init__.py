@@ -1,22 +1,28 @@
-"""Figures: masks on pictures, training curves, and one interactive control.
+"""Figures: masks and heatmaps over images, training curves, and a slider over images.
 
 matplotlib is imported when the first figure is drawn, never before.
 """
 
 from risbook.figures.curves import plot_log, smooth
-from risbook.figures.interactive import Frames
-from risbook.figures.overlays import grid, show_referring, wrap_title
+from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
+from risbook.figures.interactive import FrameSlider
+from risbook.figures.overlays import show_referring, wrap_title
 from risbook.figures.paint import paint_mask
 from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
+from risbook.figures.panels import show_panels
 
 __all__ = [
     "CYCLE",
     "ROLES",
-    "Frames",
-    "grid",
+    "FrameSlider",
+    "heatmap_panels",
     "paint_mask",
+    "pca_colours",
     "plot_log",
     "rgba",
+    "show_heatmap",
+    "show_matrix",
+    "show_panels",
     "show_referring",
     "smooth",
     "use_style",

@@ -22,11 +22,8 @@ def smooth(values: NDArray[np.float64], weight: float = 0.9) -> NDArray[np.float
     """Take the exponential moving average, corrected for its start at zero.
 
     Args:
-        values: (N,) one number a step.
-        weight: How much of the past each step keeps, in [0, 1).
-
-    Returns:
-        (N,) the smoothed values.
+        values: (N,), one number per step.
+        weight: share of the past that each step keeps, in [0, 1).
 
     >>> smooth(np.array([2.0, 2.0, 2.0])).tolist()
     [2.0, 2.0, 2.0]
@@ -40,22 +37,19 @@ def smooth(values: NDArray[np.float64], weight: float = 0.9) -> NDArray[np.float
 
 
 def plot_log(log: str | Path | Records, *, title: str | None = None) -> "Figure":
-    """Draw the loss, raw and smoothed, and the validation mIoU of one run.
+    """Draw the loss, raw and smoothed, and the validation mIoU of one run; returns the figure.
 
     Args:
-        log: Path of a run's log, or its rows: those with ``step`` and ``loss``, and those with
-            ``step`` and ``mIoU`` (and ``set`` and ``split``, one line for each pair).
-        title: Words above both panels.
-
-    Returns:
-        The figure; end the cell with ``plt.show()``.
+        log: path of a run's log, or its rows: those with ``step`` and ``loss``, and those with
+            ``step`` and ``mIoU`` (and ``set`` and ``split``, one line per pair).
+        title: above both panels.
 
     Raises:
-        DataError: The log holds no loss at all.
+        DataError: the log holds no loss at all.
     """
     import matplotlib.pyplot as plt
 
-    # Imported here because the room of training loads torch, which a figure may not need.
+    # Imported here because risbook.training loads torch, which a figure may not need.
     from risbook.training.run_log import read_log
 
     records = read_log(Path(log)) if isinstance(log, str | Path) else list(log)
@@ -83,8 +77,8 @@ def _draw_scores(ax: "Axes", scores: dict[str, NDArray[np.float64]]) -> None:
     top = 1 if all(points[:, 1].max() <= 1 for points in scores.values()) else 100
     for (name, points), colour in zip(scores.items(), _COLOURS * len(scores), strict=False):
         best = points[np.argmax(points[:, 1])]
-        told = f"best {best[1]:.{2 if top == 1 else 1}f}"
-        label = f"{name}, {told}" if name else told
+        summary = f"best {best[1]:.{2 if top == 1 else 1}f}"
+        label = f"{name}, {summary}" if name else summary
         ax.plot(points[:, 0], points[:, 1], color=colour, marker="o", ms=4, label=label)
     ax.set(xlabel="step", ylabel="validation mIoU", ylim=(0, top))
     ax.grid(axis="y")
@@ -92,7 +86,7 @@ def _draw_scores(ax: "Axes", scores: dict[str, NDArray[np.float64]]) -> None:
 
 
 def _scores(records: list[Any]) -> dict[str, NDArray[np.float64]]:
-    """Group the validation rows by set and split, in the order in which they first come."""
+    """Validation rows by set and split, in the order in which they first come."""
     rows = [record for record in records if record.get("mIoU") is not None]
     names = dict.fromkeys(_name(row) for row in rows)
     return {name: _series([row for row in rows if _name(row) == name], "mIoU") for name in names}
@@ -103,7 +97,7 @@ def _name(row: Mapping[str, Any]) -> str:
 
 
 def _series(records: list[Any], name: str) -> NDArray[np.float64]:
-    """Collect (N, 2): the step and the value of every row that has both."""
+    """(N, 2): step and value of every row that has both."""
     points = [
         (float(record["step"]), float(record[name]))
         for record in records

@@ -1,7 +1,7 @@
-"""One control for precomputed pictures that works in a live notebook and in the printed book.
+"""A slider over precomputed images that works in a live notebook and in the printed book.
 
-A slider of ipywidgets is dead in a static page, and a slider of plain HTML cannot ask a kernel
-anything. ``Frames`` asks nothing: all pictures are drawn beforehand and travel with the output.
+A slider of ipywidgets is dead in a static page, and a slider of plain HTML cannot call a kernel.
+`FrameSlider` needs none: all images are drawn beforehand and are part of the output.
 """
 
 import base64
@@ -34,9 +34,9 @@ border-radius:4px;background:transparent;color:inherit;cursor:pointer}}
 <p class="ris-title">{title}</p>
 <img src="data:image/png;base64,{first}" alt="{alt}">
 <div class="ris-bar" hidden>
-<button type="button" class="ris-back" aria-label="previous picture">&#9664;&#xFE0E;</button>
+<button type="button" class="ris-back" aria-label="previous image">&#9664;&#xFE0E;</button>
 <input type="range" min="0" max="{last}" value="0" step="1" aria-label="{title}" autocomplete="off">
-<button type="button" class="ris-next" aria-label="next picture">&#9654;&#xFE0E;</button>
+<button type="button" class="ris-next" aria-label="next image">&#9654;&#xFE0E;</button>
 </div>
 <output aria-live="polite">{label}</output>
 <script>
@@ -67,23 +67,23 @@ border-radius:4px;background:transparent;color:inherit;cursor:pointer}}
 </div>"""
 
 
-class Frames:
-    """Several pictures under one slider; show it by making it the last line of a cell.
+class FrameSlider:
+    """Images under one slider; make it the last line of a cell, which then displays it.
 
     In JupyterLab and Colab with a running kernel the control is an ipywidgets slider (only
     what versions 7 and 8 share); everywhere else the same output holds self-contained HTML.
-    The slider answers to the arrow keys, and without JavaScript the first picture is visible.
+    The slider obeys the arrow keys, and without JavaScript the first image is visible.
 
     Args:
         frames: matplotlib figures (closed afterwards), PIL images or arrays (H, W, 3).
-        labels: One short line a frame, shown below it.
-        title: What the slider changes, in a few words.
-        alt: Text that stands for the picture for readers who do not see it.
-        width: Largest width on the page in pixels.
-        colours: PNG palette size; 256 is visually lossless for the book's drawings.
+        labels: one short line per frame, shown below it.
+        title: what the slider changes, in a few words.
+        alt: text that stands for the image for readers who do not see it.
+        width: largest width on the page, pixels.
+        colours: size of the PNG's palette; 256 is visually lossless for the book's drawings.
 
     Raises:
-        DataError: No frames, or not one label for each.
+        DataError: there are no frames, or not one label per frame.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class Frames:
         self.title, self.alt, self.width = title, alt, width
         if not self.frames or len(self.frames) != len(self.labels):
             raise DataError(
-                f"Frames: {len(self.frames)} frames and {len(self.labels)} labels; "
-                "give at least one frame and one label for each."
+                f"FrameSlider: {len(self.frames)} frames and {len(self.labels)} labels; "
+                "give at least one frame and one label per frame."
             )
 
     def __repr__(self) -> str:
-        return f"Frames({len(self.frames)} frames: {self.title})"
+        return f"FrameSlider({len(self.frames)} frames: {self.title})"
 
     def _repr_html_(self) -> str:
         coded = [base64.b64encode(frame).decode("ascii") for frame in self.frames]
@@ -120,8 +120,8 @@ class Frames:
             last=len(coded) - 1,
             label=html.escape(self.labels[0]),
             frames=json.dumps(coded),
-            # "</" would end the script element early.
-            labels=json.dumps(self.labels).replace("</", "<\\/"),
+            # "</script" would end the script element, and "<!--<script" swallow the page behind it.
+            labels=json.dumps(self.labels).replace("<", "\\u003c"),
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -144,19 +144,19 @@ class Frames:
         shell = get_ipython()
         if shell is None or not hasattr(shell, "kernel"):
             return None
-        picture = ipywidgets.Image(value=self.frames[0], format="png")
-        picture.layout.max_width = f"{self.width}px"
+        image = ipywidgets.Image(value=self.frames[0], format="png")
+        image.layout.max_width = f"{self.width}px"
         caption = ipywidgets.Label(value=self.labels[0])
         slider = ipywidgets.IntSlider(
             min=0, max=len(self.frames) - 1, description="", readout=False, continuous_update=True
         )
 
         def move(change: dict[str, Any]) -> None:
-            picture.value = self.frames[change["new"]]
+            image.value = self.frames[change["new"]]
             caption.value = self.labels[change["new"]]
 
         slider.observe(move, names="value")
-        self._view = ipywidgets.VBox([ipywidgets.Label(self.title), picture, slider, caption])
+        self._view = ipywidgets.VBox([ipywidgets.Label(self.title), image, slider, caption])
         return self._view
 
 
@@ -167,20 +167,20 @@ def _png(frame: Any, colours: int) -> bytes:
     if hasattr(frame, "savefig"):
         import matplotlib.pyplot as plt
 
-        drawn = io.BytesIO()
-        frame.savefig(drawn, format="png", facecolor="white")
+        rendered = io.BytesIO()
+        frame.savefig(rendered, format="png", facecolor="white")
         plt.close(frame)  # otherwise the notebook would show every frame a second time
-        picture: Image.Image = Image.open(drawn)
+        image: Image.Image = Image.open(rendered)
     elif isinstance(frame, Image.Image):
-        picture = frame
+        image = frame
     else:
         from risbook.figures.overlays import as_image
 
         pixels = as_image(frame)
         if pixels.dtype.kind == "f":
             pixels = (pixels * 255).round().astype("uint8")
-        picture = Image.fromarray(pixels.astype("uint8"))
-    small = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        image = Image.fromarray(pixels.astype("uint8"))
+    small = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)
     return buffer.getvalue()

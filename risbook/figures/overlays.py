@@ -1,11 +1,9 @@
-"""Pictures with masks on them, always in the same language.
+"""Masks over an image: ground truth is an outline, a prediction a fill, an error a hatch.
 
-Ground truth is a solid outline, a prediction a translucent fill, an error a hatch. Shape and
-texture carry the meaning, so that the figure also reads without colour.
+Shape and texture carry the meaning, so that the figure also reads without colour.
 """
 
 import textwrap
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,28 +23,25 @@ def show_referring(
     prediction: Any = None,
     *,
     error: Any = None,
-    sentence: str | None = None,
+    title: str | None = None,
     ax: "Axes | None" = None,
     legend: bool = False,
 ) -> "Figure":
-    """Draw one picture with the masks that belong to one sentence.
+    """Draw an image with the masks of one expression; returns the figure.
 
     Args:
         image: PIL image, array or tensor; (H, W, 3) or (3, H, W); uint8 in 0..255 or float
             in 0..1.
-        truth: Ground-truth mask (H, W), drawn as a solid outline.
-        prediction: Predicted mask (H, W), drawn as a translucent fill.
-        error: Mask (H, W) of wrong pixels, drawn as a hatch; True means the pixels where
-            ``truth`` and ``prediction`` differ.
-        sentence: The expression; it becomes the title, wrapped and never cut.
-        ax: Axes to draw into; a new figure is made without one.
-        legend: Whether to say below the picture what outline, fill and hatch mean.
-
-    Returns:
-        The figure; end the cell with ``plt.show()``.
+        truth: ground-truth mask (H, W), drawn as a solid outline.
+        prediction: predicted mask (H, W), drawn as a translucent fill.
+        error: mask (H, W) of wrong pixels, drawn as a hatch; True means the pixels where
+            `truth` and `prediction` differ.
+        title: usually the expression; wrapped, never cut.
+        ax: axes to draw into; a new figure is made without them.
+        legend: whether to say below the image what outline, fill and hatch mean.
 
     Raises:
-        DataError: A mask and the image differ in size.
+        DataError: a mask and the image differ in size.
     """
     import matplotlib.pyplot as plt
 
@@ -54,12 +49,12 @@ def show_referring(
     height, width = pixels.shape[:2]
     if ax is None:
         wide = 4.2 * min(1.0, width / height)
-        title = wrap_title(sentence or "", int(wide * 11))
-        tall = wide * height / width + _room(title) + 0.3 * legend
+        lines = wrap_title(title or "", int(wide * 11))
+        tall = wide * height / width + title_inches(lines) + 0.3 * legend
         _, ax = plt.subplots(figsize=(wide, tall))
-        ax.set_title(title)
-    elif sentence is not None:
-        ax.set_title(wrap_title(sentence))
+        ax.set_title(lines)
+    elif title is not None:
+        ax.set_title(wrap_title(title))
     ax.imshow(pixels, interpolation="lanczos")
     truth_mask = as_mask(truth, (height, width), "truth")
     prediction_mask = as_mask(prediction, (height, width), "prediction")
@@ -80,7 +75,7 @@ def show_referring(
     ax.set_xlim(-0.5, width - 0.5)
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()
-    ax.set_anchor("S")  # all spare height goes above the picture, to the title
+    ax.set_anchor("S")  # all spare height goes above the image, to the title
     if legend:
         _legend(ax, truth_mask is not None, prediction_mask is not None, error_mask is not None)
     figure = ax.get_figure(root=True)
@@ -88,83 +83,19 @@ def show_referring(
     return figure
 
 
-def grid(
-    samples: Sequence[Mapping[str, Any]],
-    *,
-    columns: int = 3,
-    cell: float = 2.6,
-    legend: bool = True,
-) -> "Figure":
-    """Draw several samples side by side, each under its sentence.
-
-    Args:
-        samples: Each a mapping with ``image`` and, where known, ``truth``, ``prediction``,
-            ``error`` and ``sentence``, as :func:`show_referring` takes them.
-        columns: Pictures in a row.
-        cell: Width of one picture in inches.
-        legend: Whether to say once, below, what outline, fill and hatch mean.
-
-    Returns:
-        The figure; end the cell with ``plt.show()``.
-
-    Raises:
-        DataError: ``samples`` is empty, or a sample is malformed.
-    """
-    import matplotlib.pyplot as plt
-
-    if not samples:
-        raise DataError("grid: there is nothing to draw; `samples` is empty.")
-    columns = min(columns, len(samples))
-    rows = -(-len(samples) // columns)
-    titles = [wrap_title(str(sample.get("sentence") or ""), int(cell * 11)) for sample in samples]
-    shapes = [as_image(sample["image"]).shape for sample in samples]
-    heights = [
-        max(
-            cell * shape[0] / shape[1] + _room(title)
-            for shape, title in zip(
-                shapes[start : start + columns], titles[start : start + columns], strict=True
-            )
-        )
-        for start in range(0, len(samples), columns)
-    ]
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(cell * columns, sum(heights) + 0.35 * legend),
-        gridspec_kw={"height_ratios": heights},
-        squeeze=False,
-    )
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, sample, title in zip(axes.flat, samples, titles, strict=False):
-        keys = ("truth", "prediction", "error")
-        known = {key: sample[key] for key in keys if sample.get(key) is not None}
-        show_referring(sample["image"], ax=ax, **known)
-        ax.set_title(title)
-    if legend:
-        handles = _handles(*(_any(samples, key) for key in ("truth", "prediction", "error")))
-        if handles:
-            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    return figure
-
-
-def wrap_title(sentence: str, width: int = 30) -> str:
-    """Break a sentence into lines of at most ``width`` characters, losing none of it.
+def wrap_title(title: str, width: int = 30) -> str:
+    """Break a title into lines of at most `width` characters, losing none of it.
 
     >>> wrap_title("the dog on the left", 11)
     'the dog on\\nthe left'
     """
-    lines = textwrap.wrap(" ".join(sentence.split()), max(width, 8), break_long_words=False)
+    lines = textwrap.wrap(" ".join(title.split()), max(width, 8), break_long_words=False)
     # A dollar would otherwise start mathematics.
     return "\n".join(lines).replace("$", r"\$")
 
 
 def as_image(image: Any) -> NDArray[Any]:
-    """Bring any usual picture to an array (H, W, 3) that matplotlib draws.
-
-    Raises:
-        DataError: It is not a picture.
-    """
+    """Bring a PIL image, array or tensor to an array (H, W, 3) that matplotlib draws."""
     pixels = _array(image)
     if pixels.ndim == 2:
         pixels = np.stack([pixels] * 3, axis=-1)
@@ -178,11 +109,7 @@ def as_image(image: Any) -> NDArray[Any]:
 
 
 def as_mask(mask: Any, size: tuple[int, int], name: str) -> NDArray[np.bool_] | None:
-    """Bring a mask to booleans (H, W) and check that it fits the picture.
-
-    Raises:
-        DataError: The sizes differ.
-    """
+    """Bring a mask to booleans (H, W); a DataError says that it does not fit the image."""
     if mask is None:
         return None
     flags = _array(mask) > 0
@@ -217,16 +144,13 @@ def _hatch(ax: "Axes", mask: NDArray[np.bool_]) -> None:
     filled.set_linewidth(0.0)
 
 
-def _room(title: str) -> float:
-    """Inches that a title of so many lines takes; layout engines forget it for bare axes."""
+def title_inches(title: str) -> float:
+    """Height of a wrapped title, inches; layout engines forget it for axes that are off."""
     return 0.19 * (title.count("\n") + 1) + 0.2
 
 
-def _any(samples: Sequence[Mapping[str, Any]], key: str) -> bool:
-    return any(sample.get(key) is not None and sample.get(key) is not False for sample in samples)
-
-
-def _handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
+def legend_handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
+    """Samples of outline, fill and hatch for a legend."""
     import matplotlib.patheffects as effects
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -246,7 +170,7 @@ def _handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
 
 
 def _legend(ax: "Axes", truth: bool, prediction: bool, error: bool) -> None:
-    handles = _handles(truth, prediction, error)
+    handles = legend_handles(truth, prediction, error)
     if handles:
         ax.legend(
             handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=len(handles)

@@ -1,4 +1,4 @@
-"""A prediction painted into a picture, pixel for pixel, without matplotlib."""
+"""A mask painted into an image, pixel for pixel, without matplotlib."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55) -> NDArray[np.uint
     Args:
         image: PIL image, array or tensor (H, W, 3), uint8 in 0..255 or float in 0..1.
         mask: (H, W), true where the fill goes.
-        alpha: How much of the fill covers the picture, 0 to 1.
+        alpha: opacity of the fill, 0 to 1.
 
     Returns:
-        (H, W, 3) uint8, of the size of the picture.
+        (H, W, 3) uint8.
 
     Raises:
-        DataError: The mask and the image differ in size.
+        DataError: the mask and the image differ in size.
 
     >>> paint_mask(np.zeros((1, 2, 3), np.uint8), [[True, False]], alpha=1.0)[0].tolist()
     [[86, 180, 233], [0, 0, 0]]

@@ -55,7 +55,7 @@ def use_style() -> None:
     """Set the book's figure style for the rest of the session.
 
     White is set explicitly because a transparent figure is unreadable on a dark page, and the
-    font is the one that matplotlib ships, so that every machine draws the same picture.
+    font is the one that matplotlib ships, so that every machine draws the same figure.
     """
     import matplotlib as mpl
     from cycler import cycler
@@ -65,14 +65,7 @@ def use_style() -> None:
 
 
 def rgba(colour: str, alpha: float = 1.0) -> tuple[float, float, float, float]:
-    """Turn ``#RRGGBB`` into four floats in [0, 1].
-
-    Args:
-        colour: Six hexadecimal digits after a ``#``.
-        alpha: Opacity, 0 (clear) to 1 (solid).
-
-    Returns:
-        Red, green, blue and alpha.
+    """Turn ``#RRGGBB`` and an opacity into four floats in [0, 1].
 
     >>> rgba("#FF0000", 0.5)
     (1.0, 0.0, 0.0, 0.5)

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from risbook.data.dataset import ReferData
-from risbook.probing.encoding import Pixels, close_views, squares
-from risbook.probing.patch_labels import LABEL_NAMES, LabelKind, patch_labels
-from risbook.probing.probes import Method, linear_probe, patch_probe
-from risbook.probing.retrieval import Retrieval, retrieval
+from risbook.probing.encoding import Pixels, object_crops, preprocess
+from risbook.probing.patch_labels import LABEL_NAMES, LabelSet, patch_labels
+from risbook.probing.probes import Method, patch_probe, probe
+from risbook.probing.retrieval import Retrieval, evaluate_retrieval
 from risbook.refscenes.scene_types import SUPERCATEGORY_OF
 from risbook.towers.clip import CLIP
 from risbook.towers.word_tokenizer import WordTokenizer
@@ -44,7 +44,7 @@ class SceneSet:
 
     def images(self, size: int) -> Tensor:
         """Letterboxed and normalised, (N, 3, size, size)."""
-        return squares([self.data.image(image_id) for image_id in self.image_ids], size)
+        return preprocess([self.data.image(image_id) for image_id in self.image_ids], size)
 
 
 def sample_scenes(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> SceneSet:
@@ -70,7 +70,7 @@ def probe_patches(
     test: SceneSet,
     *,
     size: int,
-    of: Sequence[LabelKind] = ("kind", "part"),
+    of: Sequence[LabelSet] = ("kind", "part"),
 ) -> list[dict[str, Any]]:
     """Probe the last map of an image tower.
 
@@ -91,7 +91,9 @@ def probe_patches(
     rows = []
     for question in of:
         everywhere = [
-            patch_labels(scenes.data, scenes.image_ids, size=size, patch=patch, of=question)
+            patch_labels(
+                scenes.data, scenes.image_ids, image_size=size, patch_size=patch, label_set=question
+            )
             for scenes in (train, test)
         ]
         names = LABEL_NAMES[question]
@@ -132,7 +134,7 @@ def score_retrieval(
     captions = [some.data.caption(image_id) for some in scenes for image_id in some.image_ids]
     tokens = tokenizer(captions)
     images = torch.cat([some.images(size) for some in scenes])
-    return retrieval(
+    return evaluate_retrieval(
         torch.cat([clip.image_vectors(some) for some in _some(images)]),
         torch.cat([clip.text_vectors(some) for some in _some(tokens)]),
         captions,
@@ -151,7 +153,7 @@ def probe_categories(
         size: side of the views, pixels.
     """
     cases = [_close_views(image, scenes, size) for scenes in (train, test)]
-    score = linear_probe(*cases[0], *cases[1], names=tuple(SUPERCATEGORY_OF))
+    score = probe(*cases[0], *cases[1], names=tuple(SUPERCATEGORY_OF))
     return _rounded(score.as_dict())
 
 
@@ -163,9 +165,9 @@ def _close_views(image: nn.Module, scenes: SceneSet, size: int) -> tuple[Tensor,
     for image_id in scenes.image_ids:
         objects = scenes.data.objects(image_id)
         masks = [mask for _, mask in objects]
-        views += close_views(scenes.data.image(image_id), masks, size, margin=1.3)
+        views += object_crops(scenes.data.image(image_id), masks, size, margin=1.3)
         labels += [names.index(kind) for kind, _ in objects]
-    vectors = [image.pooled(some) for some in _some(squares(views, size))]  # type: ignore[operator]
+    vectors = [image.pooled(some) for some in _some(preprocess(views, size))]  # type: ignore[operator]
     return torch.cat(vectors), torch.tensor(labels)
 
 

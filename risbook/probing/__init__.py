@@ -1,1 +1,1 @@
-"""Probing: what frozen features hold, by neighbours, linear maps and retrieval."""
+"""Probing: what frozen features hold, measured by neighbours, linear maps and retrieval."""

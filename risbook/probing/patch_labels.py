@@ -1,8 +1,7 @@
-"""What lies under every patch of a letterboxed drawn scene: its kind, its group or its part.
+"""Labels for the patches of letterboxed drawn scenes: kind, group or part of the object.
 
-The labels that patch features are probed with. A pixel of the square takes the label of the pixel
-of the picture that it came from; a patch takes the label of most of its pixels, and none (-1)
-where no label covers enough of it or where it lies beside the picture.
+A pixel of the square takes the label of the image's pixel that it came from. A patch takes the
+label of most of its pixels, and none (-1) where no label covers enough of it, or in the padding.
 """
 
 import json
@@ -20,8 +19,8 @@ from risbook.errors import DataError
 from risbook.refscenes.parts import PARTS, part_labels
 from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF, SceneObject
 
-#: What a patch is asked for.
-LabelKind = Literal["kind", "group", "part"]
+#: A set of labels.
+LabelSet = Literal["kind", "group", "part"]
 
 #: Names of the labels; 0 is always the background.
 LABEL_NAMES: dict[str, tuple[str, ...]] = {
@@ -34,29 +33,30 @@ LABEL_NAMES: dict[str, tuple[str, ...]] = {
 MAJORITY = 0.6
 
 Labels = npt.NDArray[np.int64]
-#: Facts of a thing and its mask -> labels of the mask's pixels, or one for all of them.
-_Painter = Callable[[dict[str, Any], npt.NDArray[np.bool_]], Labels | int]
+BoolMask = npt.NDArray[np.bool_]
+#: Record of an object and its mask -> labels of the mask's pixels, or one for all of them.
+_Labeller = Callable[[dict[str, Any], BoolMask], Labels | int]
 
 
 def label_maps(
-    data: ReferData, image_ids: Iterable[int], of: LabelKind = "kind"
-) -> list[npt.NDArray[np.int64]]:
-    """Label every pixel of some drawn scenes.
+    data: ReferData, image_ids: Iterable[int], label_set: LabelSet = "kind"
+) -> list[Labels]:
+    """Label every pixel of drawn scenes.
 
     Args:
-        data: a drawn set; its ``scenes.json`` tells kinds and poses.
-        image_ids: the pictures.
-        of: what to tell, "kind", "group" or "part".
+        data: a drawn set; its ``scenes.json`` records kinds and poses.
+        image_ids: the scenes.
+        label_set: "kind", "group" or "part".
 
     Returns:
-        One int64 (height, width) a picture: index of ``LABEL_NAMES[of]``, 0 for the background.
+        One int64 (H, W) per scene: index of ``LABEL_NAMES[label_set]``, 0 for the background.
 
     Raises:
-        DataError: the set is not a drawn one, a picture is unknown, or `of` is.
+        DataError: the set is not a drawn one, an image is unknown, or `label_set` is.
     """
-    if of not in LABEL_NAMES:
-        raise DataError(f"of: unknown {of!r}, choose one of {', '.join(LABEL_NAMES)}")
-    paint = _PAINTERS[of]
+    if label_set not in LABEL_NAMES:
+        raise DataError(f"label_set: unknown {label_set!r}, choose one of {', '.join(LABEL_NAMES)}")
+    label_of = _LABELLERS[label_set]
     scenes = _read_scenes(data)
     maps = []
     for image_id in image_ids:
@@ -68,10 +68,10 @@ def label_maps(
                 f"objects in {data.instances.path}; draw the world anew"
             )
         record = data.instances.images[image_id]
-        painted = np.zeros((record.height, record.width), np.int64)
+        labels = np.zeros((record.height, record.width), np.int64)
         for thing, (_, mask) in zip(things, objects, strict=True):
-            painted[mask] = paint(thing, mask)
-        maps.append(painted)
+            labels[mask] = label_of(thing, mask)
+        maps.append(labels)
     return maps
 
 
@@ -79,99 +79,109 @@ def patch_labels(
     data: ReferData,
     image_ids: Sequence[int],
     *,
-    size: int = 96,
-    patch: int = 8,
-    of: LabelKind = "kind",
+    image_size: int = 96,
+    patch_size: int = 8,
+    label_set: LabelSet = "kind",
     majority: float = MAJORITY,
 ) -> Tensor:
     """Label the patches of letterboxed drawn scenes.
 
     Args:
         data: a drawn set.
-        image_ids: N pictures.
-        size: side S of the square, pixels.
-        patch: side of a patch, pixels; S is a multiple of it.
-        of: what to tell, "kind", "group" or "part".
+        image_ids: N scenes.
+        image_size: side S of the square, pixels.
+        patch_size: side of a patch, pixels; S is a multiple of it.
+        label_set: "kind", "group" or "part".
         majority: share of a patch that its label must cover.
 
     Returns:
-        int64 (N, S / patch, S / patch): index of ``LABEL_NAMES[of]``, -1 without a clear label.
+        int64 (N, S / patch_size, S / patch_size): index of ``LABEL_NAMES[label_set]``, -1 without
+        a clear label.
 
     Raises:
         DataError: see `label_maps`; or patches do not fill the square.
     """
-    classes = len(LABEL_NAMES.get(of, ()))
-    found = [
-        vote(letterboxed(one, size), patch=patch, classes=classes, majority=majority)
-        for one in label_maps(data, image_ids, of)
+    classes = len(LABEL_NAMES.get(label_set, ()))
+    labels = [
+        majority_label(
+            letterbox_labels(pixels, image_size),
+            patch_size=patch_size,
+            classes=classes,
+            majority=majority,
+        )
+        for pixels in label_maps(data, image_ids, label_set)
     ]
-    side = size // patch
-    return torch.from_numpy(np.stack(found)) if found else torch.zeros(0, side, side).long()
+    side = image_size // patch_size
+    return torch.from_numpy(np.stack(labels)) if labels else torch.zeros(0, side, side).long()
 
 
-def letterboxed(labels: Labels, size: int) -> Labels:
+def letterbox_labels(labels: Labels, image_size: int) -> Labels:
     """Letterbox a label map: every pixel of the square takes the nearest pixel's label.
 
     Args:
-        labels: (height, width).
-        size: side S of the square, pixels.
+        labels: (H, W).
+        image_size: side S of the square, pixels.
 
     Returns:
-        (S, S), -1 beside the picture.
+        (S, S), -1 in the padding.
     """
     height, width = labels.shape
-    (sx, _, dx), (_, sy, dy) = Letterbox(height=height, width=width, size=size).inverse
-    x = np.rint(np.arange(size) * sx + dx).astype(int)
-    y = np.rint(np.arange(size) * sy + dy).astype(int)
+    (sx, _, dx), (_, sy, dy) = Letterbox(height=height, width=width, size=image_size).inverse
+    x = np.rint(np.arange(image_size) * sx + dx).astype(int)
+    y = np.rint(np.arange(image_size) * sy + dy).astype(int)
     square = labels[y.clip(0, height - 1)[:, None], x.clip(0, width - 1)[None]]
     outside = ((y < 0) | (y >= height))[:, None] | ((x < 0) | (x >= width))[None]
     return np.where(outside, -1, square)
 
 
-def vote(labels: Labels, *, patch: int, classes: int, majority: float = MAJORITY) -> Labels:
+def majority_label(
+    labels: Labels, *, patch_size: int, classes: int, majority: float = MAJORITY
+) -> Labels:
     """Give every patch the label of most of its pixels.
 
     Args:
         labels: (S, S), -1 where there is none.
-        patch: side of a patch, pixels.
+        patch_size: side of a patch, pixels.
         classes: number of labels.
         majority: share of all the patch's pixels, labelled or not, that the label must cover.
 
     Returns:
-        (S / patch, S / patch), -1 where no label covers enough.
+        (S / patch_size, S / patch_size), -1 where no label covers enough.
 
     Raises:
         DataError: patches do not fill the square.
 
-    >>> vote(np.array([[1, 1, 0, 0], [1, 0, 0, 0]] * 2), patch=2, classes=2, majority=0.8).tolist()
+    >>> square = np.array([[1, 1, 0, 0], [1, 0, 0, 0]] * 2)
+    >>> majority_label(square, patch_size=2, classes=2, majority=0.8).tolist()
     [[-1, 0], [-1, 0]]
     """
     size = len(labels)
-    if patch <= 0 or labels.shape != (size, size) or size % patch:
-        raise DataError(f"patches of {patch} pixels do not fill a picture of {labels.shape}")
-    side = size // patch
+    if patch_size <= 0 or labels.shape != (size, size) or size % patch_size:
+        raise DataError(f"patches of {patch_size} pixels do not fill an image of {labels.shape}")
+    side = size // patch_size
     # Each pixel's patch and label as one number: one count for the whole square.
-    place = np.arange(size) // patch
-    cell = place[:, None] * side + place[None]
-    known = labels >= 0
-    counts = np.bincount(cell[known] * classes + labels[known], minlength=side * side * classes)
-    counts = counts.reshape(side, side, classes)
-    return np.where(counts.max(2) >= majority * patch**2, counts.argmax(2), -1)
+    index = np.arange(size) // patch_size
+    cell = index[:, None] * side + index[None]
+    labelled = labels >= 0
+    counts = np.bincount(
+        cell[labelled] * classes + labels[labelled], minlength=side * side * classes
+    ).reshape(side, side, classes)
+    return np.where(counts.max(2) >= majority * patch_size**2, counts.argmax(2), -1)
 
 
-def _kind(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> int:
+def _kind(thing: dict[str, Any], mask: BoolMask) -> int:
     return LABEL_NAMES["kind"].index(thing["kind"])
 
 
-def _group(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> int:
+def _group(thing: dict[str, Any], mask: BoolMask) -> int:
     return LABEL_NAMES["group"].index(SUPERCATEGORY_OF[thing["kind"]])
 
 
-def _part(thing: dict[str, Any], mask: npt.NDArray[np.bool_]) -> Labels:
+def _part(thing: dict[str, Any], mask: BoolMask) -> Labels:
     return 1 + part_labels(SceneObject.from_record(thing), mask)
 
 
-_PAINTERS: dict[str, _Painter] = {"kind": _kind, "group": _group, "part": _part}
+_LABELLERS: dict[str, _Labeller] = {"kind": _kind, "group": _group, "part": _part}
 
 
 def _read_scenes(data: ReferData) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What frozen features know, asked in the two simplest ways: by neighbours and by a linear map.
+"""Probes of frozen features: k nearest neighbours and a linear map.
 
-Both learn from features of training scenes with known labels and answer for held-out scenes:
+Both learn from features of training scenes with known labels and predict for held-out scenes:
 
 - k-NN, as DINO does it (Caron et al., "Emerging Properties in Self-Supervised Vision
   Transformers", ICCV 2021, section 4.1; ``eval_knn.py`` of the release): the k = 20 training
@@ -8,9 +8,9 @@ Both learn from features of training scenes with known labels and answer for hel
 - a linear probe: multinomial logistic regression on standardised features, fitted with L-BFGS, as
   CLIP does it (Radford et al., 2021, section 3.2 and appendix A.3).
 
-The same functions serve patches (what lies under this patch?) and whole pictures (what is on this
-crop?). Classes are of very different size, the background of a scene above all, so a `ProbeScore`
-always holds the mean over classes beside the plain accuracy.
+The same functions serve patches and whole images. Classes are of very different size, the
+background of a scene above all, so a `ProbeScore` always holds the mean over classes beside the
+plain accuracy.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from risbook.errors import DataError
 
 #: DINO's number of neighbours and temperature.
 NEIGHBOURS, TEMPERATURE = 20, 0.07
-#: Weight of half the squared length of the linear map, beside a mean cross-entropy.
+#: Weight of half the squared norm of the linear map, beside a mean cross-entropy.
 PENALTY = 1e-3
 _STEPS = 100
 _CHUNK = 1024
@@ -35,11 +35,11 @@ Method = Literal["knn", "linear"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeScore:
-    """Answers of a probe, counted.
+    """Predictions of a probe, counted.
 
     Args:
         names: names of the classes.
-        confusion: ``confusion[truth][answer]``, number of cases.
+        confusion: ``confusion[truth][prediction]``, number of cases.
     """
 
     names: tuple[str, ...]
@@ -52,40 +52,40 @@ class ProbeScore:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers."""
+        """Share of correct predictions."""
         return sum(self.confusion[i][i] for i in range(len(self.names))) / max(1, self.count)
 
     @property
     def most_frequent(self) -> float:
-        """Accuracy of always answering the class that is most frequent among the cases."""
+        """Accuracy of always predicting the class that is most frequent among the cases."""
         return max(map(sum, self.confusion)) / max(1, self.count)
 
     @property
     def mean_class_accuracy(self) -> float:
-        """Mean over the classes that occur of their share of right answers; chance is 1 / count."""
+        """Mean accuracy over the K classes that occur; chance is 1 / K."""
         return _mean([row["accuracy"] for row in self.per_class().values()])
 
     @property
     def miou(self) -> float:
-        """Mean IoU over the classes that occur: right / (truth or answer)."""
+        """Mean IoU over the classes that occur: correct / (truth or prediction)."""
         return _mean([row["IoU"] for row in self.per_class().values()])
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Name -> count, accuracy and IoU of every class that occurs among the cases."""
-        table = {}
+        figures = {}
         for i, name in enumerate(self.names):
-            truth, right = sum(self.confusion[i]), self.confusion[i][i]
-            answers = sum(row[i] for row in self.confusion)
+            truth, correct = sum(self.confusion[i]), self.confusion[i][i]
+            predicted = sum(row[i] for row in self.confusion)
             if truth:
-                table[name] = {
+                figures[name] = {
                     "count": truth,
-                    "accuracy": right / truth,
-                    "IoU": right / (truth + answers - right),
+                    "accuracy": correct / truth,
+                    "IoU": correct / (truth + predicted - correct),
                 }
-        return table
+        return figures
 
     def as_dict(self) -> dict[str, float]:
-        """The figures by the names that tables print."""
+        """All figures, by the names that tables print."""
         return {
             "count": self.count,
             "accuracy": self.accuracy,
@@ -96,7 +96,7 @@ class ProbeScore:
 
 
 @dataclass(frozen=True, slots=True)
-class LinearMap:
+class LinearProbe:
     """A fitted linear probe.
 
     Args:
@@ -118,17 +118,14 @@ class LinearMap:
 
 def fit_linear(
     features: Tensor, labels: Tensor, classes: int, *, penalty: float = PENALTY
-) -> LinearMap:
-    """Fit multinomial logistic regression; starts at zero, so nothing is left to chance.
+) -> LinearProbe:
+    """Fit multinomial logistic regression; starts at zero, so it is deterministic.
 
     Args:
         features: (N, C).
         labels: (N,), from 0 to classes - 1.
         classes: number K of classes.
-        penalty: weight of half the squared length of the map.
-
-    Returns:
-        The map.
+        penalty: weight of half the squared norm of the weight matrix.
     """
     features = features.detach().float()
     mean, scale = features.mean(0), features.std(0, correction=0).clamp_min(1e-6)
@@ -150,11 +147,11 @@ def fit_linear(
             return value
 
         optimiser.step(loss)  # type: ignore[no-untyped-call]
-    return LinearMap(mean, scale, weight.detach(), bias.detach())
+    return LinearProbe(mean, scale, weight.detach(), bias.detach())
 
 
 @torch.no_grad()
-def knn_answers(
+def knn_predict(
     train_features: Tensor,
     train_labels: Tensor,
     features: Tensor,
@@ -163,7 +160,7 @@ def knn_answers(
     neighbours: int = NEIGHBOURS,
     temperature: float = TEMPERATURE,
 ) -> Tensor:
-    """Let the nearest training vectors vote.
+    """Predict by a vote of the nearest training vectors.
 
     Args:
         train_features: (N, C).
@@ -176,16 +173,16 @@ def knn_answers(
     Returns:
         int64 (M,), the class with most votes.
     """
-    known = F.normalize(train_features.float(), dim=1)
-    answers = [torch.zeros(0, dtype=torch.int64, device=features.device)]
+    keys = F.normalize(train_features.float(), dim=1)
+    predictions = [torch.zeros(0, dtype=torch.int64, device=features.device)]
     for start in range(0, len(features), _CHUNK):
-        some = features[start : start + _CHUNK].float()
-        similarity = F.normalize(some, dim=1) @ known.T
-        near, index = similarity.topk(min(neighbours, len(known)), dim=1)
-        votes = torch.zeros(len(some), classes, device=some.device)
-        votes.scatter_add_(1, train_labels[index], (near / temperature).exp())
-        answers.append(votes.argmax(1))
-    return torch.cat(answers)
+        queries = features[start : start + _CHUNK].float()
+        similarity = F.normalize(queries, dim=1) @ keys.T
+        nearest, index = similarity.topk(min(neighbours, len(keys)), dim=1)
+        votes = torch.zeros(len(queries), classes, device=queries.device)
+        votes.scatter_add_(1, train_labels[index], (nearest / temperature).exp())
+        predictions.append(votes.argmax(1))
+    return torch.cat(predictions)
 
 
 def probe(
@@ -197,57 +194,40 @@ def probe(
     names: Sequence[str],
     method: Method = "linear",
 ) -> ProbeScore:
-    """Learn from some vectors and answer for others.
+    """Fit a probe on training features and score its predictions for test features.
 
     Args:
-        train_x: (N, C) features to learn from.
+        train_x: (N, C) training features.
         train_y: (N,) their classes, indices of `names`; cases with -1 are left out.
-        test_x: (M, C) features to answer for.
+        test_x: (M, C) test features.
         test_y: (M,) their classes, -1 left out.
         names: names of the classes.
         method: "linear" or "knn".
-
-    Returns:
-        The counted answers.
 
     Raises:
         DataError: shapes, labels or the method do not fit.
     """
     if method not in ("linear", "knn"):
         raise DataError(f"method: unknown {method!r}, choose linear or knn")
-    train_x, train_y = _checked("training", train_x, train_y, len(names))
-    test_x, test_y = _checked("test", test_x, test_y, len(names))
+    train_x, train_y = _labelled("training", train_x, train_y, len(names))
+    test_x, test_y = _labelled("test", test_x, test_y, len(names))
     if train_x.shape[1] != test_x.shape[1]:
         raise DataError(
             f"training features have {train_x.shape[1]} numbers, test features {test_x.shape[1]}"
         )
     if method == "knn":
-        answers = knn_answers(train_x, train_y, test_x, len(names))
+        predictions = knn_predict(train_x, train_y, test_x, len(names))
     else:
-        answers = fit_linear(train_x, train_y, len(names))(test_x).argmax(1)
-    pairs = torch.bincount(test_y * len(names) + answers, minlength=len(names) ** 2)
+        predictions = fit_linear(train_x, train_y, len(names))(test_x).argmax(1)
+    pairs = torch.bincount(test_y * len(names) + predictions, minlength=len(names) ** 2)
     confusion = pairs.reshape(len(names), len(names)).tolist()
     return ProbeScore(names=tuple(names), confusion=tuple(map(tuple, confusion)))
 
 
-def linear_probe(
-    train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, *, names: Sequence[str]
-) -> ProbeScore:
-    """`probe` with the linear map; for instance the kind of thing from a crop's image vector."""
-    return probe(train_x, train_y, test_x, test_y, names=names, method="linear")
-
-
-def knn_probe(
-    train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, *, names: Sequence[str]
-) -> ProbeScore:
-    """`probe` with the k nearest neighbours."""
-    return probe(train_x, train_y, test_x, test_y, names=names, method="knn")
-
-
-def as_cases(
+def labelled_patches(
     features: Tensor, labels: Tensor, *, limit: int = 0, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Lay the patches of some scenes in a row, without those that have no label.
+    """List the patches of several scenes, without those that have no label.
 
     Args:
         features: (scenes, h, w, C) patch features.
@@ -268,8 +248,8 @@ def as_cases(
         )
     index = (labels.flatten() >= 0).nonzero()[:, 0]
     if limit and limit < len(index):
-        dice = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(len(index), generator=dice)[:limit].sort().values
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(len(index), generator=generator)[:limit].sort().values
         index = index[chosen.to(index.device)]
     return features.flatten(0, 2)[index.to(features.device)], labels.flatten()[index]
 
@@ -295,14 +275,11 @@ def patch_probe(
         method: "linear" or "knn".
         train_limit: learn from at most so many patches; 0 for all.
 
-    Returns:
-        The counted answers for all labelled test patches.
-
     Raises:
         DataError: shapes, labels or the method do not fit.
     """
-    train_x, train_y = as_cases(train_features, train_labels, limit=train_limit)
-    test_x, test_y = as_cases(test_features, test_labels)
+    train_x, train_y = labelled_patches(train_features, train_labels, limit=train_limit)
+    test_x, test_y = labelled_patches(test_features, test_labels)
     return probe(train_x, train_y, test_x, test_y, names=names, method=method)
 
 
@@ -310,18 +287,18 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _checked(what: str, x: Tensor, y: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+def _labelled(name: str, x: Tensor, y: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     if x.ndim != 2 or y.shape != x.shape[:1]:
         raise DataError(
-            f"{what} features (N, C) and labels (N,) do not fit: "
+            f"{name} features (N, C) and labels (N,) do not fit: "
             f"{tuple(x.shape)} and {tuple(y.shape)}"
         )
-    kept = y >= 0
-    x, y = x[kept.to(x.device)], y[kept].to(x.device)
+    labelled = y >= 0
+    x, y = x[labelled.to(x.device)], y[labelled].to(x.device)
     if not len(y):
-        raise DataError(f"{what}: there is no labelled case")
+        raise DataError(f"{name}: there is no labelled case")
     if int(y.max()) >= classes:
-        raise DataError(f"{what}: label {int(y.max())}, but there are {classes} names")
+        raise DataError(f"{name}: label {int(y.max())}, but there are {classes} names")
     if not bool(torch.isfinite(x).all()):
-        raise DataError(f"{what} features are not finite")
+        raise DataError(f"{name} features are not finite")
     return x.detach(), y.long()

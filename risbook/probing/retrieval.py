@@ -1,14 +1,13 @@
-"""Image-to-text and text-to-image retrieval: does a pair of towers put what belongs together?
+"""Image-to-text and text-to-image retrieval: do two towers give pairs nearby vectors?
 
-N pictures and their N captions become unit vectors. For every picture all captions are ordered by
-cosine similarity, and the rank of the first caption that fits counts; then the other way round.
-R@K is the share of queries with a rank of at most K, as in Karpathy and Fei-Fei, "Deep
-Visual-Semantic Alignments for Generating Image Descriptions" (CVPR 2015), section 4.2; CLIP's
-paper (2021, appendix E.1) reports the same figures.
+For each of N images all N captions are ordered by cosine similarity, and the rank of the first
+correct caption counts; then the other way round. R@K is the share of queries with a rank of at
+most K, as in Karpathy and Fei-Fei, "Deep Visual-Semantic Alignments for Generating Image
+Descriptions" (CVPR 2015), section 4.2; CLIP's paper (2021, appendix E.1) reports the same figures.
 
-Two pictures can have the same caption, and then neither of the two is wrong. Chance is computed
-for the same duplicates: a query with k right answers among N finds one within K random picks with
-probability 1 - C(N - k, K) / C(N, K).
+Two images can have the same caption, and then either is correct. Chance is computed for the same
+duplicates: a query with k correct answers among N finds one within K random picks with probability
+1 - C(N - k, K) / C(N, K).
 """
 
 from collections import Counter
@@ -27,14 +26,14 @@ _CHUNK = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Direction:
+class RetrievalScore:
     """Figures of one direction.
 
     Args:
-        r1: share of queries whose first answer is right, from 0 to 1.
-        r5: share with a right one among the first five.
-        r10: share with a right one among the first ten.
-        median_rank: median rank of the first right answer; 1 is best.
+        r1: share of queries whose first answer is correct, from 0 to 1.
+        r5: share with a correct one among the first five.
+        r10: share with a correct one among the first ten.
+        median_rank: median rank of the first correct answer; 1 is best.
     """
 
     r1: float
@@ -54,19 +53,19 @@ class Retrieval:
     Args:
         count: number N of pairs.
         distinct: number of different captions among them.
-        image_to_text: a picture looks for its caption.
-        text_to_image: a caption looks for its picture.
+        image_to_text: images are the queries.
+        text_to_image: captions are the queries.
         chance: what random vectors reach, in either direction.
     """
 
     count: int
     distinct: int
-    image_to_text: Direction
-    text_to_image: Direction
-    chance: Direction
+    image_to_text: RetrievalScore
+    text_to_image: RetrievalScore
+    chance: RetrievalScore
 
     def as_dict(self) -> dict[str, dict[str, float] | int]:
-        """All figures, for a result file or a table with one row a direction."""
+        """All figures, for a result file or a table with one row per direction."""
         return {
             "count": self.count,
             "distinct": self.distinct,
@@ -77,27 +76,24 @@ class Retrieval:
 
 
 @torch.no_grad()
-def retrieval(
+def evaluate_retrieval(
     images: Tensor, texts: Tensor, captions: Sequence[Hashable] | None = None
 ) -> Retrieval:
     """Measure retrieval among N pairs.
 
-    A wrong answer that is exactly as similar as the best right one is counted as ahead of it, so
+    A wrong answer that is exactly as similar as the best correct one counts as ahead of it, so
     towers that give the same vector for everything score 0 and not 1.
 
     Args:
-        images: (N, C), one vector a picture; brought to unit length here.
-        texts: (N, C), the vector of each picture's caption.
+        images: (N, C), one vector per image; brought to unit length here.
+        texts: (N, C), the vector of each image's caption.
         captions: N captions, or anything else that can be compared; pairs with equal ones are
-            right answers to each other. Without them all pairs differ.
-
-    Returns:
-        The figures.
+            correct answers to each other. Without them all pairs differ.
 
     Raises:
         DataError: shapes do not fit, there is no pair, or a vector is not finite.
 
-    >>> score = retrieval(torch.eye(4), torch.eye(4)[[0, 1, 3, 2]])
+    >>> score = evaluate_retrieval(torch.eye(4), torch.eye(4)[[0, 1, 3, 2]])
     >>> score.image_to_text.r1, score.image_to_text.r5, score.chance.r1
     (0.5, 1.0, 0.25)
     """
@@ -116,39 +112,36 @@ def retrieval(
     return Retrieval(
         count=count,
         distinct=len(number),
-        image_to_text=_direction(_ranks(images, texts, groups)),
-        text_to_image=_direction(_ranks(texts, images, groups)),
-        chance=chance(list(Counter(names).values())),
+        image_to_text=_score_of_ranks(_ranks(images, texts, groups)),
+        text_to_image=_score_of_ranks(_ranks(texts, images, groups)),
+        chance=chance_level(list(Counter(names).values())),
     )
 
 
-def chance(sizes: Sequence[int]) -> Direction:
-    """What random answers reach.
+def chance_level(sizes: Sequence[int]) -> RetrievalScore:
+    """Expected R@K of random answers, and the rank that half of all queries reach.
 
     Args:
         sizes: how many pairs share each distinct caption; they sum to N.
 
-    Returns:
-        Expected R@K, and the rank that half of all queries reach.
-
-    >>> chance([1] * 20).r5, chance([1] * 20).median_rank
+    >>> chance_level([1] * 20).r5, chance_level([1] * 20).median_rank
     (0.25, 10.0)
     """
     total = sum(sizes)
-    missing = dict.fromkeys(sizes, 1.0)
-    often = Counter(sizes)
-    found = []
+    missed = dict.fromkeys(sizes, 1.0)
+    repeats = Counter(sizes)
+    reached = []
     for picks in range(total):
-        # After `picks` wrong picks, total - picks candidates are left, k of them right.
-        for k in missing:
-            missing[k] *= max(0, total - picks - k) / (total - picks)
+        # After `picks` wrong picks, total - picks candidates are left, k of them correct.
+        for k in missed:
+            missed[k] *= max(0, total - picks - k) / (total - picks)
         # Each of the k pairs that share a caption is a query of its own.
-        lost = sum(missing[k] * k * often[k] for k in missing)
-        found.append(1 - lost / total)
-    reach = [found[min(cut, total) - 1] for cut in CUTS]
-    half = next(rank for rank, share in enumerate(found, start=1) if share >= 0.5 - 1e-9)
-    r1, r5, r10 = (round(share, 12) for share in reach)
-    return Direction(r1=r1, r5=r5, r10=r10, median_rank=float(half))
+        expected = sum(missed[k] * k * repeats[k] for k in missed)
+        reached.append(1 - expected / total)
+    shares = [reached[min(cut, total) - 1] for cut in CUTS]
+    half = next(rank for rank, share in enumerate(reached, start=1) if share >= 0.5 - 1e-9)
+    r1, r5, r10 = (round(share, 12) for share in shares)
+    return RetrievalScore(r1=r1, r5=r5, r10=r10, median_rank=float(half))
 
 
 def _unit(name: str, vectors: Tensor) -> Tensor:
@@ -159,20 +152,20 @@ def _unit(name: str, vectors: Tensor) -> Tensor:
 
 
 def _ranks(queries: Tensor, answers: Tensor, groups: Tensor) -> Tensor:
-    """Rank of the first right answer to each query, (N,)."""
+    """Rank of the first correct answer to each query, (N,)."""
     ranks = []
     for start in range(0, len(queries), _CHUNK):
-        some = slice(start, start + _CHUNK)
-        similarity = queries[some] @ answers.T  # (chunk, N)
-        right = groups[some, None] == groups[None]
-        best = similarity.masked_fill(~right, -torch.inf).amax(1, keepdim=True)
-        ranks.append(1 + ((similarity >= best) & ~right).sum(1))
+        rows = slice(start, start + _CHUNK)
+        similarity = queries[rows] @ answers.T  # (chunk, N)
+        correct = groups[rows, None] == groups[None]
+        best = similarity.masked_fill(~correct, -torch.inf).amax(1, keepdim=True)
+        ranks.append(1 + ((similarity >= best) & ~correct).sum(1))
     return torch.cat(ranks)
 
 
-def _direction(ranks: Tensor) -> Direction:
+def _score_of_ranks(ranks: Tensor) -> RetrievalScore:
     shares = [float((ranks <= cut).double().mean()) for cut in CUTS]
-    return Direction(
+    return RetrievalScore(
         r1=shares[0],
         r5=shares[1],
         r10=shares[2],

@@ -1,4 +1,4 @@
-"""Teaching: the checkers of the exercises."""
+"""Teaching: checkers for the exercises."""
 
 from risbook.teaching.exercises import check, check_value
 

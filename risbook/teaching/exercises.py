@@ -1,9 +1,8 @@
 """Checkers for the exercises.
 
 A chapter's solution is a cell tagged ``solution``; `make notebooks` derives the reader's stub
-from it, a function that raises ``NotImplementedError`` or a value that is ``...``. A checker
-takes either without complaint and prints one constant line, so that Run All never stops at an
-exercise that nobody has tried.
+from it, a function that raises ``NotImplementedError`` or a value that is ``...``. For either a
+checker prints one constant line, so that Run All never stops at an exercise that nobody tried.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,15 +19,15 @@ def check(
     tolerance: float = 1e-6,
     hint: str = "",
 ) -> None:
-    """Call the reader's function on worked cases and say in one line how it went.
+    """Call the reader's function on worked cases and print one line with the result.
 
     Args:
-        name: What the line begins with, such as ``"Exercise 1"``.
-        answer: The reader's function.
-        cases: Pairs of (arguments, expected result); results may be numbers, text, arrays,
+        name: what the line begins with, such as ``"Exercise 1"``.
+        answer: the reader's function.
+        cases: pairs of (arguments, expected result); results may be numbers, text, arrays,
             tensors, or tuples, lists and dicts of them.
-        tolerance: Largest absolute difference between numbers that counts as equal.
-        hint: A sentence for whoever got it wrong.
+        tolerance: largest absolute difference between numbers that counts as equal.
+        hint: a sentence for whoever got it wrong.
 
     >>> check("Exercise 1", lambda a, b: a + b, [((1, 2), 3), ((0, 0), 0)])
     Exercise 1: correct (2 cases).
@@ -48,8 +47,8 @@ def check(
             _not_attempted(name)
             return
         if not same(result, expected, tolerance):
-            told = f"case {count}: expected {_short(expected)}, got {_short(result)}"
-            _wrong(name, told, hint)
+            problem = f"case {count}: expected {_short(expected)}, got {_short(result)}"
+            _wrong(name, problem, hint)
             return
     print(f"{name}: correct ({count} case{'s' * (count != 1)}).")
 
@@ -57,16 +56,16 @@ def check(
 def check_value(
     name: str, answer: Any, expected: Any, *, tolerance: float = 1e-6, hint: str = ""
 ) -> None:
-    """Compare one value of the reader with the expected one and say in one line how it went.
+    """Compare one value of the reader with the expected one and print one line.
 
     The expected value is not printed, so that the checker does not give the answer away.
 
     Args:
-        name: What the line begins with.
-        answer: The reader's value; ``...`` or None means not attempted.
-        expected: The right value.
-        tolerance: Largest absolute difference between numbers that counts as equal.
-        hint: A sentence for whoever got it wrong.
+        name: what the line begins with.
+        answer: the reader's value; ``...`` or None means not attempted.
+        expected: the right value.
+        tolerance: largest absolute difference between numbers that counts as equal.
+        hint: a sentence for whoever got it wrong.
 
     >>> check_value("Exercise 2", ..., 12)
     Exercise 2: not attempted yet. Fill in the cell above, then run this one again.
@@ -80,30 +79,30 @@ def check_value(
     print(f"{name}: correct.")
 
 
-def same(one: Any, other: Any, tolerance: float) -> bool:
+def same(result: Any, expected: Any, tolerance: float) -> bool:
     """Compare two results; arrays must agree in shape and, within the tolerance, in value.
 
     >>> same((1.0, [2, 3]), (1.0 + 1e-9, [2, 3]), 1e-6), same(np.ones(2), np.ones(3), 1.0)
     (True, False)
     """
-    if isinstance(other, str | bytes | bool) or other is None:
-        return bool(type(one) in (type(other), np.bool_) and one == other)
-    if isinstance(other, Mapping):
+    if isinstance(expected, str | bytes | bool) or expected is None:
+        return bool(type(result) in (type(expected), np.bool_) and result == expected)
+    if isinstance(expected, Mapping):
         return (
-            isinstance(one, Mapping)
-            and one.keys() == other.keys()
-            and all(same(one[key], other[key], tolerance) for key in other)
+            isinstance(result, Mapping)
+            and result.keys() == expected.keys()
+            and all(same(result[key], expected[key], tolerance) for key in expected)
         )
-    if isinstance(other, tuple | list) and not _numeric(other):
+    if isinstance(expected, tuple | list) and not _numeric(expected):
         return (
-            isinstance(one, tuple | list)
-            and len(one) == len(other)
-            and all(same(a, b, tolerance) for a, b in zip(one, other, strict=True))
+            isinstance(result, tuple | list)
+            and len(result) == len(expected)
+            and all(same(a, b, tolerance) for a, b in zip(result, expected, strict=True))
         )
     try:
-        left, right = _number(one), _number(other)
+        left, right = _number(result), _number(expected)
     except (TypeError, ValueError):
-        return bool(one == other)
+        return bool(result == expected)
     if left.shape != right.shape:
         return False
     return bool(np.allclose(left, right, rtol=0.0, atol=tolerance, equal_nan=True))
@@ -128,5 +127,5 @@ def _not_attempted(name: str) -> None:
     print(f"{name}: not attempted yet. Fill in the cell above, then run this one again.")
 
 
-def _wrong(name: str, told: str, hint: str) -> None:
-    print(f"{name}: not yet, {told}.{' Hint: ' + hint if hint else ''}")
+def _wrong(name: str, problem: str, hint: str) -> None:
+    print(f"{name}: not yet, {problem}.{' Hint: ' + hint if hint else ''}")

@@ -47,14 +47,14 @@ class FakeData:
             for sent_id, image_id, index in rows
         ]
         self.expressions = SimpleNamespace(split=lambda name: {"val": expressions}[name])
-        self.asked: list[int] = []
+        self.image_ids: list[int] = []
 
     def mask(self, expression: Any) -> BoolMask:
         _, mask = self.masks[int(expression.image_id)][int(expression.index)]
         return mask
 
     def objects(self, image_id: int) -> Sequence[tuple[str, BoolMask]]:
-        self.asked.append(image_id)
+        self.image_ids.append(image_id)
         return self.masks[image_id]
 
 
@@ -82,18 +82,18 @@ def test_overall_iou_by_hand() -> None:
     assert score_baseline(data, "val", "everything").oiou == (4 + 9 + 20 + 20) / (80 * 3 + 36)
 
 
-def test_a_baseline_of_ones_own_is_asked_once_a_picture() -> None:
+def test_a_function_of_ones_own_is_called_once_per_image() -> None:
     data: Any = FakeData()
-    seen: list[tuple[tuple[int, int], list[str]]] = []
+    calls: list[tuple[tuple[int, int], list[str]]] = []
 
     def smallest(shape: tuple[int, int], objects: Sequence[tuple[str, BoolMask]]) -> BoolMask:
-        seen.append((shape, [category for category, _ in objects]))
+        calls.append((shape, [category for category, _ in objects]))
         return min((mask for _, mask in objects), key=np.count_nonzero)
 
     summary = score_baseline(data, "val", smallest)
     assert summary.miou == pytest.approx(0.5, abs=1e-6)
-    assert seen == [((8, 10), ["dog", "cat"]), ((6, 6), ["cup"])]
-    assert data.asked == [1, 2]
+    assert calls == [((8, 10), ["dog", "cat"]), ((6, 6), ["cup"])]
+    assert data.image_ids == [1, 2]
 
 
 def test_shapes_and_ties() -> None:

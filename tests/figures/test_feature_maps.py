@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from risbook.errors import DataError
-from risbook.figures.feature_maps import heat_panels, panels, pca_colours, show_heat, show_matrix
+from risbook.figures import heatmap_panels, pca_colours, show_heatmap, show_matrix
 
 mpl.use("agg")
 
@@ -46,63 +46,47 @@ def test_heat_covers_the_picture():
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots()
-    show_heat(np.zeros((20, 30, 3), np.uint8), np.eye(4), ax=ax, title="a red $ mug", limits=(0, 1))
+    show_heatmap(
+        np.zeros((20, 30, 3), np.uint8), np.eye(4), ax=ax, title="a red $ mug", limits=(0, 1)
+    )
     assert ax.images[1].get_extent() == [-0.5, 29.5, 19.5, -0.5]
     assert ax.images[1].get_clim() == (0, 1)
     assert ax.get_title() == r"a red \$ mug"
     plt.close(figure)
     with pytest.raises(DataError, match="not \\(h, w\\)"):
-        show_heat(np.zeros((20, 30, 3), np.uint8), np.zeros(4), ax=ax)
+        show_heatmap(np.zeros((20, 30, 3), np.uint8), np.zeros(4), ax=ax)
 
 
 def test_matrix_has_a_frame_and_a_picture_for_each_row():
     import matplotlib.pyplot as plt
 
-    pictures = [np.full((8, 8, 3), 20 * n, np.uint8) for n in range(3)]
-    figure = show_matrix(torch.eye(3), pictures=pictures, sentences=["a", "b", "c"])
+    images = [np.full((8, 8, 3), 20 * n, np.uint8) for n in range(3)]
+    figure = show_matrix(torch.eye(3), images=images, sentences=["a", "b", "c"])
     ax = figure.axes[0]
     assert len(ax.images) == 4 and len(ax.patches) == 3
-    assert [one.get_text() for one in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
     plt.close(figure)
     with pytest.raises(DataError, match="as many of each"):
-        show_matrix(torch.eye(3), pictures=pictures, sentences=["a"])
-
-
-def test_panels_draw_heat_masks_and_colours():
-    import matplotlib.pyplot as plt
-
-    picture, mask = np.zeros((20, 30, 3), np.uint8), np.eye(20, 30, dtype=bool)
-    samples = [
-        {"image": picture, "truth": mask, "prediction": mask, "title": "a mug"},
-        {"image": picture, "heat": np.eye(4), "limits": (0, 2)},
-        {"image": np.full((20, 30, 3), 0.5), "title": "colours"},
-    ]
-    figure = panels(samples, columns=2)
-    assert len(figure.axes) == 4
-    assert [len(ax.images) for ax in figure.axes] == [2, 2, 1, 0]
-    assert figure.axes[1].images[1].get_clim() == (0, 2)
-    plt.close(figure)
-    with pytest.raises(DataError, match="empty"):
-        panels([])
+        show_matrix(torch.eye(3), images=images, sentences=["a"])
 
 
 def test_responses_of_one_picture_share_their_scale():
-    picture, cosines = np.zeros((40, 80, 3), np.uint8), torch.rand(4, 4, 2)
-    samples = heat_panels(cosines, picture, 64, ["a mug", "a dog"])
-    assert [one["title"] for one in samples] == ["a mug", "a dog"]
+    image, cosines = np.zeros((40, 80, 3), np.uint8), torch.rand(4, 4, 2)
+    samples = heatmap_panels(cosines, image, 64, ["a mug", "a dog"])
+    assert [panel["title"] for panel in samples] == ["a mug", "a dog"]
     shown = cosines[1:3]  # the outer rows lie on the letterbox's empty strips
     assert samples[0]["limits"] == samples[1]["limits"] == (shown.min(), shown.max())
     assert tuple(samples[0]["heat"].shape) == (40, 80)
     with pytest.raises(DataError, match="1 titles"):
-        heat_panels(cosines, picture, 64, ["a mug"])
+        heatmap_panels(cosines, image, 64, ["a mug"])
 
 
 def test_padding_takes_no_colours() -> None:
     maps = two_regions()
     padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (0, 0)), constant_values=100.0)
-    inside = np.zeros((padded.shape[0], *padded.shape[2:]), bool)
-    inside[:, 1:-1] = True
-    assert np.allclose(pca_colours(padded, inside=inside)[:, 1:-1], pca_colours(maps), atol=1e-6)
+    valid = np.zeros((padded.shape[0], *padded.shape[2:]), bool)
+    valid[:, 1:-1] = True
+    assert np.allclose(pca_colours(padded, valid=valid)[:, 1:-1], pca_colours(maps), atol=1e-6)
     assert not np.allclose(pca_colours(padded)[:, 1:-1], pca_colours(maps), atol=0.1)
-    with pytest.raises(DataError, match="inside is"):
-        pca_colours(maps, inside=inside)
+    with pytest.raises(DataError, match="valid is"):
+        pca_colours(maps, valid=valid)

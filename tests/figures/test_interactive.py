@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 
 import matplotlib
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from risbook.errors import DataError
-from risbook.figures import Frames
+from risbook.figures import FrameSlider
 
 
 def frames(**changes):
@@ -25,7 +26,7 @@ def frames(**changes):
         "title": "level",
         "alt": "x",
     }
-    return Frames(**(settings | changes))
+    return FrameSlider(**(settings | changes))
 
 
 def test_html_stands_alone_and_is_the_same_every_time():
@@ -35,6 +36,15 @@ def test_html_stands_alone_and_is_the_same_every_time():
     assert page.count("</script>") == 1  # a label cannot end the script
     assert 'type="range" min="0" max="2"' in page
     assert frames(title="other")._repr_html_() != page
+
+
+@pytest.mark.parametrize("label", ["<!--<script>", "</script>", "a < b & c"])
+def test_no_label_opens_or_ends_an_element(label):
+    page = frames(labels=[label, label, label])._repr_html_()
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.S)
+    assert "<" not in script
+    coded = re.search(r"labels = (\[.*?\]);", script).group(1)
+    assert json.loads(coded) == [label] * 3  # and JavaScript reads it as it was
 
 
 def test_first_picture_is_visible_without_javascript():
@@ -57,7 +67,7 @@ def test_figures_are_closed_and_text_is_escaped():
 def test_outside_a_kernel_there_is_no_widget():
     bundle = frames()._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}
-    assert bundle["text/plain"] == "Frames(3 frames: level)"
+    assert bundle["text/plain"] == "FrameSlider(3 frames: level)"
 
 
 def test_the_live_control_moves_picture_and_words(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from risbook.errors import DataError
-from risbook.figures import ROLES, grid, show_referring, use_style
+from risbook.figures import ROLES, show_referring, use_style
 from risbook.figures.overlays import as_image, as_mask
 
 
@@ -54,25 +54,8 @@ def test_truth_is_an_outline_prediction_a_fill_and_error_a_hatch():
 
 
 def test_background_is_white_even_on_a_dark_page():
-    figure = show_referring(scene()[0], sentence="a grey wall")
+    figure = show_referring(scene()[0], title="a grey wall")
     assert tuple(rendered(figure)[0, 0]) == (255, 255, 255)
-
-
-def test_sentence_is_wrapped_and_never_cut():
-    words = "the woman in the red coat who stands to the left of the very small blue car"
-    samples = [{"image": scene()[0], "truth": scene()[1], "sentence": words}] * 3
-    figure = grid(samples)
-    figure.canvas.draw()
-    width, height = figure.get_size_inches() * figure.dpi
-    for ax in figure.axes[:3]:
-        assert " ".join(ax.get_title().split()) == words
-        box = ax.title.get_window_extent()
-        assert box.x0 >= -1 and box.y1 <= height + 1 and box.x1 <= width + 1
-
-
-def test_portrait_and_landscape_share_a_grid():
-    samples = [{"image": scene(90, 60)[0]}, {"image": scene(60, 90)[0], "sentence": "it"}]
-    assert len(grid(samples, columns=2).axes) == 2
 
 
 def test_tensors_floats_and_channels_first_are_pictures():
@@ -88,8 +71,6 @@ def test_mistakes_are_told_in_one_line():
         show_referring(image, truth[:30])
     with pytest.raises(DataError, match="error=True needs both"):
         show_referring(image, truth, error=True)
-    with pytest.raises(DataError, match="nothing to draw"):
-        grid([])
     with pytest.raises(DataError, match="expected"):
         as_image(np.zeros((2, 3, 4, 5)))
 

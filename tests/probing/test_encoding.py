@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from risbook.errors import DataError
-from risbook.probing.encoding import close_views, look, read, squares, to_picture
+from risbook.probing.encoding import (
+    encode_image,
+    encode_text,
+    object_crops,
+    preprocess,
+    upsample_to_image,
+)
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.word_tokenizer import WordTokenizer
@@ -20,7 +26,7 @@ def tower() -> ImageTransformer:
 
 def test_vectors_and_patches_are_the_towers_own(tower):
     images = torch.randn(3, 3, 32, 32)
-    vectors, patches = look(tower, images)
+    vectors, patches = encode_image(tower, images)
     assert torch.allclose(vectors, tower.pooled(images), atol=1e-5)
     last = tower(images).maps[-1]
     assert torch.allclose(patches.movedim(-1, 1), last, atol=1e-5)
@@ -31,9 +37,9 @@ def test_another_way_through_the_blocks_may_drop_tokens(tower):
         return tower.run(torch.cat([tokens[:, :1], tokens[:, tower.prefix :]], dim=1))
 
     images = torch.randn(2, 3, 32, 32)
-    _, patches = look(tower, images, run=bare)
+    _, patches = encode_image(tower, images, forward_blocks=bare)
     assert patches.shape == (2, 4, 4, 16)
-    assert not torch.allclose(patches, look(tower, images)[1], atol=1e-4)
+    assert not torch.allclose(patches, encode_image(tower, images)[1], atol=1e-4)
 
 
 def test_sentences_become_unit_vectors_whatever_the_padding():
@@ -41,7 +47,9 @@ def test_sentences_become_unit_vectors_whatever_the_padding():
     tokenizer = WordTokenizer.from_sentences(["a red mug", "a dog"], length=12, ends=True)
     sizes = {"width": 16, "depth": 2, "heads": 2, "context": 12, "projection": 8}
     tower = TextTransformer(vocabulary=tokenizer.vocabulary_size, **sizes).eval()
-    both, one = (read(tower, tokenizer, some) for some in (["a dog", "a red mug"], ["a dog"]))
+    both, one = (
+        encode_text(tower, tokenizer, some) for some in (["a dog", "a red mug"], ["a dog"])
+    )
     assert torch.allclose(both.norm(dim=-1), torch.ones(2), atol=1e-5)
     assert torch.allclose(both[:1], one, atol=1e-5)
 
@@ -51,18 +59,18 @@ def test_a_map_comes_back_to_its_picture(smooth):
     picture = np.zeros((40, 80, 3), np.uint8)  # in the square: rows 16 to 48 of 64
     cells = torch.zeros(4, 4)
     cells[1, 3] = 1.0
-    back = to_picture(cells, picture, 64, smooth=smooth)
+    back = upsample_to_image(cells, picture, 64, smooth=smooth)
     assert back.shape == (40, 80)
     assert np.unravel_index(int(back.argmax()), back.shape)[1] >= 60
     assert back[30:, :40].abs().max() < 0.1
-    layers = to_picture(torch.stack([cells, 2 * cells], -1), picture, 64, smooth=smooth)
+    layers = upsample_to_image(torch.stack([cells, 2 * cells], -1), picture, 64, smooth=smooth)
     assert torch.allclose(layers[..., 1], 2 * back, atol=1e-6)
     with pytest.raises(DataError, match="not \\(4,\\)"):
-        to_picture(torch.zeros(4), picture, 64)
+        upsample_to_image(torch.zeros(4), picture, 64)
 
 
 def test_squares_are_normalised_letterboxes():
-    images = squares([np.zeros((10, 20, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)], 16)
+    images = preprocess([np.zeros((10, 20, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)], 16)
     assert images.shape == (2, 3, 16, 16)
     assert float(images[1][:, :-1, :-1].min()) > 1.5  # Letterbox blends the last row
     assert float(images[0][:, 0].abs().max()) < 0.01  # the border is CLIP's mean colour
@@ -73,8 +81,8 @@ def test_close_views_hold_the_object_in_the_middle():
     mask = np.zeros((60, 60), bool)
     mask[:10, 50:] = True  # in a corner
     picture[mask] = 255
-    (view,) = close_views(picture, [mask], 32)
+    (view,) = object_crops(picture, [mask], 32)
     assert view.shape == (32, 32, 3) and view[16, 16].min() == 255
     assert view[-2, 1].max() == 0  # Letterbox blends the last row with the border
     with pytest.raises(DataError, match="empty"):
-        close_views(picture, [np.zeros((60, 60), bool)], 32)
+        object_crops(picture, [np.zeros((60, 60), bool)], 32)

@@ -11,9 +11,9 @@ from risbook.errors import DataError
 from risbook.probing.patch_labels import (
     LABEL_NAMES,
     label_maps,
-    letterboxed,
+    letterbox_labels,
+    majority_label,
     patch_labels,
-    vote,
 )
 
 
@@ -39,7 +39,7 @@ def test_maps_tell_the_objects(data: ReferData) -> None:
 def test_letterboxed_agrees_with_the_letterbox_of_masks(shape: tuple[int, int]) -> None:
     labels = np.zeros(shape, np.int64)
     labels[shape[0] // 4 : shape[0] // 2, shape[1] // 3 :] = 5
-    square = letterboxed(labels, 96)
+    square = letterbox_labels(labels, 96)
     soft = Letterbox(height=shape[0], width=shape[1], size=96).mask(labels == 5)
     assert ((square == 5) == (soft > 0.5))[(soft < 0.2) | (soft > 0.8)].all()
     inside = Letterbox(height=shape[0], width=shape[1], size=96).mask(np.ones(shape))
@@ -51,14 +51,17 @@ def test_patches_take_a_clear_majority() -> None:
     square[:2, :2] = [[1, 1], [1, 0]]
     square[2:, :2] = [[1, 1], [0, 0]]
     square[2:, 2:] = -1
-    assert vote(square, patch=2, classes=3).tolist() == [[1, 0], [-1, -1]]
-    assert vote(square, patch=2, classes=3, majority=0.8).tolist() == [[-1, 0], [-1, -1]]
+    assert majority_label(square, patch_size=2, classes=3).tolist() == [[1, 0], [-1, -1]]
+    assert majority_label(square, patch_size=2, classes=3, majority=0.8).tolist() == [
+        [-1, 0],
+        [-1, -1],
+    ]
 
 
 def test_patch_labels_of_a_set(data: ReferData) -> None:
     ids = list(data.instances.images)[:8]
     for of, names in LABEL_NAMES.items():
-        labels = patch_labels(data, ids, of=of)  # type: ignore[arg-type]
+        labels = patch_labels(data, ids, label_set=of)  # type: ignore[arg-type]
         assert labels.shape == (8, 12, 12)
         assert int(labels.min()) == -1
         assert 0 < int(labels.max()) < len(names)
@@ -67,14 +70,14 @@ def test_patch_labels_of_a_set(data: ReferData) -> None:
     assert record.height != record.width
     bar = labels[0, 0] if record.width > record.height else labels[0, :, 0]
     assert (bar == -1).all()
-    assert patch_labels(data, [], size=32).shape == (0, 4, 4)
+    assert patch_labels(data, [], image_size=32).shape == (0, 4, 4)
 
 
 def test_mistakes_are_told(data: ReferData) -> None:
     ids = list(data.instances.images)[:1]
-    with pytest.raises(DataError, match="of: unknown"):
-        patch_labels(data, ids, of="colour")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="label_set: unknown"):
+        patch_labels(data, ids, label_set="colour")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="do not fill"):
-        patch_labels(data, ids, size=96, patch=7)
+        patch_labels(data, ids, image_size=96, patch_size=7)
     with pytest.raises(DataError, match="no image"):
         patch_labels(data, [17])

@@ -7,10 +7,9 @@ from risbook.errors import DataError
 from risbook.probing.probes import (
     Method,
     ProbeScore,
-    as_cases,
     fit_linear,
-    knn_answers,
-    linear_probe,
+    knn_predict,
+    labelled_patches,
     patch_probe,
     probe,
 )
@@ -20,9 +19,9 @@ NAMES = ("background", "dog", "cat")
 
 def scenes(count: int, seed: int, noise: float = 0.3) -> tuple[torch.Tensor, torch.Tensor]:
     """Features whose first three numbers tell the label, among eight."""
-    dice = torch.Generator().manual_seed(seed)
-    labels = torch.randint(-1, 3, (count, 4, 4), generator=dice)
-    features = noise * torch.randn(count, 4, 4, 8, generator=dice)
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(-1, 3, (count, 4, 4), generator=generator)
+    features = noise * torch.randn(count, 4, 4, 8, generator=generator)
     features[..., :3] += torch.eye(4)[labels][..., :3]
     return features, labels
 
@@ -63,7 +62,7 @@ def test_probes_give_the_same_answer_twice_and_in_inference_mode() -> None:
 
 
 def test_the_linear_map_is_at_its_minimum() -> None:
-    x, y = as_cases(*scenes(20, 0, noise=1.0))
+    x, y = labelled_patches(*scenes(20, 0, noise=1.0))
     fitted = fit_linear(x, y, 3, penalty=0.1)
     inputs = (x - fitted.mean) / fitted.scale
     error = fitted(x).softmax(1) - torch.eye(3)[y]
@@ -83,25 +82,28 @@ def test_nearer_neighbours_weigh_more() -> None:
     train = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     labels = torch.tensor([1, 2, 2])
     query = torch.tensor([[1.0, 0.1]])
-    assert knn_answers(train, labels, query, 3).tolist() == [1]
+    assert knn_predict(train, labels, query, 3).tolist() == [1]
     # At a very high temperature every vote weighs the same, and two beat one.
-    assert knn_answers(train, labels, query, 3, temperature=1e6).tolist() == [2]
-    assert knn_answers(train, labels, query, 3, temperature=1e6, neighbours=1).tolist() == [1]
+    assert knn_predict(train, labels, query, 3, temperature=1e6).tolist() == [2]
+    assert knn_predict(train, labels, query, 3, temperature=1e6, neighbours=1).tolist() == [1]
 
 
 def test_as_cases_leaves_out_and_limits() -> None:
     features, labels = scenes(5, 0)
-    x, y = as_cases(features, labels)
+    x, y = labelled_patches(features, labels)
     assert torch.equal(x, features[labels >= 0])
     assert torch.equal(y, labels[labels >= 0])
-    few, same = as_cases(features, labels, limit=9), as_cases(features, labels, limit=9)
+    few, same = (
+        labelled_patches(features, labels, limit=9),
+        labelled_patches(features, labels, limit=9),
+    )
     assert len(few[1]) == 9
     assert torch.equal(few[0], same[0])
 
 
 def test_linear_probe_of_whole_pictures() -> None:
     x, y = torch.eye(3).repeat(5, 1), torch.arange(3).repeat(5)
-    score = linear_probe(x, y, x[:3], y[:3], names=NAMES)
+    score = probe(x, y, x[:3], y[:3], names=NAMES)
     assert score.confusion == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
@@ -118,4 +120,4 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(DataError, match="numbers"):
         probe(x, y, torch.ones(4, 3), y, names=NAMES)
     with pytest.raises(DataError, match="patch features"):
-        as_cases(torch.ones(2, 3, 3, 4), torch.ones(2, 3, 4).long())
+        labelled_patches(torch.ones(2, 3, 3, 4), torch.ones(2, 3, 4).long())

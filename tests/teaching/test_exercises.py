@@ -37,7 +37,7 @@ def test_a_right_answer_is_told(capsys):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "equal"),
+    ("result", "expected", "equal"),
     [
         (torch.ones(2, requires_grad=True), np.ones(2), True),
         (np.ones((2, 1)), np.ones(2), False),
@@ -51,5 +51,5 @@ def test_a_right_answer_is_told(capsys):
         (None, 1.0, False),
     ],
 )
-def test_results_of_any_usual_kind_are_compared(one, other, equal):
-    assert same(one, other, 1e-6) is equal
+def test_results_of_any_usual_kind_are_compared(result, expected, equal):
+    assert same(result, expected, 1e-6) is equal

@@ -1,0 +1,78 @@
+"""Several images side by side, each with its masks or its heatmap."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from risbook.errors import DataError
+from risbook.figures.feature_maps import show_heatmap
+from risbook.figures.overlays import (
+    as_image,
+    legend_handles,
+    show_referring,
+    title_inches,
+    wrap_title,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MASKS = ("truth", "prediction", "error")
+
+
+def show_panels(
+    panels: Sequence[Mapping[str, Any]],
+    *,
+    columns: int = 4,
+    cell: float = 2.3,
+    legend: bool = False,
+) -> "Figure":
+    """Draw images side by side and return the figure; end the cell with ``plt.show()``.
+
+    Args:
+        panels: each a mapping with ``image`` and, where wanted, ``title``; and either the masks
+            ``truth``, ``prediction`` and ``error`` as `show_referring` takes them, or ``heat``
+            with ``limits`` as `show_heatmap` does.
+        columns: panels per row.
+        cell: width of a panel, inches.
+        legend: whether to say once, below, what outline, fill and hatch mean.
+
+    Raises:
+        DataError: there is no panel, or one is malformed.
+    """
+    import matplotlib.pyplot as plt
+
+    if not panels:
+        raise DataError("show_panels: there is nothing to draw; `panels` is empty.")
+    columns = min(columns, len(panels))
+    titles = [wrap_title(str(panel.get("title") or ""), int(cell * 11)) for panel in panels]
+    shapes = [as_image(panel["image"]).shape for panel in panels]
+    needed = [
+        cell * shape[0] / shape[1] + title_inches(title)
+        for shape, title in zip(shapes, titles, strict=True)
+    ]
+    heights = [max(needed[start : start + columns]) for start in range(0, len(panels), columns)]
+    figure, axes = plt.subplots(
+        len(heights),
+        columns,
+        figsize=(cell * columns, sum(heights) + 0.35 * legend),
+        gridspec_kw={"height_ratios": heights},
+        squeeze=False,
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, panel, title in zip(axes.flat, panels, titles, strict=False):
+        if panel.get("heat") is not None:
+            show_heatmap(panel["image"], panel["heat"], ax=ax, limits=panel.get("limits"))
+        else:
+            masks = {key: panel[key] for key in _MASKS if panel.get(key) is not None}
+            show_referring(panel["image"], ax=ax, **masks)
+        ax.set_title(title)
+    if legend:
+        handles = legend_handles(*(_any_has(panels, key) for key in _MASKS))
+        if handles:
+            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def _any_has(panels: Sequence[Mapping[str, Any]], key: str) -> bool:
+    return any(panel.get(key) is not None and panel.get(key) is not False for panel in panels)

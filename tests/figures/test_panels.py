@@ -1,0 +1,69 @@
+"""Several images side by side."""
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from risbook.errors import DataError
+from risbook.figures import show_panels, use_style
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    use_style()
+    yield
+    plt.close("all")
+
+
+def image(height=60, width=80):
+    return np.full((height, width, 3), 200, np.uint8)
+
+
+def test_masks_heat_and_colours():
+    mask = np.eye(60, 80, dtype=bool)
+    panels = [
+        {"image": image(), "truth": mask, "prediction": mask, "title": "a mug"},
+        {"image": image(), "heat": np.eye(4), "limits": (0, 2)},
+        {"image": np.full((20, 30, 3), 0.5), "title": "colours"},
+    ]
+    figure = show_panels(panels, columns=2)
+    assert len(figure.axes) == 4
+    assert [len(ax.images) for ax in figure.axes] == [2, 2, 1, 0]
+    assert figure.axes[1].images[1].get_clim() == (0, 2)
+    assert not figure.legends
+    with pytest.raises(DataError, match="nothing to draw"):
+        show_panels([])
+
+
+def test_a_legend_names_what_any_panel_has():
+    mask = np.eye(60, 80, dtype=bool)
+    other = np.roll(mask, 3, axis=0)
+    panels = [
+        {"image": image(), "truth": mask, "prediction": other, "error": True},
+        {"image": image(), "truth": mask},
+    ]
+    (legend,) = show_panels(panels, legend=True).legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["ground truth", "prediction", "error"]
+    (legend,) = show_panels(panels[1:], legend=True).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["ground truth"]
+
+
+def test_titles_are_wrapped_and_never_cut():
+    words = "the woman in the red coat who stands to the left of the very small blue car"
+    figure = show_panels([{"image": image(), "title": words}] * 3, columns=3, cell=2.6)
+    figure.canvas.draw()
+    width, height = figure.get_size_inches() * figure.dpi
+    for ax in figure.axes[:3]:
+        assert " ".join(ax.get_title().split()) == words
+        extent = ax.title.get_window_extent()
+        assert extent.x0 >= -1 and extent.y1 <= height + 1 and extent.x1 <= width + 1
+
+
+def test_portrait_and_landscape_share_a_row():
+    panels = [{"image": image(90, 60)}, {"image": image(60, 90), "title": "it"}]
+    assert len(show_panels(panels, columns=2).axes) == 2
