@@ -72,7 +72,7 @@ def run_counts(options: argparse.Namespace) -> None:
         {"split": split, "objects": found[0], "sentences": found[1], "images": found[2]}
         for split, found in data.expressions.counts().items()
     ]
-    if is_full_release(data.expressions, dataset=data.folder.name):
+    if is_full_release(data.expressions, dataset=data.folder.name, partition=data.partition):
         # Only a whole released set has published counts to agree with.
         checks = check_counts(data.expressions, dataset=data.folder.name, partition=data.partition)
         published = {check.split: check for check in checks}

@@ -1,10 +1,11 @@
-"""Referring data: expressions, masks and pictures, read from files or drawn.
+"""Referring data: expressions, masks and images, read from files or drawn.
 
-Start with `open_data`. Everything that is read is checked on the way in, so that code further on
+Start with `load` for a torch dataset of one split, or with `open_data` for the annotations of all
+splits. Everything that is read is checked on the way in, so that code further on
 can trust it; what is wrong ends in a `risbook.errors.DataError` that names file and record.
 """
 
-from risbook.data.catalog import ReferData, open_data
+from risbook.data.catalog import ReferData, load, open_data
 from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, is_full_release
 from risbook.data.expressions import Expression, ExpressionTable, Referent
 from risbook.data.hf_rows import from_hf_rows
@@ -29,6 +30,7 @@ __all__ = [
     "encode_mask",
     "from_hf_rows",
     "is_full_release",
+    "load",
     "mask_area",
     "mask_box",
     "open_data",

@@ -6,27 +6,75 @@ paints on first use, and their small samples ("refscenes-sample" and so on), whi
 package. Anything else is taken for the path of a folder with ``instances.json``.
 """
 
+import difflib
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from risbook.data.counts import check_counts, is_full_release
 from risbook.data.dataset import ReferData
-from risbook.data.expressions import ExpressionTable
+from risbook.data.expressions import ExpressionTable, TextKind
+from risbook.data.hf_rows import open_hf_rows
 from risbook.data.instances import read_instances
 from risbook.data.refer import default_partition, read_refer
 from risbook.errors import DataError
 
-__all__ = ["ReferData", "open_data"]
+if TYPE_CHECKING:
+    from risbook.data.referring_dataset import ReferringDataset
+
+__all__ = ["ReferData", "load", "open_data"]
 
 REAL_NAMES = ("refcoco", "refcoco+", "refcocog")
 REFSCENES_NAMES = ("refscenes", "refscenes+", "refscenesg")
 SAMPLE_NAMES = tuple(f"{name}-sample" for name in REFSCENES_NAMES)
+NAMES = (*REFSCENES_NAMES, *SAMPLE_NAMES, *REAL_NAMES)
+
+#: In front of the path of a file with rows of Hugging Face.
+HF_PREFIX = "hf:"
 
 #: Size of the drawn world that the drawn names stand for.
 WORLD_SIZE = "standard"
 
 #: Where pictures are looked for below the folder that holds the dataset folders.
 IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "images")
+
+
+def load(
+    name: str | Path,
+    split: str | None = None,
+    *,
+    root: str | Path | None = None,
+    image_size: int = 416,
+    partition: str | None = None,
+    images: str | Path | None = None,
+    text: TextKind = "sent",
+) -> "ReferringDataset":
+    """Load one split of a dataset for PyTorch.
+
+    Its items are dictionaries of ``image`` (3, S, S), ``text``, ``mask`` (1, S, S) and ids::
+
+        data = risbook.data.load("refscenes", split="val")
+        for batch in DataLoader(data, batch_size=8):
+            batch["image"], batch["text"], batch["mask"]
+
+    Args:
+        name: as for `open_data`.
+        split: for instance "val". Without it, "train", or the only split that there is.
+        root: as for `open_data`.
+        image_size: side S of the letterboxed square, pixels.
+        partition: as for `open_data`.
+        images: as for `open_data`.
+        text: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT).
+
+    Raises:
+        DataError: there is no such dataset or split, or a file of it is malformed.
+    """
+    # PyTorch takes seconds to import, and counting expressions needs none of it.
+    from risbook.data.referring_dataset import ReferringDataset
+
+    data = open_data(name, partition=partition, images=images, root=root)
+    return ReferringDataset(data, split=split, image_size=image_size, text=text)
 
 
 def open_data(
@@ -40,8 +88,9 @@ def open_data(
 
     Args:
         name: "refcoco", "refcoco+" or "refcocog" (with root); "refscenes", "refscenes+" or
-            "refscenesg", painted on first use; one of these with "-sample" behind it; or a
-            folder that holds ``instances.json``.
+            "refscenesg", drawn on first use; one of these with "-sample" behind it;
+            "hf:rows.parquet" (or .jsonl, .json), rows of Hugging Face, see `hf_rows`; or a folder
+            that holds ``instances.json``.
         partition: which way of cutting into splits, "unc", "google" or "umd"; see `read_refer`.
         images: folder of the pictures. Without it they are looked for in
             images/mscoco/images/train2014, images/train2014 and images, beside the dataset's
@@ -55,11 +104,17 @@ def open_data(
     Raises:
         DataError: there is no such name or folder, or a file of it is malformed.
     """
-    folder = _dataset_folder(name, None if root is None else Path(root))
+    name = _with_home(name)
+    root = None if root is None else Path(_with_home(root))
+    images = None if images is None else Path(_with_home(images))
+    if images is not None and not images.is_dir():
+        raise DataError(f"images={str(images)!r}: there is no such folder")
+    if str(name).startswith(HF_PREFIX):
+        path = _with_home(str(name).removeprefix(HF_PREFIX))
+        return open_hf_rows(path, partition=partition, images=images, name=str(name))
+    folder = _dataset_folder(name, root)
     if images is not None:
-        if not Path(images).is_dir():
-            raise DataError(f"images={str(images)!r}: there is no such folder")
-        image_folders: tuple[Path, ...] = (Path(images),)
+        image_folders: tuple[Path, ...] = (images,)
     else:
         image_folders = tuple(
             base / part for base in (folder.parent, folder) for part in IMAGE_FOLDERS
@@ -69,7 +124,7 @@ def open_data(
     table = read_refer(folder, partition=partition, instances=instances)
     _warn_of_counts(table, folder.name, partition)
     return ReferData(
-        name=str(name) if str(name) in _names() else folder.name,
+        name=str(name) if str(name) in NAMES else folder.name,
         folder=folder,
         partition=partition,
         expressions=table,
@@ -80,7 +135,7 @@ def open_data(
 
 def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> None:
     """Warn where a whole released set does not hold what was published of it."""
-    if not is_full_release(table, dataset=dataset):
+    if not is_full_release(table, dataset=dataset, partition=partition):
         return
     wrong = [c.split for c in check_counts(table, dataset=dataset, partition=partition) if not c.ok]
     if wrong:
@@ -91,44 +146,49 @@ def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> Non
         )
 
 
-def _names() -> tuple[str, ...]:
-    return (*REFSCENES_NAMES, *SAMPLE_NAMES, *REAL_NAMES)
-
-
 def _dataset_folder(name: str | Path, root: Path | None) -> Path:
     """Find the folder that holds the dataset's ``instances.json``."""
-    if isinstance(name, str) and name in _names():
+    if isinstance(name, str) and name in NAMES:
         if name in REAL_NAMES or root is not None:
-            return _below(_real_root(name, root), name.removesuffix("-sample"))
-        # Painting needs more of the package than reading does, so it is loaded on demand.
+            return _folder_in_root(name, root)
+        # Drawing needs more of the package than reading does, so it is loaded on demand.
         from risbook import refscenes
 
         if name in SAMPLE_NAMES:
-            return _below(Path(refscenes.sample_folder()), name.removesuffix("-sample"))
-        return _below(Path(refscenes.world_folder(WORLD_SIZE)), name)
+            return Path(refscenes.sample_folder()) / name.removesuffix("-sample")
+        return Path(refscenes.world_folder(WORLD_SIZE)) / name
     folder = Path(name)
     if (folder / "instances.json").is_file():
         return folder
     if not folder.is_dir():
+        close = difflib.get_close_matches(str(name).lower(), NAMES, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
         raise DataError(
-            f"there is no dataset or folder {str(name)!r}; names are: {', '.join(_names())}"
+            f"there is no dataset or folder {str(name)!r}; {hint}names are: {', '.join(NAMES)}"
         )
     below = sorted(path.parent.name for path in folder.glob("*/instances.json"))
     hint = f"; choose one of its folders: {', '.join(below)}" if below else ""
     raise DataError(f"{folder}: holds no instances.json{hint}")
 
 
-def _real_root(name: str, root: Path | None) -> Path:
+def _with_home(path: str | Path) -> str | Path:
+    """Replace a leading ``~`` by the home folder, where there is one."""
+    if str(path).startswith("~"):
+        with suppress(RuntimeError):
+            return Path(path).expanduser()
+    return path
+
+
+def _folder_in_root(name: str, root: Path | None) -> Path:
     if root is None:
         raise DataError(
             f"{name!r} is a real dataset: name the folder that holds its instances.json, "
             f"for instance data/{name}, or in Python root= the folder above it"
         )
-    return root
-
-
-def _below(root: Path, name: str) -> Path:
-    folder = root / name
-    if not (folder / "instances.json").is_file():
-        raise DataError(f"{folder}: holds no instances.json; unpack {name} into {root}")
-    return folder
+    folder = root / name.removesuffix("-sample")
+    # People also name the dataset's own folder.
+    candidates = [folder, root] if root.name == folder.name else [folder]
+    for candidate in candidates:
+        if (candidate / "instances.json").is_file():
+            return candidate
+    raise DataError(f"{folder}: holds no instances.json; unpack {folder.name} into {root}")

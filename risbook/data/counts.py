@@ -190,7 +190,7 @@ def check_counts(table: ExpressionTable, *, dataset: str, partition: str) -> lis
     return lines
 
 
-def is_full_release(table: ExpressionTable, *, dataset: str) -> bool:
+def is_full_release(table: ExpressionTable, *, dataset: str, partition: str) -> bool:
     """Say whether a table claims to be a whole released set, so that its counts must agree.
 
     Excerpts and drawn sets of the same layout are small and are left alone.
@@ -198,9 +198,10 @@ def is_full_release(table: ExpressionTable, *, dataset: str) -> bool:
     Args:
         table: the table.
         dataset: name of the dataset.
+        partition: name of the partition.
 
     Returns:
-        True for the name of a released set with more than 40,000 refs.
+        True for the names of a released set with more than 40,000 refs.
     """
-    known = {row.dataset for row in PUBLISHED}
-    return dataset in known and len(table.refs) > WHOLE_SET_REFS
+    published = {(row.dataset, row.partition) for row in PUBLISHED}
+    return (dataset, partition) in published and len(table.refs) > WHOLE_SET_REFS

@@ -1,7 +1,7 @@
 """A dataset that is ready to be looked at: expressions, pictures and masks in one hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from risbook.data.annotation_files import read_json
 from risbook.data.checks import show
 from risbook.data.expressions import Expression, ExpressionTable
-from risbook.data.images import read_image
+from risbook.data.images import decode_image, read_image
 from risbook.data.instances import ImageRecord, Instances
 from risbook.data.masks import BoolMask, decode_mask
 from risbook.errors import DataError
@@ -21,17 +21,19 @@ from risbook.errors import DataError
 COCO_FILE_NAMES = ("COCO_train2014_{:012d}.jpg", "{:012d}.jpg")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReferData:
-    """A dataset that is ready to be looked at: its table, its objects and its pictures.
+    """The annotations of all splits, with images and masks that are decoded on demand.
 
     Args:
         name: what it was opened as, for titles and reports.
         folder: the folder that holds ``instances.json``.
         partition: the way of cutting into splits, "unc", "google" or "umd".
         expressions: the table of all expressions, in file order.
-        instances: all pictures and objects, described or not.
-        image_folders: where pictures are looked for, first match first.
+        instances: all images and objects, described or not.
+        image_folders: where images are looked for, first match first.
+        row_images: image id -> bytes of the image's file or its path in an image folder, where the
+            annotations bring images along.
     """
 
     name: str
@@ -40,6 +42,15 @@ class ReferData:
     expressions: ExpressionTable
     instances: Instances
     image_folders: tuple[Path, ...]
+    row_images: Mapping[int, bytes | str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"ReferData({self.name!r}, {self.expressions!r})"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits: train, val, testA, testB, test, then any others."""
+        return self.expressions.splits
 
     def image(self, expression: Expression | int) -> npt.NDArray[np.uint8]:
         """Decode the picture of an expression.
@@ -57,7 +68,12 @@ class ReferData:
             DataError: the file is missing, broken or of another size than its annotation says.
         """
         record = self._record(expression)
-        return read_image(self.image_path(record.image_id), size=(record.height, record.width))
+        size = (record.height, record.width)
+        row_image = self.row_images.get(record.image_id)
+        if isinstance(row_image, bytes):
+            name = f"{self.instances.path}: image {record.image_id}"
+            return decode_image(row_image, name=name, size=size)
+        return read_image(self.image_path(record.image_id), size=size)
 
     def image_path(self, image_id: int) -> Path:
         """Find the file of a picture.
@@ -73,6 +89,9 @@ class ReferData:
         """
         record = self._record(image_id)
         names = [record.file_name, *(name.format(image_id) for name in COCO_FILE_NAMES)]
+        row_image = self.row_images.get(image_id)
+        if isinstance(row_image, str):
+            names = [row_image, Path(row_image).name, *names]
         if Path(record.file_name).is_absolute() or ".." in Path(record.file_name).parts:
             raise DataError(
                 f"{self.instances.path}: file_name {record.file_name!r} of image {image_id} "
@@ -84,7 +103,7 @@ class ReferData:
                     return folder / name
         places = ", ".join(str(folder) for folder in self.image_folders)
         raise DataError(
-            f"picture {record.file_name} (image {image_id}) is in none of: {places}; "
+            f"image {image_id} ({record.file_name}) is in none of: {places}; "
             "put it there, or name its folder by images="
         )
 

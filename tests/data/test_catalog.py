@@ -123,7 +123,7 @@ def test_bad_pictures_are_named(tmp_path: Path) -> None:
     write(tmp_path)
     data = open_data("refcoco", root=tmp_path)
     path = tmp_path / "images" / NAME
-    with pytest.raises(DataError, match=rf"picture {NAME} \(image 11\) is in none of"):
+    with pytest.raises(DataError, match=rf"image 11 \({NAME}\) is in none of"):
         data.image(data.expressions[0])
     paint(path, size=(HEIGHT, WIDTH))
     with pytest.raises(DataError, match=r"has 10 x 8 pixels .* annotation says 8 x 10"):
@@ -223,7 +223,7 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
             open_data(name)
         with pytest.raises(DataError, match=r"holds no instances\.json; unpack"):
             open_data(name, root=tmp_path)
-    with pytest.raises(DataError, match="no dataset or folder 'refkoko'; names are: refscenes, "):
+    with pytest.raises(DataError, match=r"no dataset or folder 'refkoko'; .*names are: "):
         open_data("refkoko")
     with pytest.raises(DataError, match=r"holds no instances\.json$"):
         open_data(tmp_path)

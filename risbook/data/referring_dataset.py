@@ -1,0 +1,135 @@
+"""A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``."""
+
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from risbook.data.checks import show
+from risbook.data.dataset import ReferData
+from risbook.data.expressions import Expression, TextKind
+from risbook.data.letterbox import Letterbox, normalise
+from risbook.data.masks import BoolMask
+from risbook.errors import DataError
+
+
+class Item(TypedDict):
+    """One expression as a network takes it.
+
+    ``torch.utils.data.default_collate`` stacks the tensors, lists the texts and makes one int64
+    tensor of each number.
+    """
+
+    #: letterboxed and normalised with CLIP's mean and standard deviation, float32 (3, S, S)
+    image: Tensor
+    text: str
+    #: letterboxed, float32 (1, S, S) in [0, 1], soft at its edges
+    mask: Tensor
+    image_id: int
+    ref_id: int
+    ann_id: int
+    sent_id: int
+    #: size of the original image in pixels, which `Letterbox` needs to undo the letterbox
+    height: int
+    width: int
+
+
+class ReferringDataset(Dataset[Item]):
+    """Every expression of one split with its image and its mask.
+
+    Training as CRIS and ETRIS do it visits each *object* once per epoch instead, with one of its
+    sentences: that is `risbook.data.samples.TrainingSamples`.
+
+    Args:
+        data: the dataset.
+        split: one of ``data.splits``. Without it, "train", or the only split that there is.
+        image_size: side S of the letterboxed square, pixels.
+        text: "sent" (cleaned, CRIS and ETRIS) or "raw" (as typed, LAVT).
+
+    Raises:
+        DataError: there is no such split, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        data: ReferData,
+        *,
+        split: str | None = None,
+        image_size: int = 416,
+        text: TextKind = "sent",
+    ) -> None:
+        if isinstance(image_size, bool) or not isinstance(image_size, int) or image_size <= 0:
+            raise DataError(
+                f"image_size must be a positive int (side of the square), got {show(image_size)}"
+            )
+        if text not in ("sent", "raw"):
+            raise DataError(f"text must be 'sent' or 'raw', got {show(text)}")
+        self.data = data
+        self.split = _default_split(data) if split is None else split
+        #: the split's expressions, in file order
+        self.expressions = data.expressions.split(self.split)
+        self.image_size = image_size
+        self.text: TextKind = text
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+        return self.data.name
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of all splits of the dataset."""
+        return self.data.splits
+
+    def __len__(self) -> int:
+        return len(self.expressions)
+
+    def __repr__(self) -> str:
+        return (
+            f"ReferringDataset({self.name!r}, split={self.split!r}: {len(self)} expressions, "
+            f"image_size={self.image_size})"
+        )
+
+    def __getitem__(self, index: int) -> Item:
+        expression = self.expression(index)
+        letterbox = self.letterbox(index)
+        image = normalise(letterbox.image(self.data.image(expression)))
+        return Item(
+            image=torch.from_numpy(image),
+            text=expression.text(self.text),
+            mask=torch.from_numpy(letterbox.mask(self.data.mask(expression)))[None],
+            image_id=expression.image_id,
+            ref_id=expression.ref_id,
+            ann_id=expression.ann_id,
+            sent_id=expression.sent_id,
+            height=expression.height,
+            width=expression.width,
+        )
+
+    def expression(self, index: int) -> Expression:
+        """The sentence with its ids, category, box and image size."""
+        return self.expressions[index]
+
+    def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """The original image, uint8 (height, width, 3)."""
+        return self.data.image(self.expression(index))
+
+    def mask(self, index: int) -> BoolMask:
+        """The mask at the original size, bool (height, width)."""
+        return self.data.mask(self.expression(index))
+
+    def letterbox(self, index: int) -> Letterbox:
+        """How the original image is scaled and centred in the square, and how to undo that."""
+        expression = self.expression(index)
+        return Letterbox(height=expression.height, width=expression.width, size=self.image_size)
+
+
+def _default_split(data: ReferData) -> str:
+    if "train" in data.splits:
+        return "train"
+    if len(data.splits) == 1:
+        return data.splits[0]
+    raise DataError(f"{data.name}: name a split by split=: {', '.join(data.splits)}")
