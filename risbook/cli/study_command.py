@@ -46,8 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.study is None:
         rows = [
-            [study.name, str(sum(len(one.seeds) for one in study.runs)), study.summary]
-            for study in STUDIES.values()
+            [study.name, str(len(study.select_runs())), study.summary] for study in STUDIES.values()
         ]
         print_table(["study", "runs", "compares"], rows)
         return

@@ -1,0 +1,153 @@
+"""Running a study: a command that can be stopped, and that goes on when it is given again.
+
+Each finished run leaves a result file. A run whose file exists is not repeated, and a run that was
+killed goes on from its last state. Where two studies share a run, the second takes the result of
+the first.
+"""
+
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from risbook.data import open_data
+from risbook.errors import RisbookError
+from risbook.evaluation.evaluate import evaluate
+from risbook.evaluation.result_files import read_result, write_result
+from risbook.files import write_json
+from risbook.studies.run_settings import (
+    describe_differences,
+    find_result,
+    read_settings,
+    run_settings,
+)
+from risbook.studies.study import Run, Study
+from risbook.systems.checkpoints import load_system
+from risbook.systems.parameters import count_parameters
+from risbook.systems.system import System
+from risbook.training.precision import choose_precision
+from risbook.training.run_log import read_log
+from risbook.training.training_config import Precision, TrainingConfig
+from risbook.training.training_run import train_system
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    results: Path,
+    *,
+    only: Sequence[str] = (),
+    weights: str | Path = "auto",
+    steps: int | None = None,
+    limit: int | None = None,
+    precision: Precision = "auto",
+    report: Callable[[str], None] = print,
+) -> list[Path]:
+    """Make the runs that have no result yet.
+
+    Args:
+        study: the study.
+        folder: gets a folder for each run while it trains; removed when its result is written.
+        results: gets a folder of the study's name, with a result file for each run.
+        only: keys of the runs to make; all of them if empty.
+        weights: where the towers' weights are from.
+        steps: other than the study's, for a trial, as `limit` is; the results hold both.
+        limit: other than the study's.
+        precision: arithmetic of the training.
+        report: called with a line about each run that starts.
+
+    Returns:
+        The result files of the selected runs, in the order in which they are made.
+
+    Raises:
+        RisbookError: for a key that the study does not have, or a result that was measured under
+            other settings.
+    """
+    selected = study.select_runs(only)
+    limit = study.limit if limit is None else limit
+    place = {} if weights == "auto" else {"weights": str(weights)}
+    paths = []
+    for number, (run, seed) in enumerate(selected, start=1):
+        name = f"{run.key}-{seed}"
+        path = results / study.name / f"{name}.json"
+        paths.append(path)
+        config = TrainingConfig(
+            system=study.system,
+            data=study.data,
+            overrides={**run.overrides, **place},
+            steps=study.steps if steps is None else steps,
+            batch_size=study.batch_size,
+            learning_rate=run.learning_rate or study.learning_rate,
+            seed=seed,
+            precision=precision,
+            checkpoint_every=200,
+        )
+        settings = run_settings(config, study.eval_splits, limit)
+        if path.is_file():
+            if differences := describe_differences(read_settings(path), settings):
+                raise RisbookError(
+                    f"{path}: was measured under other settings ({'; '.join(differences)}); move "
+                    "it away to have it measured again, or name another folder for the results"
+                )
+            continue
+        report(f"{study.name} {number}/{len(selected)}: {run.key}, seed {seed}")
+        command = _command(study, run, config, limit)
+        labels = {"suite": study.name, "row": run.key}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if original := find_result(results, settings):
+            same = f"{original.parent.name}/{original.stem}"
+            report(f"  the same run as {same}: not repeated")
+            labels["command"] = shlex.join(command)
+            write_json(path, {"same_run_as": same, **read_result(original), **labels})
+            continue
+        train_system(config, folder / name, resume=(folder / name / "training.json").is_file())
+        system = load_system(folder / name).to(_device())
+        write_result(
+            path,
+            [_evaluate(system, place, limit) for place in study.eval_splits],
+            command=command,
+            system=system,
+            settings=settings,
+            about={**labels, **_describe_training(system, config, folder / name)},
+        )
+        shutil.rmtree(folder / name)
+    return paths
+
+
+def _command(study: Study, run: Run, config: TrainingConfig, limit: int) -> list[str]:
+    """The words that make the result of a run again."""
+    words = ["risbook", "study", study.name, "--only", run.key]
+    for option, value, default in (
+        ("--steps", config.steps, study.steps),
+        ("--limit", limit, study.limit),
+        ("--precision", config.precision, "auto"),
+        ("--weights", config.overrides.get("weights", "auto"), "auto"),
+    ):
+        words += [option, str(value)] if value != default else []
+    return words
+
+
+def _device() -> torch.device:
+    """The device on which `train_system` runs."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _evaluate(system: System, place: str, limit: int) -> dict[str, Any]:
+    """The scores of a split, given as "set:split"."""
+    name, _, split = place.rpartition(":")
+    scores = evaluate(system, open_data(name), split, limit=limit, show_progress=False)
+    return {"set": name, "split": split, **scores.summary().as_dict()}
+
+
+def _describe_training(system: System, config: TrainingConfig, folder: Path) -> dict[str, Any]:
+    parameters = count_parameters(system)
+    return {
+        "seed": config.seed,
+        "precision": choose_precision(config.precision, _device()),
+        "tuned": parameters.tuned,
+        "adapters": parameters.adapters,
+        "seconds": float(read_log(folder / "log.jsonl")[-1]["seconds"]),
+    }
