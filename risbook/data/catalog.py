@@ -19,6 +19,7 @@ from risbook.data.hf_rows import open_hf_rows
 from risbook.data.instances import read_instances
 from risbook.data.refer import default_partition, read_refer
 from risbook.errors import DataError
+from risbook.refscenes.manifest import digests_of_world
 
 if TYPE_CHECKING:
     from risbook.data.referring_dataset import ReferringDataset
@@ -130,6 +131,7 @@ def open_data(
         expressions=table,
         instances=instances,
         image_folders=image_folders,
+        digests=digests_of_world(folder.parent),
     )
 
 

@@ -34,6 +34,7 @@ class ReferData:
         image_folders: where images are looked for, first match first.
         row_images: image id -> bytes of the image's file or its path in an image folder, where the
             annotations bring images along.
+        digests: file -> SHA-256 of its content, where that is known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ReferData:
     instances: Instances
     image_folders: tuple[Path, ...]
     row_images: Mapping[int, bytes | str] = field(default_factory=dict)
+    digests: Mapping[Path, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"ReferData({self.name!r}, {self.expressions!r})"
@@ -73,7 +75,8 @@ class ReferData:
         if isinstance(row_image, bytes):
             name = f"{self.instances.path}: image {record.image_id}"
             return decode_image(row_image, name=name, size=size)
-        return read_image(self.image_path(record.image_id), size=size)
+        path = self.image_path(record.image_id)
+        return read_image(path, size=size, sha256=self.digests.get(path))
 
     def image_path(self, image_id: int) -> Path:
         """Find the file of a picture.

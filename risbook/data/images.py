@@ -6,6 +6,7 @@ on the file's content. The size in the header is checked before any pixel is dec
 of 16 bits are scaled; Pillow's own conversion clips them to white.
 """
 
+import hashlib
 import io
 import warnings
 from pathlib import Path
@@ -21,7 +22,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 
 
 def read_image(
-    path: str | Path, *, upright: bool = False, size: tuple[int, int] | None = None
+    path: str | Path,
+    *,
+    upright: bool = False,
+    size: tuple[int, int] | None = None,
+    sha256: str | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Decode an image file.
 
@@ -32,12 +37,13 @@ def read_image(
         upright: rotate the image as the camera's rotation mark says. Data sets ignore the mark,
             because their annotations are drawn on the pixels as they are stored.
         size: (height, width) that the file must have, pixels.
+        sha256: digest that the file must have.
 
     Returns:
         Image, (height, width, 3), red green blue, 0 to 255.
 
     Raises:
-        DataError: the file is missing, broken, of another format, or of another size.
+        DataError: the file is missing, broken, of another format, or other than it must be.
     """
     if not Path(path).is_file():
         raise DataError(f"{path}: there is no such image file")
@@ -45,6 +51,10 @@ def read_image(
         content = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(
+            f"{path}: was altered since its dataset was made; remove the dataset and make it anew"
+        )
     return decode_image(content, name=str(path), upright=upright, size=size)
 
 

@@ -4,16 +4,19 @@ import argparse
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from risbook.errors import DataError
+from risbook.errors import DataError, RisbookError
+from risbook.files import write_error
 from risbook.progress_bar import progress_bar
+from risbook.refscenes.manifest import MANIFEST, STAMP, check_digests, check_sizes, write_manifest
+from risbook.refscenes.partial_folder import partial_folder
 from risbook.refscenes.records import WORLD_VERSION, DatasetFiles, coco_annotations, scene_record
 from risbook.refscenes.sets import (
     FAMILIES,
@@ -25,8 +28,6 @@ from risbook.refscenes.sets import (
     generate_scene,
 )
 
-#: Tells what a world was made from.
-STAMP = "world.json"
 #: Where the real sets have their pictures, below the folder that holds the sets.
 IMAGES = Path("images", "mscoco", "images", "train2014")
 _NOTE = """RefScenes: a drawn world for referring image segmentation.
@@ -67,6 +68,7 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
         dataset_files.write(root)
     stamp = json.dumps(_stamp(size, seed), sort_keys=True) + "\n"
     (root / STAMP).write_text(stamp, encoding="ascii")
+    write_manifest(root)
 
 
 def _stamp(size: WorldSize, seed: int) -> dict[str, Any]:
@@ -75,12 +77,31 @@ def _stamp(size: WorldSize, seed: int) -> dict[str, Any]:
     return dict(json.loads(json.dumps(made_from)))
 
 
-def _check_stamp(root: Path, size: WorldSize, seed: int) -> None:
+def _check_world(root: Path, size: WorldSize, seed: int) -> None:
+    """Check that a complete folder holds this world, undamaged as far as sizes of files tell."""
     path = root / STAMP
-    if path.is_file() and json.loads(path.read_text(encoding="ascii")) != _stamp(size, seed):
+    if path.is_file():
+        try:
+            stamp = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{path}: is damaged; remove {root} to have it drawn anew") from error
+        if stamp != _stamp(size, seed):
+            raise DataError(
+                f"{root}: holds a world of another size or seed (see {STAMP}); "
+                "choose another folder"
+            )
+    if (root / MANIFEST).is_file():
+        check_sizes(root)
+        return
+    # Worlds of earlier editions have no list of files: one is made when all images are there.
+    total = sum(size.refscenes) + sum(size.refscenesg)
+    count = sum(1 for _ in (root / IMAGES).glob("*.jpg"))
+    if count != total:
         raise DataError(
-            f"{root}: holds a world of another size or seed (see {STAMP}); choose another folder"
+            f"{root / IMAGES}: holds {count} images of {total}; remove {root} to have it drawn anew"
         )
+    with suppress(RisbookError):  # the folder may be read-only
+        write_manifest(root)
 
 
 def _complete(root: Path) -> bool:
@@ -105,34 +126,43 @@ def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = T
         `root`.
 
     Raises:
-        DataError: if `root` holds something else, or a world of another size or seed.
+        DataError: `root` holds something else, a damaged world, or one of another size or seed.
+        RisbookError: `root` cannot be written.
     """
     root = Path(root)
     if _complete(root):
-        _check_stamp(root, size, seed)
+        _check_world(root, size, seed)
         return root
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(f"{root}: is no RefScenes world; remove it or choose another folder")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    growing = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
-        growing.chmod(0o755)
-        _write_world(growing, size, seed, progress)
-        try:
-            growing.rename(root)
-        except OSError:
-            if not _complete(root):
-                raise
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
+        with partial_folder(root) as folder:
+            _write_world(folder, size, seed, progress)
+            try:
+                folder.rename(root)
+            except OSError:
+                if not _complete(root):
+                    raise
+    except OSError as error:
+        raise write_error(root, error) from error
     return root
 
 
 def cache_folder() -> Path:
-    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder."""
-    if chosen := os.environ.get("RISBOOK_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "risbook"
+    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder.
+
+    Raises:
+        DataError: the user has no home folder.
+    """
+    try:
+        if path := os.environ.get("RISBOOK_CACHE"):
+            return Path(path).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "risbook"
+    except RuntimeError as error:
+        raise DataError(
+            "there is no home folder to keep drawn worlds in; "
+            "name a folder by the environment variable RISBOOK_CACHE"
+        ) from error
 
 
 def world_folder(size: str = "standard", seed: int = 0) -> Path:
@@ -146,7 +176,7 @@ def world_folder(size: str = "standard", seed: int = 0) -> Path:
         The folder that holds refscenes, refscenes+, refscenesg and images.
 
     Raises:
-        DataError: if the size is unknown.
+        DataError: the size is unknown, or files of the world are missing or altered.
     """
     if size not in SIZES:
         raise DataError(f"size: unknown {size!r}, choose one of {', '.join(SIZES)}")
@@ -163,6 +193,7 @@ def sample_folder() -> Path:
     folder = Path(__file__).resolve().parent / "sample"
     if not _complete(folder):
         raise DataError(f"{folder}: missing; run python -m risbook.refscenes.write --sample")
+    check_sizes(folder)
     return folder
 
 
@@ -172,13 +203,17 @@ def main() -> None:
     parser.add_argument("--sample", action="store_true", help="draw the package's sample anew")
     parser.add_argument("--size", choices=sorted(SIZES), default="standard")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--check", action="store_true", help="compare every file's digest as well")
     options = parser.parse_args()
     if options.sample:
         folder = Path(__file__).resolve().parent / "sample"
         shutil.rmtree(folder, ignore_errors=True)
-        print(make_world(folder, size=SAMPLE))
+        make_world(folder, size=SAMPLE)
     else:
-        print(world_folder(options.size, options.seed))
+        folder = world_folder(options.size, options.seed)
+    if options.check:
+        check_digests(folder)
+    print(folder)
 
 
 if __name__ == "__main__":
