@@ -87,14 +87,11 @@ class Published:
         """The number as a number."""
         return float(self.printed)
 
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """What no two lines may share: the claim and where it was read."""
-        claim = (self.system, self.variant, self.backbone, self.training, self.dataset)
-        return (*claim, self.split, self.metric, self.source.key, self.place)
-
 
 COLUMNS = tuple(column.name for column in fields(Published))
+
+#: What no two lines may share: the claim and where it was read.
+_CLAIM = (*COLUMNS[: COLUMNS.index("named")], "source", "place")
 
 
 def read_published(path: Path = PUBLISHED_FILE) -> tuple[Published, ...]:
@@ -104,16 +101,18 @@ def read_published(path: Path = PUBLISHED_FILE) -> tuple[Published, ...]:
         DataError: names the file, the line and what is wrong.
     """
     sources = read_sources()
-    lines: dict[tuple[str, ...], tuple[str, Published]] = {}
+    places: dict[tuple[str, ...], str] = {}
+    lines = []
     for place, cells in read_table(path, COLUMNS):
         if mistake := _find_mistake(cells, sources):
             raise DataError(f"{place}: {mistake}")
+        claim = tuple(cells[name] for name in _CLAIM)
+        if claim in places:
+            raise DataError(f"{place}: the same claim stands in {places[claim]}")
+        places[claim] = place
         values: dict[str, Any] = {**cells, "source": sources[cells["source"]]}
-        line = Published(**values)
-        if line.identity in lines:
-            raise DataError(f"{place}: the same claim stands in {lines[line.identity][0]}")
-        lines[line.identity] = (place, line)
-    return tuple(line for _, line in lines.values())
+        lines.append(Published(**values))
+    return tuple(lines)
 
 
 _read_once = functools.cache(read_published)

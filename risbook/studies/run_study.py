@@ -68,7 +68,7 @@ def run_study(
     """
     selected = study.select_runs(only)
     limit = study.limit if limit is None else limit
-    place = {} if weights == "auto" else {"weights": str(weights)}
+    source = {} if weights == "auto" else {"weights": str(weights)}
     paths = []
     for number, (run, seed) in enumerate(selected, start=1):
         name = f"{run.key}-{seed}"
@@ -77,7 +77,7 @@ def run_study(
         config = TrainingConfig(
             system=study.system,
             data=study.data,
-            overrides={**run.overrides, **place},
+            overrides={**run.overrides, **source},
             steps=study.steps if steps is None else steps,
             batch_size=study.batch_size,
             learning_rate=run.learning_rate or study.learning_rate,

@@ -1,5 +1,6 @@
 """A study runs what is not done yet, under one budget, and says where every number is from."""
 
+import functools
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
 from risbook.systems.etris import CONFIGS
 from risbook.systems.parameters import outline
+from risbook.systems.system import System
+from risbook.systems.system_presets import build_system
 
 SMALL: dict[str, Any] = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
 
@@ -78,12 +81,36 @@ def test_a_run_that_two_studies_share_is_made_once(study: Study, tmp_path: Path)
     read_measured(tmp_path / "results", shipped=tmp_path / "none")
 
 
+@functools.cache
+def build_once(name: str, overrides: str) -> System:
+    """A system by its overrides as JSON."""
+    return build_system(name, sentences=["object"], changes=json.loads(overrides))
+
+
 @pytest.mark.parametrize("name", STUDIES)
-def test_results_of_the_book_still_count(name: str, tmp_path: Path) -> None:
+def test_results_of_the_book_still_count(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their files hold the names of earlier versions; no run may be trained again."""
+    monkeypatch.setattr(
+        "risbook.studies.run_settings.build_system",
+        # Seeds and studies share systems, and building each once keeps this test short.
+        lambda name, *, sentences, changes: build_once(name, json.dumps(changes)),
+    )
     study, results = STUDIES[name], results_folder()
     paths = run_study(study, tmp_path, results, report=pytest.fail)
     assert sorted(paths) == sorted((results / name).glob("*.json"))
+
+
+def test_names_of_earlier_versions_are_compared(tmp_path: Path) -> None:
+    about = json.loads((results_folder() / "etris-zoom" / "mlp-0.json").read_text())
+    assert about["settings"]["training"]["batch"] == 32
+    about["settings"]["training"]["batch"] = 16
+    path = tmp_path / "results" / "etris-zoom" / "mlp-0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(about))
+    with pytest.raises(RisbookError, match=r"settings \(batch_size: 16 there, 32 here\)"):
+        run_study(STUDIES["etris-zoom"], tmp_path, tmp_path / "results", only=["mlp"])
 
 
 def test_shared_rows_have_no_overrides() -> None:
