@@ -227,6 +227,14 @@ def shares_above(
     return tuple(shares)
 
 
+def iou(pred: Any, target: Any) -> float:
+    """IoU of one predicted and one annotated mask; `miou` takes batches and lists."""
+    scores = _score(pred, target)
+    if len(scores) > 1:
+        raise DataError(f"iou compares one pair of masks, got {len(scores)}; use miou for a batch")
+    return scores.summary().miou
+
+
 def miou(pred: Any, target: Any) -> float:
     """Mean IoU of predicted and annotated masks, as `Scores` computes it.
 

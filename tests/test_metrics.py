@@ -17,7 +17,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.utils.data import DistributedSampler
 
 from risbook.errors import DataError
-from risbook.metrics import Row, Scores, miou, oiou, precision_at, shares_above
+from risbook.metrics import Row, Scores, iou, miou, oiou, precision_at, shares_above
 
 
 def scores_of(*rows: Row) -> Scores:
@@ -197,6 +197,9 @@ def test_first_guesses_by_hand() -> None:
     assert precision_at(PRED, TARGET, [0.2, 0.5, 0.9]) == {0.2: 1.0, 0.5: 0.5, 0.9: 0.0}
     assert list(precision_at(PRED, TARGET)) == [0.5, 0.6, 0.7, 0.8, 0.9]
     assert precision_at(PRED[1], TARGET[1], 0.7) == 1
+    assert iou(PRED[1], TARGET[1]) == miou(PRED[1], TARGET[1]) == pytest.approx(3 / 4, abs=1e-6)
+    with pytest.raises(DataError, match="one pair of masks, got 2; use miou"):
+        iou(PRED, TARGET)
     scores = Scores()
     for index in range(2):
         scores.add(index, PRED[index], TARGET[index])

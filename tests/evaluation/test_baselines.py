@@ -1,4 +1,4 @@
-"""Baselines that never read the sentence, on a set of two small pictures."""
+"""Baselines that never read the sentence, on a set of two small images."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace

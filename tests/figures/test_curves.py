@@ -31,8 +31,8 @@ def test_a_log_on_disk_and_its_records_draw_the_same(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows()))
     figures = [plot_log(path, title="a run"), plot_log(rows(), title="a run")]
     assert [len(figure.axes) for figure in figures] == [2, 2]
-    drawn = [[line.get_ydata().tolist() for ax in f.axes for line in ax.lines] for f in figures]
-    assert drawn[0] == drawn[1]
+    curves = [[line.get_ydata().tolist() for ax in f.axes for line in ax.lines] for f in figures]
+    assert curves[0] == curves[1]
     plt.close("all")
 
 

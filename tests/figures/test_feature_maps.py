@@ -42,7 +42,7 @@ def test_other_shapes_are_told(shape):
         pca_colours(np.zeros(shape))
 
 
-def test_heat_covers_the_picture():
+def test_heat_covers_the_image():
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots()
@@ -57,7 +57,7 @@ def test_heat_covers_the_picture():
         show_heatmap(np.zeros((20, 30, 3), np.uint8), np.zeros(4), ax=ax)
 
 
-def test_matrix_has_a_frame_and_a_picture_for_each_row():
+def test_matrix_has_a_frame_and_a_image_for_each_row():
     import matplotlib.pyplot as plt
 
     images = [np.full((8, 8, 3), 20 * n, np.uint8) for n in range(3)]
@@ -70,7 +70,7 @@ def test_matrix_has_a_frame_and_a_picture_for_each_row():
         show_matrix(torch.eye(3), images=images, sentences=["a"])
 
 
-def test_responses_of_one_picture_share_their_scale():
+def test_responses_of_one_image_share_their_scale():
     image, cosines = np.zeros((40, 80, 3), np.uint8), torch.rand(4, 4, 2)
     samples = heatmap_panels(cosines, image, 64, ["a mug", "a dog"])
     assert [panel["title"] for panel in samples] == ["a mug", "a dog"]

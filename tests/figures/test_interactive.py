@@ -1,4 +1,4 @@
-"""The slider over precomputed pictures."""
+"""The slider over precomputed images."""
 
 import base64
 import io
@@ -19,9 +19,9 @@ from risbook.figures import FrameSlider
 
 
 def frames(**changes):
-    pictures = [np.full((20, 30, 3), level, np.uint8) for level in (0, 120, 250)]
+    images = [np.full((20, 30, 3), level, np.uint8) for level in (0, 120, 250)]
     settings = {
-        "frames": pictures,
+        "frames": images,
         "labels": ["a", "b</script>", "c"],
         "title": "level",
         "alt": "x",
@@ -47,12 +47,12 @@ def test_no_label_opens_or_ends_an_element(label):
     assert json.loads(coded) == [label] * 3  # and JavaScript reads it as it was
 
 
-def test_first_picture_is_visible_without_javascript():
+def test_first_image_is_visible_without_javascript():
     page = frames()._repr_html_()
     coded = re.search(r'<img src="data:image/png;base64,([^"]+)" alt="x">', page).group(1)
-    picture = Image.open(io.BytesIO(base64.b64decode(coded)))
-    assert picture.size == (30, 20)
-    assert picture.convert("RGB").getpixel((5, 5)) == (0, 0, 0)
+    image = Image.open(io.BytesIO(base64.b64decode(coded)))
+    assert image.size == (30, 20)
+    assert image.convert("RGB").getpixel((5, 5)) == (0, 0, 0)
     assert '<div class="ris-bar" hidden>' in page
 
 
@@ -70,7 +70,7 @@ def test_outside_a_kernel_there_is_no_widget():
     assert bundle["text/plain"] == "FrameSlider(3 frames: level)"
 
 
-def test_the_live_control_moves_picture_and_words(monkeypatch):
+def test_the_live_control_moves_image_and_words(monkeypatch):
     pytest.importorskip("ipywidgets")
     import IPython.core.getipython as where
 
@@ -81,9 +81,9 @@ def test_the_live_control_moves_picture_and_words(monkeypatch):
     monkeypatch.setattr(where, "get_ipython", Shell)
     shown = frames()
     view = shown._widget()
-    _, picture, slider, caption = view.children
+    _, image, slider, caption = view.children
     slider.value = 2
-    assert picture.value == shown.frames[2]
+    assert image.value == shown.frames[2]
     assert caption.value == "c"
     monkeypatch.setenv("RISBOOK_STATIC", "1")
     assert frames()._widget() is None

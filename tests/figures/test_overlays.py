@@ -1,4 +1,4 @@
-"""Masks on pictures."""
+"""Masks on images."""
 
 import matplotlib
 
@@ -47,7 +47,7 @@ def test_truth_is_an_outline_prediction_a_fill_and_error_a_hatch():
     assert near(rendered(figure), ROLES["error"]) > 0
     hatched = [c for c in figure.axes[0].collections if getattr(c, "hatches", None)]
     assert [c.hatches for c in hatched if c.hatches[0]] == [["////"]]
-    assert len(figure.axes[0].images) == 2  # the picture and the translucent fill
+    assert len(figure.axes[0].images) == 2  # the image and the translucent fill
     alpha = figure.axes[0].images[1].get_array()[..., 3]
     assert np.array_equal(alpha > 0, prediction)
     assert 0.3 < alpha.max() < 0.8
@@ -58,7 +58,7 @@ def test_background_is_white_even_on_a_dark_page():
     assert tuple(rendered(figure)[0, 0]) == (255, 255, 255)
 
 
-def test_tensors_floats_and_channels_first_are_pictures():
+def test_tensors_floats_and_channels_first_are_images():
     image = torch.rand(3, 60, 80, requires_grad=True)
     assert as_image(image).shape == (60, 80, 3)
     assert as_image(np.zeros((5, 7), np.uint8)).shape == (5, 7, 3)

@@ -1,4 +1,4 @@
-"""A prediction painted into a picture."""
+"""A prediction painted into a image."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from risbook.errors import DataError
 from risbook.figures import paint_mask
 
 
-def test_only_the_mask_changes_and_the_picture_shines_through():
+def test_only_the_mask_changes_and_the_image_shines_through():
     image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     mask = np.zeros((6, 8), bool)
     mask[2:4, 3:6] = True

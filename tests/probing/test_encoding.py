@@ -1,4 +1,4 @@
-"""Looking with towers: vectors and patches as the tower itself gives them, and the way back."""
+"""Encoding: vectors and patches equal the tower's own, and maps return to their image."""
 
 import numpy as np
 import pytest
@@ -47,26 +47,25 @@ def test_sentences_become_unit_vectors_whatever_the_padding():
     tokenizer = WordTokenizer.from_sentences(["a red mug", "a dog"], length=12, ends=True)
     sizes = {"width": 16, "depth": 2, "heads": 2, "context": 12, "projection": 8}
     tower = TextTransformer(vocabulary=tokenizer.vocabulary_size, **sizes).eval()
-    both, one = (
-        encode_text(tower, tokenizer, some) for some in (["a dog", "a red mug"], ["a dog"])
-    )
+    both = encode_text(tower, tokenizer, ["a dog", "a red mug"])
+    single = encode_text(tower, tokenizer, ["a dog"])
     assert torch.allclose(both.norm(dim=-1), torch.ones(2), atol=1e-5)
-    assert torch.allclose(both[:1], one, atol=1e-5)
+    assert torch.allclose(both[:1], single, atol=1e-5)
 
 
 @pytest.mark.parametrize("smooth", [False, True])
-def test_a_map_comes_back_to_its_picture(smooth):
-    picture = np.zeros((40, 80, 3), np.uint8)  # in the square: rows 16 to 48 of 64
+def test_a_map_comes_back_to_its_image(smooth):
+    image = np.zeros((40, 80, 3), np.uint8)  # in the square: rows 16 to 48 of 64
     cells = torch.zeros(4, 4)
     cells[1, 3] = 1.0
-    back = upsample_to_image(cells, picture, 64, smooth=smooth)
+    back = upsample_to_image(cells, image, 64, smooth=smooth)
     assert back.shape == (40, 80)
     assert np.unravel_index(int(back.argmax()), back.shape)[1] >= 60
     assert back[30:, :40].abs().max() < 0.1
-    layers = upsample_to_image(torch.stack([cells, 2 * cells], -1), picture, 64, smooth=smooth)
+    layers = upsample_to_image(torch.stack([cells, 2 * cells], -1), image, 64, smooth=smooth)
     assert torch.allclose(layers[..., 1], 2 * back, atol=1e-6)
     with pytest.raises(DataError, match="not \\(4,\\)"):
-        upsample_to_image(torch.zeros(4), picture, 64)
+        upsample_to_image(torch.zeros(4), image, 64)
 
 
 def test_squares_are_normalised_letterboxes():
@@ -77,12 +76,12 @@ def test_squares_are_normalised_letterboxes():
 
 
 def test_close_views_hold_the_object_in_the_middle():
-    picture = np.zeros((60, 60, 3), np.uint8)
+    image = np.zeros((60, 60, 3), np.uint8)
     mask = np.zeros((60, 60), bool)
     mask[:10, 50:] = True  # in a corner
-    picture[mask] = 255
-    (view,) = object_crops(picture, [mask], 32)
+    image[mask] = 255
+    (view,) = object_crops(image, [mask], 32)
     assert view.shape == (32, 32, 3) and view[16, 16].min() == 255
     assert view[-2, 1].max() == 0  # Letterbox blends the last row with the border
     with pytest.raises(DataError, match="empty"):
-        object_crops(picture, [np.zeros((60, 60), bool)], 32)
+        object_crops(image, [np.zeros((60, 60), bool)], 32)

@@ -1,4 +1,4 @@
-"""Labels of patches: they lie where the picture's pixels land in the letterbox."""
+"""Labels of patches: they lie where the image's pixels land in the letterbox."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_patch_labels_of_a_set(data: ReferData) -> None:
         assert labels.shape == (8, 12, 12)
         assert int(labels.min()) == -1
         assert 0 < int(labels.max()) < len(names)
-    # A wide or a high picture leaves bars without labels.
+    # A wide or a high image leaves bars without labels.
     record = data.instances.images[ids[0]]
     assert record.height != record.width
     bar = labels[0, 0] if record.width > record.height else labels[0, :, 0]

@@ -101,7 +101,7 @@ def test_as_cases_leaves_out_and_limits() -> None:
     assert torch.equal(few[0], same[0])
 
 
-def test_linear_probe_of_whole_pictures() -> None:
+def test_linear_probe_of_whole_images() -> None:
     x, y = torch.eye(3).repeat(5, 1), torch.arange(3).repeat(5)
     score = probe(x, y, x[:3], y[:3], names=NAMES)
     assert score.confusion == ((1, 0, 0), (0, 1, 0), (0, 0, 1))

@@ -10,7 +10,7 @@ from risbook.probing.retrieval import chance_level, evaluate_retrieval
 def test_ranks_by_hand() -> None:
     # Picture i is most like the captions in the order of its row.
     similarity = torch.tensor([[0.9, 0.1, 0.2], [0.8, 0.5, 0.3], [0.7, 0.6, 0.1]])
-    # Unit vectors with these dot products: pictures are axes, captions the columns.
+    # Unit vectors with these dot products: images are axes, captions the columns.
     rest = (6 - similarity.square().sum(0)).sqrt()
     texts = torch.cat([similarity, torch.diag(rest)]).T
     images = torch.eye(3, 6)
@@ -24,7 +24,7 @@ def test_ranks_by_hand() -> None:
 
 
 def test_directions_are_not_swapped() -> None:
-    # All captions are nearest to picture 0, but every picture finds its own caption first.
+    # All captions are nearest to image 0, but every image finds its own caption first.
     images = torch.tensor([[1.0, 0, 0], [0.6, 0.8, 0], [0.6, 0, 0.8]])
     texts = torch.tensor([[1.0, 0, 0], [0.99, 0.1, 0], [0.99, 0, 0.1]])
     score = evaluate_retrieval(images, texts)
