@@ -1,14 +1,14 @@
-"""How many objects, sentences and pictures the released sets hold, and a check against it.
+"""How many objects, sentences and images the released sets hold, and a check against it.
 
 A table that passes is the set that published results were measured on. Numbers come from the
 REFER demo's printed totals (RefCOCO), from the dataset cards of TensorFlow Datasets (``ref_coco``,
-refs and pictures) and from counts of the released files; evaluation splits of RefCOCO were
+refs and images) and from counts of the released files; evaluation splits of RefCOCO were
 counted again from its sentence lists.
 
 One trap is worth a name. The G-Ref paper (Mao et al., CVPR 2016) reports 104,560 sentences for
-54,822 objects in 26,711 pictures, but no loader returns that: the released files hold 95,010,
+54,822 objects in 26,711 images, but no loader returns that: the released files hold 95,010,
 49,822 and 25,799. The gap is the google test part, which was never released: exactly 5,000
-objects, 9,550 sentences and 912 pictures.
+objects, 9,550 sentences and 912 images.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class PublishedCount:
         split: name of the split, or "total".
         refs: described objects.
         sentences: expressions.
-        images: pictures.
+        images: images.
         source: where the numbers come from.
     """
 
@@ -124,7 +124,7 @@ PUBLISHED: tuple[PublishedCount, ...] = (
     *_rows(
         "refcocog",
         "google",
-        f"{_TFDS}, {_FILES}; splits share pictures",
+        f"{_TFDS}, {_FILES}; splits share images",
         {
             "train": (44_822, 85_474, 24_698),
             "val": (5_000, 9_536, 4_650),
@@ -140,13 +140,13 @@ class CountCheck:
     Args:
         split: name of the split, or "total".
         expected: published refs, sentences and images; None where unknown.
-        found: refs, sentences and images of the table.
-        ok: every number that is known agrees.
+        actual: refs, sentences and images of the table.
+        ok: every published number agrees.
     """
 
     split: str
     expected: Triple
-    found: tuple[int, int, int]
+    actual: tuple[int, int, int]
     ok: bool
 
 
@@ -170,23 +170,23 @@ def check_counts(table: ExpressionTable, *, dataset: str, partition: str) -> lis
         if (row.dataset, row.partition) == (dataset, partition)
     }
     if not published:
-        known = dict.fromkeys(f"{row.dataset} {row.partition}" for row in PUBLISHED)
+        choices = dict.fromkeys(f"{row.dataset} {row.partition}" for row in PUBLISHED)
         raise DataError(
             f"no published counts for dataset {dataset!r} with partition {partition!r}; "
-            f"known are: {', '.join(known)}"
+            f"known are: {', '.join(choices)}"
         )
     counts = table.counts()
     counts["total"] = (len(table.refs), len(table), len({row.image_id for row in table}))
     lines = []
     for split, expected in published.items():
-        found = counts.get(split, (0, 0, 0))
-        pairs = zip(expected, found, strict=True)
-        ok = all(wanted in (None, number) for wanted, number in pairs)
-        lines.append(CountCheck(split=split, expected=expected, found=found, ok=ok))
+        actual = counts.get(split, (0, 0, 0))
+        pairs = zip(expected, actual, strict=True)
+        ok = all(count in (None, number) for count, number in pairs)
+        lines.append(CountCheck(split=split, expected=expected, actual=actual, ok=ok))
     for split in table.splits:
         if split not in published:
             nothing = (None, None, None)
-            lines.append(CountCheck(split=split, expected=nothing, found=counts[split], ok=False))
+            lines.append(CountCheck(split=split, expected=nothing, actual=counts[split], ok=False))
     return lines
 
 

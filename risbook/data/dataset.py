@@ -1,4 +1,4 @@
-"""A dataset that is ready to be looked at: expressions, pictures and masks in one hand."""
+"""A dataset at its original sizes: expressions, images, masks and captions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from risbook.data.instances import ImageRecord, Instances
 from risbook.data.masks import BoolMask, decode_mask
 from risbook.errors import DataError
 
-#: COCO's file names: those of train2014, and those of train2017, which holds the same pictures.
+#: COCO's file names: those of train2014, and those of train2017, which holds the same images.
 COCO_FILE_NAMES = ("COCO_train2014_{:012d}.jpg", "{:012d}.jpg")
 
 
@@ -55,7 +55,7 @@ class ReferData:
         return self.expressions.splits
 
     def image(self, expression: Expression | int) -> npt.NDArray[np.uint8]:
-        """Decode the picture of an expression.
+        """Decode the image of an expression.
 
         Grey, CMYK and palette files become RGB. A camera's rotation mark is ignored, because the
         annotations were drawn on the pixels as they are stored.
@@ -64,7 +64,7 @@ class ReferData:
             expression: the expression, or an image id.
 
         Returns:
-            Picture, (height, width, 3), red green blue, 0 to 255.
+            Image, (height, width, 3), red green blue, 0 to 255.
 
         Raises:
             DataError: the file is missing, broken or of another size than its annotation says.
@@ -79,10 +79,10 @@ class ReferData:
         return read_image(path, size=size, sha256=self.digests.get(path))
 
     def image_path(self, image_id: int) -> Path:
-        """Find the file of a picture.
+        """Find the file of an image.
 
         Args:
-            image_id: id of the picture.
+            image_id: id of the image.
 
         Returns:
             The first file that exists, under the annotated name or one of COCO's two names.
@@ -117,7 +117,7 @@ class ReferData:
             expression: the expression.
 
         Returns:
-            Mask, (height, width), True on the object, at the picture's own size.
+            Mask, (height, width), True on the object, at the image's own size.
 
         Raises:
             DataError: the segmentation is malformed; says of which annotation.
@@ -127,34 +127,39 @@ class ReferData:
         )
 
     def objects(self, image_id: int) -> list[tuple[str, BoolMask]]:
-        """Decode all objects of a picture, also those that no sentence describes.
+        """Decode all objects of an image, also those that no sentence describes.
 
         Args:
-            image_id: id of the picture.
+            image_id: id of the image.
 
         Returns:
             Category and mask, (height, width), of each annotation in file order.
 
         Raises:
-            DataError: there is no such picture, or a segmentation is malformed.
+            DataError: there is no such image, or a segmentation is malformed.
         """
         record = self._record(image_id)
         return [
-            (one.category, self._decode(one.segmentation, record.height, record.width, one.ann_id))
-            for one in self.instances.annotations_of(image_id)
+            (
+                annotation.category,
+                self._decode(
+                    annotation.segmentation, record.height, record.width, annotation.ann_id
+                ),
+            )
+            for annotation in self.instances.annotations_of(image_id)
         ]
 
     def caption(self, image_id: int) -> str:
-        """Give the sentence that describes a whole drawn picture.
+        """Give the sentence that describes a whole drawn image.
 
         Args:
-            image_id: id of the picture.
+            image_id: id of the image.
 
         Returns:
             The caption.
 
         Raises:
-            DataError: the dataset has no captions or none for this picture.
+            DataError: the dataset has no captions or none for this image.
         """
         if image_id not in self.captions:
             raise DataError(

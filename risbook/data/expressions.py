@@ -1,4 +1,4 @@
-"""The one table that every reader of RefCOCO-style data fills: a row per expression.
+"""The one table that all files of RefCOCO-style data are read into: a row per expression.
 
 RefCOCO, RefCOCO+ and G-Ref name an object once (a *ref*) and describe it several times (its
 *sentences*). Training code of CRIS, ETRIS and LAVT walks over refs with one random sentence each;
@@ -31,17 +31,17 @@ class Expression:
         sent_id: id of the sentence, unique in the table.
         ref_id: id of the described object within one dataset and partition.
         ann_id: id of its annotation in ``instances.json``.
-        image_id: id of the picture.
+        image_id: id of the image.
         split: for instance "train", "val", "testA", "testB" or "test".
         raw: the sentence as it was typed (what LAVT reads).
         sent: the cleaned sentence, in the UNC sets in lower case and without punctuation (what
             CRIS and ETRIS read).
         category: name of the object's COCO category.
         bbox: box (x, y, width, height) in pixels, absolute.
-        height: height of the picture in pixels.
-        width: width of the picture in pixels.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
         segmentation: polygon rings or run-length record; see `risbook.data.masks.decode_mask`.
-        file_name: name of the picture's file, taken from ``instances.json``.
+        file_name: name of the image's file, taken from ``instances.json``.
     """
 
     sent_id: int
@@ -84,7 +84,7 @@ class Referent:
     Args:
         ref_id: id of the described object.
         ann_id: id of its annotation.
-        image_id: id of the picture.
+        image_id: id of the image.
         expressions: its sentences in file order, at least one.
     """
 
@@ -103,7 +103,7 @@ class ExpressionTable(Sequence[Expression]):
 
     Raises:
         DataError: a row has a wrong type, an empty text, an impossible box or size, a sentence id
-            that was there before, or contradicts an earlier row of the same object or picture.
+            that was there before, or contradicts an earlier row of the same object or image.
     """
 
     def __init__(self, expressions: Iterable[Expression], *, source: str = "expressions") -> None:
@@ -152,8 +152,8 @@ class ExpressionTable(Sequence[Expression]):
     def splits(self) -> tuple[str, ...]:
         """Names of the splits there are: train, val, testA, testB, test, then any others."""
         names = {row.split for row in self._rows}
-        known = tuple(name for name in SPLIT_ORDER if name in names)
-        return known + tuple(sorted(names.difference(SPLIT_ORDER)))
+        ordered = tuple(name for name in SPLIT_ORDER if name in names)
+        return ordered + tuple(sorted(names.difference(SPLIT_ORDER)))
 
     @cached_property
     def refs(self) -> tuple[Referent, ...]:
@@ -207,23 +207,23 @@ class ExpressionTable(Sequence[Expression]):
 
 
 def _check_rows(rows: tuple[Expression, ...], source: str) -> None:
-    seen: set[int] = set()
+    sent_ids: set[int] = set()
     objects: dict[int, tuple[object, ...]] = {}
-    pictures: dict[int, tuple[object, ...]] = {}
+    images: dict[int, tuple[object, ...]] = {}
     for index, row in enumerate(rows):
         problem = _problem_of_row(row)
-        if not problem and row.sent_id in seen:
+        if not problem and row.sent_id in sent_ids:
             problem = "this sent_id was already used by an earlier row"
         if not problem:
-            seen.add(row.sent_id)
+            sent_ids.add(row.sent_id)
             target = (row.ann_id, row.image_id, row.split, row.category, row.bbox)
             if objects.setdefault(row.ref_id, target) != target:
                 problem = (
-                    f"ref_id {row.ref_id} was used before with another annotation, picture, "
+                    f"ref_id {row.ref_id} was used before with another annotation, image, "
                     "split, category or box"
                 )
-            picture = (row.height, row.width, row.file_name)
-            if pictures.setdefault(row.image_id, picture) != picture:
+            image = (row.height, row.width, row.file_name)
+            if images.setdefault(row.image_id, image) != image:
                 problem = f"image_id {row.image_id} was used before with another size or file name"
         if problem:
             ids = ", ".join(

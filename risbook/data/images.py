@@ -64,22 +64,24 @@ def decode_image(
     """Decode the bytes of an image file; arguments and errors are those of `read_image`."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file that decodes, oddities are no news
             # Pillow warns from 89 million pixels on and raises at twice as many.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             file = Image.open(io.BytesIO(content), formats=FORMATS)
-        if size is not None and (file.height, file.width) != size:
-            raise DataError(
-                f"{name}: has {file.height} x {file.width} pixels (height x width), but its "
-                f"annotation says {size[0]} x {size[1]}; use the image in its original size"
-            )
-        image = ImageOps.exif_transpose(file) if upright else file
-        if image.mode.startswith("I"):
-            return _rgb_of_16_bits(image, name)
-        if image.mode == "F":
-            raise DataError(
-                f"{name}: holds floating-point values of no known range; save it with 8 or 16 bits"
-            )
-        return np.array(image.convert("RGB"), dtype=np.uint8)
+            if size is not None and (file.height, file.width) != size:
+                raise DataError(
+                    f"{name}: has {file.height} x {file.width} pixels (height x width), but its "
+                    f"annotation says {size[0]} x {size[1]}; use the image in its original size"
+                )
+            image = ImageOps.exif_transpose(file) if upright else file
+            if image.mode.startswith("I"):
+                return _rgb_of_16_bits(image, name)
+            if image.mode == "F":
+                raise DataError(
+                    f"{name}: holds floating-point values of no known range; "
+                    "save it with 8 or 16 bits"
+                )
+            return np.array(image.convert("RGB"), dtype=np.uint8)
     except DataError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):

@@ -1,6 +1,6 @@
-"""Read ``instances.json``: the pictures of a dataset and all their annotated objects.
+"""Read ``instances.json``: the images of a dataset and all their annotated objects.
 
-The file has COCO's format. It lists every annotation of the pictures that are used, not only the
+The file has COCO's format. It lists every annotation of the images that are used, not only the
 objects that a sentence describes, which simple baselines ("the largest object") need.
 """
 
@@ -26,10 +26,10 @@ from risbook.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """What ``instances.json`` says about a picture.
+    """What ``instances.json`` says about an image.
 
     Args:
-        image_id: id of the picture.
+        image_id: id of the image.
         file_name: name of its file.
         height: height in pixels.
         width: width in pixels.
@@ -47,7 +47,7 @@ class Annotation:
 
     Args:
         ann_id: id of the annotation.
-        image_id: id of the picture.
+        image_id: id of the image.
         category: name of the category.
         bbox: box (x, y, width, height) in pixels; its sides may be zero.
         segmentation: polygon rings or run-length record, not decoded yet.
@@ -68,7 +68,7 @@ class Instances:
 
     Args:
         path: the file.
-        images: image id -> picture.
+        images: image id -> image.
         annotations: annotation id -> object.
         categories: category id -> name.
     """
@@ -86,16 +86,16 @@ class Instances:
         return groups
 
     def annotations_of(self, image_id: int) -> tuple[Annotation, ...]:
-        """List all objects of a picture, also those that no sentence describes.
+        """List all objects of an image, also those that no sentence describes.
 
         Args:
-            image_id: id of the picture.
+            image_id: id of the image.
 
         Returns:
             The annotations in file order.
 
         Raises:
-            DataError: there is no such picture.
+            DataError: there is no such image.
         """
         if image_id not in self.images:
             raise DataError(f"{self.path}: there is no image with id {show(image_id)}")
@@ -109,7 +109,7 @@ def read_instances(folder: str | Path) -> Instances:
         folder: the folder that holds the file.
 
     Returns:
-        Pictures, annotations and categories.
+        Images, annotations and categories.
 
     Raises:
         DataError: the file is missing or malformed; says which record and which field.
@@ -143,7 +143,7 @@ def image_of_record(record: Mapping[str, Any], *, where: str) -> ImageRecord:
         where: file and record, for messages.
 
     Returns:
-        The picture.
+        The image.
 
     Raises:
         DataError: a field is missing or malformed.
@@ -204,6 +204,6 @@ def _records(
         yield where, record, int_field(record, "id", where=where)
 
 
-def _refuse_second(key: int, seen: Mapping[int, object], where: str) -> None:
-    if key in seen:
+def _refuse_second(key: int, records: Mapping[int, object], where: str) -> None:
+    if key in records:
         raise DataError(f"{where}: field 'id': {key} was already used by an earlier record")

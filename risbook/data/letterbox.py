@@ -1,9 +1,9 @@
-"""Letterbox a picture into a square, and undo it, with the numbers of the released codes.
+"""Letterbox an image into a square, and undo it, with the numbers of the released codes.
 
-CRIS, ETRIS, DETRIS and MiCA scale a picture until it fits into a square of S x S, centre it and
+CRIS, ETRIS, DETRIS and MiCA scale an image until it fits into a square of S x S, centre it and
 fill the rest with CLIP's mean colour (``datasets`` folder of DETRIS, commit c94b1e1). They do it
 by OpenCV's ``warpAffine``, so their figures depend on how that function rounds: source coordinates
-are cut to 1/32 pixel, and the weights for 8-bit pictures are whole numbers that sum to 2**15. This
+are cut to 1/32 pixel, and the weights for 8-bit images are whole numbers that sum to 2**15. This
 module does the same sums in numpy. That keeps a large library out of the requirements and, above
 all, holds still: OpenCV 5.0 answers the same call with up to 2 grey levels of difference to 4.8.
 
@@ -12,7 +12,7 @@ same source rows. That makes it quick without compiled code: 160 x 120 pixels to
 640 x 480 to 416 take 6 ms, and back 1.6 ms, on one core of a current x86 server.
 
 Measured against OpenCV 4.8.1 and 4.10.0 on 240 sizes from 1 x 1 to 640 x 480 and the recorded
-outputs of ETRIS and DETRIS: matrices, pictures, masks and normalised pictures are equal in every
+outputs of ETRIS and DETRIS: matrices, images, masks and normalised images are equal in every
 bit; the way back (`Letterbox.undo`) differs by at most 4e-7, because it sums float32 values first
 along the rows and then along the columns.
 """
@@ -40,18 +40,18 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Letterbox:
-    """The way from a picture of height x width to a square of size x size, and back.
+    """The map from an image of height x width to a square of size x size, and back.
 
     Args:
-        height: height of the picture, pixels.
-        width: width of the picture, pixels.
+        height: height of the image, pixels.
+        width: width of the image, pixels.
         size: side S of the square, pixels.
 
     Raises:
         DataError: one of them is not a positive int.
 
-    >>> box = Letterbox(height=480, width=640, size=448)
-    >>> box.matrix.round(6).tolist()
+    >>> letterbox = Letterbox(height=480, width=640, size=448)
+    >>> letterbox.matrix.round(6).tolist()
     [[0.7, 0.0, 0.0], [0.0, 0.7, 56.0]]
     """
 
@@ -67,20 +67,20 @@ class Letterbox:
 
     @cached_property
     def matrix(self) -> Float64:
-        """Affine map from picture to square, float64 (2, 3), for points (x, y, 1)."""
+        """Affine map from image to square, float64 (2, 3), for points (x, y, 1)."""
         return solve_affine(*self._corners())
 
     @cached_property
     def inverse(self) -> Float64:
-        """Affine map from square to picture, float64 (2, 3), solved for like the first one."""
-        picture, square = self._corners()
-        return solve_affine(square, picture)
+        """Affine map from square to image, float64 (2, 3), solved for like the first one."""
+        image, square = self._corners()
+        return solve_affine(square, image)
 
     def image(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Letterbox a picture: bicubic, around it CLIP's mean colour.
+        """Letterbox an image: bicubic, around it CLIP's mean colour.
 
         Args:
-            rgb: picture, uint8 (height, width, 3).
+            rgb: image, uint8 (height, width, 3).
 
         Returns:
             Square, uint8 (S, S, 3).
@@ -111,7 +111,7 @@ class Letterbox:
         return square[:, :, 0].astype(np.float32) / np.float32(255)
 
     def undo(self, probability: Float32) -> Float32:
-        """Bring an answer back to the picture: bicubic, around it 0.
+        """Bring probabilities back to the image: bicubic, around it 0.
 
         Args:
             probability: square, float32 (S, S).
@@ -128,16 +128,16 @@ class Letterbox:
         return warp_floats(values, self.inverse, (self.height, self.width))
 
     def _corners(self) -> tuple[Float64, Float64]:
-        """Three corners of the picture and where they go: (3, 2) each, rounded to float32."""
+        """Three corners of the image and where they go: (3, 2) each, rounded to float32."""
         height, width, size = self.height, self.width, self.size
         scale = min(size / height, size / width)
         new_height, new_width = height * scale, width * scale
         left, top = (size - new_width) / 2.0, (size - new_height) / 2.0
-        picture = [[0, 0], [width, 0], [0, height]]
+        image = [[0, 0], [width, 0], [0, height]]
         square = [[left, top], [new_width + left, top], [left, new_height + top]]
         # The released code hands float32 points to OpenCV, which is the noise in its matrices.
         return (
-            np.array(picture, np.float32).astype(np.float64),
+            np.array(image, np.float32).astype(np.float64),
             np.array(square, np.float32).astype(np.float64),
         )
 

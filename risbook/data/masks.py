@@ -28,14 +28,14 @@ def decode_mask(segmentation: Any, height: int, width: int) -> BoolMask:
     Args:
         segmentation: list of polygon rings [x, y, x, y, ...] in pixels, or a dictionary with
             ``size`` [height, width] and ``counts`` (text, bytes or a list of run lengths).
-        height: height of the picture in pixels.
-        width: width of the picture in pixels.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
 
     Returns:
         Mask, (height, width), True on the object.
 
     Raises:
-        DataError: the segmentation is malformed or made for another picture size.
+        DataError: the segmentation is malformed or made for another image size.
 
     >>> decode_mask({"size": [2, 2], "counts": [1, 2, 1]}, 2, 2).astype(int).tolist()
     [[0, 1], [1, 0]]
@@ -153,7 +153,7 @@ def _checked_ring(ring: Any, index: int, height: int, width: int) -> list[float]
     reach = max(height, width)
     if points.min() < -reach or points.max() > 2 * reach:
         raise DataError(
-            f"{where} reaches from {points.min():g} to {points.max():g}, far outside a picture of "
+            f"{where} reaches from {points.min():g} to {points.max():g}, far outside an image of "
             f"{height} x {width} pixels (height x width)"
         )
     numbers: list[float] = points.astype(np.float64).tolist()
@@ -169,7 +169,7 @@ def _decode_runs(record: Mapping[str, Any], height: int, width: int) -> BoolMask
     if list(size) != [height, width]:
         raise DataError(
             f"run-length record is made for size {show(list(size))} (height, width), "
-            f"but the picture has [{height}, {width}]"
+            f"but the image has [{height}, {width}]"
         )
     if isinstance(counts, str | bytes):
         runs = _runs_of_text(counts)
@@ -198,7 +198,7 @@ def _runs_of_text(counts: str | bytes) -> list[int]:
     """Read COCO's compressed run lengths (``rleFrString`` in pycocotools' maskApi.c).
 
     Done here because the C code trusts its input: a text that ends within a number or whose runs
-    do not fill the picture makes it read and write outside its memory.
+    do not fill the image makes it read and write outside its memory.
     """
     try:
         codes = counts if isinstance(counts, bytes) else counts.encode("ascii")

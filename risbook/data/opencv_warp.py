@@ -98,14 +98,13 @@ def _tap(whole: Int, k: int, taps: int, count: int) -> Int:
 def _weights(taps: int) -> Float32:
     """Interpolation weights of each 32nd of a pixel, float32 (32, taps); bicubic with A = -0.75."""
     x = np.arange(STEPS, dtype=np.float32) / np.float32(STEPS)
-    one = np.float32(1)
     if taps == 2:
-        return np.stack([one - x, x], axis=1)
+        return np.stack([1 - x, x], axis=1)
     a = np.float32(-0.75)
     first = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a
     second = ((a + 2) * x - (a + 3)) * x * x + 1
-    third = ((a + 2) * (one - x) - (a + 3)) * (one - x) * (one - x) + 1
-    return np.stack([first, second, third, one - first - second - third], axis=1)
+    third = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1
+    return np.stack([first, second, third, 1 - first - second - third], axis=1)
 
 
 @lru_cache
@@ -146,8 +145,8 @@ def warp_bytes(
         pixels: source, uint8 (height, width, channels).
         matrix: affine map from source to output, (2, 3), without rotation or shear.
         shape: height and width of the output.
-        taps: source pixels a direction: 2 bilinear, 4 bicubic.
-        fill: colour of everything outside the source, one number a channel.
+        taps: source pixels per direction: 2 bilinear, 4 bicubic.
+        fill: colour of everything outside the source, one number per channel.
 
     Returns:
         Output, uint8 (*shape, channels).

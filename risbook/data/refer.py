@@ -1,6 +1,6 @@
 """Read RefCOCO, RefCOCO+ and G-Ref as the REFER project released them.
 
-A folder holds ``instances.json`` (COCO format: pictures, all their annotations, categories) and
+A folder holds ``instances.json`` (COCO format: images, all their annotations, categories) and
 one or more ``refs(<partition>).p`` (pickled list of described objects), one for each way to cut
 the set into splits: *unc* or *google* for RefCOCO, *unc* for RefCOCO+, *umd* or *google* for
 G-Ref. Where the pickle is absent its JSON twin ``refs(<partition>).json`` is read.
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 #: Where both lie in one folder, these are preferred to "google": they are the partitions whose
-#: splits share no picture, and the ones that published tables report.
+#: splits share no image, and the ones that published tables report.
 PREFERRED_PARTITIONS = ("unc", "umd")
 
 
@@ -48,11 +48,11 @@ def list_partitions(folder: str | Path) -> dict[str, Path]:
     Returns:
         Partition -> file, the pickle where both are there; sorted by name.
     """
-    found: dict[str, Path] = {}
+    partitions: dict[str, Path] = {}
     for ending in (".p", ".json"):
         for path in Path(folder).glob(f"refs(*){ending}"):
-            found.setdefault(path.name.removeprefix("refs(").removesuffix(f"){ending}"), path)
-    return dict(sorted(found.items()))
+            partitions.setdefault(path.name.removeprefix("refs(").removesuffix(f"){ending}"), path)
+    return dict(sorted(partitions.items()))
 
 
 def read_refer(
@@ -113,7 +113,7 @@ def expressions_of_ref(
     Args:
         ref: record with ref_id, image_id, split, sent_ids and sentences.
         annotation: its object.
-        image: its picture.
+        image: its image.
         where: file and ref, for messages.
         split: name of the split, if another than the record's own is wanted.
 
@@ -158,7 +158,9 @@ def expressions_of_ref(
         )
     listed = list_field(ref, "sent_ids", where=where)
     # Nothing promises that both are in the same order.
-    if not all(isinstance(one, Integral) for one in listed) or sorted(listed) != sorted(sent_ids):
+    if not all(isinstance(sent_id, Integral) for sent_id in listed) or sorted(listed) != sorted(
+        sent_ids
+    ):
         raise DataError(
             f"{where}: field 'sent_ids' is {show(listed)}, but the sentences have the ids "
             f"{show(sent_ids)}"
@@ -180,23 +182,23 @@ def default_partition(folder: str | Path) -> str:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    found = list(list_partitions(folder))
-    if not found:
+    names = list(list_partitions(folder))
+    if not names:
         raise DataError(
             f"{folder}: holds no refs(<partition>).p or .json, for instance refs(unc).p"
         )
-    preferred = [name for name in PREFERRED_PARTITIONS if name in found]
-    for choice in (found, preferred):
+    preferred = [name for name in PREFERRED_PARTITIONS if name in names]
+    for choice in (names, preferred):
         if len(choice) == 1:
             return choice[0]
-    listing = ", ".join(found)
+    listing = ", ".join(names)
     raise DataError(f"{folder}: holds several partitions ({listing}); choose one by partition=")
 
 
 def _partition_path(folder: Path, partition: str | None) -> Path:
     name = default_partition(folder) if partition is None else partition
-    found = list_partitions(folder)
-    if name not in found:
-        listing = ", ".join(found) or "none"
+    partitions = list_partitions(folder)
+    if name not in partitions:
+        listing = ", ".join(partitions) or "none"
         raise DataError(f"{folder}: there is no partition {name!r}; it holds: {listing}")
-    return found[name]
+    return partitions[name]

@@ -1,6 +1,6 @@
-"""From the table to what a network eats: letterboxed images, sentences and soft masks.
+"""Training samples: letterboxed images, sentences and soft masks, one per object and epoch.
 
-Training visits every referred object once an epoch with one sentence drawn at random, as CRIS,
+Training visits every referred object once per epoch with one sentence drawn at random, as CRIS,
 ETRIS, DETRIS and LAVT do. Which sentence that is follows from (seed, epoch, object) alone, and not
 from the state of a generator, so a run that was killed can go on exactly where it was.
 """
@@ -60,8 +60,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def _picture(source: ReferData, expression: Expression) -> tuple[Path, str]:
-    """What two sets that share a picture both call it: sets in one root share their images."""
+def _image_key(source: ReferData, expression: Expression) -> tuple[Path, str]:
+    """A name that is equal where two sets share an image: sets in one root share their folder."""
     return source.image_folders[0].resolve(), expression.file_name
 
 
@@ -98,12 +98,12 @@ class TrainingSamples(Dataset[Sample]):
         self.text: TextKind = text
         self.epoch = 0
         held_out = {
-            _picture(source, expression)
+            _image_key(source, expression)
             for source in sources
             for expression in source.expressions
             if expression.split not in splits
         }
-        everything = [
+        referents = [
             (source, referent)
             for source in sources
             for split in splits
@@ -112,11 +112,11 @@ class TrainingSamples(Dataset[Sample]):
         ]
         self.objects: list[tuple[ReferData, Referent]] = [
             (source, referent)
-            for source, referent in everything
-            if len(sources) == 1 or _picture(source, referent.expressions[0]) not in held_out
+            for source, referent in referents
+            if len(sources) == 1 or _image_key(source, referent.expressions[0]) not in held_out
         ]
         #: objects left out because another set evaluates on their image
-        self.dropped = len(everything) - len(self.objects)
+        self.dropped = len(referents) - len(self.objects)
         self._cache: dict[tuple[Path, str], NDArray[np.uint8]] | None = {} if cache_images else None
 
     def __len__(self) -> int:
@@ -148,7 +148,7 @@ class TrainingSamples(Dataset[Sample]):
     def _image(
         self, source: ReferData, expression: Expression, letterbox: Letterbox
     ) -> NDArray[np.uint8]:
-        key = _picture(source, expression)
+        key = _image_key(source, expression)
         if self._cache is not None and key in self._cache:
             return self._cache[key]
         image = letterbox.image(source.image(expression))

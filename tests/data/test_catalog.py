@@ -1,4 +1,4 @@
-"""Opening datasets by name and folder; finding and decoding their pictures."""
+"""Opening datasets by name and folder; finding and decoding their images."""
 
 import json
 import pickle
@@ -19,7 +19,7 @@ NAME = "COCO_train2014_000000000011.jpg"
 
 
 def write(root: Path, name: str = "refcoco", *, file_name: str = NAME, seg: Any = None) -> Path:
-    """Write a dataset folder with one picture and two objects, one of them described."""
+    """Write a dataset folder with one image and two objects, one of them described."""
     folder = root / name
     folder.mkdir(parents=True)
     ring = [1.0, 1.0, 5.0, 1.0, 5.0, 5.0, 1.0, 5.0]
@@ -47,7 +47,7 @@ def write(root: Path, name: str = "refcoco", *, file_name: str = NAME, seg: Any 
 
 
 def paint(path: Path, mode: str = "RGB", size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
-    """Write a picture of one colour; lossless, so that values can be compared."""
+    """Write an image of one colour; lossless, so that values can be compared."""
     path.parent.mkdir(parents=True, exist_ok=True)
     colours: dict[str, Any] = {"RGB": (200, 100, 50), "L": 90, "CMYK": (0, 255, 255, 0)}
     colour = colours.get(mode, (9, 8, 7, 255))
@@ -65,7 +65,7 @@ def paint(path: Path, mode: str = "RGB", size: tuple[int, int] = (WIDTH, HEIGHT)
         f"refcoco/images/{NAME}",
     ],
 )
-def test_pictures_are_found_in_every_usual_place(tmp_path: Path, place: str) -> None:
+def test_images_are_found_in_every_usual_place(tmp_path: Path, place: str) -> None:
     folder = write(tmp_path)
     paint(tmp_path / place)
     for data in (open_data("refcoco", root=tmp_path), open_data(folder), open_data(str(folder))):
@@ -112,14 +112,14 @@ def test_every_colour_mode_becomes_rgb(
 def test_a_rotation_mark_is_ignored(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "images").mkdir()
-    picture = Image.new("RGB", (WIDTH, HEIGHT))
+    image = Image.new("RGB", (WIDTH, HEIGHT))
     mark = Image.Exif()
     mark[0x0112] = 6
-    picture.save(tmp_path / "images" / NAME, exif=mark)
+    image.save(tmp_path / "images" / NAME, exif=mark)
     assert open_data("refcoco", root=tmp_path).image(11).shape == (HEIGHT, WIDTH, 3)
 
 
-def test_bad_pictures_are_named(tmp_path: Path) -> None:
+def test_bad_images_are_named(tmp_path: Path) -> None:
     write(tmp_path)
     data = open_data("refcoco", root=tmp_path)
     path = tmp_path / "images" / NAME
@@ -204,7 +204,7 @@ def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_the_samples_open_with_pictures_masks_and_captions(name: str) -> None:
+def test_the_samples_open_with_images_masks_and_captions(name: str) -> None:
     data = open_data(name)
     assert data.name == name
     assert "train" in data.expressions.splits
@@ -244,7 +244,7 @@ def test_a_dataset_travels_to_worker_processes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(copy.image(11), data.image(11))
 
 
-def test_the_real_excerpt_opens_with_all_pictures(photographs: Path) -> None:
+def test_the_real_excerpt_opens_with_all_images(photographs: Path) -> None:
     root = photographs / "mini_refcoco"
     if not root.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")

@@ -57,7 +57,7 @@ def test_the_paper_counts_more_than_was_released() -> None:
     assert gaps == (5_000, 9_550, 912)
 
 
-def test_google_parts_of_gref_share_pictures() -> None:
+def test_google_parts_of_gref_share_images() -> None:
     parts = [row for row in PUBLISHED if (row.dataset, row.partition) == ("refcocog", "google")]
     assert sum(row.images or 0 for row in parts) > 25_799
     assert sum(row.sentences or 0 for row in parts) == 95_010
@@ -68,9 +68,9 @@ def test_lines_say_what_agrees() -> None:
     lines = {line.split: line for line in check_counts(table, dataset="refcoco", partition="unc")}
     assert list(lines) == ["train", "val", "testA", "testB", "total", "odd"]
     assert lines["train"].expected == (42_404, 120_624, 16_994)
-    assert lines["train"].found == (1, 1, 1)
-    assert lines["val"].found == (0, 0, 0)
-    assert lines["total"].found == (2, 2, 2)
+    assert lines["train"].actual == (1, 1, 1)
+    assert lines["val"].actual == (0, 0, 0)
+    assert lines["total"].actual == (2, 2, 2)
     assert lines["odd"].expected == (None, None, None)
     assert not any(line.ok for line in lines.values())
 

@@ -23,39 +23,41 @@ OPENCV = [
 
 
 def pattern(height: int, width: int) -> npt.NDArray[np.uint8]:
-    """A picture with all grey levels and hard edges that needs no random generator."""
+    """An image with all grey levels and hard edges that needs no random generator."""
     y, x, colour = np.ogrid[:height, :width, :3]
     levels = (x * x * 7 + y * y * 13 + x * y * 5 + colour * 91) % 256
     return np.asarray(levels, np.uint8)
 
 
-@pytest.mark.parametrize(("height", "width", "size", "image", "mask"), OPENCV)
-def test_same_bytes_as_opencv(height: int, width: int, size: int, image: int, mask: int) -> None:
+@pytest.mark.parametrize(("height", "width", "size", "image_crc", "mask_crc"), OPENCV)
+def test_same_bytes_as_opencv(
+    height: int, width: int, size: int, image_crc: int, mask_crc: int
+) -> None:
     letterbox = Letterbox(height=height, width=width, size=size)
-    picture = pattern(height, width)
-    assert zlib.crc32(letterbox.image(picture).tobytes()) == image
-    levels = np.rint(letterbox.mask(picture[:, :, 0] > 99) * 255).astype(np.uint8)
-    assert zlib.crc32(levels.tobytes()) == mask
+    image = pattern(height, width)
+    assert zlib.crc32(letterbox.image(image).tobytes()) == image_crc
+    levels = np.rint(letterbox.mask(image[:, :, 0] > 99) * 255).astype(np.uint8)
+    assert zlib.crc32(levels.tobytes()) == mask_crc
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 40), (40, 30), (37, 53), (1, 9), (9, 1)])
-def test_matrices_undo_each_other_and_centre_the_picture(height: int, width: int) -> None:
+def test_matrices_undo_each_other_and_centre_the_image(height: int, width: int) -> None:
     letterbox = Letterbox(height=height, width=width, size=64)
-    there = np.vstack([letterbox.matrix, [0, 0, 1]])
+    forward = np.vstack([letterbox.matrix, [0, 0, 1]])
     back = np.vstack([letterbox.inverse, [0, 0, 1]])
-    assert np.abs(there @ back - np.eye(3)).max() < 1e-5
+    assert np.abs(forward @ back - np.eye(3)).max() < 1e-5
     corners = letterbox.matrix @ np.array([[0, 0, 1], [width, height, 1]]).T
     assert np.abs(corners.sum(axis=1) - 64).max() < 1e-4
     assert np.ptp(corners, axis=1).max() == pytest.approx(64)
 
 
-def test_a_picture_of_the_right_size_stays_as_it_is() -> None:
+def test_an_image_of_the_right_size_stays_as_it_is() -> None:
     letterbox = Letterbox(height=32, width=32, size=32)
-    picture = pattern(32, 32)
-    assert np.array_equal(letterbox.image(picture), picture)
-    mask = picture[:, :, 0] > 99
+    image = pattern(32, 32)
+    assert np.array_equal(letterbox.image(image), image)
+    mask = image[:, :, 0] > 99
     assert np.array_equal(letterbox.mask(mask), mask.astype(np.float32))
-    probability = (picture[:, :, 1] / 255).astype(np.float32)
+    probability = (image[:, :, 1] / 255).astype(np.float32)
     assert np.array_equal(letterbox.undo(probability), probability)
 
 
@@ -64,7 +66,7 @@ def test_the_border_has_clips_mean_colour() -> None:
     square = letterbox.image(np.zeros((20, 40, 3), np.uint8))
     assert (square[:9] == BORDER).all()
     assert (square[-9:] == BORDER).all()
-    # A bicubic edge overshoots, but within the picture the colour is its own.
+    # A bicubic edge overshoots, but within the image the colour is its own.
     assert (square[12:28] == 0).all()
     assert BORDER == (123, 117, 104)
     assert np.abs(normalise(square[:1])).max() < 0.01

@@ -69,7 +69,7 @@ def test_kept_images_are_the_same_images(tiny_world: Path) -> None:
 def test_no_set_trains_on_what_another_holds_out(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
     first = source.expressions.split("train").refs[0].image_id
-    # The same pictures as another set that evaluates on one of them.
+    # The same images as another set that evaluates on one of them.
     table = ExpressionTable(
         replace(e, split="val") if e.image_id == first else e
         for e in open_data(tiny_world / "refscenes+").expressions
@@ -94,7 +94,7 @@ def test_a_set_alone_is_trained_on_as_it_was_published(tiny_world: Path) -> None
     assert len(samples) == len(source.expressions.split("train").refs) - 1
 
 
-def test_sets_that_only_share_names_do_not_share_pictures(tiny_world: Path) -> None:
+def test_sets_that_only_share_names_do_not_share_images(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
     elsewhere = replace(source, image_folders=(tiny_world / "elsewhere",))
     everything = replace(
