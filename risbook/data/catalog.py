@@ -1,8 +1,8 @@
 """Open a referring dataset by name or by folder, with its images and masks.
 
-Three kinds of name are known: the real sets ("refcoco", "refcoco+", "refcocog"), which lie under
+A name is one of three kinds: the real sets ("refcoco", "refcoco+", "refcocog"), which lie under
 a folder of your own, the drawn sets ("refscenes", "refscenes+", "refscenesg"), which risbook
-paints on first use, and their small samples ("refscenes-sample" and so on), which come with the
+draws on first use, and their small samples ("refscenes-sample" and so on), which come with the
 package. Anything else is taken for the path of a folder with ``instances.json``.
 """
 
@@ -37,7 +37,7 @@ HF_PREFIX = "hf:"
 #: Size of the drawn world that the drawn names stand for.
 WORLD_SIZE = "standard"
 
-#: Where images are looked for below the folder that holds the dataset folders.
+#: Where images lie below the folder that holds the dataset folders.
 IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "images")
 
 
@@ -93,14 +93,14 @@ def open_data(
             "hf:rows.parquet" (or .jsonl, .json), rows of Hugging Face, see `hf_rows`; or a folder
             that holds ``instances.json``.
         partition: which way of cutting into splits, "unc", "google" or "umd"; see `read_refer`.
-        images: folder of the images. Without it they are looked for in
+        images: folder of the images. Without it they are searched for in
             images/mscoco/images/train2014, images/train2014 and images, beside the dataset's
             folder or in it.
         root: for real sets, the folder that holds the unpacked ``refcoco``, ``refcoco+`` and
             ``refcocog``.
 
     Returns:
-        The dataset. Images and masks are decoded when they are asked for.
+        The dataset. Images and masks are decoded on demand.
 
     Raises:
         DataError: there is no such name or folder, or a file of it is malformed.

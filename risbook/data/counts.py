@@ -5,7 +5,7 @@ REFER demo's printed totals (RefCOCO), from the dataset cards of TensorFlow Data
 refs and images) and from counts of the released files; evaluation splits of RefCOCO were
 counted again from its sentence lists.
 
-One trap is worth a name. The G-Ref paper (Mao et al., CVPR 2016) reports 104,560 sentences for
+The G-Ref paper (Mao et al., CVPR 2016) reports 104,560 sentences for
 54,822 objects in 26,711 images, but no loader returns that: the released files hold 95,010,
 49,822 and 25,799. The gap is the google test part, which was never released: exactly 5,000
 objects, 9,550 sentences and 912 images.
@@ -31,17 +31,7 @@ _FILES = "counted in the released files"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCount:
-    """What one split holds.
-
-    Args:
-        dataset: "refcoco", "refcoco+" or "refcocog".
-        partition: "unc", "google" or "umd".
-        split: name of the split, or "total".
-        refs: described objects.
-        sentences: expressions.
-        images: images.
-        source: where the numbers come from.
-    """
+    """Published size of one split, or of all ("total"): described objects, sentences, images."""
 
     dataset: str
     partition: str
@@ -191,17 +181,10 @@ def check_counts(table: ExpressionTable, *, dataset: str, partition: str) -> lis
 
 
 def is_full_release(table: ExpressionTable, *, dataset: str, partition: str) -> bool:
-    """Say whether a table claims to be a whole released set, so that its counts must agree.
+    """Say whether a table must agree with the published counts.
 
-    Excerpts and drawn sets of the same layout are small and are left alone.
-
-    Args:
-        table: the table.
-        dataset: name of the dataset.
-        partition: name of the partition.
-
-    Returns:
-        True for the names of a released set with more than 40,000 refs.
+    It must where it has the names of a released set and more than 40,000 refs; excerpts and drawn
+    sets of the same layout are smaller.
     """
     published = {(row.dataset, row.partition) for row in PUBLISHED}
     return (dataset, partition) in published and len(table.refs) > WHOLE_SET_REFS

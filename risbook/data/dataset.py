@@ -31,7 +31,7 @@ class ReferData:
         partition: the way of cutting into splits, "unc", "google" or "umd".
         expressions: the table of all expressions, in file order.
         instances: all images and objects, described or not.
-        image_folders: where images are looked for, first match first.
+        image_folders: folders of the images; the first that holds a file wins.
         row_images: image id -> bytes of the image's file or its path in an image folder, where the
             annotations bring images along.
         digests: file -> SHA-256 of its content, where that is known.
@@ -55,19 +55,10 @@ class ReferData:
         return self.expressions.splits
 
     def image(self, expression: Expression | int) -> npt.NDArray[np.uint8]:
-        """Decode the image of an expression.
-
-        Grey, CMYK and palette files become RGB. A camera's rotation mark is ignored, because the
-        annotations were drawn on the pixels as they are stored.
-
-        Args:
-            expression: the expression, or an image id.
-
-        Returns:
-            Image, (height, width, 3), red green blue, 0 to 255.
+        """Decode the image of an expression, or of an image id: (height, width, 3), 0 to 255.
 
         Raises:
-            DataError: the file is missing, broken or of another size than its annotation says.
+            DataError: the file is missing, broken, altered, or of another size than its record.
         """
         record = self._record(expression)
         size = (record.height, record.width)
@@ -79,16 +70,10 @@ class ReferData:
         return read_image(path, size=size, sha256=self.digests.get(path))
 
     def image_path(self, image_id: int) -> Path:
-        """Find the file of an image.
-
-        Args:
-            image_id: id of the image.
-
-        Returns:
-            The first file that exists, under the annotated name or one of COCO's two names.
+        """Find the file of an image, under its annotated name or one of COCO's two names.
 
         Raises:
-            DataError: there is none.
+            DataError: no image folder holds it.
         """
         record = self._record(image_id)
         names = [record.file_name, *(name.format(image_id) for name in COCO_FILE_NAMES)]
@@ -111,32 +96,22 @@ class ReferData:
         )
 
     def mask(self, expression: Expression) -> BoolMask:
-        """Decode the mask of the object that an expression means.
-
-        Args:
-            expression: the expression.
-
-        Returns:
-            Mask, (height, width), True on the object, at the image's own size.
+        """Decode the mask of an expression's object at the image's size, (height, width).
 
         Raises:
-            DataError: the segmentation is malformed; says of which annotation.
+            DataError: the segmentation is malformed; names the annotation.
         """
         return self._decode(
             expression.segmentation, expression.height, expression.width, expression.ann_id
         )
 
     def objects(self, image_id: int) -> list[tuple[str, BoolMask]]:
-        """Decode all objects of an image, also those that no sentence describes.
+        """List category and mask (height, width) of all objects of an image in file order.
 
-        Args:
-            image_id: id of the image.
-
-        Returns:
-            Category and mask, (height, width), of each annotation in file order.
+        Objects that no sentence describes are among them; baselines need them.
 
         Raises:
-            DataError: there is no such image, or a segmentation is malformed.
+            DataError: no image has this id, or a segmentation is malformed.
         """
         record = self._record(image_id)
         return [
@@ -150,16 +125,10 @@ class ReferData:
         ]
 
     def caption(self, image_id: int) -> str:
-        """Give the sentence that describes a whole drawn image.
-
-        Args:
-            image_id: id of the image.
-
-        Returns:
-            The caption.
+        """The sentence that describes a whole drawn image.
 
         Raises:
-            DataError: the dataset has no captions or none for this image.
+            DataError: the dataset has no caption for this image.
         """
         if image_id not in self.captions:
             raise DataError(

@@ -59,13 +59,7 @@ class Expression:
     file_name: str
 
     def text(self, kind: TextKind = "sent") -> str:
-        """Give the sentence in one of its two spellings.
-
-        Args:
-            kind: "sent" (cleaned) or "raw" (as typed).
-
-        Returns:
-            The text.
+        """The sentence in one of its two spellings, "sent" (cleaned) or "raw" (as typed).
 
         Raises:
             DataError: kind is neither.
@@ -79,14 +73,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referent:
-    """One described object with all its sentences.
-
-    Args:
-        ref_id: id of the described object.
-        ann_id: id of its annotation.
-        image_id: id of the image.
-        expressions: its sentences in file order, at least one.
-    """
+    """One described object with all its sentences, at least one, in file order."""
 
     ref_id: int
     ann_id: int
@@ -99,7 +86,7 @@ class ExpressionTable(Sequence[Expression]):
 
     Args:
         expressions: the rows.
-        source: words that tell where the rows come from, put in front of error messages.
+        source: file of the rows, for error messages.
 
     Raises:
         DataError: a row has a wrong type, an empty text, an impossible box or size, a sentence id
@@ -172,16 +159,10 @@ class ExpressionTable(Sequence[Expression]):
         )
 
     def split(self, name: str) -> "ExpressionTable":
-        """Take the rows of one split.
-
-        Args:
-            name: for instance "val". The name must match wholly: "test" is not "testA".
-
-        Returns:
-            A table of these rows, in the same order.
+        """Take the rows of one split. The name must match wholly: "test" is not "testA".
 
         Raises:
-            DataError: there is no such split.
+            DataError: the table has no such split.
         """
         if name not in self.splits:
             raise DataError(
@@ -191,11 +172,7 @@ class ExpressionTable(Sequence[Expression]):
         return self._part(tuple(row for row in self._rows if row.split == name))
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
-        """Count what each split holds.
-
-        Returns:
-            Split name -> (refs, sentences, images).
-        """
+        """Count each split: name -> (refs, sentences, images)."""
         refs: dict[str, set[int]] = {name: set() for name in self.splits}
         images: dict[str, set[int]] = {name: set() for name in self.splits}
         sentences = dict.fromkeys(self.splits, 0)

@@ -26,14 +26,7 @@ from risbook.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecord:
-    """What ``instances.json`` says about an image.
-
-    Args:
-        image_id: id of the image.
-        file_name: name of its file.
-        height: height in pixels.
-        width: width in pixels.
-    """
+    """An image's entry in ``instances.json``; sizes in pixels."""
 
     image_id: int
     file_name: str
@@ -43,35 +36,21 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """What ``instances.json`` says about an object, described or not.
-
-    Args:
-        ann_id: id of the annotation.
-        image_id: id of the image.
-        category: name of the category.
-        bbox: box (x, y, width, height) in pixels; its sides may be zero.
-        segmentation: polygon rings or run-length record, not decoded yet.
-        is_crowd: the annotation covers a group of objects.
-    """
+    """An object's entry in ``instances.json``, described by a sentence or not."""
 
     ann_id: int
     image_id: int
     category: str
+    #: (x, y, width, height) in pixels; the sides may be zero
     bbox: tuple[float, float, float, float]
     segmentation: Segmentation
+    #: the annotation covers a group of objects
     is_crowd: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instances:
-    """A checked ``instances.json``.
-
-    Args:
-        path: the file.
-        images: image id -> image.
-        annotations: annotation id -> object.
-        categories: category id -> name.
-    """
+    """A checked ``instances.json``; each mapping starts from the entry's id."""
 
     path: Path
     images: Mapping[int, ImageRecord]
@@ -86,16 +65,10 @@ class Instances:
         return groups
 
     def annotations_of(self, image_id: int) -> tuple[Annotation, ...]:
-        """List all objects of an image, also those that no sentence describes.
-
-        Args:
-            image_id: id of the image.
-
-        Returns:
-            The annotations in file order.
+        """List all objects of an image in file order, also those that no sentence describes.
 
         Raises:
-            DataError: there is no such image.
+            DataError: no image has this id.
         """
         if image_id not in self.images:
             raise DataError(f"{self.path}: there is no image with id {show(image_id)}")
@@ -103,16 +76,10 @@ class Instances:
 
 
 def read_instances(folder: str | Path) -> Instances:
-    """Read a folder's ``instances.json`` with all annotations, described or not.
-
-    Args:
-        folder: the folder that holds the file.
-
-    Returns:
-        Images, annotations and categories.
+    """Read a folder's ``instances.json``.
 
     Raises:
-        DataError: the file is missing or malformed; says which record and which field.
+        DataError: the file is missing or malformed; names record and field.
     """
     path = Path(folder) / "instances.json"
     content = as_mapping(read_json(path), where=str(path))
@@ -136,17 +103,10 @@ def read_instances(folder: str | Path) -> Instances:
 
 
 def image_of_record(record: Mapping[str, Any], *, where: str) -> ImageRecord:
-    """Check one COCO image record.
-
-    Args:
-        record: dictionary with id, file_name, height and width.
-        where: file and record, for messages.
-
-    Returns:
-        The image.
+    """Check a COCO image record: id, file_name, height and width.
 
     Raises:
-        DataError: a field is missing or malformed.
+        DataError: a field is missing or malformed; starts with `where`.
     """
     sides = {key: int_field(record, key, where=where) for key in ("height", "width")}
     for key, value in sides.items():
@@ -162,18 +122,13 @@ def image_of_record(record: Mapping[str, Any], *, where: str) -> ImageRecord:
 def annotation_of_record(
     record: Mapping[str, Any], *, categories: Mapping[int, str], where: str
 ) -> Annotation:
-    """Check one COCO annotation record.
+    """Check a COCO annotation record: id, image_id, category_id, bbox and segmentation.
 
-    Args:
-        record: dictionary with id, image_id, category_id, bbox and segmentation.
-        categories: category id -> name.
-        where: file and record, for messages.
-
-    Returns:
-        The object; its segmentation is not decoded yet.
+    Segmentations are decoded, and checked, on demand: a set holds 100,000 of them and more.
 
     Raises:
-        DataError: a field is missing or malformed, or the category is unknown.
+        DataError: a field is missing or malformed, or the category is not among `categories`
+            (id -> name); starts with `where`.
     """
     category_id = int_field(record, "category_id", where=where)
     if category_id not in categories:

@@ -77,13 +77,13 @@ class Letterbox:
         return solve_affine(square, image)
 
     def image(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Letterbox an image: bicubic, around it CLIP's mean colour.
+        """Letterbox an image, bicubic, with CLIP's mean colour around it.
 
         Args:
-            rgb: image, uint8 (height, width, 3).
+            rgb: uint8 (height, width, 3).
 
         Returns:
-            Square, uint8 (S, S, 3).
+            uint8 (S, S, 3).
 
         Raises:
             DataError: the array is of another shape or type.
@@ -94,13 +94,13 @@ class Letterbox:
         return warp_bytes(rgb, self.matrix, (self.size, self.size), taps=4, fill=BORDER)
 
     def mask(self, mask: npt.NDArray[Any]) -> Float32:
-        """Letterbox a mask: bilinear, around it 0, so its edges become soft.
+        """Letterbox a mask, bilinear, so that its edges become soft, with 0 around it.
 
         Args:
             mask: (height, width), bool or numbers; everything that is not 0 is the object.
 
         Returns:
-            Square, float32 (S, S), multiples of 1/255 from 0 to 1.
+            float32 (S, S), multiples of 1/255 from 0 to 1.
 
         Raises:
             DataError: the array is of another shape.

@@ -56,13 +56,9 @@ def decode_mask(segmentation: Any, height: int, width: int) -> BoolMask:
 
 
 def encode_mask(mask: npt.NDArray[Any]) -> dict[str, Any]:
-    """Turn a mask into a compressed COCO run-length record that JSON can hold.
+    """Turn a mask (height, width) into a compressed COCO run-length record that JSON can hold.
 
-    Args:
-        mask: (height, width), bool or numbers; everything that is not 0 is the object.
-
-    Returns:
-        ``{"size": [height, width], "counts": text}``.
+    Everything that is not 0 is the object.
 
     Raises:
         DataError: the mask has not two axes or no pixel.
@@ -75,13 +71,7 @@ def encode_mask(mask: npt.NDArray[Any]) -> dict[str, Any]:
 
 
 def mask_area(mask: npt.NDArray[Any]) -> int:
-    """Count the pixels of the object.
-
-    Args:
-        mask: (height, width).
-
-    Returns:
-        Number of pixels that are not 0.
+    """Count the pixels of a mask (height, width) that are not 0.
 
     Raises:
         DataError: the mask has not two axes or no pixel.
@@ -90,13 +80,9 @@ def mask_area(mask: npt.NDArray[Any]) -> int:
 
 
 def mask_box(mask: npt.NDArray[Any]) -> tuple[int, int, int, int]:
-    """Find the smallest box around the object.
+    """Find the smallest box (x, y, width, height) in pixels around the object.
 
-    Args:
-        mask: (height, width).
-
-    Returns:
-        Box (x, y, width, height) in pixels; (0, 0, 0, 0) for an empty mask, as in COCO's code.
+    An empty mask has the box (0, 0, 0, 0), as in COCO's code.
 
     Raises:
         DataError: the mask has not two axes or no pixel.

@@ -40,14 +40,7 @@ PREFERRED_PARTITIONS = ("unc", "umd")
 
 
 def list_partitions(folder: str | Path) -> dict[str, Path]:
-    """List the partitions that a folder holds.
-
-    Args:
-        folder: the folder with ``refs(<partition>).p`` or ``.json``.
-
-    Returns:
-        Partition -> file, the pickle where both are there; sorted by name.
-    """
+    """Map each partition of a folder to its file, the pickle where there is JSON as well."""
     partitions: dict[str, Path] = {}
     for ending in (".p", ".json"):
         for path in Path(folder).glob(f"refs(*){ending}"):
@@ -108,17 +101,14 @@ def expressions_of_ref(
     where: str,
     split: str | None = None,
 ) -> Iterator[Expression]:
-    """Turn one ref record and what belongs to it into table rows.
+    """Turn a ref record with ref_id, split, sent_ids and sentences into one row per sentence.
 
     Args:
-        ref: record with ref_id, image_id, split, sent_ids and sentences.
+        ref: the record.
         annotation: its object.
         image: its image.
         where: file and ref, for messages.
-        split: name of the split, if another than the record's own is wanted.
-
-    Yields:
-        One expression for each sentence.
+        split: name of the split in place of the record's own.
 
     Raises:
         DataError: a field is missing, malformed or contradicts another one.
@@ -168,16 +158,10 @@ def expressions_of_ref(
 
 
 def default_partition(folder: str | Path) -> str:
-    """Choose the partition that is read where nobody names one.
-
-    Args:
-        folder: the folder with ``refs(<partition>).p`` or ``.json``.
-
-    Returns:
-        The only one there is, or else "unc" or "umd".
+    """Choose the partition where nobody names one: the only one, or else "unc" or "umd".
 
     Raises:
-        DataError: there is none, or the choice is not clear.
+        DataError: the folder holds none, or the choice is not clear.
     """
     folder = Path(folder)
     if not folder.is_dir():
