@@ -41,6 +41,9 @@ Row = tuple[int, int, int]
 
 BoolMask = npt.NDArray[np.bool_]
 
+#: Thresholds that messages give as examples: the released codes' and the middle of a soft edge.
+_EXAMPLES = {"pred": 0.35, "target": 0.5}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -325,8 +328,8 @@ def _masks(name: str, masks: Any) -> list[BoolMask]:
     if values.dtype.kind != "b" and not ((values == 0) | (values == 1)).all():
         if values.dtype.kind == "f":
             raise DataError(
-                f"{name} holds numbers other than 0 and 1, such as probabilities; threshold it "
-                f"first, for instance {name} > 0.35"
+                f"{name} holds numbers other than 0 and 1 (probabilities, logits, a resized mask); "
+                f"threshold it first, for instance {name} > {_EXAMPLES[name]}"
             )
         if not ((values == 0) | (values == 255)).all():
             raise DataError(
