@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         device=choose_device(options.device),
         resume=options.resume,
         text=options.text or "auto",
-        changes=changes,
+        overrides=changes,
     )
     for folder in folders:
         print(f"{folder / 'README.md'}: the card of {folder.name}")

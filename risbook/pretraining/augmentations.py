@@ -1,6 +1,6 @@
-"""Views: crops of pictures, drawn for a whole batch at once, and changes of their colours.
+"""Augmentations of a whole batch at once: random crops, flips, and changes of colour.
 
-A view is a box on a picture's canvas, brought to a square by bilinear sampling.
+A view is a box on an image's canvas, resized to a square by bilinear sampling.
 """
 
 import torch
@@ -11,7 +11,7 @@ from risbook.data.letterbox import CLIP_MEAN, CLIP_STD
 
 
 def crop(canvas: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Cut one box out of each canvas and bring it to a square.
+    """Cut one box out of each canvas and resize it to a square.
 
     Args:
         canvas: uint8 (B, 3, S, S).
@@ -46,10 +46,10 @@ def uniform(count: int, low: float, high: float, generator: torch.Generator) -> 
 
 
 def random_boxes(frames: Tensor, area: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Draw a box inside of each frame, as random-resized crops are drawn.
+    """Sample a box inside of each frame, as random-resized crops do.
 
     Args:
-        frames: (B, 4): x, y, width and height of the pictures on their canvases.
+        frames: (B, 4): x, y, width and height of the images on their canvases.
         area: smallest and largest share of the frame's area.
         generator: decides.
 
@@ -60,15 +60,15 @@ def random_boxes(frames: Tensor, area: tuple[float, float], generator: torch.Gen
     x, y, width, height = frames.unbind(1)
     share = uniform(count, *area, generator) * width * height
     ratio = torch.exp(uniform(count, -0.2877, 0.2877, generator))
-    wide = torch.minimum((share * ratio).sqrt(), width)
-    high = torch.minimum(share / wide, height)
-    left = x + torch.rand(count, generator=generator) * (width - wide)
-    top = y + torch.rand(count, generator=generator) * (height - high)
-    return torch.stack([left, top, wide, high], dim=1)
+    box_width = torch.minimum((share * ratio).sqrt(), width)
+    box_height = torch.minimum(share / box_width, height)
+    left = x + torch.rand(count, generator=generator) * (width - box_width)
+    top = y + torch.rand(count, generator=generator) * (height - box_height)
+    return torch.stack([left, top, box_width, box_height], dim=1)
 
 
-def around(boxes: Tensor, zoom: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Draw a square around each object, the object near its middle.
+def boxes_around(boxes: Tensor, zoom: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Sample a square around each object, the object near its middle.
 
     Args:
         boxes: (B, 4): x, y, width and height of the objects.
@@ -88,8 +88,8 @@ def around(boxes: Tensor, zoom: tuple[float, float], generator: torch.Generator)
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
-def jitter_light(views: Tensor, generator: torch.Generator, strength: float = 0.2) -> Tensor:
-    """Change brightness and contrast a little; colours keep their names."""
+def jitter_brightness(views: Tensor, generator: torch.Generator, strength: float = 0.2) -> Tensor:
+    """Change brightness and contrast a little, so that a red object stays red."""
     count = len(views)
     gain = uniform(count, 1 - strength, 1 + strength, generator)[:, None, None, None]
     offset = uniform(count, -strength / 2, strength / 2, generator)[:, None, None, None]
@@ -99,25 +99,25 @@ def jitter_light(views: Tensor, generator: torch.Generator, strength: float = 0.
 def jitter_colours(views: Tensor, generator: torch.Generator) -> Tensor:
     """Change brightness, contrast, saturation and hue a lot, as self-distillation needs it.
 
-    One view in five becomes grey: a network that could tell views apart by colour alone would
-    learn nothing else.
+    One view in five becomes grey. A network that can match views by colour alone learns little
+    else.
 
     Args:
         views: (B, 3, S, S) in [0, 1].
         generator: decides.
     """
     count = len(views)
-    angle = uniform(count, -1.0, 1.0, generator)  # radians on the circle of colours
+    hue = uniform(count, -1.0, 1.0, generator)  # rotation of the colour circle, radians
     saturation = uniform(count, 0.6, 1.4, generator)
     saturation[torch.rand(count, generator=generator) < 0.2] = 0.0
-    turn = torch.zeros(count, 3, 3)
-    turn[:, 0, 0] = 1
-    turn[:, 1, 1] = turn[:, 2, 2] = angle.cos() * saturation
-    turn[:, 1, 2] = -angle.sin() * saturation
-    turn[:, 2, 1] = angle.sin() * saturation
-    matrix = torch.linalg.inv(_YIQ) @ turn @ _YIQ
+    rotation = torch.zeros(count, 3, 3)
+    rotation[:, 0, 0] = 1
+    rotation[:, 1, 1] = rotation[:, 2, 2] = hue.cos() * saturation
+    rotation[:, 1, 2] = -hue.sin() * saturation
+    rotation[:, 2, 1] = hue.sin() * saturation
+    matrix = torch.linalg.inv(_YIQ) @ rotation @ _YIQ
     views = torch.einsum("b i c, b c h w -> b i h w", matrix, views)
-    return jitter_light(views, generator, strength=0.35)
+    return jitter_brightness(views, generator, strength=0.35)
 
 
 def flip(views: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,13 +1,13 @@
-"""Contrastive pretraining, as CLIP has it: pictures and sentences that belong together meet.
+"""Contrastive pretraining, as CLIP does it: an image and its sentence get similar vectors.
 
 Learning transferable visual models from natural language supervision (Radford et al., 2021),
-section 2.3. Two things are different here, because the drawn world is small:
+section 2.3. Two things differ from CLIP, because RefScenes is small:
 
-- One step in three looks at whole scenes and their captions, the others closely at one object
-  and a sentence about it. Scenes alone can be told apart by colours and counts; a network that
-  has only seen scenes does not know shapes.
-- A batch holds the same sentence more than once. All pictures that a sentence was said of count
-  as right answers, in equal parts.
+- One step in three takes whole scenes with their captions, the others crops of one object with an
+  expression. Colours and counts suffice to tell scenes apart, so a network trained on scenes alone
+  does not learn shapes.
+- A batch holds the same sentence more than once. All images of a sentence count as positives, in
+  equal parts.
 """
 
 import random
@@ -15,24 +15,31 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.pretraining.augmentations import around, crop, jitter_light, normalise_views, uniform
-from risbook.pretraining.image_corpus import Pictures
+from risbook.pretraining.augmentations import (
+    boxes_around,
+    crop,
+    jitter_brightness,
+    normalise_views,
+    uniform,
+)
+from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.towers.clip import CLIP
 from risbook.towers.word_tokenizer import WordTokenizer
+from risbook.training.objective import Objective
 
 
-def contrastive_loss(logits: Tensor, same: Tensor) -> Tensor:
-    r"""Cross-entropy in both directions, with equal sentences as equally right answers.
+def contrastive_loss(logits: Tensor, positives: Tensor) -> Tensor:
+    r"""Cross-entropy in both directions, with equal sentences as equally right targets.
 
     $$L = \tfrac12\left(H(P, \mathrm{softmax}(Z)) + H(P^T, \mathrm{softmax}(Z^T))\right)$$
 
     Args:
         logits: Z, scaled cosines of B images with their B sentences, (B, B).
-        same: bool (B, B), symmetric: whether sentences i and j are the same; the rows of P are
-            these, divided by their sums. The identity matrix gives CLIP's loss.
+        positives: bool (B, B), symmetric: whether sentences i and j are the same. The rows of P
+            are these, divided by their sums. The identity matrix gives CLIP's loss.
 
     Returns:
         A scalar.
@@ -40,47 +47,48 @@ def contrastive_loss(logits: Tensor, same: Tensor) -> Tensor:
     >>> contrastive_loss(torch.zeros(4, 4), torch.eye(4).bool()).exp().round().item()
     4.0
     """
-    target = same.float() / same.sum(dim=1, keepdim=True)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    targets = positives.float() / positives.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
 
 
 @dataclass(frozen=True)
 class ContrastiveConfig:
-    """What contrastive pretraining looks at.
+    """What the batches of contrastive pretraining hold.
 
     Args:
         scene_size: side of a whole scene's view, pixels.
         object_size: side of an object's view, pixels.
-        scenes: scenes a batch.
-        objects: objects a batch, in the other steps.
-        close_steps: steps with objects after every step with scenes.
+        scene_batch: scenes per batch.
+        object_batch: objects per batch, in the other steps.
+        object_steps: steps with objects after every step with scenes.
         zoom: smallest and largest side of an object's view, in units of the object's longer side.
-        words: longest part of a caption that is read, words.
-        expressions: share of the scenes that come with an expression of one of their objects
+        max_words: longest part of a caption, words.
+        expression_share: share of the scenes that come with an expression of one of their objects
             in place of their caption.
     """
 
     scene_size: int = 96
     object_size: int = 48
-    scenes: int = 96
-    objects: int = 256
-    close_steps: int = 2
+    scene_batch: int = 96
+    object_batch: int = 256
+    object_steps: int = 2
     zoom: tuple[float, float] = (1.05, 2.8)
-    words: int = 36
-    expressions: float = 0.2
+    max_words: int = 36
+    expression_share: float = 0.2
 
 
-class Contrastive(nn.Module):
-    """The objective: draws a batch for a step and returns its loss.
+class ContrastiveObjective(Objective):
+    """Draws the batch of a step and returns its contrastive loss.
 
     Args:
         clip: the pair of towers; a tower whose parameters are frozen stays as it is.
-        tokenizer: for the text tower.
-        pictures: the training pictures.
-        config: what is looked at.
+        tokenizer: of the text tower.
+        corpus: the training images.
+        config: sizes and shares.
 
     Raises:
-        DataError: if every sentence may speak of places; close views need some that do not.
+        DataError: if every expression may name a place. A crop of an object does not show where
+            the object lies, so crops need expressions without places.
     """
 
     def __init__(
@@ -88,75 +96,77 @@ class Contrastive(nn.Module):
         *,
         clip: CLIP,
         tokenizer: WordTokenizer,
-        pictures: Pictures,
+        corpus: ImageCorpus,
         config: ContrastiveConfig,
     ) -> None:
         super().__init__()
         self.clip = clip
         self.tokenizer = tokenizer
-        self.pictures = pictures
+        self.corpus = corpus
         self.config = config
-        self._close = [one for one in pictures.objects if not one.placed]
-        if not self._close:
+        self.objects = [described for described in corpus.objects if not described.spatial]
+        if not self.objects:
             raise DataError(
-                "no sentence here keeps quiet about places; take refscenes+ or refscenesg as well"
+                "every sentence here may name a place; take refscenes+ or refscenesg as well"
             )
-        self._said: list[list[str]] = [[] for _ in range(len(pictures))]
-        for one in pictures.objects:
-            self._said[one.picture].append(one.text)
+        self._expressions: list[list[str]] = [[] for _ in range(len(corpus))]
+        for described in corpus.objects:
+            self._expressions[described.image_index].append(described.text)
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw the batch of a step and compute its losses, under "loss" their sum."""
-        close = step % (1 + self.config.close_steps) > 0
-        views, texts = self.objects(generator) if close else self.scenes(generator)
+        """Loss of a step, and under "scenes_right" or "objects_right" the share of images whose
+        most similar sentence is their own.
+        """
+        with_objects = step % (1 + self.config.object_steps) > 0
+        sample = self.sample_objects if with_objects else self.sample_scenes
+        views, texts = sample(generator)
         device = self.clip.logit_scale.device
         tokens = self.tokenizer(texts)
         tokens = tokens[:, : int((tokens != 0).sum(dim=1).max())].to(device)
-        same = (tokens[:, None] == tokens[None]).all(dim=-1)
+        positives = (tokens[:, None] == tokens[None]).all(dim=-1)
         logits = self.clip(normalise_views(views).to(device), tokens)
-        loss = contrastive_loss(logits.float(), same)
-        right = same.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()
-        name = "objects" if close else "scenes"
-        return {"loss": loss, name: loss.detach(), f"{name}_right": right}
+        loss = contrastive_loss(logits.float(), positives)
+        accuracy = positives.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()
+        name = "objects" if with_objects else "scenes"
+        return {"loss": loss, name: loss.detach(), f"{name}_right": accuracy}
 
-    def update(self, step: int, steps: int) -> None:
-        """Nothing to do after an optimiser step."""
-
-    def scenes(self, generator: torch.Generator) -> tuple[Tensor, list[str]]:
-        """Whole scenes, moved and scaled a little, and what is said of them."""
-        count = min(self.config.scenes, len(self.pictures))
-        chosen = torch.randperm(len(self.pictures), generator=generator)[:count]
+    def sample_scenes(self, generator: torch.Generator) -> tuple[Tensor, list[str]]:
+        """Whole scenes, moved and scaled a little, and a sentence each."""
+        count = min(self.config.scene_batch, len(self.corpus))
+        indices = torch.randperm(len(self.corpus), generator=generator)[:count]
         rng = random.Random(int(torch.randint(2**31, (1,), generator=generator)))
-        side = self.pictures.canvas.shape[-1]
+        side = self.corpus.canvas.shape[-1]
         scale = uniform(count, 0.92, 1.08, generator) * side
-        shift = [uniform(count, -0.04, 0.04, generator) * side for _ in range(2)]
-        boxes = torch.stack([*((side - scale) / 2 + one for one in shift), scale, scale], dim=1)
-        views = crop(self.pictures.canvas[chosen], boxes, self.config.scene_size)
-        texts = [self._about(number, rng) for number in chosen.tolist()]
-        return jitter_light(views, generator), texts
+        shifts = [uniform(count, -0.04, 0.04, generator) * side for _ in range(2)]
+        corners = [(side - scale) / 2 + shift for shift in shifts]
+        boxes = torch.stack([*corners, scale, scale], dim=1)
+        views = crop(self.corpus.canvas[indices], boxes, self.config.scene_size)
+        texts = [self._sample_text(index, rng) for index in indices.tolist()]
+        return jitter_brightness(views, generator), texts
 
-    def _about(self, number: int, rng: random.Random) -> str:
+    def _sample_text(self, index: int, rng: random.Random) -> str:
         """Some sentences of a caption, in their order, or now and then an expression."""
-        if rng.random() < self.config.expressions and self._said[number]:
-            return rng.choice(self._said[number])
-        sentences = self.pictures.captions[number]
-        wanted = rng.randint(1, len(sentences))
+        if rng.random() < self.config.expression_share and self._expressions[index]:
+            return rng.choice(self._expressions[index])
+        sentences = self.corpus.captions[index]
+        max_sentences = rng.randint(1, len(sentences))
         order = rng.sample(range(len(sentences)), len(sentences))
         kept: list[int] = []
-        length = 0
-        for index in order:
-            words = len(sentences[index].split())
-            if len(kept) < wanted and length + words <= self.config.words:
-                kept.append(index)
-                length += words
-        return " ".join(sentences[index] for index in sorted(kept)) or sentences[0]
+        num_words = 0
+        for number in order:
+            words = len(sentences[number].split())
+            if len(kept) < max_sentences and num_words + words <= self.config.max_words:
+                kept.append(number)
+                num_words += words
+        return " ".join(sentences[number] for number in sorted(kept)) or sentences[0]
 
-    def objects(self, generator: torch.Generator) -> tuple[Tensor, list[str]]:
-        """Close views of objects and sentences that do not speak of places."""
-        count = min(self.config.objects, len(self._close))
-        chosen = torch.randperm(len(self._close), generator=generator)[:count]
-        described = [self._close[index] for index in chosen.tolist()]
-        boxes = around(torch.tensor([one.box for one in described]), self.config.zoom, generator)
-        canvas = self.pictures.canvas[[one.picture for one in described]]
+    def sample_objects(self, generator: torch.Generator) -> tuple[Tensor, list[str]]:
+        """Crops of objects, and expressions that name no place."""
+        count = min(self.config.object_batch, len(self.objects))
+        indices = torch.randperm(len(self.objects), generator=generator)[:count]
+        objects = [self.objects[index] for index in indices.tolist()]
+        boxes = torch.tensor([described.box for described in objects])
+        boxes = boxes_around(boxes, self.config.zoom, generator)
+        canvas = self.corpus.canvas[[described.image_index for described in objects]]
         views = crop(canvas, boxes, self.config.object_size)
-        return jitter_light(views, generator), [one.text for one in described]
+        return jitter_brightness(views, generator), [described.text for described in objects]

@@ -1,7 +1,7 @@
-"""The training pictures of the drawn world in memory, with what is said of them.
+"""The training images of RefScenes in memory, with their captions and expressions.
 
-Pretraining looks at nothing but training pictures, their captions, their expressions and the boxes
-of what these speak of: no mask, no category, no held-out picture.
+Pretraining reads nothing but training images, their captions, their expressions and the boxes of
+the objects that these refer to: no mask, no category, no held-out image.
 """
 
 from collections.abc import Sequence
@@ -18,91 +18,89 @@ from risbook.progress_bar import progress_bar
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """An object and one sentence about it.
+class DescribedObject:
+    """An object and one expression that refers to it.
 
     Args:
-        picture: number of the picture.
+        image_index: number of the image.
         box: x, y, width and height on the canvas, pixels.
-        text: the sentence.
-        placed: whether the sentence may speak of places in the picture ("left one").
+        text: the expression.
+        spatial: whether the expression may name a place in the image ("left one").
     """
 
-    picture: int
+    image_index: int
     box: tuple[float, float, float, float]
     text: str
-    placed: bool
+    spatial: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """Pictures on square canvases of one size, and what is said of them.
+class ImageCorpus:
+    """Images on square canvases of one size, with their text.
 
     Args:
-        canvas: uint8 (N, 3, S, S); each picture stands unscaled in the middle, the rest is CLIP's
+        canvas: uint8 (N, 3, S, S); each image stands unscaled in the middle, the rest is CLIP's
             mean colour.
-        frame: where the picture lies on its canvas: x, y, width and height, (N, 4).
-        captions: the sentences of each picture's caption.
-        objects: all described objects, a row a sentence.
+        frame: box of each image on its canvas: x, y, width and height, (N, 4).
+        captions: the sentences of each image's caption.
+        objects: all described objects, a row per expression.
     """
 
     canvas: Tensor
     frame: Tensor
     captions: tuple[tuple[str, ...], ...]
-    objects: tuple[Described, ...]
+    objects: tuple[DescribedObject, ...]
 
     def __len__(self) -> int:
         return len(self.canvas)
 
     def sentences(self) -> list[str]:
-        """Everything that is said, for building a vocabulary."""
-        return [" ".join(one) for one in self.captions] + [one.text for one in self.objects]
+        """All captions and expressions, for building a vocabulary."""
+        captions = [" ".join(sentences) for sentences in self.captions]
+        return captions + [described.text for described in self.objects]
 
 
-def read_pictures(sources: Sequence[ReferData], *, split: str = "train") -> Pictures:
-    """Read all pictures of a split of one or several drawn sets; a shared picture counts once.
-
-    Args:
-        sources: drawn sets.
-        split: the split.
+def read_corpus(sources: Sequence[ReferData], *, split: str = "train") -> ImageCorpus:
+    """Read all images of a split of one or several drawn sets; a shared image counts once.
 
     Raises:
         DataError: if a set has no captions.
     """
-    numbers: dict[str, int] = {}
-    todo: list[tuple[ReferData, int]] = []
+    indices: dict[str, int] = {}
+    images: list[tuple[ReferData, int]] = []
     captions: list[tuple[str, ...]] = []
-    objects: list[Described] = []
+    objects: list[DescribedObject] = []
     side = max(max(e.height, e.width) for s in sources for e in s.expressions.split(split))
     for source in sources:
         if not source.captions:
             raise DataError(f"{source.folder}: no captions; pretraining needs drawn sets")
         for expression in source.expressions.split(split):
             key = expression.file_name
-            if key not in numbers:
-                numbers[key] = len(numbers)
-                todo.append((source, expression.image_id))
-                captions.append(sentences_of(source.caption(expression.image_id)))
+            if key not in indices:
+                indices[key] = len(indices)
+                images.append((source, expression.image_id))
+                captions.append(split_caption(source.caption(expression.image_id)))
             x, y, width, height = expression.bbox
             shift_x, shift_y = (side - expression.width) // 2, (side - expression.height) // 2
             objects.append(
-                Described(
-                    picture=numbers[key],
+                DescribedObject(
+                    image_index=indices[key],
                     box=(x + shift_x, y + shift_y, width, height),
                     text=expression.sent,
-                    placed=not source.name.endswith(("+", "g")),
+                    # RefCOCO+ and RefCOCOg, and so their drawn counterparts, avoid places
+                    spatial=not source.name.endswith(("+", "g")),
                 )
             )
-    canvas = np.empty((len(todo), side, side, 3), dtype=np.uint8)
+    canvas = np.empty((len(images), side, side, 3), dtype=np.uint8)
     canvas[:] = np.array(BORDER, dtype=np.uint8)
-    frame = np.zeros((len(todo), 4), dtype=np.float32)
-    for number, (source, image_id) in enumerate(progress_bar(todo, desc="pictures")):
+    frame = np.zeros((len(images), 4), dtype=np.float32)
+    for index, (source, image_id) in enumerate(progress_bar(images, desc="images")):
         image = source.image(image_id)
         height, width = image.shape[:2]
         y, x = (side - height) // 2, (side - width) // 2
-        canvas[number, y : y + height, x : x + width] = image
-        frame[number] = x, y, width, height
-    return Pictures(
+        canvas[index, y : y + height, x : x + width] = image
+        frame[index] = x, y, width, height
+    return ImageCorpus(
         canvas=torch.from_numpy(canvas).permute(0, 3, 1, 2).contiguous(),
         frame=torch.from_numpy(frame),
         captions=tuple(captions),
@@ -110,10 +108,10 @@ def read_pictures(sources: Sequence[ReferData], *, split: str = "train") -> Pict
     )
 
 
-def sentences_of(caption: str) -> tuple[str, ...]:
+def split_caption(caption: str) -> tuple[str, ...]:
     """Cut a caption into its sentences.
 
-    >>> sentences_of("A view in a park. On the left there is a red mug.")
+    >>> split_caption("A view in a park. On the left there is a red mug.")
     ('A view in a park.', 'On the left there is a red mug.')
     """
-    return tuple(f"{one}." for one in caption.rstrip(". ").split(". "))
+    return tuple(f"{sentence}." for sentence in caption.rstrip(". ").split(". "))

@@ -1,51 +1,39 @@
-"""The loop of pretraining: draws, steps, logs, and can be killed and resumed.
+"""Pretraining as a run of the training loop: AdamW, and batches that follow from (seed, step)."""
 
-What a step draws follows from (seed, step) alone, so a resumed run sees what the killed one would
-have seen.
-"""
-
+import json
 import math
-import time
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically
-from risbook.progress_bar import progress_bar
-from risbook.training.precision import choose_precision
-from risbook.training.run_log import Log
+from risbook.errors import RisbookError
+from risbook.files import write_json
+from risbook.training.objective import Objective
+from risbook.training.run_folder import RunFolder
 from risbook.training.schedule import learning_rate
 from risbook.training.training_config import Precision
+from risbook.training.training_loop import LoopSettings, build_accelerator, run_loop
 
-
-class Objective(Protocol):
-    """What is trained: losses of a step, and what follows an optimiser step."""
-
-    def __call__(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Losses of a step; "loss" is the one to descend."""
-
-    def update(self, step: int, steps: int) -> None:
-        """Called after every optimiser step."""
+SETTINGS_FILE = "pretraining.json"
 
 
 @dataclass(frozen=True)
-class LoopConfig:
+class PretrainingConfig:
     """How long and how fast.
 
     Args:
         steps: optimiser steps.
         learning_rate: peak of the schedule (linear warm-up, half a cosine).
         warmup: steps of the warm-up.
-        weight_decay: of matrices; vectors and tables have none.
-        clip: largest norm of the gradient.
-        seed: decides the weights at the start and everything that is drawn.
+        weight_decay: of matrices; vectors and position tables have none.
+        max_grad_norm: largest norm of the gradient.
+        seed: decides the weights at the start and every batch.
         precision: arithmetic; "auto" takes bf16 where the machine is fast at it.
-        log_every: steps between two lines of the log.
+        log_every: steps between two rows of the log.
         checkpoint_every: steps between two states that a killed run can go on from.
     """
 
@@ -53,7 +41,7 @@ class LoopConfig:
     learning_rate: float = 1e-3
     warmup: int = 100
     weight_decay: float = 0.05
-    clip: float = 1.0
+    max_grad_norm: float = 1.0
     seed: int = 0
     precision: Precision = "auto"
     log_every: int = 20
@@ -67,116 +55,114 @@ class LoopConfig:
             raise RisbookError(f"learning_rate is {self.learning_rate}; it must be positive")
 
 
-def optimiser(module: nn.Module, config: LoopConfig) -> torch.optim.AdamW:
+def build_optimizer(network: nn.Module, config: PretrainingConfig) -> torch.optim.AdamW:
     """AdamW over everything that is not frozen."""
-    tuned = [value for value in module.parameters() if value.requires_grad]
+    learned = [value for value in network.parameters() if value.requires_grad]
+    is_matrix = [value.ndim >= 2 and min(value.shape) > 1 for value in learned]
     groups: list[dict[str, Any]] = [
-        {"params": [v for v in tuned if v.ndim >= 2 and min(v.shape) > 1]},
-        {"params": [v for v in tuned if v.ndim < 2 or min(v.shape) <= 1], "weight_decay": 0.0},
+        {"params": [v for v, matrix in zip(learned, is_matrix, strict=True) if matrix]},
+        {
+            "params": [v for v, matrix in zip(learned, is_matrix, strict=True) if not matrix],
+            "weight_decay": 0.0,
+        },
     ]
     return torch.optim.AdamW(
         groups, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
     )
 
 
+def seeded_steps(seed: int, start: int) -> Iterator[tuple[int, torch.Generator]]:
+    """Each step's number and the generator that its batch is drawn with."""
+    step = start
+    while True:
+        yield step, torch.Generator().manual_seed(seed * 1_000_003 + step)
+        step += 1
+
+
 def pretrain(
-    objective: nn.Module,
-    config: LoopConfig,
+    objective: Objective,
+    config: PretrainingConfig,
     folder: Path,
     *,
     device: torch.device,
     resume: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Run an objective to the end of its schedule.
 
     Args:
-        objective: a module that fulfils `Objective`, on the device.
+        objective: its `forward` takes the number of the step and a generator, draws the batch and
+            returns the losses.
         config: how long and how fast.
-        folder: gets ``log.jsonl`` and ``state.pt``.
+        folder: gets ``pretraining.json``, ``log.jsonl`` and ``progress.pt``.
         device: where to compute.
-        resume: go on from the state in the folder, if there is one.
+        resume: go on from the state in the folder.
+        settings: whatever else decides the run; a run that differs in it is not resumed.
 
     Raises:
-        RisbookError: if the loss is no number any more.
-        DataError: if the state in the folder is another run's.
+        RisbookError: as `risbook.training.training_loop.run_loop`, and for a folder that holds
+            another run.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    state_file = folder / "state.pt"
-    optimizer = optimiser(objective, config)
-    start = _restore(state_file, objective, optimizer, config) if resume else 0
-    log = Log(folder / "log.jsonl", resumed_at=start)
-    precision = choose_precision(config.precision, device)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    objective.train()
-    sums: dict[str, list[float]] = defaultdict(list)
-    began = time.monotonic()
-    tuned = [value for value in objective.parameters() if value.requires_grad]
-    bar = progress_bar(total=config.steps, initial=start, desc="pretraining", unit="step")
-    for step in range(start, config.steps):
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        rate = learning_rate(
-            step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup
+    run = RunFolder(folder, settings_file=SETTINGS_FILE)
+    values = json.loads(json.dumps({**(settings or {}), "loop": asdict(config)}))
+    _check(values, run, resume=resume)
+    accelerator = build_accelerator(config.precision, device)
+    if accelerator.num_processes > 1:
+        raise RisbookError("pretraining runs in one process; start it without accelerate launch")
+    try:
+        run.lock()
+        _check(values, run, resume=resume)  # another run may have begun in the meantime
+        run.remove_leftovers()
+        write_json(run.settings_file, values)
+        optimizer = build_optimizer(objective, config)
+        run_loop(
+            objective,
+            optimizer,
+            run,
+            LoopSettings(
+                steps=config.steps,
+                log_every=config.log_every,
+                checkpoint_every=config.checkpoint_every,
+                max_grad_norm=config.max_grad_norm,
+            ),
+            accelerator=accelerator,
+            batches=lambda start: seeded_steps(config.seed, start),
+            rates=lambda step: [_rate(config, step)] * len(optimizer.param_groups),
+            resume=resume,
         )
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        kind = torch.float16 if precision == "fp16" else torch.bfloat16
-        with torch.autocast(device.type, kind, enabled=precision != "no"):
-            losses = objective(step, generator)
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(losses["loss"]).backward()
-        scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(tuned, config.clip)
-        scaler.step(optimizer)
-        scaler.update()
-        objective.update(step + 1, config.steps)  # type: ignore[operator]
-        for name, value in losses.items():
-            sums[name].append(float(value.detach()))
-        if not math.isfinite(sums["loss"][-1]):
-            raise RisbookError(f"the loss at step {step + 1} is {sums['loss'][-1]}; lower the rate")
-        bar.update()
-        if (step + 1) % config.log_every == 0 or step + 1 == config.steps:
-            means = {name: round(sum(one) / len(one), 5) for name, one in sums.items()}
-            seconds = round(time.monotonic() - began, 2)
-            log.write(kind="step", step=step + 1, **means, lr=rate, seconds=seconds)
-            sums.clear()
-        if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
-            _save(state_file, step + 1, objective, optimizer, config)
-    bar.close()
-    log.close()
-    _save(state_file, config.steps, objective, optimizer, config)
+    finally:
+        run.unlock()
 
 
-def _save(
-    path: Path,
-    step: int,
-    objective: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    config: LoopConfig,
-) -> None:
-    with write_atomically(path) as temporary:
-        torch.save(
-            {
-                "step": step,
-                "steps": config.steps,
-                "seed": config.seed,
-                "objective": objective.state_dict(),
-                "optimizer": optimizer.state_dict(),
-            },
-            temporary,
-        )
+def _rate(config: PretrainingConfig, step: int) -> float:
+    return learning_rate(step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup)
 
 
-def _restore(
-    path: Path, objective: nn.Module, optimizer: torch.optim.Optimizer, config: LoopConfig
-) -> int:
+def _check(values: Mapping[str, Any], run: RunFolder, *, resume: bool) -> None:
+    """Refuse to mix two runs in one folder, or to replace a checkpoint."""
+    path = run.settings_file
+    if not resume:
+        run.check_free()
+        return
     if not path.is_file():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if (state["steps"], state["seed"]) != (config.steps, config.seed):
-        raise DataError(
-            f"{path}: is the state of a run of {state['steps']} steps with seed {state['seed']}, "
-            f"not of {config.steps} with seed {config.seed}; choose another folder"
+        raise RisbookError(f"{path}: no run to resume here; leave --resume out to start one")
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RisbookError(f"{path}: not the settings of a pretraining ({error})") from error
+    if different := _different(recorded, values):
+        raise RisbookError(
+            f"{path}: that run had another {', '.join(different)}; resume with its own settings "
+            "or pretrain into another folder"
         )
-    objective.load_state_dict(state["objective"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+
+
+def _different(recorded: Any, values: Any, name: str = "") -> list[str]:
+    """Dotted names of the entries in which two records differ."""
+    if not (isinstance(recorded, Mapping) and isinstance(values, Mapping)):
+        return [] if recorded == values else [name or "content"]
+    return [
+        entry
+        for key in sorted({*recorded, *values})
+        for entry in _different(recorded.get(key), values.get(key), f"{name}.{key}".strip("."))
+    ]

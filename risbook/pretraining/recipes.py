@@ -13,34 +13,35 @@ from pathlib import Path
 from torch import nn
 
 from risbook.errors import RisbookError
-from risbook.pretraining.contrastive import Contrastive, ContrastiveConfig
-from risbook.pretraining.image_corpus import Pictures
-from risbook.pretraining.pretrain import LoopConfig
-from risbook.pretraining.self_distillation import DistillationConfig, SelfDistillation
+from risbook.pretraining.contrastive import ContrastiveConfig, ContrastiveObjective
+from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.pretraining.pretrain import PretrainingConfig
+from risbook.pretraining.self_distillation import DistillationConfig, DistillationObjective
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.word_tokenizer import WordTokenizer
+from risbook.training.objective import Objective
 
-#: the drawn sets whose training pictures are looked at
+#: the drawn sets whose training images pretraining reads
 SETS = ("refscenes", "refscenes+", "refscenesg")
-CONTEXT = 77
+MAX_TOKENS = 77
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A recipe, ready to run.
+class RecipeSetup:
+    """What a recipe trains.
 
     Args:
         objective: what is trained.
-        towers: shipped name -> where the tower to keep is found, asked after training.
+        towers: by shipped name, a function that returns the tower to keep, called after training.
         tokenizer: of the text tower, if there is one.
-        clip: the pair that is compared, if there is one.
+        clip: the pair of towers, if there is one.
     """
 
-    objective: nn.Module
+    objective: Objective
     towers: Mapping[str, Callable[[], nn.Module]]
     tokenizer: WordTokenizer | None = None
     clip: CLIP | None = None
@@ -53,60 +54,66 @@ class Recipe:
     Args:
         summary: one line for the command line's help.
         loop: steps, rates and seed.
-        config: what the objective looks at.
-        prepare: builds towers and objective from the pictures and, where a recipe needs one, the
+        config: what the objective's batches hold.
+        build: builds towers and objective from the corpus and, where a recipe needs one, the
             folder of a text tower ("auto" for the shipped one).
     """
 
     summary: str
-    loop: LoopConfig
+    loop: PretrainingConfig
     config: ContrastiveConfig | DistillationConfig
-    prepare: Callable[[Pictures, str | Path], Prepared]
+    build: Callable[[ImageCorpus, str | Path], RecipeSetup]
 
 
 CLIP_CONFIG = ContrastiveConfig()
 #: a ResNet's coarsest stride is 32: it needs larger views
-RESNET_CONFIG = ContrastiveConfig(scene_size=192, object_size=96, scenes=64, objects=128)
+RESNET_CONFIG = ContrastiveConfig(scene_size=192, object_size=96, scene_batch=64, object_batch=128)
 DINOV2_CONFIG = DistillationConfig()
 
 
-def start_as_clip(tower: ImageTransformer) -> None:
-    """Draw a transformer's weights as CLIP's released code does: by width and depth."""
+def init_clip_params(tower: ImageTransformer) -> None:
+    """Initialise a transformer as CLIP's released code does: by width and depth."""
     width, depth = tower.width, len(tower.blocks)
-    inner, outer = width**-0.5, width**-0.5 * (2 * depth) ** -0.5
+    std, residual_std = width**-0.5, width**-0.5 * (2 * depth) ** -0.5
     for block in tower.blocks:
-        nn.init.normal_(block.attn.qkv.weight, std=inner)
-        nn.init.normal_(block.attn.proj.weight, std=outer)
+        nn.init.normal_(block.attn.qkv.weight, std=std)
+        nn.init.normal_(block.attn.proj.weight, std=residual_std)
         nn.init.normal_(block.mlp.fc1.weight, std=(2 * width) ** -0.5)
-        nn.init.normal_(block.mlp.fc2.weight, std=outer)
+        nn.init.normal_(block.mlp.fc2.weight, std=residual_std)
 
 
-def _clip_mini(pictures: Pictures, text: str | Path) -> Prepared:
-    tokenizer = WordTokenizer.from_sentences(pictures.sentences(), length=CONTEXT, ends=True)
+def _clip_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
+    tokenizer = WordTokenizer.from_sentences(corpus.sentences(), length=MAX_TOKENS, ends=True)
     image = build_tower("clip-mini-image", weights="random")
     assert isinstance(image, ImageTransformer)
-    start_as_clip(image)
-    words = build_tower("clip-mini-text", weights="random", vocabulary=tokenizer.vocabulary_size)
-    assert isinstance(words, TextTransformer)
-    clip = CLIP(image=image, text=words)
-    objective = Contrastive(clip=clip, tokenizer=tokenizer, pictures=pictures, config=CLIP_CONFIG)
-    return Prepared(
+    init_clip_params(image)
+    text_tower = build_tower(
+        "clip-mini-text", weights="random", vocabulary=tokenizer.vocabulary_size
+    )
+    assert isinstance(text_tower, TextTransformer)
+    clip = CLIP(image=image, text=text_tower)
+    objective = ContrastiveObjective(
+        clip=clip, tokenizer=tokenizer, corpus=corpus, config=CLIP_CONFIG
+    )
+    return RecipeSetup(
         objective=objective,
-        towers={"clip-mini-image": lambda: image, "clip-mini-text": lambda: words},
+        towers={"clip-mini-image": lambda: image, "clip-mini-text": lambda: text_tower},
         tokenizer=tokenizer,
         clip=clip,
     )
 
 
-def _clip_mini_rn(pictures: Pictures, text: str | Path) -> Prepared:
-    words = build_tower("clip-mini-text", weights=text)
-    tokenizer = tokenizer_of("clip-mini-text", length=CONTEXT, weights=text)
-    assert isinstance(words, TextTransformer) and isinstance(tokenizer, WordTokenizer)
+def _clip_mini_rn(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
+    text_tower = build_tower("clip-mini-text", weights=text)
+    tokenizer = tokenizer_of("clip-mini-text", length=MAX_TOKENS, weights=text)
+    assert isinstance(text_tower, TextTransformer) and isinstance(tokenizer, WordTokenizer)
     # The residual branch of CRIS and ETRIS is not CLIP's: it starts random in their systems.
     image = build_tower("clip-mini-rn-image", weights="random", connect=False)
-    clip = CLIP(image=image, text=freeze(words))
-    objective = Contrastive(clip=clip, tokenizer=tokenizer, pictures=pictures, config=RESNET_CONFIG)
-    return Prepared(
+    clip = CLIP(image=image, text=freeze(text_tower))
+    objective = ContrastiveObjective(
+        clip=clip, tokenizer=tokenizer, corpus=corpus, config=RESNET_CONFIG
+    )
+    return RecipeSetup(
         objective=objective,
         towers={"clip-mini-rn-image": lambda: image},
         tokenizer=tokenizer,
@@ -114,39 +121,41 @@ def _clip_mini_rn(pictures: Pictures, text: str | Path) -> Prepared:
     )
 
 
-def _dinov2_mini(pictures: Pictures, text: str | Path) -> Prepared:
-    # DINOv2's first values (LayerScale 1e-5, weights of 0.02) are for long runs of wide towers: at
+def _dinov2_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
+    # DINOv2's initialisation (LayerScale 1e-5, weights of 0.02) is for long runs of wide towers. At
     # this width the blocks do next to nothing at first, and had learned nothing after 400 steps.
     tower = build_tower("dinov2-mini", weights="random", layer_scale=1.0)
     assert isinstance(tower, ImageTransformer)
-    start_as_clip(tower)
-    objective = SelfDistillation(tower=tower, pictures=pictures, config=DINOV2_CONFIG)
-    return Prepared(objective=objective, towers={"dinov2-mini": lambda: objective.tower})
+    init_clip_params(tower)
+    objective = DistillationObjective(tower=tower, corpus=corpus, config=DINOV2_CONFIG)
+    return RecipeSetup(objective=objective, towers={"dinov2-mini": lambda: objective.tower})
 
 
 RECIPES: dict[str, Recipe] = {
     "clip-mini": Recipe(
         summary="a CLIP pair: image transformer and text transformer",
-        loop=LoopConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
+        loop=PretrainingConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
         config=CLIP_CONFIG,
-        prepare=_clip_mini,
+        build=_clip_mini,
     ),
     "clip-mini-rn": Recipe(
-        summary="a CLIP ResNet that meets the text tower of clip-mini",
-        loop=LoopConfig(steps=1500, learning_rate=2e-3, warmup=100, weight_decay=0.05),
+        summary="a CLIP ResNet for the text tower of clip-mini",
+        loop=PretrainingConfig(steps=1500, learning_rate=2e-3, warmup=100, weight_decay=0.05),
         config=RESNET_CONFIG,
-        prepare=_clip_mini_rn,
+        build=_clip_mini_rn,
     ),
     "dinov2-mini": Recipe(
         summary="an image transformer with registers, by self-distillation",
-        loop=LoopConfig(steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, clip=3.0),
+        loop=PretrainingConfig(
+            steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, max_grad_norm=3.0
+        ),
         config=DINOV2_CONFIG,
-        prepare=_dinov2_mini,
+        build=_dinov2_mini,
     ),
 }
 
 
-def recipe_of(name: str) -> Recipe:
+def get_recipe(name: str) -> Recipe:
     """Look a recipe up.
 
     Raises:

@@ -1,20 +1,20 @@
-"""Self-distillation, as DINOv2 has it: a student agrees with a slow copy of itself.
+"""Self-distillation, as DINOv2 does it: a student predicts the outputs of its own moving average.
 
 DINOv2: learning robust visual features without supervision (Oquab et al., 2024), section 4:
 
-- whole-image term: the student's class token of every crop agrees with the teacher's class token
-  of the other large crops (DINO);
-- patch term: the student's tokens, those of hidden patches among them, agree with the teacher's
-  tokens of the visible patches (iBOT);
-- the teacher's answers are spread over all prototypes by Sinkhorn's iteration;
-- KoLeo: the class tokens of a batch keep away from each other.
+- image term: the student's class token of every crop predicts the teacher's class token of the
+  other large crops (DINO);
+- patch term: the student's tokens, those of masked patches among them, predict the teacher's
+  tokens of the same patches (iBOT);
+- the teacher's targets are spread over all prototypes by Sinkhorn's iteration;
+- KoLeo: the class tokens of a batch are spread apart.
 
-Four things are as they suit small towers and short runs. Both terms share a head, as in iBOT
-(Zhou et al., 2022), which DINOv2 separates only for large towers. The teacher is sharper: with
-DINOv2's temperatures its first answers are so even that the student's never leave 1/K. The full
-picture size, DINOv2's last phase, comes in between from the beginning. And in the patch term the
-teacher sees the crop a few patches away and in other colours, where DINOv2's sees what the student
-sees, so that neither place nor colour alone gives a patch away.
+Four things suit small towers and short runs. Both terms share a head, as in iBOT (Zhou et al.,
+2022), which DINOv2 separates only for large towers. The teacher is sharper: with DINOv2's
+temperatures its first targets are so even that the student's outputs never leave 1/K. The full
+image size, DINOv2's last phase, is mixed in from the beginning. And in the patch term the
+teacher's window lies a few patches away and has other colours, where DINOv2's teacher gets the
+student's own window, so that neither position nor colour alone gives a patch away.
 """
 
 import copy
@@ -23,96 +23,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from risbook.pretraining.image_corpus import Pictures
-from risbook.pretraining.multi_crop import CropConfig, Crops, draw_crops, things
+from risbook.pretraining.distillation_losses import (
+    ProjectionHead,
+    distillation_loss,
+    koleo_loss,
+    sinkhorn,
+)
+from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.pretraining.multi_crop import CropBatch, CropConfig, sample_crops, unique_objects
 from risbook.towers.image_transformer import ImageTransformer
-
-
-@torch.no_grad()
-def sinkhorn(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
-    """Turn the teacher's logits into answers that use every prototype equally.
-
-    Args:
-        logits: (B, K).
-        temperature: divides the logits; smaller is sharper.
-        iterations: how often rows and columns are scaled in turn.
-
-    Returns:
-        (B, K), rows sum to 1.
-
-    >>> answers = sinkhorn(torch.tensor([[2.0, 1.0], [1.0, 0.0]]), 1.0, iterations=20)
-    >>> answers.sum(dim=0).round(decimals=2).tolist()
-    [1.0, 1.0]
-    """
-    scores = logits.float() / temperature
-    answers = torch.exp(scores - scores.max())
-    for _ in range(iterations):
-        answers = answers / answers.sum(dim=0, keepdim=True).clamp(min=1e-12)
-        answers = answers / answers.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    return answers
-
-
-def distillation_loss(student: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
-    """Cross-entropy of the student's logits (B, K) with the teacher's answers (B, K)."""
-    return -(teacher * F.log_softmax(student.float() / temperature, dim=-1)).sum(dim=-1).mean()
-
-
-def koleo_loss(vectors: Tensor) -> Tensor:
-    """Minus the mean log distance of every vector (B, C) to its nearest neighbour in the batch.
-
-    Spreading vectors for similarity search (Sablayrolles et al., 2019), equation 3.
-    """
-    unit = F.normalize(vectors.float(), dim=-1)
-    cosine = (unit @ unit.T).detach().fill_diagonal_(-1)
-    nearest = cosine.argmax(dim=1)
-    return -torch.log((unit - unit[nearest]).norm(dim=1) + 1e-6).mean()
-
-
-class Head(nn.Module):
-    """Three layers, a unit vector, and its cosines with K prototypes (DINO's head).
-
-    Args:
-        width: width of the tokens.
-        hidden: width of the layers between.
-        bottleneck: width of the unit vector.
-        prototypes: K.
-    """
-
-    def __init__(self, *, width: int, hidden: int, bottleneck: int, prototypes: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(width, hidden),
-            nn.GELU(),
-            nn.Linear(hidden, hidden),
-            nn.GELU(),
-            nn.Linear(hidden, bottleneck),
-        )
-        for layer in self.layers:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-                nn.init.zeros_(layer.bias)
-        self.prototypes = nn.Parameter(torch.randn(prototypes, bottleneck))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (..., C) to logits (..., K) between -1 and 1."""
-        unit = F.normalize(self.layers(tokens).float(), dim=-1)
-        return unit @ F.normalize(self.prototypes.float(), dim=-1).T
+from risbook.training.objective import Objective
 
 
 @dataclass(frozen=True)
 class DistillationConfig:
-    """What self-distillation looks at, and how it is weighed.
+    """What the batches of self-distillation hold, and how its terms are weighed.
 
     Args:
         crops: the batch of most steps.
-        wide: the batch of the others, with crops of the size at which the tower will be used.
-        wide_every: a step in so many is a wide one.
-        hidden: share of the patches that is hidden from the student, from and to, in half of the
-            large crops.
-        prototypes: K.
+        full_size_crops: the batch of the others, with crops of the size at which the tower will
+            be used.
+        full_size_every: one step in so many has crops of the full size.
+        mask_ratio: share of the patches that is masked for the student, from and to, in half of
+            the large crops.
+        num_prototypes: K.
         temperature: divides the teacher's logits; the student's are divided by 0.1.
         momentum: how much of the teacher stays at each step at the beginning; 1 at the end.
         patch_weight: weight of the patch term.
@@ -120,37 +56,47 @@ class DistillationConfig:
     """
 
     crops: CropConfig = field(default_factory=CropConfig)
-    wide: CropConfig = field(
+    full_size_crops: CropConfig = field(
         default_factory=lambda: CropConfig(
-            parts=16, close=0.0, anywhere=(0.4, 1.0), large=96, large_area=(0.5, 1.0), smalls=0
+            batch_size=16,
+            object_share=0.0,
+            region_area=(0.4, 1.0),
+            large_size=96,
+            large_area=(0.5, 1.0),
+            num_small=0,
         )
     )
-    wide_every: int = 6
-    hidden: tuple[float, float] = (0.1, 0.5)
-    prototypes: int = 512
+    full_size_every: int = 6
+    mask_ratio: tuple[float, float] = (0.1, 0.5)
+    num_prototypes: int = 512
     temperature: float = 0.02
     momentum: float = 0.99
     patch_weight: float = 3.0
     koleo_weight: float = 0.1
 
 
-class SelfDistillation(nn.Module):
-    """The objective: draws a batch for a step and returns its losses.
+class DistillationObjective(Objective):
+    """Draws the batch of a step and returns its losses.
 
     Args:
         tower: the student; the teacher starts as its copy and is what is kept in the end.
-        pictures: the training pictures.
-        config: what is looked at.
+        corpus: the training images.
+        config: sizes, shares and weights.
     """
 
     def __init__(
-        self, *, tower: ImageTransformer, pictures: Pictures, config: DistillationConfig
+        self, *, tower: ImageTransformer, corpus: ImageCorpus, config: DistillationConfig
     ) -> None:
         super().__init__()
-        self.pictures = pictures
+        self.corpus = corpus
         self.config = config
-        self._things = things(pictures.objects)
-        head = Head(width=tower.width, hidden=256, bottleneck=64, prototypes=config.prototypes)
+        self._objects = unique_objects(corpus.objects)
+        head = ProjectionHead(
+            embed_dim=tower.width,
+            hidden_dim=256,
+            bottleneck_dim=64,
+            num_prototypes=config.num_prototypes,
+        )
         self.student = nn.ModuleDict({"tower": tower, "head": head})
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
 
@@ -160,76 +106,81 @@ class SelfDistillation(nn.Module):
         return self.teacher["tower"]
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw the batch of a step and compute its losses, under "loss" their weighted sum."""
+        """Losses of a step, under "loss" their weighted sum."""
         config = self.config
-        crops = self.crops(step, generator)
+        crops = self.sample_crops(step, generator)
         device = next(self.student.parameters()).device
-        hidden = self.hide(len(crops.student), crops.student.shape[-1], generator).to(device)
+        mask = self.sample_mask(len(crops.student), crops.student.shape[-1], generator).to(device)
 
         with torch.no_grad():
-            seen = self._tokens(self.teacher, crops.teacher.to(device))
-            answers = self._answers(seen[:, 0]).chunk(2)
-            patch_answers = self._answers(self._matched(seen, [pair[1] for pair in crops.pairs]))
+            teacher_tokens = self._tokens(self.teacher, crops.teacher.to(device))
+            targets = self._targets(teacher_tokens[:, 0]).chunk(2)
+            teacher_patches = self._matched(teacher_tokens, [pair[1] for pair in crops.matches])
+            patch_targets = self._targets(teacher_patches)
 
         head = self.student["head"]
-        student = self._tokens(self.student, crops.student.to(device), hidden)
-        first, second = head(student[:, 0]).chunk(2)
-        image_terms = [distillation_loss(first, answers[1]), distillation_loss(second, answers[0])]
+        tokens = self._tokens(self.student, crops.student.to(device), mask)
+        # Each large crop predicts the teacher's other one, each small crop both.
+        first, second = head(tokens[:, 0]).chunk(2)
+        image_terms = [distillation_loss(first, targets[1]), distillation_loss(second, targets[0])]
         if len(crops.small):
-            closer = head(self._tokens(self.student, crops.small.to(device))[:, 0])
-            for one in closer.split(len(first)):
-                image_terms += [distillation_loss(one, answer) for answer in answers]
+            small = head(self._tokens(self.student, crops.small.to(device))[:, 0])
+            for logits in small.split(len(first)):
+                image_terms += [distillation_loss(logits, target) for target in targets]
         image_loss = torch.stack(image_terms).mean()
-        patches = self._matched(student, [pair[0] for pair in crops.pairs])
-        patch_loss = distillation_loss(head(patches), patch_answers)
-        spread = torch.stack([koleo_loss(half) for half in student[:, 0].chunk(2)]).mean()
+        patches = self._matched(tokens, [pair[0] for pair in crops.matches])
+        patch_loss = distillation_loss(head(patches), patch_targets)
+        spread = torch.stack([koleo_loss(half) for half in tokens[:, 0].chunk(2)]).mean()
         loss = image_loss + config.patch_weight * patch_loss + config.koleo_weight * spread
-        kind = "wide_" if self.is_wide(step) else ""
+        prefix = "wide_" if self.is_full_size(step) else ""
         return {
             "loss": loss,
-            f"{kind}image": image_loss.detach(),
-            f"{kind}patch": patch_loss.detach(),
+            f"{prefix}image": image_loss.detach(),
+            f"{prefix}patch": patch_loss.detach(),
             "koleo": spread.detach(),
         }
 
     @torch.no_grad()
     def update(self, step: int, steps: int) -> None:
         """Move the teacher towards the student, less and less."""
-        keep = 1 - (1 - self.config.momentum) * (math.cos(math.pi * step / steps) + 1) / 2
+        progress = (math.cos(math.pi * step / steps) + 1) / 2
+        momentum = 1 - (1 - self.config.momentum) * progress
         for old, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            old.lerp_(new, 1 - keep)
+            old.lerp_(new, 1 - momentum)
 
-    def is_wide(self, step: int) -> bool:
-        """Whether a step looks at large crops of the tower's own picture size."""
-        return step % self.config.wide_every == self.config.wide_every - 1
+    def is_full_size(self, step: int) -> bool:
+        """Whether a step has crops of the tower's own image size."""
+        return step % self.config.full_size_every == self.config.full_size_every - 1
 
-    def crops(self, step: int, generator: torch.Generator) -> Crops:
+    def sample_crops(self, step: int, generator: torch.Generator) -> CropBatch:
         """The crops of a step, on the CPU."""
-        config = self.config.wide if self.is_wide(step) else self.config.crops
+        config = self.config.full_size_crops if self.is_full_size(step) else self.config.crops
+        patch_size = self._tower(self.student).patch
         with torch.autocast("cpu", enabled=False):  # colours are mixed in float32
-            patch = self._tower(self.student).patch
-            return draw_crops(self.pictures, self._things, config, generator, patch=patch)
+            return sample_crops(
+                self.corpus, self._objects, config, generator, patch_size=patch_size
+            )
 
-    def hide(self, count: int, size: int, generator: torch.Generator) -> Tensor:
-        """Which patches of the large crops the student does not see, bool (count, N): rectangles.
+    def sample_mask(self, count: int, size: int, generator: torch.Generator) -> Tensor:
+        """Which patches of the large crops are masked for the student: bool (count, N).
 
-        Half of the crops are left whole. At least one patch is hidden somewhere.
+        The masked patches form rectangles. Half of the crops are left whole.
         """
         side = size // self._tower(self.student).patch
-        low, high = self.config.hidden
-        hidden = torch.zeros(count, side, side, dtype=torch.bool)
-        for one in hidden[::2]:
-            share = float(torch.rand(1, generator=generator)) * (high - low) + low
-            wanted = max(1, round(share * side * side))
+        low, high = self.config.mask_ratio
+        masks = torch.zeros(count, side, side, dtype=torch.bool)
+        for mask in masks[::2]:
+            ratio = float(torch.rand(1, generator=generator)) * (high - low) + low
+            num_masked = max(1, round(ratio * side * side))
             for _ in range(20):
-                if int(one.sum()) >= wanted:
+                if int(mask.sum()) >= num_masked:
                     break
                 height, width = torch.randint(1, side // 2 + 1, (2,), generator=generator).tolist()
                 top = int(torch.randint(side - height + 1, (1,), generator=generator))
                 left = int(torch.randint(side - width + 1, (1,), generator=generator))
-                one[top : top + height, left : left + width] = True
+                mask[top : top + height, left : left + width] = True
         order = torch.randperm(count, generator=generator)
-        return hidden[order].flatten(1)
+        return masks[order].flatten(1)
 
     @staticmethod
     def _tower(network: nn.ModuleDict) -> ImageTransformer:
@@ -237,18 +188,16 @@ class SelfDistillation(nn.Module):
         assert isinstance(tower, ImageTransformer)
         return tower
 
-    def _tokens(
-        self, network: nn.ModuleDict, views: Tensor, hidden: Tensor | None = None
-    ) -> Tensor:
+    def _tokens(self, network: nn.ModuleDict, views: Tensor, mask: Tensor | None = None) -> Tensor:
         tower = self._tower(network)
-        tokens, _ = tower.embed(views, hidden=hidden)
+        tokens, _ = tower.embed(views, hidden=mask)
         return tower.finish(tower.run(tokens))
 
     def _matched(self, tokens: Tensor, patches: Sequence[Tensor]) -> Tensor:
-        """The tokens of some patches of the first and the second half of the crops, (M, C)."""
+        """Tokens of the matched patches of the first and the second half of the crops, (M, C)."""
         first, second = tokens[:, self._tower(self.student).prefix :].chunk(2)
         halves = (first[:, patches[0]], second[:, patches[1]])
         return torch.cat([half.flatten(0, 1) for half in halves])
 
-    def _answers(self, tokens: Tensor) -> Tensor:
+    def _targets(self, tokens: Tensor) -> Tensor:
         return sinkhorn(self.teacher["head"](tokens), self.config.temperature)

@@ -1,15 +1,14 @@
-"""What small towers are worth: held-out figures beside chance and beside random towers.
+"""Probes of small towers on held-out scenes.
 
 - retrieval: which caption belongs to which scene, among 500 held-out scenes (CLIP pairs);
-- kind of a thing, read by a linear map from the vector of a close view of it (CLIP pairs);
-- kind and part of what lies under a patch, read by neighbours and by a linear map from the last
-  map of an image tower, on held-out scenes.
+- category of an object, by a linear probe on the vector of its crop (CLIP pairs);
+- category and part under a patch, by nearest neighbours and by a linear probe on the last feature
+  map of an image tower.
 
-The same tower with random weights answers the same questions, because a random network is a good
-description of colours already.
+A random tower is probed as well, because random features describe colours well already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,6 @@ from risbook.refscenes.scene_types import SUPERCATEGORY_OF
 from risbook.towers.clip import CLIP
 from risbook.towers.word_tokenizer import WordTokenizer
 
-HELD_OUT = ("val", "testA", "testB", "test")
 _BATCH = 64
 
 
@@ -48,19 +46,19 @@ class SceneSet:
 
 
 def sample_scenes(data: ReferData, splits: Sequence[str], count: int, *, seed: int = 0) -> SceneSet:
-    """Draw scenes of some splits; all of them where there are no more than `count`."""
+    """Sample scenes of some splits; all of them where there are no more than `count`."""
     splits = [split for split in splits if split in data.expressions.splits]
-    known = sorted({e.image_id for split in splits for e in data.expressions.split(split)})
-    if len(known) > count:
-        order = np.random.default_rng(seed).permutation(len(known))[:count]
-        known = [known[index] for index in sorted(order)]
-    return SceneSet(data, tuple(known))
+    image_ids = sorted({e.image_id for split in splits for e in data.expressions.split(split)})
+    if len(image_ids) > count:
+        order = np.random.default_rng(seed).permutation(len(image_ids))[:count]
+        image_ids = [image_ids[index] for index in sorted(order)]
+    return SceneSet(data, tuple(image_ids))
 
 
 @torch.inference_mode()
-def last_maps(tower: nn.Module, images: Tensor) -> Tensor:
+def last_feature_maps(tower: nn.Module, images: Tensor) -> Tensor:
     """Patch features of an image tower's last map, (N, h, w, C)."""
-    maps = [tower(some).maps[-1] for some in _some(images)]
+    maps = [tower(batch).maps[-1] for batch in images.split(_BATCH)]
     return torch.cat(maps).permute(0, 2, 3, 1).float()
 
 
@@ -70,52 +68,54 @@ def probe_patches(
     test: SceneSet,
     *,
     size: int,
-    of: Sequence[LabelSet] = ("kind", "part"),
+    label_sets: Sequence[LabelSet] = ("kind", "part"),
 ) -> list[dict[str, Any]]:
-    """Probe the last map of an image tower.
+    """Probe the last feature map of an image tower.
 
     Args:
         tower: an image tower, in evaluation mode.
-        train: scenes to learn from.
+        train: scenes to train the probes on.
         test: other scenes.
         size: side of the letterboxed images, pixels.
-        of: what to ask for.
+        label_sets: labels of the patches.
 
     Returns:
-        A row for each question, place and method: "of", "on" ("all patches", or "things": those
-        that no background covers, which is four in five of all), "method" and the figures of
-        `ProbeScore`.
+        A row per label set, selection of patches and method: "of", "on" ("all patches", or
+        "things": patches that no background covers, one in five of all), "method" and the scores
+        of `ProbeScore`.
     """
-    known, asked = (last_maps(tower, scenes.images(size)) for scenes in (train, test))
-    patch = size // known.shape[1]
+    features = [last_feature_maps(tower, scenes.images(size)) for scenes in (train, test)]
+    patch_size = size // features[0].shape[1]
+    methods: tuple[Method, ...] = ("knn", "linear")
     rows = []
-    for question in of:
-        everywhere = [
+    for label_set in label_sets:
+        labels = [
             patch_labels(
-                scenes.data, scenes.image_ids, image_size=size, patch_size=patch, label_set=question
+                scenes.data,
+                scenes.image_ids,
+                image_size=size,
+                patch_size=patch_size,
+                label_set=label_set,
             )
             for scenes in (train, test)
         ]
-        names = LABEL_NAMES[question]
+        names = LABEL_NAMES[label_set]
         # without the background, label 0, the others move down by one
-        things = [torch.where(one > 0, one - 1, -1) for one in everywhere]
-        for place, labels, asked_for in (
-            ("all patches", everywhere, names),
-            ("things", things, names[1:]),
-        ):
-            methods: tuple[Method, ...] = ("knn", "linear")
+        thing_labels = [torch.where(part > 0, part - 1, -1) for part in labels]
+        selections = (("all patches", labels, names), ("things", thing_labels, names[1:]))
+        for selection, (train_labels, test_labels), label_names in selections:
             for method in methods:
                 score = patch_probe(
-                    known,
-                    labels[0],
-                    asked,
-                    labels[1],
-                    names=asked_for,
+                    features[0],
+                    train_labels,
+                    features[1],
+                    test_labels,
+                    names=label_names,
                     method=method,
                     train_limit=20_000,
                 )
-                figures = _rounded(score.as_dict())
-                rows.append({"of": question, "on": place, "method": method, **figures})
+                row = {"of": label_set, "on": selection, "method": method}
+                rows.append({**row, **_rounded(score.as_dict())})
     return rows
 
 
@@ -123,7 +123,7 @@ def probe_patches(
 def score_retrieval(
     clip: CLIP, tokenizer: WordTokenizer, scenes: Sequence[SceneSet], *, size: int
 ) -> Retrieval:
-    """Find captions by pictures and pictures by captions.
+    """Retrieve captions by images and images by captions.
 
     Args:
         clip: the pair, in evaluation mode.
@@ -131,50 +131,47 @@ def score_retrieval(
         scenes: held-out scenes.
         size: side of the letterboxed images, pixels.
     """
-    captions = [some.data.caption(image_id) for some in scenes for image_id in some.image_ids]
+    captions = [subset.data.caption(i) for subset in scenes for i in subset.image_ids]
     tokens = tokenizer(captions)
-    images = torch.cat([some.images(size) for some in scenes])
+    images = torch.cat([subset.images(size) for subset in scenes])
     return evaluate_retrieval(
-        torch.cat([clip.image_vectors(some) for some in _some(images)]),
-        torch.cat([clip.text_vectors(some) for some in _some(tokens)]),
+        torch.cat([clip.image_vectors(batch) for batch in images.split(_BATCH)]),
+        torch.cat([clip.text_vectors(batch) for batch in tokens.split(_BATCH)]),
         captions,
     )
 
 
 def probe_categories(
-    image: nn.Module, train: SceneSet, test: SceneSet, *, size: int
+    tower: nn.Module, train: SceneSet, test: SceneSet, *, size: int
 ) -> dict[str, float]:
-    """Read the kind of a thing from the vector of a close view, by a linear map.
+    """Linear probe of an object's category on the image vector of its crop.
 
     Args:
-        image: CLIP's image tower, in evaluation mode.
-        train: scenes to learn from.
+        tower: CLIP's image tower, in evaluation mode.
+        train: scenes to train the probe on.
         test: other scenes.
-        size: side of the views, pixels.
+        size: side of the crops, pixels.
     """
-    cases = [_close_views(image, scenes, size) for scenes in (train, test)]
-    score = probe(*cases[0], *cases[1], names=tuple(SUPERCATEGORY_OF))
+    features = [_object_features(tower, scenes, size) for scenes in (train, test)]
+    score = probe(*features[0], *features[1], names=tuple(SUPERCATEGORY_OF))
     return _rounded(score.as_dict())
 
 
 @torch.inference_mode()
-def _close_views(image: nn.Module, scenes: SceneSet, size: int) -> tuple[Tensor, Tensor]:
-    names = list(SUPERCATEGORY_OF)
-    views: list[Pixels] = []
+def _object_features(tower: nn.Module, scenes: SceneSet, size: int) -> tuple[Tensor, Tensor]:
+    """Image vectors (N, C) of the objects' crops, and the objects' categories (N,)."""
+    categories = list(SUPERCATEGORY_OF)
+    crops: list[Pixels] = []
     labels: list[int] = []
     for image_id in scenes.image_ids:
         objects = scenes.data.objects(image_id)
         masks = [mask for _, mask in objects]
-        views += object_crops(scenes.data.image(image_id), masks, size, margin=1.3)
-        labels += [names.index(kind) for kind, _ in objects]
-    vectors = [image.pooled(some) for some in _some(preprocess(views, size))]  # type: ignore[operator]
+        crops += object_crops(scenes.data.image(image_id), masks, size, margin=1.3)
+        labels += [categories.index(category) for category, _ in objects]
+    pooled: Callable[[Tensor], Tensor] = tower.pooled  # type: ignore[assignment]
+    vectors = [pooled(batch) for batch in preprocess(crops, size).split(_BATCH)]
     return torch.cat(vectors), torch.tensor(labels)
 
 
-def _some(rows: Tensor) -> list[Tensor]:
-    """Rows in portions that fit into memory."""
-    return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-
-
-def _rounded(figures: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in figures.items()}
+def _rounded(scores: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in scores.items()}

@@ -1,44 +1,50 @@
-"""The log of a run: one JSON object a line, written as the run goes, read by the figures.
+"""The log of a run: one JSON object per line, written as the run goes, read by the figures.
 
-Rows of kind "step" hold step, epoch, loss (mean since the last row), lr (of all but the Bridgers,
-if those have one of their own) and seconds; rows of kind "validation" hold step, set, split, mIoU,
-oIoU and count.
+Rows of kind "step" hold step, loss (mean since the last row), lr (of the default group of
+parameters) and seconds; a system's hold epoch as well, a pretraining's each part of the loss. Rows
+of kind "validation" hold step, set, split, mIoU, oIoU and count.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from risbook.errors import DataError
-from risbook.files import write_atomically
+from risbook.files import write_atomically, write_error
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Read a log; a torn last line, left by a process that was killed, is passed over.
 
     Raises:
-        DataError: if the file is missing, or a line before the last is no JSON object.
+        DataError: if the file is missing or no text, or a line before the last is no row.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no log here")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except ValueError as error:
+        raise DataError(f"{path}: not a log ({error})") from error
     rows = []
-    lines = path.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError("no object")
-            rows.append(row)
-        except ValueError as error:
+            rows.append(_row(line))
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 break
-            raise DataError(f"{path}, line {number}: not a JSON object") from error
+            raise DataError(f"{path}, line {number}: not a row of a log ({error})") from error
     return rows
 
 
-def _stays(row: dict[str, Any], resumed_at: int) -> bool:
-    again = row["kind"] == "validation" and row["step"] == resumed_at
-    return bool(row["step"] <= resumed_at) and not again
+def _row(line: str) -> dict[str, Any]:
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError("no JSON object")
+    step = row.get("step")
+    if not isinstance(step, int) or step < 0:
+        raise ValueError("'step' has to be a whole number")
+    return row
 
 
 class Log:
@@ -52,18 +58,31 @@ class Log:
     """
 
     def __init__(self, path: Path, *, resumed_at: int = 0) -> None:
-        kept = []
-        if resumed_at and path.is_file():
-            kept = [row for row in read_log(path) if _stays(row, resumed_at)]
+        def is_kept(row: dict[str, Any]) -> bool:
+            if row.get("kind") == "validation":
+                return bool(row["step"] < resumed_at)
+            return bool(row["step"] <= resumed_at)
+
+        rows = read_log(path) if resumed_at and path.is_file() else []
         with write_atomically(path) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+            text = "".join(json.dumps(row) + "\n" for row in rows if is_kept(row))
+            temporary.write_text(text, encoding="utf-8")
+        self._path = path
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, **row: Any) -> None:
-        """Append one row; it is in the file when this returns."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        """Append one row; it is in the file when this returns.
+
+        Raises:
+            RisbookError: if the disk is full; half a line at the end is passed over by `read_log`.
+        """
+        try:
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise write_error(self._path, error) from error
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # of a row that was told already
+            self._file.close()

@@ -5,15 +5,16 @@ generators and counters. It is written under another name and renamed, so a kill
 leaves the last whole state; it is read with `weights_only=True`, so it cannot run code.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from risbook.errors import RisbookError
 from risbook.files import write_torch
+from risbook.training.objective import Objective
 
 
 @dataclass
@@ -22,63 +23,124 @@ class Progress:
 
     Args:
         step: optimiser steps taken.
-        loss_sum: sum of the losses since the last row of the log.
-        loss_count: how many losses that were.
+        loss_sums: sum of each loss since the last row of the log.
+        loss_counts: number of steps in each sum.
         seconds: seconds of training so far, all processes that worked on the run together.
+        first_loss: loss of the first step, None before it.
+        blown_up: whether a loss has become so large that a warning was given.
     """
 
     step: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
+    loss_sums: dict[str, float] = field(default_factory=dict)
+    loss_counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    first_loss: float | None = None
+    blown_up: bool = False
+
+    @classmethod
+    def from_saved(cls, values: dict[str, Any]) -> "Progress":
+        """The counters of a file; states of the first edition had one loss."""
+        values = dict(values)
+        if "loss_sum" in values:
+            values["loss_sums"] = {"loss": values.pop("loss_sum")}
+            values["loss_counts"] = {"loss": values.pop("loss_count")}
+        progress = cls(**values)
+        numbers = [progress.step, *progress.loss_counts.values()]
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise ValueError(f"counters {numbers}")
+        if not math.isfinite(sum([progress.seconds, *progress.loss_sums.values()])):
+            raise ValueError("sums that are not finite")
+        if progress.loss_sums.keys() != progress.loss_counts.keys():
+            raise ValueError("sums and counts of different losses")
+        return progress
+
+    def add(self, losses: dict[str, float]) -> None:
+        """Count one step's losses."""
+        if self.first_loss is None:
+            self.first_loss = losses["loss"]
+        for name, value in losses.items():
+            self.loss_sums[name] = self.loss_sums.get(name, 0.0) + value
+            self.loss_counts[name] = self.loss_counts.get(name, 0) + 1
+
+    def take_means(self) -> dict[str, float]:
+        """Mean of each loss since the last call."""
+        means = {name: value / self.loss_counts[name] for name, value in self.loss_sums.items()}
+        self.loss_sums, self.loss_counts = {}, {}
+        return means
 
 
-def save_progress(
-    path: Path,
-    progress: Progress,
-    *,
-    model: dict[str, Tensor],
-    optimizer: dict[str, Any],
-    scaler: dict[str, Any] | None,
-) -> None:
-    """Write the state of a run.
+@dataclass(frozen=True)
+class RunState:
+    """Writes and reads the state of a run.
 
     Args:
         path: the file.
-        progress: the counters.
-        model: state dict of the system.
-        optimizer: state dict of the optimiser.
-        scaler: state dict of the gradient scaler, None without one.
+        objective: what is trained.
+        optimizer: its optimiser.
+        scaler: the gradient scaler of fp16, None without one.
     """
-    state = {
-        "progress": vars(progress),
-        "model": model,
-        "optimizer": optimizer,
-        "scaler": scaler,
-        "cpu_generator": torch.get_rng_state(),
-        "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-    write_torch(path, state)
 
+    path: Path
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler | None
 
-def load_progress(path: Path) -> dict[str, Any]:
-    """Read the state of a run and set the generators back.
+    def save(self, progress: Progress) -> None:
+        """Write the state.
 
-    Returns:
-        The entries `progress` (a `Progress`), `model`, `optimizer` and `scaler`.
+        Raises:
+            RisbookError: if the disk is full; the last state stays.
+        """
+        state = {
+            "progress": vars(progress),
+            "model": self.objective.saved_state(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "cpu_generator": torch.get_rng_state(),
+            "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        write_torch(self.path, state)
 
-    Raises:
-        RisbookError: if the file cannot be read.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        state["progress"] = Progress(**state["progress"])
-        torch.set_rng_state(state.pop("cpu_generator"))
-        cuda = state.pop("cuda_generators")
-    except Exception as error:
-        raise RisbookError(
-            f"{path}: the state of the run cannot be read ({error}); start again without --resume"
-        ) from error
-    if torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(cuda)
-    return state
+    def load(self) -> Progress:
+        """Set everything back; a run that was killed before its first state begins anew.
+
+        Raises:
+            RisbookError: if the file cannot be read, or is the state of another run.
+        """
+        if not self.path.is_file():
+            return Progress()
+        try:
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            progress = Progress.from_saved(state["progress"])
+            model, optimizer, scaler = state["model"], state["optimizer"], state["scaler"]
+            cpu, cuda = state["cpu_generator"], state["cuda_generators"]
+            torch.set_rng_state(cpu)
+        # Whatever a damaged file does to the reader. Torch's own text would advise to read it
+        # with weights_only=False, which runs code.
+        except Exception as error:
+            raise RisbookError(
+                f"{self.path}: the state of the run cannot be read; delete the file to begin the "
+                "run anew by --resume"
+            ) from error
+        try:
+            self.objective.load_saved(model)
+            self._load_optimizer(optimizer)
+            if self.scaler is not None and scaler is not None:
+                self.scaler.load_state_dict(scaler)
+        except Exception as error:
+            raise RisbookError(
+                f"{self.path}: is the state of another system or of other data; "
+                "start again in another folder"
+            ) from error
+        if torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(cuda)
+        return progress
+
+    def _load_optimizer(self, state: dict[str, Any]) -> None:
+        """Load, and compare shapes, which torch does only inside the next step."""
+        self.optimizer.load_state_dict(state)
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                for name, value in self.optimizer.state.get(parameter, {}).items():
+                    if torch.is_tensor(value) and value.ndim and value.shape != parameter.shape:
+                        raise ValueError(f"{name} of shape {tuple(value.shape)}")

@@ -1,16 +1,16 @@
-"""Views show what their boxes say, and colours change as told."""
+"""Views show their boxes, and colours change within their bounds."""
 
 import torch
 
 from risbook.pretraining.augmentations import (
-    around,
+    boxes_around,
     crop,
     flip,
+    jitter_brightness,
     jitter_colours,
-    jitter_light,
     random_boxes,
 )
-from risbook.pretraining.image_corpus import Pictures
+from risbook.pretraining.image_corpus import ImageCorpus
 
 
 def generator() -> torch.Generator:
@@ -39,21 +39,21 @@ def test_random_boxes_stay_inside_and_have_the_area() -> None:
     assert share.min() > 0.299 and share.max() < 0.601
 
 
-def test_around_keeps_the_object_in_view() -> None:
+def test_boxes_around_an_object_hold_it() -> None:
     boxes = torch.tensor([[50.0, 60.0, 20.0, 30.0]]).expand(500, -1)
-    x, y, width, height = around(boxes, (1.0, 3.0), generator()).unbind(1)
+    x, y, width, height = boxes_around(boxes, (1.0, 3.0), generator()).unbind(1)
     assert (x <= 50.001).all() and (x + width >= 69.999).all()
     assert (y <= 60.001).all() and (y + height >= 89.999).all()
     assert torch.equal(width, height)
     assert width.min() >= 29.99 and width.max() <= 90.01
 
 
-def test_light_keeps_gray_gray_and_colours_can_vanish(pictures: Pictures) -> None:
+def test_brightness_keeps_gray_gray_and_colours_can_vanish(corpus: ImageCorpus) -> None:
     gray = torch.full((64, 3, 4, 4), 0.5)
-    for changed in (jitter_light(gray, generator()), jitter_colours(gray, generator())):
+    for changed in (jitter_brightness(gray, generator()), jitter_colours(gray, generator())):
         assert torch.allclose(changed[:, 0], changed[:, 2], atol=1e-5)
         assert changed.std() > 0
-    views = pictures.canvas[:2].float().repeat(100, 1, 1, 1)[:200, :, ::4, ::4] / 255
+    views = corpus.canvas[:2].float().repeat(100, 1, 1, 1)[:200, :, ::4, ::4] / 255
     changed = jitter_colours(views, generator())
     colourless = (changed.amax(1) - changed.amin(1)).flatten(1).amax(1) < 1e-4
     assert 0.1 < colourless.float().mean() < 0.3

@@ -1,19 +1,23 @@
-"""The contrastive objective: CLIP's loss where sentences differ, and what it looks at."""
+"""The contrastive objective: CLIP's loss where sentences differ, and what its batches hold."""
 
 import torch
 import torch.nn.functional as F
 
-from risbook.pretraining.contrastive import Contrastive, ContrastiveConfig, contrastive_loss
-from risbook.pretraining.image_corpus import Pictures
+from risbook.pretraining.contrastive import (
+    ContrastiveConfig,
+    ContrastiveObjective,
+    contrastive_loss,
+)
+from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.towers.clip import CLIP
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.word_tokenizer import WordTokenizer
 
 
-def objective(pictures: Pictures, **config: int) -> Contrastive:
+def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
     torch.manual_seed(0)
-    tokenizer = WordTokenizer.from_sentences(pictures.sentences(), length=77, ends=True)
+    tokenizer = WordTokenizer.from_sentences(corpus.sentences(), length=77, ends=True)
     image = ImageTransformer(
         kind="clip", width=32, depth=2, heads=2, patch=8, table=4, projection=16, taps=(1, 2, 2)
     )
@@ -27,7 +31,7 @@ def objective(pictures: Pictures, **config: int) -> Contrastive:
     )
     settings = ContrastiveConfig(scene_size=32, object_size=32, **config)
     clip = CLIP(image=image, text=text)
-    return Contrastive(clip=clip, tokenizer=tokenizer, pictures=pictures, config=settings)
+    return ContrastiveObjective(clip=clip, tokenizer=tokenizer, corpus=corpus, config=settings)
 
 
 def test_it_is_clips_loss_where_all_sentences_differ() -> None:
@@ -38,17 +42,17 @@ def test_it_is_clips_loss_where_all_sentences_differ() -> None:
 
 
 def test_equal_sentences_are_equally_right() -> None:
-    same = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]]).bool()
+    positives = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]]).bool()
     fair = torch.tensor([[9.0, 9.0, 0.0], [9.0, 9.0, 0.0], [0.0, 0.0, 9.0]])
     unfair = torch.tensor([[9.0, 0.0, 0.0], [0.0, 9.0, 0.0], [0.0, 0.0, 9.0]])
-    assert contrastive_loss(fair, same) < contrastive_loss(unfair, same)
-    # the entropy of the answers is left: two of three rows have two right ones
+    assert contrastive_loss(fair, positives) < contrastive_loss(unfair, positives)
+    # the entropy of the targets remains: two of three rows have two right ones
     floor = 2 / 3 * torch.tensor(2.0).log()
-    assert torch.allclose(contrastive_loss(50 * fair, same), floor, atol=1e-3)
+    assert torch.allclose(contrastive_loss(50 * fair, positives), floor, atol=1e-3)
 
 
-def test_a_batch_follows_from_seed_and_step(pictures: Pictures) -> None:
-    contrastive = objective(pictures, scenes=6, objects=8)
+def test_a_batch_follows_from_seed_and_step(corpus: ImageCorpus) -> None:
+    contrastive = objective(corpus, scene_batch=6, object_batch=8)
     for step in (0, 1):
         first, second = (
             contrastive(step, torch.Generator().manual_seed(step))["loss"] for _ in range(2)
@@ -57,25 +61,26 @@ def test_a_batch_follows_from_seed_and_step(pictures: Pictures) -> None:
         assert torch.isfinite(first)
 
 
-def test_close_views_come_with_sentences_that_know_no_place(pictures: Pictures) -> None:
-    contrastive = objective(pictures, scenes=6, objects=200)
-    assert not any(one.placed for one in contrastive._close)
-    _, texts = contrastive.objects(torch.Generator().manual_seed(0))
-    assert texts and set(texts) <= {one.text for one in pictures.objects if not one.placed}
+def test_crops_of_objects_come_with_expressions_that_name_no_place(corpus: ImageCorpus) -> None:
+    contrastive = objective(corpus, scene_batch=6, object_batch=200)
+    assert not any(entry.spatial for entry in contrastive.objects)
+    _, texts = contrastive.sample_objects(torch.Generator().manual_seed(0))
+    assert texts and set(texts) <= {entry.text for entry in corpus.objects if not entry.spatial}
 
 
-def test_a_short_telling_is_a_part_of_the_caption(pictures: Pictures) -> None:
-    contrastive = objective(pictures, scenes=6, objects=8)
-    views, texts = contrastive.scenes(torch.Generator().manual_seed(0))
+def test_a_text_is_a_part_of_the_caption_or_an_expression(corpus: ImageCorpus) -> None:
+    contrastive = objective(corpus, scene_batch=6, object_batch=8)
+    views, texts = contrastive.sample_scenes(torch.Generator().manual_seed(0))
     assert views.shape == (len(texts), 3, 32, 32)
-    known = {sentence for caption in pictures.captions for sentence in caption}
-    known |= {one.text for one in pictures.objects}
+    sentences = {sentence for caption in corpus.captions for sentence in caption}
+    sentences |= {entry.text for entry in corpus.objects}
     for text in texts:
-        assert text in known or all(f"{part.rstrip('.')}." in known for part in text.split(". "))
+        parts = [f"{part.rstrip('.')}." for part in text.split(". ")]
+        assert text in sentences or sentences.issuperset(parts)
 
 
-def test_it_learns(pictures: Pictures) -> None:
-    contrastive = objective(pictures, scenes=6, objects=8)
+def test_it_learns(corpus: ImageCorpus) -> None:
+    contrastive = objective(corpus, scene_batch=6, object_batch=8)
     optimizer = torch.optim.AdamW(contrastive.parameters(), lr=1e-3)
     losses = []
     for step in range(1, 181, 3):

@@ -1,4 +1,4 @@
-"""Parts of pictures and their crops."""
+"""Regions of images and their crops."""
 
 from dataclasses import replace
 
@@ -6,22 +6,24 @@ import pytest
 import torch
 from einops import rearrange
 
-from risbook.pretraining.image_corpus import Pictures
-from risbook.pretraining.multi_crop import CropConfig, draw_crops, things
+from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.pretraining.multi_crop import CropConfig, sample_crops, unique_objects
 
 
-def test_a_thing_counts_once_however_much_is_said_of_it(pictures: Pictures) -> None:
-    once = things(pictures.objects)
-    assert len(once) == len({(one.picture, one.box) for one in pictures.objects})
-    assert len(things(pictures.objects * 2)) == len(once)
+def test_an_object_counts_once_however_many_expressions_it_has(corpus: ImageCorpus) -> None:
+    objects = unique_objects(corpus.objects)
+    assert len(objects) == len({(entry.image_index, entry.box) for entry in corpus.objects})
+    assert len(unique_objects(corpus.objects * 2)) == len(objects)
 
 
-def test_crops_of_a_part_stand_together(pictures: Pictures) -> None:
-    white = replace(pictures, canvas=torch.zeros_like(pictures.canvas))
+def test_crops_of_a_region_have_the_same_index(corpus: ImageCorpus) -> None:
+    white = replace(corpus, canvas=torch.zeros_like(corpus.canvas))
     white.canvas[1] = 255
     count = len(white)
-    config = CropConfig(parts=count, close=0.0, large=16, small=8, smalls=2)
-    crops = draw_crops(white, [], config, torch.Generator().manual_seed(0), patch=8)
+    config = CropConfig(
+        batch_size=count, object_share=0.0, large_size=16, small_size=8, num_small=2
+    )
+    crops = sample_crops(white, [], config, torch.Generator().manual_seed(0), patch_size=8)
     assert crops.student.shape == crops.teacher.shape == (2 * count, 3, 16, 16)
     assert crops.small.shape == (2 * count, 3, 8, 8)
     batches = (crops.student, crops.teacher, crops.small)
@@ -31,26 +33,28 @@ def test_crops_of_a_part_stand_together(pictures: Pictures) -> None:
     assert all(torch.equal(halves[0], half) for half in halves)
 
 
-def test_matched_patches_show_the_same(pictures: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matched_patches_show_the_same(
+    corpus: ImageCorpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("risbook.pretraining.multi_crop.jitter_colours", lambda views, _: views)
-    config = CropConfig(parts=4, close=0.0, large=32, smalls=0)
+    config = CropConfig(batch_size=4, object_share=0.0, large_size=32, num_small=0)
     shifted = False
     for seed in range(5):
         generator = torch.Generator().manual_seed(seed)
-        crops = draw_crops(pictures, [], config, generator, patch=8)
-        halves = zip(crops.student.chunk(2), crops.teacher.chunk(2), crops.pairs, strict=True)
-        for student, teacher, (ours, theirs) in halves:
-            cut = [
-                rearrange(one, "b c (h p) (w q) -> b (h w) (c p q)", p=8, q=8)
-                for one in (student, teacher)
+        crops = sample_crops(corpus, [], config, generator, patch_size=8)
+        halves = zip(crops.student.chunk(2), crops.teacher.chunk(2), crops.matches, strict=True)
+        for student, teacher, (rows, columns) in halves:
+            patches = [
+                rearrange(view, "b c (h p) (w q) -> b (h w) (c p q)", p=8, q=8)
+                for view in (student, teacher)
             ]
-            assert torch.equal(cut[0][:, ours], cut[1][:, theirs])
-            shifted = shifted or len(ours) < 16
+            assert torch.equal(patches[0][:, rows], patches[1][:, columns])
+            shifted = shifted or len(rows) < 16
     assert shifted
 
 
-def test_no_more_parts_than_there_are(pictures: Pictures) -> None:
-    few = things(pictures.objects)[:2]
-    config = CropConfig(parts=8, close=1.0, large=16, smalls=0)
-    crops = draw_crops(pictures, few, config, torch.Generator().manual_seed(0), patch=8)
+def test_no_more_regions_than_objects(corpus: ImageCorpus) -> None:
+    few = unique_objects(corpus.objects)[:2]
+    config = CropConfig(batch_size=8, object_share=1.0, large_size=16, num_small=0)
+    crops = sample_crops(corpus, few, config, torch.Generator().manual_seed(0), patch_size=8)
     assert len(crops.student) == 4 and len(crops.small) == 0

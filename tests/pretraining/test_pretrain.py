@@ -1,4 +1,4 @@
-"""The loop of pretraining: a killed run goes on to the same weights."""
+"""Pretraining in the training loop: a killed run goes on to the same weights."""
 
 from pathlib import Path
 
@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from risbook.errors import DataError, RisbookError
-from risbook.pretraining.pretrain import LoopConfig, pretrain
+from risbook.errors import RisbookError, TrainingDivergedError
+from risbook.pretraining.pretrain import PretrainingConfig, pretrain
+from risbook.training.objective import Objective
 from risbook.training.run_log import read_log
 
 
-class Line(nn.Module):
-    """Fits a line to noise that follows from the step."""
+class Line(Objective):
+    """Fits a line to noise that follows from the step; every third step has a second loss."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +26,8 @@ class Line(nn.Module):
         if step == self.stop_at:
             raise KeyboardInterrupt
         x = torch.randn(16, 4, generator=generator)
-        return {"loss": (self.layer(x) - x[:, :1]).square().mean()}
+        loss = (self.layer(x) - x[:, :1]).square().mean()
+        return {"loss": loss, **({"third": loss.detach()} if step % 3 == 0 else {})}
 
     def update(self, step: int, steps: int) -> None:
         self.updates += 1
@@ -35,40 +37,52 @@ CPU = torch.device("cpu")
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    config = LoopConfig(steps=20, warmup=2, log_every=5, checkpoint_every=6, precision="no")
+    config = PretrainingConfig(steps=20, warmup=2, log_every=5, checkpoint_every=6, precision="no")
     whole = Line()
     pretrain(whole, config, tmp_path / "whole", device=CPU)
     killed = Line()
     killed.stop_at = 15
     with pytest.raises(KeyboardInterrupt):
         pretrain(killed, config, tmp_path / "killed", device=CPU)
-    again = Line()
-    pretrain(again, config, tmp_path / "killed", device=CPU, resume=True)
-    assert again.updates == 20 - 12
-    assert torch.equal(again.layer.weight, whole.layer.weight)
-    logs = [
-        [(row["step"], row["loss"]) for row in read_log(tmp_path / name / "log.jsonl")]
-        for name in ("whole", "killed")
-    ]
-    assert [step for step, _ in logs[0]] == [5, 10, 15, 20]
-    assert [step for step, _ in logs[1]] == [5, 10, 15, 20]
-    assert logs[0][0] == logs[1][0] and logs[0][3] == logs[1][3]
+    resumed = Line()
+    pretrain(resumed, config, tmp_path / "killed", device=CPU, resume=True)
+    assert resumed.updates == 20 - 12
+    assert torch.equal(resumed.layer.weight, whole.layer.weight)
+    logs = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
+    for row in logs[0] + logs[1]:
+        row.pop("seconds")
+    assert [row["step"] for row in logs[0]] == [5, 10, 15, 20]
+    assert all("third" in row for row in logs[0])
+    assert logs[0] == logs[1]
 
 
-def test_another_runs_state_is_refused(tmp_path: Path) -> None:
-    pretrain(Line(), LoopConfig(steps=2, precision="no"), tmp_path, device=CPU)
-    with pytest.raises(DataError, match=r"run of 2 steps with seed 0.*not of 3"):
-        pretrain(Line(), LoopConfig(steps=3, precision="no"), tmp_path, device=CPU, resume=True)
+def test_two_runs_are_never_mixed(tmp_path: Path) -> None:
+    with pytest.raises(RisbookError, match="no run to resume here"):
+        pretrain(Line(), PretrainingConfig(steps=2), tmp_path, device=CPU, resume=True)
+    pretrain(Line(), PretrainingConfig(steps=2, precision="no"), tmp_path, device=CPU)
+    with pytest.raises(RisbookError, match="already holds a run"):
+        pretrain(Line(), PretrainingConfig(steps=2, precision="no"), tmp_path, device=CPU)
+    other = PretrainingConfig(steps=3, precision="no")
+    with pytest.raises(RisbookError, match=r"another loop\.steps; resume with its own"):
+        pretrain(Line(), other, tmp_path, device=CPU, resume=True)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["[]", '{"loop": 3}', "no JSON", "[" * 100_000, "\udcff"])
+def test_broken_settings_are_told_in_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "pretraining.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RisbookError, match=r"^.*pretraining\.json: [^\n]*$"):
+        pretrain(Line(), PretrainingConfig(steps=2), tmp_path, device=CPU, resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     line = Line()
     nn.init.constant_(line.layer.weight, float("nan"))
-    with pytest.raises(RisbookError, match="loss at step 1"):
-        pretrain(line, LoopConfig(steps=2, precision="no"), tmp_path, device=CPU)
+    with pytest.raises(TrainingDivergedError, match="loss is nan at step 1"):
+        pretrain(line, PretrainingConfig(steps=2, precision="no"), tmp_path, device=CPU)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"learning_rate": -1.0}])
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(RisbookError, match=next(iter(wrong))):
-        LoopConfig(**{"steps": 2, **wrong})  # type: ignore[arg-type]
+        PretrainingConfig(**{"steps": 2, **wrong})  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import torch
 from risbook.data import ReferData, open_data
 from risbook.errors import RisbookError
 from risbook.pretraining import RECIPES, run_recipe
-from risbook.pretraining.recipe_run import card
+from risbook.pretraining.tower_card import tower_card
 from risbook.towers import build_tower, tokenizer_of, weights_source
 
 CPU = torch.device("cpu")
@@ -19,13 +19,13 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def sample() -> ReferData:
-    # Named as a set whose sentences keep quiet about places, which close views need.
+    # Named as a set whose expressions name no place, as crops of objects need them.
     return replace(open_data("refscenes-sample"), name="refscenes+")
 
 
 def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Path) -> None:
     (folder,) = run_recipe(
-        "dinov2-mini", [sample], tmp_path, device=CPU, changes={"steps": 1, "precision": "no"}
+        "dinov2-mini", [sample], tmp_path, device=CPU, overrides={"steps": 1, "precision": "no"}
     )
     assert {path.name for path in folder.iterdir()} == {
         "README.md",
@@ -39,10 +39,10 @@ def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Pat
     assert about["command"] == (
         "risbook pretrain dinov2-mini --out runs/dinov2-mini --steps 1 --precision no"
     )
-    assert about["loop"]["seed"] == 0 and about["config"]["crops"]["smalls"] == 4
+    assert about["loop"]["seed"] == 0 and about["config"]["crops"]["num_small"] == 4
     text = (folder / "README.md").read_text()
     assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() in text
-    assert about["command"] in text and card("dinov2-mini", folder) == text
+    assert about["command"] in text and tower_card("dinov2-mini", folder) == text
     tower = build_tower("dinov2-mini", weights=folder)
     assert weights_source(tower).kind == "small"
     assert (folder / "model.safetensors").stat().st_size < 6e6
@@ -50,7 +50,7 @@ def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Pat
 
 def test_a_pair_leaves_two_towers_and_a_vocabulary(sample: ReferData, tmp_path: Path) -> None:
     folders = run_recipe(
-        "clip-mini", [sample], tmp_path, device=CPU, changes={"steps": 2, "precision": "no"}
+        "clip-mini", [sample], tmp_path, device=CPU, overrides={"steps": 2, "precision": "no"}
     )
     assert [folder.name for folder in folders] == ["clip-mini-image", "clip-mini-text"]
     tokenizer = tokenizer_of("clip-mini-text", length=20, weights=folders[1])
@@ -62,6 +62,16 @@ def test_a_pair_leaves_two_towers_and_a_vocabulary(sample: ReferData, tmp_path: 
     assert {row["weights"] for row in scores["kinds"]} == {"pretrained", "random"}
 
 
-def test_an_unknown_recipe_is_told_of_the_known_ones(sample: ReferData, tmp_path: Path) -> None:
+def test_a_tower_folder_of_somebody_else_is_kept(sample: ReferData, tmp_path: Path) -> None:
+    folder = tmp_path / "dinov2-mini"
+    folder.mkdir()
+    (folder / "config.json").write_text("mine")
+    with pytest.raises(RisbookError, match=r"dinov2-mini.config.json is there already"):
+        run_recipe("dinov2-mini", [sample], tmp_path, device=CPU, overrides={"steps": 1})
+    assert (folder / "config.json").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["dinov2-mini"]
+
+
+def test_an_unknown_recipe_lists_the_others(sample: ReferData, tmp_path: Path) -> None:
     with pytest.raises(RisbookError, match=", ".join(RECIPES)):
         run_recipe("clip-maxi", [sample], tmp_path, device=CPU)

@@ -5,11 +5,11 @@ import math
 import torch
 import torch.nn.functional as F
 
-from risbook.pretraining.image_corpus import Pictures
+from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.multi_crop import CropConfig
 from risbook.pretraining.self_distillation import (
     DistillationConfig,
-    SelfDistillation,
+    DistillationObjective,
     distillation_loss,
     koleo_loss,
     sinkhorn,
@@ -17,7 +17,7 @@ from risbook.pretraining.self_distillation import (
 from risbook.towers.image_transformer import ImageTransformer
 
 
-def objective(pictures: Pictures) -> SelfDistillation:
+def objective(corpus: ImageCorpus) -> DistillationObjective:
     torch.manual_seed(0)
     tower = ImageTransformer(
         kind="dinov2",
@@ -30,22 +30,24 @@ def objective(pictures: Pictures) -> SelfDistillation:
         layer_scale=0.1,
         taps=(1, 2, 2),
     )
-    crops = CropConfig(parts=4, large=32, small=16, smalls=2)
-    wide = CropConfig(parts=2, close=0.0, large=64, smalls=0)
-    config = DistillationConfig(crops=crops, wide=wide, wide_every=4, prototypes=16)
-    return SelfDistillation(tower=tower, pictures=pictures, config=config)
+    crops = CropConfig(batch_size=4, large_size=32, small_size=16, num_small=2)
+    wide = CropConfig(batch_size=2, object_share=0.0, large_size=64, num_small=0)
+    config = DistillationConfig(
+        crops=crops, full_size_crops=wide, full_size_every=4, num_prototypes=16
+    )
+    return DistillationObjective(tower=tower, corpus=corpus, config=config)
 
 
 def test_sinkhorn_uses_every_prototype_equally() -> None:
     torch.manual_seed(0)
-    logits = torch.randn(64, 8) + torch.tensor([3.0, *7 * [0.0]])  # one prototype is a favourite
-    answers = sinkhorn(logits, 0.5, iterations=50)
-    assert torch.allclose(answers.sum(dim=1), torch.ones(64))
-    assert torch.allclose(answers.sum(dim=0), torch.full((8,), 8.0), rtol=1e-2)
+    logits = torch.randn(64, 8) + torch.tensor([3.0, *7 * [0.0]])  # one prototype is preferred
+    targets = sinkhorn(logits, 0.5, iterations=50)
+    assert torch.allclose(targets.sum(dim=1), torch.ones(64))
+    assert torch.allclose(targets.sum(dim=0), torch.full((8,), 8.0), rtol=1e-2)
     assert F.softmax(logits / 0.5, dim=1).sum(dim=0)[0] > 50
 
 
-def test_agreement_is_least_where_answers_are_equal() -> None:
+def test_the_loss_is_least_where_the_student_equals_the_teacher() -> None:
     teacher = F.softmax(torch.randn(6, 5), dim=1)
     logits = 0.1 * teacher.log()
     entropy = -(teacher * teacher.log()).sum(dim=1).mean()
@@ -61,30 +63,30 @@ def test_koleo_rewards_distance() -> None:
     assert torch.allclose(koleo_loss(far), -torch.tensor(3.0).sqrt().log(), atol=1e-4)
 
 
-def test_hidden_patches_lie_in_half_of_the_crops(pictures: Pictures) -> None:
-    distillation = objective(pictures)
-    hidden = distillation.hide(40, 32, torch.Generator().manual_seed(0))
-    assert hidden.shape == (40, 16)
-    shares = hidden.float().mean(dim=1)
-    assert (shares > 0).sum() == 20
-    assert shares.max() <= 0.85
+def test_half_of_the_crops_have_masked_patches(corpus: ImageCorpus) -> None:
+    distillation = objective(corpus)
+    mask = distillation.sample_mask(40, 32, torch.Generator().manual_seed(0))
+    assert mask.shape == (40, 16)
+    ratios = mask.float().mean(dim=1)
+    assert (ratios > 0).sum() == 20
+    assert ratios.max() <= 0.85
 
 
-def test_hidden_patches_cannot_be_seen() -> None:
+def test_masked_patches_do_not_reach_the_tokens() -> None:
     tower = ImageTransformer(
         kind="dinov2", width=16, depth=1, heads=2, patch=8, table=2, registers=4, taps=(1,)
     )
     images = torch.randn(1, 3, 16, 16)
     changed = images.clone()
     changed[:, :, :8, :8] = 0
-    hidden = torch.tensor([[True, False, False, False]])
-    first, second = (tower.embed(one, hidden=hidden)[0] for one in (images, changed))
+    mask = torch.tensor([[True, False, False, False]])
+    first, second = (tower.embed(batch, hidden=mask)[0] for batch in (images, changed))
     assert torch.equal(first, second)
     assert not torch.equal(tower.embed(images)[0], tower.embed(changed)[0])
 
 
-def test_only_the_student_learns_and_the_teacher_follows(pictures: Pictures) -> None:
-    distillation = objective(pictures)
+def test_only_the_student_learns_and_the_teacher_follows(corpus: ImageCorpus) -> None:
+    distillation = objective(corpus)
     before = [value.clone() for value in distillation.teacher.parameters()]
     losses = distillation(0, torch.Generator().manual_seed(0))
     losses["loss"].backward()
@@ -99,8 +101,8 @@ def test_only_the_student_learns_and_the_teacher_follows(pictures: Pictures) -> 
         assert torch.allclose(new - old, torch.full_like(old, 0.01), atol=1e-5)
 
 
-def test_it_learns(pictures: Pictures) -> None:
-    distillation = objective(pictures)
+def test_it_learns(corpus: ImageCorpus) -> None:
+    distillation = objective(corpus)
     optimizer = torch.optim.AdamW(distillation.student.parameters(), lr=2e-3)
     losses = []
     for step in range(40):
@@ -109,16 +111,16 @@ def test_it_learns(pictures: Pictures) -> None:
         terms["loss"].backward()
         optimizer.step()
         distillation.update(step, 40)
-        if not distillation.is_wide(step):
+        if not distillation.is_full_size(step):
             losses.append(float(terms["image"] + terms["patch"]))
     assert sum(losses[-8:]) < 0.95 * sum(losses[:8])
 
 
-def test_wide_steps_look_at_larger_crops_alone(pictures: Pictures) -> None:
-    distillation = objective(pictures)
+def test_steps_of_the_full_size_have_no_small_crops(corpus: ImageCorpus) -> None:
+    distillation = objective(corpus)
     sizes = []
     for step in range(4):
-        crops = distillation.crops(step, torch.Generator().manual_seed(step))
+        crops = distillation.sample_crops(step, torch.Generator().manual_seed(step))
         assert crops.student.shape == crops.teacher.shape
         sizes.append((tuple(crops.student.shape[::3]), tuple(crops.small.shape[::3])))
     assert sizes == 3 * [((8, 32), (8, 16))] + [((4, 64), (0, 24))]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from risbook.pretraining.recipe_run import card
+from risbook.pretraining.tower_card import tower_card
 from risbook.towers.weight_lookup import SHIPPED
 
 TOWERS = ("clip-mini-image", "clip-mini-rn-image", "clip-mini-text", "dinov2-mini")
@@ -30,7 +30,7 @@ def linear(name: str, question: str, weights: str) -> float:
 def test_the_folder_holds_what_the_card_says(name: str) -> None:
     folder: Path = SHIPPED / name
     assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
-    assert (folder / "README.md").read_text(encoding="utf-8") == card(name, folder)
+    assert (folder / "README.md").read_text(encoding="utf-8") == tower_card(name, folder)
     if name != "clip-mini-text":  # which is measured with its image tower
         digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         assert scores_of(name)["origin"]["sha256"] == digest

@@ -36,6 +36,7 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
     assert seen == list(range(1, 61))
     names = {path.name for path in run.iterdir()}
     assert names == {
+        ".run.lock",
         "config.json",
         "log.jsonl",
         "model.safetensors",
@@ -145,7 +146,7 @@ def test_a_run_killed_while_it_validates_does_that_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("risbook.training.training_run.evaluate", die)
+        patch.setattr("risbook.training.mask_objective.evaluate", die)
         train_system(config, tmp_path / "killed", show_progress=False)
     train_system(config, tmp_path / "killed", resume=True, show_progress=False)
     rows = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]

@@ -1,0 +1,87 @@
+"""The card of a pretrained tower: what it is, how it was trained, and how well it does."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from risbook.towers.build import build_tower
+
+
+def tower_card(name: str, folder: Path) -> str:
+    """The README of a tower: what it is, how it came to be, and what it is worth."""
+    about = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    file = folder / "model.safetensors"
+    tower = build_tower(name, weights=folder)
+    count = sum(value.numel() for value in tower.parameters())
+    lines = [
+        f"# {name}",
+        "",
+        f"{count:,} parameters, trained from random weights on RefScenes: its training "
+        "images, captions, expressions and their boxes, no mask and no category.",
+        "",
+        f"- pretraining: `{about['command']}`",
+        f"- {about['loop']['steps']:,} steps, seed {about['loop']['seed']}, precision "
+        f"{about['precision']}, {about['minutes']:.0f} minutes on {about['device']}, "
+        f"{about['date']}",
+        f"- `model.safetensors`: {file.stat().st_size / 1e6:.1f} MB (16 bit), SHA-256 "
+        f"`{hashlib.sha256(file.read_bytes()).hexdigest()}`",
+        "- `pretraining.json` holds the whole configuration, `log.jsonl` the losses, "
+        "`scores.json` the scores below",
+    ]
+    if "retrieval" in scores:
+        lines += ["", *_retrieval_lines(scores["retrieval"])]
+    if "kinds" in scores:
+        lines += ["", *_category_lines(scores["kinds"])]
+    if "patches" in scores:
+        lines += ["", *_patch_lines(scores["patches"], scores["scenes"])]
+    return "\n".join(lines) + "\n"
+
+
+def _retrieval_lines(scores: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"Retrieval among {scores['count']} held-out scenes and their captions, percent:",
+        "",
+        "| | R@1 | R@5 | R@10 | median rank |",
+        "|---|---|---|---|---|",
+    ]
+    for row in ("image to text", "text to image", "chance"):
+        values = scores[row]
+        shares = " | ".join(f"{100 * values[cut]:.1f}" for cut in ("R@1", "R@5", "R@10"))
+        lines.append(f"| {row} | {shares} | {values['median rank']:.0f} |")
+    return lines
+
+
+def _category_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "Category of an object (19 categories) from the image vector of its crop, linear probe, "
+        "percent:",
+        "",
+        "| weights | accuracy | mean over categories |",
+        "|---|---|---|",
+    ]
+    return lines + [
+        f"| {row['weights']} | {100 * row['accuracy']:.1f} "
+        f"| {100 * row['mean class accuracy']:.1f} |"
+        for row in rows
+    ]
+
+
+def _patch_lines(rows: Sequence[Mapping[str, Any]], scenes: Mapping[str, int]) -> list[str]:
+    lines = [
+        f"Label of a patch from the last feature map; probes are trained on "
+        f"{scenes['probes learn from']} training scenes and tested on {scenes['probes asked']} "
+        "held-out ones, percent:",
+        "",
+        "| label | patches | method | weights | accuracy | mean over classes | mIoU |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    order = sorted(rows, key=lambda row: (row["of"], row["on"], row["method"]))
+    return lines + [
+        f"| {row['of']} | {row['on']} | {row['method']} | {row['weights']} "
+        f"| {100 * row['accuracy']:.1f} | {100 * row['mean class accuracy']:.1f} "
+        f"| {100 * row['mIoU']:.1f} |"
+        for row in order
+    ]

@@ -1,0 +1,148 @@
+"""Training a system to segment: its samples, its loss, and its held-out splits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from risbook.data import open_data
+from risbook.data.dataset import ReferData
+from risbook.data.samples import EpochBatches, TrainingSamples, collate
+from risbook.errors import RisbookError
+from risbook.evaluation.evaluate import evaluate
+from risbook.systems import System, build_system
+from risbook.training.objective import Objective
+from risbook.training.training_config import TrainingConfig
+
+
+class MaskObjective(Objective):
+    """A system together with what it learns from and what it is evaluated on.
+
+    Args:
+        config: the run.
+        accelerator: shares batches and evaluated expressions among its processes.
+
+    Raises:
+        RisbookError: for sets that are not there or hold nothing to train on, and for a wrong
+            `eval_splits`; a run finds its mistakes before its first step.
+    """
+
+    system: System
+
+    def __init__(self, config: TrainingConfig, *, accelerator: Accelerator) -> None:
+        super().__init__()
+        self.config = config
+        self.accelerator = accelerator
+        sources = {name: self._open(name) for name in config.data}
+        # The system's vocabulary may come from the samples, and their size from the system.
+        self.samples = TrainingSamples(
+            sources=list(sources.values()),
+            splits=config.splits,
+            image_size=1,
+            seed=config.seed,
+            text=config.text,
+            cache_images=config.cache_images,
+        )
+        if not self.samples.objects:
+            raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
+        sentences = self.samples.sentences()
+        self.system = build_system(config.system, sentences=sentences, changes=config.overrides)
+        self.samples.image_size = self.system.image_size
+        self.eval_splits = [self._eval_split(place, sources) for place in config.eval_splits]
+        # Never more samples per step than there are, and the same number for every process.
+        self.batch_size = min(config.batch_size, len(self.samples))
+        if self.batch_size % accelerator.num_processes:
+            raise RisbookError(
+                f"a batch of {self.batch_size} cannot be shared by {accelerator.num_processes} "
+                "processes"
+            )
+        if accelerator.device.type == "cpu":
+            self.system.to(memory_format=torch.channels_last)
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps per epoch."""
+        return len(self.samples) // self.batch_size
+
+    def forward(self, image: Tensor, tokens: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """The loss of images (B, 3, S, S), ids (B, L) and masks (B, 1, S, S)."""
+        return {"loss": self.system.loss(self.system(image, tokens), mask)}
+
+    def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Batches on the device of the process, epoch after epoch."""
+        device = self.accelerator.device
+        epoch, batches_done = divmod(start, self.epoch_steps)
+        while True:
+            self.samples.epoch = epoch
+            order = EpochBatches(
+                count=len(self.samples),
+                batch_size=self.batch_size,
+                seed=self.config.seed,
+                epoch=epoch,
+                start=batches_done,
+            )
+            loader: DataLoader[Any] = DataLoader(
+                self.samples,
+                batch_sampler=order,
+                collate_fn=collate,
+                num_workers=self.config.num_workers,
+                # Without one of its own, each new loader draws from the generator that dropout
+                # uses, and a resumed run, which makes one loader more, would go another way.
+                generator=torch.Generator().manual_seed(self.config.seed),
+            )
+            prepared = self.accelerator.prepare_data_loader(loader, device_placement=False)
+            for batch in prepared:
+                image = batch.image.to(device)
+                if device.type == "cpu":
+                    image = image.contiguous(memory_format=torch.channels_last)
+                yield image, self.system.tokenizer(batch.texts).to(device), batch.mask.to(device)
+            self.accelerator._dataloaders.remove(prepared)  # it would keep every epoch's loader
+            epoch, batches_done = epoch + 1, 0
+
+    def log_values(self, step: int) -> dict[str, float]:
+        """The epoch, in fractions."""
+        return {"epoch": step * self.batch_size / len(self.samples)}
+
+    def evaluation_is_due(self, step: int) -> bool:
+        """After every `eval_every` steps and after the last."""
+        due = step == self.config.steps or step % self.config.eval_every == 0
+        return bool(self.eval_splits) and due
+
+    def evaluate(self) -> Iterator[dict[str, Any]]:
+        """A row per split of `eval_splits`."""
+        for name, split, source in self.eval_splits:
+            summary = evaluate(
+                self.system,
+                source,
+                split,
+                limit=self.config.eval_limit,
+                text=self.config.text,
+                accelerator=self.accelerator,
+                show_progress=False,
+            ).summary()
+            scores = {"mIoU": summary.miou, "oIoU": summary.oiou, "count": summary.count}
+            yield {"set": name, "split": split, **scores}
+
+    def saved_state(self) -> dict[str, Tensor]:
+        """What a checkpoint of the system holds."""
+        return self.system.saved_state()
+
+    def load_saved(self, state: dict[str, Tensor]) -> None:
+        """Take it back."""
+        self.system.load_saved(state)
+
+    def _open(self, name: str) -> ReferData:
+        return open_data(
+            name, partition=self.config.partition or None, images=self.config.images or None
+        )
+
+    def _eval_split(self, place: str, sources: dict[str, ReferData]) -> tuple[str, str, ReferData]:
+        name, _, split = place.rpartition(":")
+        if not name:
+            raise RisbookError(f"eval_splits {place!r}: write it as SET:SPLIT, as refscenes:val")
+        source = sources[name] if name in sources else self._open(name)
+        source.expressions.split(split)  # an unknown split is refused here
+        return name, split, source

@@ -1,0 +1,42 @@
+"""Which parameters share a learning rate."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from risbook.errors import RisbookError
+from risbook.systems import System
+
+
+def optimizer_groups(
+    system: System, lr_multipliers: Mapping[str, float]
+) -> tuple[list[list[nn.Parameter]], list[float]]:
+    """The parameters that learn, by their multiple of the learning rate.
+
+    A group whose multiple is 1 joins the default group, in the order of the system's parameters.
+    The states of runs from before there was a choice therefore still fit.
+
+    Args:
+        system: the system.
+        lr_multipliers: multiples by name of the group.
+
+    Returns:
+        The groups, the default group first, and the multiple of each.
+
+    Raises:
+        RisbookError: for a group that the system does not have, or of which nothing learns.
+    """
+    named = {name: list(part.parameters()) for name, part in system.named_children()}
+    scaled = {name: value for name, value in lr_multipliers.items() if value != 1}
+    group_of = {id(value): name for name in scaled for value in named.get(name, ())}
+    groups: dict[str, list[nn.Parameter]] = {"default": [], **{name: [] for name in scaled}}
+    for value in system.parameters():
+        if value.requires_grad:
+            groups[group_of.get(id(value), "default")].append(value)
+    for name in scaled:
+        if not groups[name]:
+            raise RisbookError(
+                f"lr_multipliers.{name} is {scaled[name]}, but this {system.name} has no {name}; "
+                "leave it out"
+            )
+    return list(groups.values()), [scaled.get(name, 1.0) for name in groups]

@@ -1,0 +1,96 @@
+"""The folder of a run: one process at a time, and nothing of anybody else's is overwritten."""
+
+import re
+import warnings
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from risbook.errors import RisbookError
+
+#: what a run writes, beside the file of its settings
+STATE_FILE = "progress.pt"
+LOG_FILE = "log.jsonl"
+RUN_FILES = (STATE_FILE, LOG_FILE, "config.json", "model.safetensors", "tokenizer.json")
+LOCK_FILE = ".run.lock"
+
+
+class RunFolder:
+    """A folder that holds one run.
+
+    Args:
+        path: the folder; it need not be there yet.
+        settings_file: name of the file that tells the run's settings. It is written before the
+            first step, so a folder without it holds no run.
+    """
+
+    def __init__(self, path: Path, *, settings_file: str = "training.json") -> None:
+        self.path = path
+        self.settings_file = path / settings_file
+        self.state_file = path / STATE_FILE
+        self.log_file = path / LOG_FILE
+        # Every process that an operating system kills loses this lock, unlike a marker file.
+        self._lock = FileLock(path / LOCK_FILE, timeout=0)
+
+    def check_free(self) -> None:
+        """Refuse a folder that holds a run, a checkpoint or a part of one.
+
+        Raises:
+            RisbookError: names what is there.
+        """
+        if self.settings_file.exists():
+            raise RisbookError(
+                f"{self.path} already holds a run; add --resume or name another folder"
+            )
+        for name in RUN_FILES:
+            if (self.path / name).exists():
+                raise RisbookError(
+                    f"{self.path / name} is there already, and a new run would replace it; "
+                    "name another folder"
+                )
+
+    def check_idle(self) -> None:
+        """Refuse a folder in which another process trains, before any work is done.
+
+        Raises:
+            RisbookError: if one does.
+        """
+        if (self.path / LOCK_FILE).exists():
+            self.lock()
+
+    def lock(self) -> None:
+        """Make the folder, and keep other processes from training in it.
+
+        A file system without locks gives a warning, no error.
+
+        Raises:
+            RisbookError: if another process trains there.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self._lock.is_locked:
+            return
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise RisbookError(
+                f"{self.path}: another process is training here; wait for it, stop it, or name "
+                "another folder"
+            ) from None
+        except (OSError, NotImplementedError) as error:
+            warnings.warn(
+                f"{self.path}: this file system has no locks ({error}); see to it yourself that "
+                "no second run writes here",
+                stacklevel=2,
+            )
+
+    def unlock(self) -> None:
+        """Let others train here."""
+        self._lock.release()
+
+    def remove_leftovers(self) -> None:
+        """Delete what a killed process left half-written; every other file stays."""
+        names = "|".join(re.escape(name) for name in (*RUN_FILES, self.settings_file.name))
+        leftover = re.compile(rf"\.({names})\.\d+\.tmp")
+        for entry in self.path.iterdir():
+            if leftover.fullmatch(entry.name):
+                entry.unlink()
