@@ -1,12 +1,24 @@
 """The one kind of exception that is meant to be read by the person at the keyboard."""
 
+#: Characters of the longest message; paths and names fit, a file's whole content does not.
+LONGEST = 2000
+
 
 class RisbookError(Exception):
     """A mistake that the user can mend: says what was wrong, where, and what to do.
 
     The command line prints its message as one line and exits with code 2; any other exception
     is a defect of risbook and keeps its traceback.
+
+    >>> print(RisbookError("a name from a file:" + chr(10) + chr(27) + "[31mred"))
+    a name from a file: [31mred
     """
+
+    def __str__(self) -> str:
+        """One line without control characters: messages quote names from strangers' files."""
+        text = " ".join(super().__str__().split())
+        text = "".join(letter for letter in text if letter.isprintable())
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 class DataError(RisbookError):

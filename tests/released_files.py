@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from published_names import openai_state
 from torch import Tensor, nn
 
 from risbook.systems.etris import ETRIS
-from risbook.systems.rename_etris import _BRIDGER, _LATER
-from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.rename_clip import OPENAI_RESNET, OPENAI_TEXT, OPENAI_VIT
+from risbook.systems.rename_etris import BRIDGER_PARTS
 
 
 def write_released(state: Mapping[str, Tensor], path: Path) -> Path:
@@ -43,19 +42,18 @@ def write_released(state: Mapping[str, Tensor], path: Path) -> Path:
 
 def official_state(system: ETRIS) -> dict[str, Tensor]:
     """The weights of one of ours under official names."""
-    image = OPENAI_RESNET if isinstance(system.image_tower, CLIPResNet) else OPENAI_VIT
-    towers = image.to_theirs(system.image_tower.state_dict())
-    towers |= OPENAI_TEXT.to_theirs(system.text_tower.state_dict())
+    towers = openai_state(system.image_tower.state_dict())
+    towers |= openai_state(system.text_tower.state_dict())
     state = {f"backbone.{name}": value for name, value in towers.items()}
-    bridgers = {ours: theirs for theirs, ours in _BRIDGER.items()}
+    released = {ours: (name, first) for name, (ours, first) in BRIDGER_PARTS.items()}
     for name, value in system.state_dict().items():
         part, _, rest = name.partition(".")
         if part == "logit_scale":
             state["backbone.logit_scale"] = value
         elif part == "bridgers":
             _, stage, ours, leaf = rest.split(".", 3)
-            number = int(stage) - _LATER.get(bridgers[ours], 1)
-            state[f"bridger.{bridgers[ours]}.{number}.{leaf}"] = value
+            name, first_stage = released[ours]
+            state[f"bridger.{name}.{int(stage) - first_stage}.{leaf}"] = value
         elif part not in system.towers:
             state[f"{part.replace('projector', 'proj')}.{rest}"] = value
     return state

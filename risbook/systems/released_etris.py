@@ -20,7 +20,7 @@ from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weight_lookup import FOLDER_VARIABLE
-from risbook.towers.weights import file_digest, read_file
+from risbook.towers.weights import file_digest, read_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 
 _TOWERS = ("image_tower.", "text_tower.")
@@ -110,10 +110,10 @@ def _fitting(
     wanted = _outline(name, changes)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    theirs = read_file(path)
-    resnet = any("backbone.visual.attnpool." in entry for entry in theirs)
+    released = read_weights(path)
+    resnet = any("backbone.visual.attnpool." in entry for entry in released)
     try:
-        state = rename_etris(theirs, resnet=resnet)
+        state = rename_etris(released, resnet=resnet)
     except DataError as error:
         raise DataError(f"{path}: not a checkpoint of the released ETRIS; {error}") from error
     if misfit := _misfit(state, wanted):

@@ -1,6 +1,7 @@
 """A checkpoint of the released ETRIS under our names.
 
-The towers' names are those of `risbook.towers.renames`; neck, decoder and projector keep theirs.
+The towers' names are those of `risbook.towers.weight_conversion`; neck, decoder and projector keep
+theirs.
 """
 
 import re
@@ -9,22 +10,21 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.renames import rename
+from risbook.towers.tower_presets import Family
+from risbook.towers.weight_conversion import convert
 
-#: their names (up to the stage's number, counted from 0, and behind it) and ours
-_BRIDGER = {
-    "zoom_in": "zoom_in",
-    "zoom_out": "zoom_out",
-    "linear1": "text_in",
-    "linear2": "text_out",
-    "fusion_v": "image_interactor",
-    "fusion_t": "text_interactor",
-    "ln_v": "image_norm",
-    "ln_t": "text_norm",
+#: Parts of the Bridgers: the released name, ours, and the stage that its number 0 stands for. A
+#: norm's number is that of the link between two stages, and the first link leads to stage 2.
+BRIDGER_PARTS = {
+    "zoom_in": ("zoom_in", 1),
+    "zoom_out": ("zoom_out", 1),
+    "linear1": ("text_in", 1),
+    "linear2": ("text_out", 1),
+    "fusion_v": ("image_interactor", 1),
+    "fusion_t": ("text_interactor", 1),
+    "ln_v": ("image_norm", 2),
+    "ln_t": ("text_norm", 2),
 }
-#: a norm's number is that of the link; the first link leads to the second stage
-_LATER = {"ln_v": 2, "ln_t": 2}
-_KEPT = ("neck.", "decoder.")
 
 
 def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tensor]:
@@ -42,28 +42,32 @@ def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tens
     """
     ours: dict[str, Tensor] = {}
     towers: dict[str, Tensor] = {}
-    for name, value in state.items():
-        name = name.removeprefix("module.")
-        if name == "backbone.logit_scale":
-            ours["logit_scale"] = value
-        elif name.startswith("backbone."):
-            towers[name] = value
-        elif name.startswith(_KEPT):
-            ours[name] = value
-        elif name.startswith("proj."):
-            ours[f"projector.{name.removeprefix('proj.')}"] = value
+    for published, value in state.items():
+        name = published.removeprefix("module.")
+        if name.startswith("backbone.") and name != "backbone.logit_scale":
+            towers[name.removeprefix("backbone.")] = value
         else:
-            ours[_bridger(name)] = value
-    family = "clip-resnet" if resnet else "clip-vit"
-    for part, kind in (("image_tower", family), ("text_tower", "clip-text")):
-        renamed = rename(towers, family=kind, prefix="backbone.")  # type: ignore[arg-type]
-        ours |= {f"{part}.{name}": value for name, value in renamed.items()}
+            ours[_rename(name)] = value
+    families: dict[str, Family] = {
+        "image_tower": "clip-resnet" if resnet else "clip-vit",
+        "text_tower": "clip-text",
+    }
+    for part, family in families.items():
+        converted = convert(towers, family)
+        ours |= {f"{part}.{name}": value for name, value in converted.items()}
     return ours
 
 
-def _bridger(name: str) -> str:
-    match = re.fullmatch(r"bridger\.(\w+)\.(\d+)\.(.+)", name)
-    if match is None or match[1] not in _BRIDGER:
+def _rename(name: str) -> str:
+    """The name of an entry outside the towers."""
+    if name == "backbone.logit_scale":
+        return "logit_scale"
+    if name.startswith(("neck.", "decoder.")):
+        return name
+    if name.startswith("proj."):
+        return name.replace("proj.", "projector.", 1)
+    match = re.fullmatch(r"bridger\.(\w+)\.(\d{1,4})\.(.+)", name)
+    if match is None or match[1] not in BRIDGER_PARTS:
         raise DataError(f"{name}: no part of a released ETRIS")
-    stage = int(match[2]) + _LATER.get(match[1], 1)
-    return f"bridgers.stages.{stage}.{_BRIDGER[match[1]]}.{match[3]}"
+    part, first_stage = BRIDGER_PARTS[match[1]]
+    return f"bridgers.stages.{int(match[2]) + first_stage}.{part}.{match[3]}"

@@ -54,8 +54,8 @@ def image_tower(
     if preset.family == "clip-resnet":
         changes["fixed_statistics"] = fixed_statistics
     if preset.family == "clip-vit":
-        side = image_size // int(preset.geometry["patch"])
-        table = side if side != preset.geometry["table"] else None
+        side = image_size // int(preset.arch["patch"])
+        table = side if side != preset.arch["table"] else None
     tower = build_tower(name, weights=weights, table=table, **changes)
     if isinstance(tower, TextTransformer):
         raise DataError(f"{name} is a text tower; the image tower has to be another one")

@@ -19,13 +19,11 @@ from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.clip_tokenizer import CLIPTokenizer
-from risbook.towers.hub import fetch
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.rename_forms import Family
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import TowerPreset, tower_preset
-from risbook.towers.weight_lookup import SHIPPED, find_weights, local_folder, ways_out
-from risbook.towers.weights import load_weights, read_file
+from risbook.towers.tower_presets import Family, TowerPreset, tower_preset
+from risbook.towers.weight_lookup import SHIPPED, fetch, find_weights, local_folder
+from risbook.towers.weights import load_weights, read_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 
@@ -40,9 +38,13 @@ CLASSES: dict[Family, type[Tower]] = {
 
 FORMAT = 1
 
+#: the largest values that arguments of a tower may have, far beyond every published tower
+LARGEST = {"vocabulary": 1_000_000, "depth": 100, "layers": 100}
+LARGEST_OTHER = 10_000
+
 
 def build_tower(
-    name: str, *, weights: str | Path = "auto", table: int | None = None, **changes: Any
+    name: str, *, weights: str | Path = "auto", table: int | None = None, **overrides: Any
 ) -> Tower:
     """Make a tower and load its weights.
 
@@ -51,10 +53,10 @@ def build_tower(
         weights: "auto": the shipped ones of a mini tower; of a published tower those in the
             folder that RISBOOK_WEIGHTS names, if it has them, or else those of the hub. "hub":
             only the hub's. "random": none. Anything else is a file of weights, or a folder that
-            holds one or has a folder for each tower.
-        table: side of the position table, if not the published one; the published table is
-            resized to it by the family's own rule.
-        changes: other arguments of the tower's class, for instance ``taps=(4, 8, 12)``.
+            holds one or has a folder per tower.
+        table: side of the grid of position embeddings, if not the published one; the published
+            embeddings are resized to it by the family's own rule.
+        overrides: other arguments of the tower's class, for instance ``taps=(4, 8, 12)``.
 
     Returns:
         The tower in float32, on the CPU, in evaluation mode, its parameters still free to learn;
@@ -66,41 +68,36 @@ def build_tower(
         DataError: if a file is not what the tower needs; the message names the weight.
     """
     preset = tower_preset(name)
-    path, origin = find_weights(name, preset, weights)
-    geometry = dict(preset.geometry) | changes
+    path, source = find_weights(name, preset, weights)
+    arch = dict(preset.arch) | overrides
     if table is not None:
-        geometry["table"] = table
-    if preset.family == "clip-text" and "vocabulary" not in geometry:
-        geometry["vocabulary"] = _vocabulary_size(name, path)
+        arch["table"] = table
     if path is None:
-        tower = _make(name, preset, geometry)
+        tower = _make(name, preset, arch)
     else:
-        # On the meta device the random start costs nothing: weights replace all of it.
+        # On the meta device random first values cost nothing: the file replaces all of them.
         with torch.device("meta"):
-            tower = _make(name, preset, geometry)
-        state = read_file(path)
+            tower = _make(name, preset, arch, path.parent)
+        state = read_weights(path)
         try:
             absent = load_weights(tower, state, family=preset.family, resize=table is not None)
         except DataError as error:
             raise DataError(f"{name} from {path}: {error}") from error
-        _bring_to_life(tower, absent)
-        origin = WeightsSource(origin.kind, origin.source, origin.sha256, absent)
-    set_weights_source(tower, origin)
+        _fill_the_rest(tower, absent)
+        source = WeightsSource(source.kind, source.source, source.sha256, absent)
+    set_weights_source(tower, source)
     return tower.eval()
 
 
-def meta_tower(name: str) -> Tower:
+def build_meta_tower(name: str) -> Tower:
     """A tower of shapes only, without memory for its weights.
 
     Raises:
         RisbookError: as `build_tower`.
     """
     preset = tower_preset(name)
-    geometry = dict(preset.geometry)
-    if preset.family == "clip-text" and "vocabulary" not in geometry:
-        geometry["vocabulary"] = _vocabulary_size(name, None)
     with torch.device("meta"):
-        return _make(name, preset, geometry)
+        return _make(name, preset, preset.arch)
 
 
 def tokenizer_of(
@@ -110,7 +107,7 @@ def tokenizer_of(
 
     Args:
         name: a tower's name.
-        length: ids a sentence.
+        length: ids per sentence.
         weights: as `build_tower` has it, where a folder holds ``tokenizer.json`` beside the
             weights; "random" does the same as "auto".
 
@@ -122,19 +119,19 @@ def tokenizer_of(
         name, preset = preset.partner, tower_preset(preset.partner)
     if preset.family != "clip-text":
         raise RisbookError(f"{name} has no text side, and so no tokenizer")
-    wish = "auto" if str(weights) == "random" else weights
-    if preset.hub is None and str(wish) == "auto":
+    is_ours = preset.hub is None
+    if str(weights) == "random":
+        weights = "auto"
+    if is_ours and str(weights) == "auto":
         return WordTokenizer.from_file(SHIPPED / name / "tokenizer.json", length=length)
-    folder = local_folder(name, wish)
+    folder = local_folder(name, weights)
     if folder is not None:
         path = (folder if folder.is_dir() else folder.parent) / "tokenizer.json"
-        if preset.hub is None:
-            return WordTokenizer.from_file(path, length=length)
-        return CLIPTokenizer.from_file(path, length=length)
-    if preset.tokenizer is None:
+    elif preset.tokenizer is not None:
+        path = fetch(preset.tokenizer)
+    else:
         raise RisbookError(f"{name}: its vocabulary is not on the hub; see weights=")
-    path = fetch(preset.tokenizer, ways_out=ways_out("tokenizer.json"))
-    return CLIPTokenizer.from_file(path, length=length)
+    return (WordTokenizer if is_ours else CLIPTokenizer).from_file(path, length=length)
 
 
 def save_tower(
@@ -149,10 +146,10 @@ def save_tower(
     """Write a small tower's folder, which `build_tower` reads.
 
     Args:
-        tower: a tower of `name`'s geometry.
+        tower: a tower of `name`'s architecture.
         folder: made if it is not there.
         name: the tower's name in the table.
-        source: how the weights came to be, for their origin.
+        source: how the weights came to be.
         tokenizer: of a text tower.
         dtype: float type of the file.
 
@@ -172,46 +169,55 @@ def save_tower(
     if tokenizer is not None:
         with write_atomically(folder / "tokenizer.json") as path:
             tokenizer.to_file(path)
-    about = {
+    config = {
         "format": FORMAT,
         "tower": name,
-        "geometry": dict(tower_preset(name).geometry),
+        "arch": dict(tower_preset(name).arch),
         "origin": {"kind": "small", "source": source},
     }
-    write_json(folder / "config.json", about)
+    write_json(folder / "config.json", config)
 
 
-def _make(name: str, preset: TowerPreset, geometry: Mapping[str, Any]) -> Tower:
+def _make(
+    name: str, preset: TowerPreset, arch: Mapping[str, Any], folder: Path | None = None
+) -> Tower:
+    """A tower of these arguments; a folder of weights may hold the vocabulary."""
+    if preset.family == "clip-text" and "vocabulary" not in arch:
+        arch = {**arch, "vocabulary": _vocabulary_size(name, folder)}
+    for key, value in arch.items():
+        sizes = value if isinstance(value, tuple | list) else (value,)
+        largest = LARGEST.get(key, LARGEST_OTHER)
+        if any(isinstance(size, int) and not 0 <= size <= largest for size in sizes):
+            raise RisbookError(f"{name}: {key} is {value}; it has to be from 0 to {largest}")
     try:
-        return CLASSES[preset.family](**geometry)
+        return CLASSES[preset.family](**arch)
     except TypeError as error:
         raise RisbookError(f"{name}: {error}") from error
 
 
-def _vocabulary_size(name: str, weights: Path | None) -> int:
-    folders = [SHIPPED / name] if weights is None else [weights.parent, SHIPPED / name]
-    for folder in folders:
-        if (folder / "tokenizer.json").is_file():
-            return WordTokenizer.from_file(folder / "tokenizer.json", length=77).vocabulary_size
+def _vocabulary_size(name: str, folder: Path | None) -> int:
+    for place in (folder, SHIPPED / name):
+        if place is not None and (place / "tokenizer.json").is_file():
+            return WordTokenizer.from_file(place / "tokenizer.json", length=77).vocabulary_size
     raise RisbookError(
         f"{name}: its vocabulary is not in this installation; give its size as vocabulary="
     )
 
 
-def _bring_to_life(tower: nn.Module, absent: tuple[str, ...]) -> None:
-    """Give memory and first values to what the weights did not bring."""
+def _fill_the_rest(tower: nn.Module, absent: tuple[str, ...]) -> None:
+    """Give memory and first values to what the file did not bring."""
     for part in absent:
         for module in tower.get_submodule(part).modules():
-            if any(value.is_meta for value in module._parameters.values() if value is not None):
+            if any(value.is_meta for value in module.parameters(recurse=False)):
                 module.to_empty(device="cpu", recurse=False)
                 module.reset_parameters()  # type: ignore[operator]
     for module in tower.modules():
-        for key, buffer in module._buffers.items():
-            if buffer is None or not buffer.is_meta:
+        for name, buffer in module.named_buffers(recurse=False):
+            if not buffer.is_meta:
                 continue
-            if key == "num_batches_tracked":
-                module._buffers[key] = torch.zeros_like(buffer, device="cpu")
-            elif key == "position_ids":  # transformers counts the words' places
-                module._buffers[key] = torch.arange(buffer.shape[-1])[None]
+            if name == "num_batches_tracked":
+                setattr(module, name, torch.zeros_like(buffer, device="cpu"))
+            elif name == "position_ids":  # of transformers' text tower
+                setattr(module, name, torch.arange(buffer.shape[-1])[None])
             else:
-                raise RuntimeError(f"nobody gives a value to the buffer {key}")
+                raise RuntimeError(f"nothing gives a value to the buffer {name}")

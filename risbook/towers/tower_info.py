@@ -1,15 +1,14 @@
-"""What there is to know of a tower without loading it: sizes, shapes, and where its weights are."""
+"""Facts about a tower without loading it: sizes, shapes, and where its weights are."""
 
 from dataclasses import dataclass
 
 import torch
 
 from risbook.errors import RisbookError
-from risbook.towers.build import Tower, meta_tower
-from risbook.towers.hub import cached
+from risbook.towers.build import Tower, build_meta_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import TowerPreset, tower_preset
-from risbook.towers.weight_lookup import FOLDER_VARIABLE, SHIPPED, local_folder
+from risbook.towers.weight_lookup import FOLDER_VARIABLE, SHIPPED, cached, local_folder
 
 Shape = tuple[int, ...]
 
@@ -21,11 +20,11 @@ class TowerInfo:
     Args:
         name: its name.
         family: its design.
-        parameters: how many it has; None where the vocabulary is not there to say so.
+        parameters: their number; None where it depends on a vocabulary that is not shipped.
         default_input: shape of one input: (3, H, W), or (L,) ids.
         allowed_input: which other sizes it takes: image sides in pixels, any whole n and m.
-        features: what it makes of one default input, by name: maps are (C, h, w), words (L, C),
-            the sentence (P,).
+        features: shapes of the features of one default input, by name: maps are (C, h, w), words
+            (L, C), the sentence (P,).
         weights: in words, where the weights are now.
         source: the file of the weights: on the hub, or in the package.
     """
@@ -52,10 +51,10 @@ def tower_info(name: str) -> TowerInfo:
     preset = tower_preset(name)
     tower: Tower | None
     try:
-        tower = meta_tower(name)
+        tower = build_meta_tower(name)
     except RisbookError:  # a mini text tower whose vocabulary is not shipped
         tower = None
-    context = int(preset.geometry.get("context", 0))
+    context = int(preset.arch.get("context", 0))
     side = preset.image_size
     return TowerInfo(
         name=name,
@@ -76,15 +75,15 @@ def _features(tower: Tower, preset: TowerPreset) -> dict[str, Shape]:
     with torch.no_grad():
         images = torch.empty(1, 3, preset.image_size, preset.image_size, device="meta")
         maps = tower.eval()(images).maps
-    return {f"map {i}": tuple(one.shape[1:]) for i, one in enumerate(maps, start=1)}
+    return {f"map {i}": tuple(features.shape[1:]) for i, features in enumerate(maps, start=1)}
 
 
 def weights_status(name: str) -> str:
     """Where `build_tower(name)` would find the weights, in a few words; asks no network."""
     preset = tower_preset(name)
     if preset.hub is None:
-        there = (SHIPPED / name / "config.json").is_file()
-        return "shipped" if there else "not shipped"
+        is_shipped = (SHIPPED / name / "config.json").is_file()
+        return "shipped" if is_shipped else "not shipped"
     if local_folder(name, "auto") is not None:
         return FOLDER_VARIABLE
     if cached(preset.hub) is not None:

@@ -3,13 +3,43 @@
 Adding a tower is an entry here; `risbook.towers.build` makes it by its name.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from risbook.errors import RisbookError
-from risbook.towers.hub import HubFile
-from risbook.towers.rename_forms import Family
+
+#: the designs of towers; their classes stand in `risbook.towers.build.CLASSES`
+Family = Literal["clip-vit", "clip-resnet", "clip-text", "dinov2"]
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """One file of a repository on the hub.
+
+    Args:
+        repo: "owner/name".
+        file: its path in the repository.
+        revision: a commit of 40 hexadecimal digits, or "main" where none could be verified; the
+            commit of the file is noted in the weights' source either way.
+        sha256: its digest, if one is known from an independent source; then it is checked.
+        size: bytes, about; for whoever decides whether to download.
+    """
+
+    repo: str
+    file: str
+    revision: str = "main"
+    sha256: str = ""
+    size: int = 0
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the revision is a commit."""
+        return re.fullmatch("[0-9a-f]{40}", self.revision) is not None
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.revision[:8]}"
 
 
 @dataclass(frozen=True)
@@ -18,7 +48,7 @@ class TowerPreset:
 
     Args:
         family: its design, see `risbook.towers.build.CLASSES`.
-        geometry: arguments of the class.
+        arch: arguments of the class.
         image_size: side of the images that it was trained on, pixels; 0 for a text tower.
         step: image sides are multiples of this; 0 for a text tower.
         hub: its weights; None for a tower of ours, which is shipped.
@@ -27,7 +57,7 @@ class TowerPreset:
     """
 
     family: Family
-    geometry: Mapping[str, Any]
+    arch: Mapping[str, Any]
     image_size: int = 0
     step: int = 0
     hub: HubFile | None = None
@@ -35,9 +65,9 @@ class TowerPreset:
     partner: str = ""
 
 
-# Revisions and digests below were found in public projects that pin the same files, each in at
-# least two that agree, but for the digest of DINOv2 B (one) and for RN101: nobody seems to pin it,
-# so its revision could not be verified.
+# Revisions and digests below are those of public projects that pin the same files, each of at
+# least two that agree, but for the digest of DINOv2 B (one) and for RN101: no project seems to pin
+# it, so its revision could not be verified.
 _RN50 = HubFile(
     repo="timm/resnet50_clip.openai",
     file="open_clip_model.safetensors",
@@ -79,7 +109,7 @@ _CLIP_WORDS = HubFile(
 
 
 def _clip_text(hub: HubFile, projection: int, partner: str) -> TowerPreset:
-    geometry = {
+    arch = {
         "vocabulary": 49408,
         "width": 512,
         "depth": 12,
@@ -87,12 +117,12 @@ def _clip_text(hub: HubFile, projection: int, partner: str) -> TowerPreset:
         "context": 77,
         "projection": projection,
     }
-    return TowerPreset("clip-text", geometry, hub=hub, tokenizer=_CLIP_WORDS, partner=partner)
+    return TowerPreset("clip-text", arch, hub=hub, tokenizer=_CLIP_WORDS, partner=partner)
 
 
 def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output: int, partner: str) -> TowerPreset:
-    geometry = {"layers": layers, "width": 64, "output": output, "heads": 32, "table": 7}
-    return TowerPreset("clip-resnet", geometry, 224, 32, hub=hub, partner=partner)
+    arch = {"layers": layers, "width": 64, "output": output, "heads": 32, "table": 7}
+    return TowerPreset("clip-resnet", arch, 224, 32, hub=hub, partner=partner)
 
 
 # Taps as DETRIS has them (after blocks 4, 8 and the last, counted from 0 in its released code).

@@ -10,7 +10,7 @@ from parity import Recording, outputs_of
 from torch import Tensor
 
 from risbook.systems.etris import ETRIS, ETRISConfig
-from risbook.systems.rename_etris import _BRIDGER, _LATER, rename_etris
+from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
 from risbook.systems.system import NoTokenizer
 from risbook.systems.tower_system import ImageTower
 from risbook.towers.clip_resnet import CLIPResNet
@@ -84,13 +84,14 @@ def watched(system: ETRIS, images: Tensor, words: Tensor) -> tuple[Tensor, dict[
         for block, tokens in zip((3, 7, 11), image_runs, strict=True):
             name = f"backbone.visual.transformer.resblocks.{block}"
             theirs[name] = tokens.transpose(0, 1)
-    for official, ours in _BRIDGER.items():
+    for official, (ours, first_stage) in BRIDGER_PARTS.items():
         for stage in system.bridgers.stages:
             one = outputs.get(f"bridgers.stages.{stage}.{ours}")
             if one is not None:
-                number = int(stage) - _LATER.get(official, 1)
                 is_map = official.startswith("zoom")
-                theirs[f"bridger.{official}.{number}"] = one if is_map else one.transpose(0, 1)
+                theirs[f"bridger.{official}.{int(stage) - first_stage}"] = (
+                    one if is_map else one.transpose(0, 1)
+                )
     theirs |= {"neck": outputs["neck"], "decoder": outputs["decoder"].flatten(2)}
     return logits, theirs | {"proj": outputs["projector"]}
 

@@ -77,6 +77,14 @@ def shapes_of(name: str, changes: dict[str, Any] | None = None) -> dict[str, Ten
     return {entry: torch.zeros(()).expand(value.shape) for entry, value in shapes.items()}
 
 
+def stand_in_file(path: Path, state: dict[str, Tensor], patch: pytest.MonkeyPatch) -> Path:
+    """A file of shapes alone: what is read from it is `state`, since 600 MB need not be written."""
+    path.touch()
+    entries = {f"module.{name}": value for name, value in state.items()}
+    patch.setattr("risbook.systems.released_etris.read_weights", lambda path: entries)
+    return path
+
+
 @pytest.fixture(scope="module")
 def mini() -> ETRIS:
     torch.manual_seed(1)
@@ -154,8 +162,10 @@ def test_the_length_of_sentences_is_what_was_said(mini: ETRIS, tmp_path: Path) -
         ("etris-vitb16", "etris-mini"),
     ],
 )
-def test_another_backbone_is_told(held: str, named: str, tmp_path: Path) -> None:
-    path = write_released(shapes_of(held), tmp_path / "best_model.pth")
+def test_another_backbone_is_told(
+    held: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stand_in_file(tmp_path / "best_model.pth", shapes_of(held), monkeypatch)
     with pytest.raises(DataError, match=rf"those of {held}, not of {named}; name that preset$"):
         load_released(path, named)
 
@@ -168,16 +178,21 @@ def test_another_backbone_is_told(held: str, named: str, tmp_path: Path) -> None
         ({"decoder_layers": 4}, r"does not fit etris-rn50: decoder\.layers\.3\.\S+ is too many"),
     ],
 )
-def test_other_sizes_are_told(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
-    path = write_released(shapes_of("etris-rn50", changes), tmp_path / "best_model.pth")
+def test_other_sizes_are_told(
+    changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = shapes_of("etris-rn50", changes)
+    path = stand_in_file(tmp_path / "best_model.pth", state, monkeypatch)
     with pytest.raises(DataError, match=message) as caught:
         load_released(path, "etris-rn50")
     assert "\n" not in str(caught.value) and str(caught.value).startswith(str(path))
 
 
-def test_a_table_for_another_size_of_picture_is_told(tmp_path: Path) -> None:
+def test_position_embeddings_of_another_image_size_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = shapes_of("etris-vitb16", {"image_size": 224})
-    path = write_released(state, tmp_path / "best_model.pth")
+    path = stand_in_file(tmp_path / "best_model.pth", state, monkeypatch)
     message = r"vit\.pos_embed is \(1, 197, 768\), not \(1, 677, 768\)"
     with pytest.raises(DataError, match=message):
         load_released(path, "etris-vitb16")
@@ -212,9 +227,9 @@ def test_without_the_tokenizer_there_are_three_ways_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RISBOOK_WEIGHTS", raising=False)
-    monkeypatch.setattr("risbook.towers.hub.cached", lambda hub: None)
-    monkeypatch.setattr("risbook.towers.hub.hub_in_reach", lambda: False)
-    path = write_released(shapes_of("etris-rn50"), tmp_path / "best_model.pth")
+    monkeypatch.setattr("risbook.towers.weight_lookup.cached", lambda hub: None)
+    monkeypatch.setattr("risbook.towers.weight_lookup.hub_in_reach", lambda: False)
+    path = stand_in_file(tmp_path / "best_model.pth", shapes_of("etris-rn50"), monkeypatch)
     with pytest.raises(RisbookError) as caught:
         load_released(path, "etris-rn50")
     for way in ("network once", "RISBOOK_WEIGHTS to a folder that holds clip-rn50/tok", "hand one"):

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from published_names import openai_state
 from safetensors.torch import save_file
 
 from risbook.errors import DataError, RisbookError
 from risbook.towers import build, weight_lookup
-from risbook.towers.build import build_tower, meta_tower, save_tower, tokenizer_of
+from risbook.towers.build import build_meta_tower, build_tower, save_tower, tokenizer_of
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.hub import HubFile
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.renames import recognise
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_info import tower_info, weights_status
-from risbook.towers.tower_presets import TOWERS, TowerPreset
+from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
 from risbook.towers.weight_lookup import SHIPPED
 from risbook.towers.weights_source import weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
@@ -43,9 +42,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> TowerPreset:
 def write_tiny(folder: Path) -> dict[str, torch.Tensor]:
     """A file as CLIP's: OpenAI's names, without the residual branch."""
     folder.mkdir(parents=True, exist_ok=True)
-    tower = CLIPResNet(**TINY.geometry, connect=False)
-    form = recognise(["visual.attnpool.positional_embedding"], "clip-resnet")
-    state = form.to_theirs(tower.state_dict()) | {"logit_scale": torch.ones(())}
+    tower = CLIPResNet(**TINY.arch, connect=False)
+    state = openai_state(tower.state_dict()) | {"logit_scale": torch.ones(())}
     save_file({n: v.contiguous() for n, v in state.items()}, folder / "model.safetensors")
     return tower.state_dict()
 
@@ -75,7 +73,7 @@ def test_the_table_is_consistent() -> None:
     ],
 )
 def test_published_sizes(name: str, parameters: int) -> None:
-    assert sum(p.numel() for p in meta_tower(name).parameters()) == parameters
+    assert sum(p.numel() for p in build_meta_tower(name).parameters()) == parameters
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -223,10 +221,9 @@ os.environ["no_proxy"] = "127.0.0.1"
 from dataclasses import replace
 from risbook.errors import RisbookError
 from risbook.towers.tower_info import weights_status
-from risbook.towers.hub import HubFile
 from risbook.towers.weights_source import weights_source
 from risbook.towers.build import build_tower
-from risbook.towers.tower_presets import TOWERS, TowerPreset
+from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
 
 sizes = {"layers": (1, 1, 1, 1), "width": 4, "output": 8, "heads": 2, "table": 3}
 hub = HubFile("nobody/tiny", "model.safetensors", "a" * 40, digest, 1_000_000)

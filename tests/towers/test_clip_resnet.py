@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.rename_clip import OPENAI_RESNET
+from risbook.towers.weight_conversion import FORMS
 
 VISUAL = "backbone.visual."
+OPENAI_RESNET = next(
+    form for form in FORMS if (form.owner, form.family) == ("OpenAI", "clip-resnet")
+)
 
 
 def tiny(**changes: Any) -> CLIPResNet:
@@ -39,7 +42,7 @@ def randomise(module: nn.Module) -> None:
 def recorded(file: Recording, start: str) -> dict[str, Tensor]:
     """The visual arrays below a prefix, under our names."""
     visual = {k: v for k, v in file.below(start).items() if k.startswith("visual.")}
-    return OPENAI_RESNET.to_ours(visual)
+    return OPENAI_RESNET.convert(visual)
 
 
 def recorded_tower(file: Recording) -> CLIPResNet:
@@ -151,7 +154,7 @@ def test_parity_names_and_shapes_at_full_size(
         for key, shape in file.shapes().items()
         if key.startswith(VISUAL)
     }
-    official = {key: value.shape for key, value in OPENAI_RESNET.to_ours(shapes).items()}
+    official = {key: value.shape for key, value in OPENAI_RESNET.convert(shapes).items()}
     with torch.device("meta"):
         tower = CLIPResNet(layers=layers, output=output)
     assert {key: value.shape for key, value in tower.state_dict().items()} == official

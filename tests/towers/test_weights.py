@@ -13,7 +13,7 @@ from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.pos_embed import resize_clip_pos_embed
-from risbook.towers.weights import file_digest, find_file, load_weights, read_file
+from risbook.towers.weights import file_digest, find_file, load_weights, read_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source, weights_source
 
 
@@ -34,14 +34,14 @@ def test_reading_and_finding(tmp_path: Path, name: str) -> None:
         save_file(state, tmp_path / name)
     else:
         torch.save({"state_dict": state, "epoch": 3}, tmp_path / name)
-    found = read_file(find_file(tmp_path))
+    found = read_weights(find_file(tmp_path))
     assert list(found) == ["a"] and torch.equal(found["a"], state["a"])
 
 
 def test_the_old_pickle_of_torch_is_read(tmp_path: Path) -> None:
     path = tmp_path / "old.pth"
     torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
-    assert torch.equal(read_file(path)["a"], torch.ones(2))
+    assert torch.equal(read_weights(path)["a"], torch.ones(2))
 
 
 def test_code_is_not_run(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_code_is_not_run(tmp_path: Path) -> None:
 
     torch.save({"a": Trap()}, tmp_path / "trap.pt")
     with pytest.raises(DataError, match=r"trap\.pt: not a file of weights that can be read"):
-        read_file(tmp_path / "trap.pt")
+        read_weights(tmp_path / "trap.pt")
     assert not (tmp_path / "ran").exists()
 
 
@@ -63,7 +63,7 @@ def test_torchscript_is_refused(tmp_path: Path) -> None:
         archive.writestr("model/data.pkl", b"")
         archive.writestr("model/code/__torch__/model.py", "")
     with pytest.raises(DataError, match=r"TorchScript archive.*open_clip_model\.safetensors"):
-        read_file(path)
+        read_weights(path)
 
 
 def test_bad_files_and_folders(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_bad_files_and_folders(tmp_path: Path) -> None:
     for name in ("a.pt", "b.safetensors"):
         (tmp_path / name).write_bytes(b"nonsense")
         with pytest.raises(DataError, match=f"{name}: not a file of weights"):
-            read_file(tmp_path / name)
+            read_weights(tmp_path / name)
     with pytest.raises(DataError, match=r"several files \(a\.pt, b\.safetensors\)"):
         find_file(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"")
     assert find_file(tmp_path).name == "model.safetensors"
     torch.save([1], tmp_path / "list.pt")
     with pytest.raises(DataError, match="more than names and tensors"):
-        read_file(tmp_path / "list.pt")
+        read_weights(tmp_path / "list.pt")
 
 
 def test_too_many_too_few_another_shape() -> None:

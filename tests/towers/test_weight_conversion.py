@@ -1,21 +1,24 @@
 """Published names become ours, all of them, and what no table explains is named."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from parity import Recording, read_shapes
+from parity import Recording, below, read_shapes
+from published_names import meta_state, openai_state
 from torch import Tensor
 
 from risbook.errors import DataError
 from risbook.towers.build import CLASSES
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.rename_forms import Family, Form
-from risbook.towers.renames import FORMS, recognise, rename
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import TOWERS
+from risbook.towers.tower_presets import TOWERS, Family
+from risbook.towers.weight_conversion import convert
 from risbook.towers.weights import load_weights
 
 Tower = ImageTransformer | CLIPResNet | TextTransformer
+State = dict[str, Tensor]
 
 
 def small(family: Family) -> Tower:
@@ -30,25 +33,69 @@ def small(family: Family) -> Tower:
     return CLIPResNet(layers=(1, 2, 1, 1), width=4, output=16, heads=2, table=3, connect=False)
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.family}-{form.name}")
-def test_there_and_back(form: Form) -> None:
-    state = small(form.family).state_dict()
-    theirs = form.to_theirs(state)
-    assert recognise(theirs, form.family) is form
-    again = rename({f"module.{name}": value for name, value in theirs.items()} | {"x": state[
-        next(iter(state))]}, family=form.family, prefix="module.")  # fmt: skip
-    assert again.keys() == state.keys()
+PUBLISHED: list[tuple[Family, Callable[[State], State]]] = [
+    ("clip-vit", openai_state),
+    ("clip-resnet", openai_state),
+    ("clip-text", openai_state),
+    ("dinov2", meta_state),
+]
+
+
+@pytest.mark.parametrize(("family", "publish"), PUBLISHED)
+def test_every_weight_comes_back(family: Family, publish: Callable[[State], State]) -> None:
+    state = small(family).state_dict()
+    extra = {} if family == "dinov2" else {"logit_scale": torch.ones(())}
+    converted = convert(publish(state) | extra, family)
+    assert converted.keys() == state.keys()
     for name, value in state.items():
-        assert torch.equal(again[name], value), name
+        assert torch.equal(converted[name], value), name
+
+
+def randomise(state: State) -> State:
+    generator = torch.Generator().manual_seed(1)
+    return {name: torch.rand(value.shape, generator=generator) for name, value in state.items()}
+
+
+@pytest.mark.parametrize("family", ["clip-vit", "dinov2"])
+def test_timm_converts_a_transformer_to_the_same(family: Family) -> None:
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    tower = small(family)
+    assert isinstance(tower, ImageTransformer)
+    publish = openai_state if family == "clip-vit" else meta_state
+    published = randomise(publish(tower.state_dict()))
+    ours = convert(published, family)
+    theirs = checkpoint_filter_fn(dict(published), tower.vit)
+    if family == "clip-vit":
+        assert torch.equal(ours.pop("projection").T, theirs.pop("head.weight"))
+        del theirs["head.bias"]
+    assert {f"vit.{name}" for name in theirs} == ours.keys()
+    for name, value in theirs.items():
+        assert torch.equal(ours[f"vit.{name}"], value), name
+
+
+def test_timm_converts_a_resnet_to_the_same() -> None:
+    from timm.models.byobnet import checkpoint_filter_fn
+
+    tower = small("clip-resnet")
+    assert isinstance(tower, CLIPResNet)
+    published = randomise(openai_state(tower.state_dict()))
+    ours = convert(published, "clip-resnet")
+    theirs = checkpoint_filter_fn(dict(published), tower.body)
+    assert len(theirs) > 60
+    for name, value in theirs.items():
+        assert torch.equal(ours[f"body.{name}"], value), name
+    pool = {name for name in ours if name.startswith("attention_pool.")}
+    assert ours.keys() - pool == {f"body.{name}" for name in theirs}
 
 
 def meta(name: str, **changes: int) -> Tower:
     with torch.device("meta"):
-        return CLASSES[TOWERS[name].family](**{**TOWERS[name].geometry, **changes})
+        return CLASSES[TOWERS[name].family](**{**TOWERS[name].arch, **changes})
 
 
 def check_one_to_one(state: dict[str, Tensor], tower: Tower, family: Family, prefix: str) -> None:
-    ours = rename(state, family=family, prefix=prefix)
+    ours = convert(below(state, prefix), family)
     wanted = tower.state_dict()
     assert ours.keys() == wanted.keys()
     assert {n: v.shape for n, v in ours.items()} == {n: v.shape for n, v in wanted.items()}
@@ -159,29 +206,54 @@ def test_timm_computes_the_same() -> None:
 
 
 def test_a_name_too_many_is_named() -> None:
-    state = recognise(["register_tokens"], "dinov2").to_theirs(small("dinov2").state_dict())
-    assert "mask_token" not in rename(state | {"mask_token": torch.zeros(1)}, family="dinov2")
-    with pytest.raises(DataError, match=r"blocks\.0\.adapter\.weight.*Meta's"):
-        rename(state | {"blocks.0.adapter.weight": torch.zeros(1)}, family="dinov2")
+    tower = small("dinov2")
+    state = meta_state(tower.state_dict())
+    load_weights(tower, state, family="dinov2")  # mask_token, which no tower needs, is left out
+    with pytest.raises(
+        DataError, match=r"too many for this tower: vit\.blocks\.0\.adapter\.weight"
+    ):
+        load_weights(tower, state | {"blocks.0.adapter.weight": torch.zeros(1)}, family="dinov2")
+
+
+def test_two_names_of_one_weight_are_told() -> None:
+    state = openai_state(small("clip-text").state_dict())
+    state["text.final_layer_norm.weight"] = torch.zeros(32)
+    with pytest.raises(DataError, match=r"a second weight for text\.final_layer_norm\.weight"):
+        convert(state, "clip-text")
 
 
 def test_half_of_a_pair_is_named() -> None:
-    state = recognise(["register_tokens"], "dinov2").to_theirs(small("dinov2").state_dict())
+    state = meta_state(small("dinov2").state_dict())
     del state["pos_embed"]
-    with pytest.raises(DataError, match="pos_embed is missing beside cls_token"):
-        rename(state, family="dinov2")
+    with pytest.raises(DataError, match=r"vit\.pos_embed is missing beside vit\.cls_token"):
+        convert(state, "dinov2")
+
+
+def test_a_missing_key_projection_is_named() -> None:
+    state = {"vision_model.embeddings.class_embedding": torch.zeros(4)}
+    state["vision_model.encoder.layers.0.self_attn.v_proj.weight"] = torch.zeros(4, 4)
+    with pytest.raises(DataError, match=r"blocks\.0\.attn\.q\.weight is missing beside .*\.v\."):
+        convert(state, "clip-vit")
+
+
+@pytest.mark.parametrize("name", ["cls_token", "pos_embed"])
+def test_shapes_of_no_tower(name: str) -> None:
+    state = meta_state(small("dinov2").state_dict()) | {name: torch.zeros(3)}
+    with pytest.raises(DataError):
+        load_weights(small("dinov2"), state, family="dinov2")
 
 
 def test_weights_of_another_tower() -> None:
     with pytest.raises(DataError, match="of a dinov2 tower, not of a clip-vit tower"):
-        rename({"register_tokens": torch.zeros(1)}, family="clip-vit")
-    with pytest.raises(DataError, match=r"as left\.right; a clip-text tower reads: OpenAI's"):
-        rename({"left.right": torch.zeros(1)}, family="clip-text")
+        convert({"register_tokens": torch.zeros(1)}, "clip-vit")
+    with pytest.raises(DataError, match=r"as left\.right; a clip-text tower reads names of OpenAI"):
+        convert({"left.right": torch.zeros(1)}, "clip-text")
 
 
 def test_a_bias_that_clip_has_not() -> None:
-    form = recognise(["norm_pre.weight"], "clip-vit")
-    state = form.to_theirs(small("clip-vit").state_dict())
-    assert "head.bias" not in rename(state | {"head.bias": torch.zeros(16)}, family="clip-vit")
+    vit = small("clip-vit").state_dict()
+    state = {name.removeprefix("vit."): value for name, value in vit.items()}
+    state["head.weight"] = state.pop("projection").T
+    assert convert(state | {"head.bias": torch.zeros(16)}, "clip-vit").keys() == vit.keys()
     with pytest.raises(DataError, match="bias that is not zero"):
-        rename(state | {"head.bias": torch.ones(16)}, family="clip-vit")
+        convert(state | {"head.bias": torch.ones(16)}, "clip-vit")

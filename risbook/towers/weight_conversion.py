@@ -1,0 +1,302 @@
+"""The names under which CLIP and DINOv2 are published, brought to the names of our towers.
+
+Our towers are networks of timm (below ``vit.`` and ``body.``) and transformers (below ``text.``),
+with OpenAI's names in the attention pool, and a `projection`. A `Form` lists, for one published set
+of names, the substitutions and the changes of values that lead there.
+
+timm converts three of these nine forms itself (`checkpoint_filter_fn`), and the tests compare with
+it. It does not serve here, since it leaves out names that it does not know and resamples patches
+and position embeddings of another size: a tower takes a file whole or not at all.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from risbook.errors import DataError
+from risbook.towers.tower_presets import Family
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One published set of names for one family of towers.
+
+    Args:
+        owner: whose names they are, for messages.
+        family: the towers that they fit.
+        marker: a name that only files in this form hold.
+        names: regular expressions and what replaces them, applied to each name in this order. A
+            name that none of them fits is no tower's, and whoever loads the weights refuses it.
+        changes: what happens to the values afterwards, in place.
+        left_out: beginnings of names that belong to the other tower of a pair, or to no weight.
+    """
+
+    owner: str
+    family: Family
+    marker: str
+    names: tuple[tuple[str, str], ...]
+    changes: tuple[Callable[[State], None], ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def convert(self, state: Mapping[str, Tensor]) -> State:
+        """Names and values of this form to ours; views of the given values where they stay."""
+        converted: State = {}
+        for published, value in state.items():
+            if published.startswith(self.left_out):
+                continue
+            name = published
+            for pattern, replacement in self.names:
+                name = re.sub(pattern, replacement, name)
+            if name in converted:
+                raise DataError(f"{published}: a second weight for {name} ({self.owner} names)")
+            converted[name] = value
+        try:
+            for change in self.changes:
+                change(converted)
+        except (RuntimeError, IndexError) as error:
+            raise DataError(f"weights whose shapes fit no tower ({self.owner} names)") from error
+        return converted
+
+
+def convert(state: Mapping[str, Tensor], family: Family) -> State:
+    """Bring published weights to the names of our towers.
+
+    Args:
+        state: names and values; a name that the form does not explain is kept.
+        family: the design of the tower that they are for.
+
+    Raises:
+        DataError: if no form of this family fits, or half of a pair of weights is missing.
+
+    >>> state = {"register_tokens": torch.zeros(1, 4, 8), "norm.weight": torch.ones(8)}
+    >>> state |= {"cls_token": torch.zeros(1, 1, 8), "pos_embed": torch.zeros(1, 17, 8)}
+    >>> sorted(convert(state, "dinov2"))
+    ['vit.cls_token', 'vit.norm.weight', 'vit.pos_embed', 'vit.reg_token']
+    """
+    fitting = [form for form in FORMS if form.marker in state]
+    for form in fitting:
+        if form.family == family:
+            return form.convert(state)
+    if fitting:
+        families = " and ".join(dict.fromkeys(form.family for form in fitting))
+        raise DataError(f"these are weights of a {families} tower, not of a {family} tower")
+    owners = ", ".join(form.owner for form in FORMS if form.family == family)
+    first = next(iter(state), "none")
+    raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")
+
+
+# changes of values ------------------------------------------------------------------------------
+
+
+def _add_batch(state: State) -> None:
+    # class token (C) to (1, 1, C), position embeddings (N, C) to (1, N, C), as timm has them
+    for name, shape in (("vit.cls_token", (None, None)), ("vit.pos_embed", (None,))):
+        if name in state:
+            state[name] = state[name][shape]
+
+
+def _transpose_projection(state: State) -> None:
+    # a linear layer's weight (P, C) to a matrix (C, P)
+    if "projection" in state:
+        state["projection"] = state["projection"].transpose(0, 1)
+
+
+def _join_qkv(state: State) -> None:
+    for name in list(state):
+        match = re.fullmatch(r"(.+\.attn\.)[qkv](\.weight|\.bias)", name)
+        if match is None or name not in state:
+            continue
+        parts = [f"{match[1]}{part}{match[2]}" for part in "qkv"]
+        _check_pairs(state, *parts)
+        state[f"{match[1]}qkv{match[2]}"] = torch.cat([state.pop(part) for part in parts])
+
+
+def _split_qkv(state: State) -> None:
+    for name in [name for name in state if ".self_attn.qkv." in name]:
+        for part, value in zip("qkv", state.pop(name).chunk(3), strict=False):
+            state[name.replace(".qkv.", f".{part}_proj.")] = value
+
+
+def _fold_class_position(state: State) -> None:
+    # timm adds the class token's row of the position embeddings to the class token
+    _check_pairs(state, "vit.cls_token", "vit.pos_embed")
+    if "vit.pos_embed" in state:
+        embedding = state["vit.pos_embed"]
+        state["vit.cls_token"] = state["vit.cls_token"] + embedding[:, :1]
+        state["vit.pos_embed"] = embedding[:, 1:]
+
+
+def _drop_zero_bias(state: State) -> None:
+    bias = state.pop("head.bias", None)
+    if bias is not None and bool(bias.any()):
+        raise DataError("the projection has a bias that is not zero; CLIP's has none")
+
+
+def _check_pairs(state: State, *names: str) -> None:
+    present = [name for name in names if name in state]
+    for name in names:
+        if present and name not in state:
+            raise DataError(f"{name} is missing beside {present[0]}")
+
+
+# the forms --------------------------------------------------------------------------------------
+
+_NO_WEIGHTS = ("logit_scale", "input_resolution", "context_length", "vocab_size")
+_OPENAI_TEXT = (
+    "transformer.",
+    "token_embedding.",
+    "positional_embedding",
+    "ln_final.",
+    "text_projection",
+)
+_OPENAI_BLOCK = (
+    (r"\.attn\.out_proj\.", ".attn.proj."),
+    (r"\.attn\.in_proj_", ".attn.qkv."),
+    (r"\.mlp\.c_fc\.", ".mlp.fc1."),
+    (r"\.mlp\.c_proj\.", ".mlp.fc2."),
+    (r"\.ln_([12])\.", r".norm\1."),
+)
+_RESNET_BLOCK = r"^(body\.stages\.\d+\.\d+)"
+
+FORMS = (
+    Form(
+        "OpenAI",  # also open_clip, CRIS, ETRIS and DETRIS
+        "clip-vit",
+        marker="visual.class_embedding",
+        names=(
+            (r"^visual\.class_embedding$", "vit.cls_token"),
+            (r"^visual\.positional_embedding$", "vit.pos_embed"),
+            (r"^visual\.conv1\.", "vit.patch_embed.proj."),
+            (r"^visual\.ln_pre\.", "vit.norm_pre."),
+            (r"^visual\.ln_post\.", "vit.norm."),
+            (r"^visual\.proj$", "projection"),
+            (r"^visual\.transformer\.resblocks\.", "vit.blocks."),
+            *_OPENAI_BLOCK,
+        ),
+        changes=(_add_batch,),
+        left_out=(*_OPENAI_TEXT, *_NO_WEIGHTS),
+    ),
+    Form(
+        "OpenAI",
+        "clip-resnet",
+        marker="visual.attnpool.positional_embedding",
+        names=(
+            (r"^visual\.conv(\d)\.", r"body.stem.conv\1.conv."),
+            (r"^visual\.bn(\d)\.", r"body.stem.conv\1.bn."),
+            *((rf"^visual\.layer{n}\.", f"body.stages.{n - 1}.") for n in (1, 2, 3, 4)),
+            (rf"{_RESNET_BLOCK}\.(conv|bn)([13])\.", r"\1.conv\3_1x1.\2."),
+            (rf"{_RESNET_BLOCK}\.(conv|bn)2\.", r"\1.conv2_kxk.\2."),
+            (rf"{_RESNET_BLOCK}\.downsample\.0\.", r"\1.shortcut.conv.conv."),
+            (rf"{_RESNET_BLOCK}\.downsample\.1\.", r"\1.shortcut.conv.bn."),
+            (r"^visual\.attnpool\.", "attention_pool."),
+        ),
+        left_out=(*_OPENAI_TEXT, *_NO_WEIGHTS),
+    ),
+    Form(
+        "OpenAI",
+        "clip-text",
+        marker="token_embedding.weight",
+        names=(
+            (r"^token_embedding\.", "text.embeddings.token_embedding."),
+            (r"^positional_embedding$", "text.embeddings.position_embedding.weight"),
+            (r"^ln_final\.", "text.final_layer_norm."),
+            (r"^text_projection$", "projection"),
+            (r"^transformer\.resblocks\.", "text.encoder.layers."),
+            (r"\.attn\.in_proj_", ".self_attn.qkv."),
+            (r"\.attn\.out_proj\.", ".self_attn.out_proj."),
+            (r"\.ln_([12])\.", r".layer_norm\1."),
+            *_OPENAI_BLOCK[2:4],
+        ),
+        changes=(_split_qkv,),
+        left_out=("visual.", *_NO_WEIGHTS),
+    ),
+    Form(
+        "transformers",
+        "clip-vit",
+        marker="vision_model.embeddings.class_embedding",
+        names=(
+            (r"^vision_model\.embeddings\.class_embedding$", "vit.cls_token"),
+            (r"^vision_model\.embeddings\.position_embedding\.weight$", "vit.pos_embed"),
+            (r"^vision_model\.embeddings\.patch_embedding\.", "vit.patch_embed.proj."),
+            (r"^vision_model\.pre_layrnorm\.", "vit.norm_pre."),
+            (r"^vision_model\.post_layernorm\.", "vit.norm."),
+            (r"^visual_projection\.weight$", "projection"),
+            (r"^vision_model\.encoder\.layers\.", "vit.blocks."),
+            (r"\.self_attn\.([qkv])_proj\.", r".attn.\1."),
+            (r"\.self_attn\.out_proj\.", ".attn.proj."),
+            (r"\.layer_norm([12])\.", r".norm\1."),
+        ),
+        changes=(_add_batch, _transpose_projection, _join_qkv),
+        left_out=(
+            "text_model.",
+            "text_projection.",
+            "vision_model.embeddings.position_ids",
+            *_NO_WEIGHTS,
+        ),
+    ),
+    Form(
+        "transformers",
+        "clip-text",
+        marker="text_model.embeddings.token_embedding.weight",
+        names=((r"^text_model\.", "text."), (r"^text_projection\.weight$", "projection")),
+        changes=(_transpose_projection,),
+        left_out=(
+            "vision_model.",
+            "visual_projection.",
+            "text_model.embeddings.position_ids",
+            *_NO_WEIGHTS,
+        ),
+    ),
+    Form(
+        "timm",
+        "clip-vit",
+        marker="norm_pre.weight",
+        names=((r"^head\.weight$", "projection"), (r"^(?!projection$|head\.bias$)", "vit.")),
+        changes=(_transpose_projection, _drop_zero_bias),
+    ),
+    Form(
+        "timm",
+        "clip-resnet",
+        marker="stem.conv1.conv.weight",
+        names=(
+            (r"^(stem|stages)\.", r"body.\1."),
+            (r"^head\.pos_embed$", "attention_pool.positional_embedding"),
+            (r"^head\.([qkv])\.", r"attention_pool.\1_proj."),
+            (r"^head\.proj\.", "attention_pool.c_proj."),
+        ),
+    ),
+    Form(
+        "Meta",
+        "dinov2",
+        marker="register_tokens",
+        names=((r"^register_tokens$", "reg_token"), (r"^", "vit.")),
+        changes=(_fold_class_position,),
+        left_out=("mask_token",),
+    ),
+    Form("timm", "dinov2", marker="reg_token", names=((r"^", "vit."),)),
+    Form(
+        "transformers",
+        "dinov2",
+        marker="embeddings.register_tokens",
+        names=(
+            (r"^embeddings\.cls_token$", "vit.cls_token"),
+            (r"^embeddings\.position_embeddings$", "vit.pos_embed"),
+            (r"^embeddings\.register_tokens$", "vit.reg_token"),
+            (r"^embeddings\.patch_embeddings\.projection\.", "vit.patch_embed.proj."),
+            (r"^layernorm\.", "vit.norm."),
+            (r"^encoder\.layer\.", "vit.blocks."),
+            # files, and the names in memory since transformers 5
+            (r"\.attention\.attention\.([qkv])(uery|ey|alue)\.", r".attn.\1."),
+            (r"\.attention\.([qkv])_proj\.", r".attn.\1."),
+            (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
+            (r"\.layer_scale([12])\.lambda1$", r".ls\1.gamma"),
+        ),
+        changes=(_fold_class_position, _join_qkv),
+        left_out=("embeddings.mask_token",),
+    ),
+)
