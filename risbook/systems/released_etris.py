@@ -19,8 +19,8 @@ from risbook.systems.parameters import outline
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
+from risbook.towers.weight_files import file_digest, read_weights
 from risbook.towers.weight_lookup import FOLDER_VARIABLE
-from risbook.towers.weights import file_digest, read_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 
 _TOWERS = ("image_tower.", "text_tower.")

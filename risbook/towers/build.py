@@ -22,8 +22,9 @@ from risbook.towers.clip_tokenizer import CLIPTokenizer
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import Family, TowerPreset, tower_preset
+from risbook.towers.weight_files import read_weights
 from risbook.towers.weight_lookup import SHIPPED, fetch, find_weights, local_folder
-from risbook.towers.weights import load_weights, read_weights
+from risbook.towers.weights import load_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 

@@ -1,9 +1,9 @@
 """CLIP's tokenizer: byte pairs, 49,408 ids, the ids of OpenAI's released code.
 
-A word is spelt in bytes and then put together again by 48,894 merges, the most frequent pair
-first (Radford et al. 2021, section 2.4, and `simple_tokenizer.py` of the released code). Every
-text can be spelt, so no word is ever unknown. ETRIS, DETRIS and the systems after them use these
-ids unchanged: start 49406, end 49407, padding 0.
+A word is spelt in bytes, which 48,894 merges then join, the most frequent pair first (Radford et
+al. 2021, section 2.4, and `simple_tokenizer.py` of the released code). Every text can be spelt, so
+no word is unknown. ETRIS, DETRIS and the systems after them use these ids unchanged: start 49406,
+end 49407, padding 0.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from torch import Tensor
 
 from risbook.errors import DataError, RisbookError
-from risbook.towers.word_tokenizer import fill_rows, read_backend
+from risbook.towers.word_tokenizer import check_ids, check_text, fill_rows, read_backend
 
 START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 
@@ -58,7 +58,7 @@ class CLIPTokenizer:
     Args:
         backend: a `tokenizers.Tokenizer` with CLIP's vocabulary; `from_file` and
             `from_vocabulary` make it.
-        length: ids a sentence, start and end included: 17, or 22 for RefCOCOg, in the published
+        length: ids per sentence, start and end included: 17, or 22 for RefCOCOg, in the published
             systems and at most 77. Longer sentences are cut and keep their end token.
 
     Raises:
@@ -69,6 +69,7 @@ class CLIPTokenizer:
         start, end = backend.token_to_id(START), backend.token_to_id(END)
         if start is None or end is None:
             raise DataError(f"no CLIP vocabulary: it holds no {START} or no {END}")
+        check_ids(backend)
         if end != backend.get_vocab_size() - 1:
             # CLIP's text tower finds the sentence's end by the largest id.
             raise DataError(f"no CLIP vocabulary: {END} must have the largest id, not {end}")
@@ -87,7 +88,7 @@ class CLIPTokenizer:
 
         Args:
             path: for instance that of ``openai/clip-vit-base-patch16``.
-            length: ids a sentence.
+            length: ids per sentence.
 
         Raises:
             DataError: if the file is missing, is no tokenizer file or is not CLIP's.
@@ -105,7 +106,7 @@ class CLIPTokenizer:
         Args:
             path: the list, gzipped or not; the first line is a title and the
                 next 48,894 count.
-            length: ids a sentence.
+            length: ids per sentence.
 
         Raises:
             DataError: if the file is missing or is no such list.
@@ -147,16 +148,20 @@ class CLIPTokenizer:
 
         Returns:
             Ids (B, length), int64: start, pieces, end, then 0.
+
+        Raises:
+            DataError: for a sentence that is no valid text.
         """
         batch = []
         for sentence in sentences:
+            check_text(sentence)
             pieces = self.backend.encode(clean_text(sentence), add_special_tokens=False).ids
             batch.append([self.start_id, *pieces, self.end_id])
         return fill_rows(batch, length=self.length, end_id=self.end_id)
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """Always empty: what is no word of the vocabulary is spelt in its pieces."""
-        del sentence
+        """Always empty: a word outside the vocabulary is spelt in pieces."""
+        check_text(sentence)
         return []
 
 
@@ -190,7 +195,7 @@ def _backend(merges: list[tuple[str, str]]) -> Tokenizer:
         ]
     )
     backend.decoder = decoders.ByteLevel()
-    # For other readers of the file: we put both tokens in ourselves.
+    # For other programs that read the file: `__call__` inserts both tokens itself.
     backend.post_processor = processors.RobertaProcessing(
         (END, vocabulary[END]), (START, vocabulary[START]), trim_offsets=False
     )

@@ -1,4 +1,4 @@
-"""Freezing: what is not to learn, said in one place."""
+"""Freezing: parameters without gradients, in evaluation mode."""
 
 from typing import TypeVar
 
@@ -8,16 +8,11 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def freeze(module: ModuleT) -> ModuleT:
-    """Keep a module as it is: no parameter learns, and it is set to evaluation mode.
+    """Freeze a module: no parameter learns, and it is set to evaluation mode.
 
-    Two things that a frozen tower still does. Its activations carry gradients to what was tuned
-    below it, if anything was: that is how adapters inside a frozen tower learn. And a later
+    Gradients still flow through a frozen tower to adapters inside or below it. And a later
     ``train()`` on the system around it sets training mode again, so that batch norms use the
-    batch's statistics: ETRIS as released does just that, and `CLIPResNet` has `fixed_statistics`
-    for those who do not want it.
-
-    Args:
-        module: for instance a tower.
+    batch's statistics, as in the released ETRIS; `CLIPResNet` has an option against that.
 
     Returns:
         The module itself.

@@ -21,6 +21,19 @@ from risbook.towers.tower_presets import Family
 
 State = dict[str, Tensor]
 
+_NO_WEIGHT = r"logit_scale$|input_resolution$|context_length$|vocab_size$|.+\.position_ids$"
+_TEXT_SIDE = (
+    r"transformer\.|token_embedding\.|positional_embedding$|ln_final\.|text_projection(\.|$)"
+    rf"|text_model\.|{_NO_WEIGHT}"
+)
+#: beginnings of names that belong to the other tower of a pair, or to no weight of a tower
+_LEFT_OUT: dict[Family, str] = {
+    "clip-vit": _TEXT_SIDE,
+    "clip-resnet": _TEXT_SIDE,
+    "clip-text": rf"visual\.|vision_model\.|visual_projection\.|{_NO_WEIGHT}",
+    "dinov2": r"(embeddings\.)?mask_token$",
+}
+
 
 @dataclass(frozen=True)
 class Form:
@@ -30,10 +43,9 @@ class Form:
         owner: whose names they are, for messages.
         family: the towers that they fit.
         marker: a name that only files in this form hold.
-        names: regular expressions and what replaces them, applied to each name in this order. A
-            name that none of them fits is no tower's, and whoever loads the weights refuses it.
-        changes: what happens to the values afterwards, in place.
-        left_out: beginnings of names that belong to the other tower of a pair, or to no weight.
+        names: regular expressions and their replacements, applied to each name in this order. A
+            name that no expression fits is kept, and whoever loads the weights refuses it.
+        changes: changes of the values, in place, under our names.
     """
 
     owner: str
@@ -41,13 +53,12 @@ class Form:
     marker: str
     names: tuple[tuple[str, str], ...]
     changes: tuple[Callable[[State], None], ...] = ()
-    left_out: tuple[str, ...] = ()
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
-        """Names and values of this form to ours; views of the given values where they stay."""
+        """Bring names and values of this form to ours."""
         converted: State = {}
         for published, value in state.items():
-            if published.startswith(self.left_out):
+            if re.match(_LEFT_OUT[self.family], published):
                 continue
             name = published
             for pattern, replacement in self.names:
@@ -88,9 +99,6 @@ def convert(state: Mapping[str, Tensor], family: Family) -> State:
     owners = ", ".join(form.owner for form in FORMS if form.family == family)
     first = next(iter(state), "none")
     raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")
-
-
-# changes of values ------------------------------------------------------------------------------
 
 
 def _add_batch(state: State) -> None:
@@ -144,16 +152,6 @@ def _check_pairs(state: State, *names: str) -> None:
             raise DataError(f"{name} is missing beside {present[0]}")
 
 
-# the forms --------------------------------------------------------------------------------------
-
-_NO_WEIGHTS = ("logit_scale", "input_resolution", "context_length", "vocab_size")
-_OPENAI_TEXT = (
-    "transformer.",
-    "token_embedding.",
-    "positional_embedding",
-    "ln_final.",
-    "text_projection",
-)
 _OPENAI_BLOCK = (
     (r"\.attn\.out_proj\.", ".attn.proj."),
     (r"\.attn\.in_proj_", ".attn.qkv."),
@@ -163,140 +161,109 @@ _OPENAI_BLOCK = (
 )
 _RESNET_BLOCK = r"^(body\.stages\.\d+\.\d+)"
 
+_OPENAI_VIT = (
+    (r"^visual\.class_embedding$", "vit.cls_token"),
+    (r"^visual\.positional_embedding$", "vit.pos_embed"),
+    (r"^visual\.conv1\.", "vit.patch_embed.proj."),
+    (r"^visual\.ln_pre\.", "vit.norm_pre."),
+    (r"^visual\.ln_post\.", "vit.norm."),
+    (r"^visual\.proj$", "projection"),
+    (r"^visual\.transformer\.resblocks\.", "vit.blocks."),
+    *_OPENAI_BLOCK,
+)
+
+_OPENAI_RESNET = (
+    (r"^visual\.conv(\d)\.", r"body.stem.conv\1.conv."),
+    (r"^visual\.bn(\d)\.", r"body.stem.conv\1.bn."),
+    *((rf"^visual\.layer{n}\.", f"body.stages.{n - 1}.") for n in (1, 2, 3, 4)),
+    (rf"{_RESNET_BLOCK}\.(conv|bn)([13])\.", r"\1.conv\3_1x1.\2."),
+    (rf"{_RESNET_BLOCK}\.(conv|bn)2\.", r"\1.conv2_kxk.\2."),
+    (rf"{_RESNET_BLOCK}\.downsample\.0\.", r"\1.shortcut.conv.conv."),
+    (rf"{_RESNET_BLOCK}\.downsample\.1\.", r"\1.shortcut.conv.bn."),
+    (r"^visual\.attnpool\.", "attention_pool."),
+)
+
+_OPENAI_TEXT = (
+    (r"^token_embedding\.", "text.embeddings.token_embedding."),
+    (r"^positional_embedding$", "text.embeddings.position_embedding.weight"),
+    (r"^ln_final\.", "text.final_layer_norm."),
+    (r"^text_projection$", "projection"),
+    (r"^transformer\.resblocks\.", "text.encoder.layers."),
+    (r"\.attn\.in_proj_", ".self_attn.qkv."),
+    (r"\.attn\.out_proj\.", ".self_attn.out_proj."),
+    (r"\.ln_([12])\.", r".layer_norm\1."),
+    *_OPENAI_BLOCK[2:4],
+)
+
+_TRANSFORMERS_VIT = (
+    (r"^vision_model\.embeddings\.class_embedding$", "vit.cls_token"),
+    (r"^vision_model\.embeddings\.position_embedding\.weight$", "vit.pos_embed"),
+    (r"^vision_model\.embeddings\.patch_embedding\.", "vit.patch_embed.proj."),
+    (r"^vision_model\.pre_layrnorm\.", "vit.norm_pre."),
+    (r"^vision_model\.post_layernorm\.", "vit.norm."),
+    (r"^visual_projection\.weight$", "projection"),
+    (r"^vision_model\.encoder\.layers\.", "vit.blocks."),
+    (r"\.self_attn\.([qkv])_proj\.", r".attn.\1."),
+    (r"\.self_attn\.out_proj\.", ".attn.proj."),
+    (r"\.layer_norm([12])\.", r".norm\1."),
+)
+
+_TRANSFORMERS_TEXT = ((r"^text_model\.", "text."), (r"^text_projection\.weight$", "projection"))
+
+_TIMM_VIT = ((r"^head\.weight$", "projection"), (r"^(?!projection$|head\.bias$)", "vit."))
+
+_TIMM_RESNET = (
+    (r"^(stem|stages)\.", r"body.\1."),
+    (r"^head\.pos_embed$", "attention_pool.positional_embedding"),
+    (r"^head\.([qkv])\.", r"attention_pool.\1_proj."),
+    (r"^head\.proj\.", "attention_pool.c_proj."),
+)
+
+_META_DINOV2 = ((r"^register_tokens$", "reg_token"), (r"^", "vit."))
+
+_TRANSFORMERS_DINOV2 = (
+    (r"^embeddings\.cls_token$", "vit.cls_token"),
+    (r"^embeddings\.position_embeddings$", "vit.pos_embed"),
+    (r"^embeddings\.register_tokens$", "vit.reg_token"),
+    (r"^embeddings\.patch_embeddings\.projection\.", "vit.patch_embed.proj."),
+    (r"^layernorm\.", "vit.norm."),
+    (r"^encoder\.layer\.", "vit.blocks."),
+    # files, and the names in memory since transformers 5
+    (r"\.attention\.attention\.([qkv])(uery|ey|alue)\.", r".attn.\1."),
+    (r"\.attention\.([qkv])_proj\.", r".attn.\1."),
+    (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
+    (r"\.layer_scale([12])\.lambda1$", r".ls\1.gamma"),
+)
+
 FORMS = (
-    Form(
-        "OpenAI",  # also open_clip, CRIS, ETRIS and DETRIS
-        "clip-vit",
-        marker="visual.class_embedding",
-        names=(
-            (r"^visual\.class_embedding$", "vit.cls_token"),
-            (r"^visual\.positional_embedding$", "vit.pos_embed"),
-            (r"^visual\.conv1\.", "vit.patch_embed.proj."),
-            (r"^visual\.ln_pre\.", "vit.norm_pre."),
-            (r"^visual\.ln_post\.", "vit.norm."),
-            (r"^visual\.proj$", "projection"),
-            (r"^visual\.transformer\.resblocks\.", "vit.blocks."),
-            *_OPENAI_BLOCK,
-        ),
-        changes=(_add_batch,),
-        left_out=(*_OPENAI_TEXT, *_NO_WEIGHTS),
-    ),
-    Form(
-        "OpenAI",
-        "clip-resnet",
-        marker="visual.attnpool.positional_embedding",
-        names=(
-            (r"^visual\.conv(\d)\.", r"body.stem.conv\1.conv."),
-            (r"^visual\.bn(\d)\.", r"body.stem.conv\1.bn."),
-            *((rf"^visual\.layer{n}\.", f"body.stages.{n - 1}.") for n in (1, 2, 3, 4)),
-            (rf"{_RESNET_BLOCK}\.(conv|bn)([13])\.", r"\1.conv\3_1x1.\2."),
-            (rf"{_RESNET_BLOCK}\.(conv|bn)2\.", r"\1.conv2_kxk.\2."),
-            (rf"{_RESNET_BLOCK}\.downsample\.0\.", r"\1.shortcut.conv.conv."),
-            (rf"{_RESNET_BLOCK}\.downsample\.1\.", r"\1.shortcut.conv.bn."),
-            (r"^visual\.attnpool\.", "attention_pool."),
-        ),
-        left_out=(*_OPENAI_TEXT, *_NO_WEIGHTS),
-    ),
-    Form(
-        "OpenAI",
-        "clip-text",
-        marker="token_embedding.weight",
-        names=(
-            (r"^token_embedding\.", "text.embeddings.token_embedding."),
-            (r"^positional_embedding$", "text.embeddings.position_embedding.weight"),
-            (r"^ln_final\.", "text.final_layer_norm."),
-            (r"^text_projection$", "projection"),
-            (r"^transformer\.resblocks\.", "text.encoder.layers."),
-            (r"\.attn\.in_proj_", ".self_attn.qkv."),
-            (r"\.attn\.out_proj\.", ".self_attn.out_proj."),
-            (r"\.ln_([12])\.", r".layer_norm\1."),
-            *_OPENAI_BLOCK[2:4],
-        ),
-        changes=(_split_qkv,),
-        left_out=("visual.", *_NO_WEIGHTS),
-    ),
+    Form("OpenAI", "clip-vit", "visual.class_embedding", _OPENAI_VIT, (_add_batch,)),
+    Form("OpenAI", "clip-resnet", "visual.attnpool.positional_embedding", _OPENAI_RESNET),
+    Form("OpenAI", "clip-text", "token_embedding.weight", _OPENAI_TEXT, (_split_qkv,)),
     Form(
         "transformers",
         "clip-vit",
-        marker="vision_model.embeddings.class_embedding",
-        names=(
-            (r"^vision_model\.embeddings\.class_embedding$", "vit.cls_token"),
-            (r"^vision_model\.embeddings\.position_embedding\.weight$", "vit.pos_embed"),
-            (r"^vision_model\.embeddings\.patch_embedding\.", "vit.patch_embed.proj."),
-            (r"^vision_model\.pre_layrnorm\.", "vit.norm_pre."),
-            (r"^vision_model\.post_layernorm\.", "vit.norm."),
-            (r"^visual_projection\.weight$", "projection"),
-            (r"^vision_model\.encoder\.layers\.", "vit.blocks."),
-            (r"\.self_attn\.([qkv])_proj\.", r".attn.\1."),
-            (r"\.self_attn\.out_proj\.", ".attn.proj."),
-            (r"\.layer_norm([12])\.", r".norm\1."),
-        ),
-        changes=(_add_batch, _transpose_projection, _join_qkv),
-        left_out=(
-            "text_model.",
-            "text_projection.",
-            "vision_model.embeddings.position_ids",
-            *_NO_WEIGHTS,
-        ),
+        "vision_model.embeddings.class_embedding",
+        _TRANSFORMERS_VIT,
+        (_add_batch, _transpose_projection, _join_qkv),
     ),
     Form(
         "transformers",
         "clip-text",
-        marker="text_model.embeddings.token_embedding.weight",
-        names=((r"^text_model\.", "text."), (r"^text_projection\.weight$", "projection")),
-        changes=(_transpose_projection,),
-        left_out=(
-            "vision_model.",
-            "visual_projection.",
-            "text_model.embeddings.position_ids",
-            *_NO_WEIGHTS,
-        ),
+        "text_model.embeddings.token_embedding.weight",
+        _TRANSFORMERS_TEXT,
+        (_transpose_projection,),
     ),
     Form(
-        "timm",
-        "clip-vit",
-        marker="norm_pre.weight",
-        names=((r"^head\.weight$", "projection"), (r"^(?!projection$|head\.bias$)", "vit.")),
-        changes=(_transpose_projection, _drop_zero_bias),
+        "timm", "clip-vit", "norm_pre.weight", _TIMM_VIT, (_transpose_projection, _drop_zero_bias)
     ),
-    Form(
-        "timm",
-        "clip-resnet",
-        marker="stem.conv1.conv.weight",
-        names=(
-            (r"^(stem|stages)\.", r"body.\1."),
-            (r"^head\.pos_embed$", "attention_pool.positional_embedding"),
-            (r"^head\.([qkv])\.", r"attention_pool.\1_proj."),
-            (r"^head\.proj\.", "attention_pool.c_proj."),
-        ),
-    ),
-    Form(
-        "Meta",
-        "dinov2",
-        marker="register_tokens",
-        names=((r"^register_tokens$", "reg_token"), (r"^", "vit.")),
-        changes=(_fold_class_position,),
-        left_out=("mask_token",),
-    ),
-    Form("timm", "dinov2", marker="reg_token", names=((r"^", "vit."),)),
+    Form("timm", "clip-resnet", "stem.conv1.conv.weight", _TIMM_RESNET),
+    Form("Meta", "dinov2", "register_tokens", _META_DINOV2, (_fold_class_position,)),
+    Form("timm", "dinov2", "reg_token", ((r"^", "vit."),)),
     Form(
         "transformers",
         "dinov2",
-        marker="embeddings.register_tokens",
-        names=(
-            (r"^embeddings\.cls_token$", "vit.cls_token"),
-            (r"^embeddings\.position_embeddings$", "vit.pos_embed"),
-            (r"^embeddings\.register_tokens$", "vit.reg_token"),
-            (r"^embeddings\.patch_embeddings\.projection\.", "vit.patch_embed.proj."),
-            (r"^layernorm\.", "vit.norm."),
-            (r"^encoder\.layer\.", "vit.blocks."),
-            # files, and the names in memory since transformers 5
-            (r"\.attention\.attention\.([qkv])(uery|ey|alue)\.", r".attn.\1."),
-            (r"\.attention\.([qkv])_proj\.", r".attn.\1."),
-            (r"\.attention\.(output\.dense|o_proj)\.", ".attn.proj."),
-            (r"\.layer_scale([12])\.lambda1$", r".ls\1.gamma"),
-        ),
-        changes=(_fold_class_position, _join_qkv),
-        left_out=("embeddings.mask_token",),
+        "embeddings.register_tokens",
+        _TRANSFORMERS_DINOV2,
+        (_fold_class_position, _join_qkv),
     ),
 )

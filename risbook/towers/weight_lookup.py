@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from risbook.errors import DataError, RisbookError
 from risbook.towers.tower_presets import HubFile, TowerPreset
-from risbook.towers.weights import file_digest, find_file
+from risbook.towers.weight_files import file_digest, find_file
 from risbook.towers.weights_source import WeightsSource
 
 #: Weights that come with the package, one folder per tower.

@@ -1,12 +1,11 @@
 """A word-level tokenizer whose vocabulary comes from the training expressions.
 
-Small models read words as the classic systems did: one id a word, no pieces. A word outside the
-vocabulary becomes `[UNK]`, and the caller hears which ones did. The file format is that of Hugging
-Face tokenizers (``tokenizer.json``), so that other tools can open it.
+Small models read words as the classic systems did: one id per word, no pieces. A word outside the
+vocabulary becomes `[UNK]`, and a warning names it. The file format is that of Hugging Face
+tokenizers (``tokenizer.json``), so that other tools can open it.
 
-The first model's recurrent tower needs nothing but words. A CLIP text tower also wants a token
-that opens and one that closes the sentence, because it takes the sentence vector from the closing
-one; CLIP finds that by the largest id of the row, so here too `[END]` has the largest id.
+A CLIP text tower needs a start token and an end token, because it takes the sentence vector from
+the end token. CLIP finds that by the largest id of the row, so here too `[END]` has the largest id.
 """
 
 import warnings
@@ -21,12 +20,43 @@ from risbook.errors import DataError, RisbookError
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
 
-#: So many unknown words a tokenizer names in warnings; a text of another world would flood.
-NAMED_AT_MOST = 20
+#: unknown words that a tokenizer names in warnings; a text of another domain has thousands
+MAX_NAMED = 20
 
 
 class UnknownWordWarning(UserWarning):
     """A sentence held a word that the vocabulary does not know."""
+
+
+def check_text(sentence: str) -> None:
+    """Refuse what a tokenizer would stop at with an error of its own.
+
+    Raises:
+        DataError: if it is no text, or holds half of a surrogate pair, which no encoding can write.
+    """
+    if not isinstance(sentence, str):
+        raise DataError(f"a sentence has to be text, not {type(sentence).__name__}")
+    try:
+        sentence.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the sentence {sentence[:60]!a} is no valid text: character {error.start + 1} is "
+            "half of a surrogate pair"
+        ) from error
+
+
+def check_ids(backend: Tokenizer) -> None:
+    """Refuse ids beyond the number of entries, which no table of embeddings has.
+
+    Raises:
+        DataError: if the ids of the vocabulary are not 0, 1, 2 and so on.
+    """
+    largest = max(backend.get_vocab().values(), default=-1)
+    if largest >= backend.get_vocab_size():
+        raise DataError(
+            f"its {backend.get_vocab_size()} entries have ids up to {largest}; they have to count "
+            "from 0 without a gap"
+        )
 
 
 def fill_rows(sentences: Sequence[Sequence[int]], *, length: int, end_id: int | None) -> Tensor:
@@ -37,7 +67,7 @@ def fill_rows(sentences: Sequence[Sequence[int]], *, length: int, end_id: int | 
 
     Args:
         sentences: the ids of B sentences, start and end tokens included.
-        length: ids a row, L.
+        length: ids per row, L.
         end_id: the end token, None where there is none.
 
     Returns:
@@ -60,7 +90,7 @@ class WordTokenizer:
     Args:
         backend: a `tokenizers.Tokenizer` with `[PAD]` as id 0 and `[UNK]` as id 1. Where it also
             has `[START]` and `[END]`, every sentence begins and ends with them.
-        length: ids a sentence, longer sentences are cut, shorter ones padded with 0.
+        length: ids per sentence, longer sentences are cut, shorter ones padded with 0.
 
     Raises:
         DataError: if the backend's special tokens are not as said, or `length` is too short.
@@ -86,6 +116,7 @@ class WordTokenizer:
             raise DataError(f"no tokenizer of words: it has only one of {START} and {END}")
         if ids[END] is not None and ids[END] != backend.get_vocab_size() - 1:
             raise DataError(f"no tokenizer of words: {END} must have the largest id")
+        check_ids(backend)
         shortest = 1 if ids[END] is None else 3
         if length < shortest:
             raise RisbookError(f"length is {length}; a sentence needs at least {shortest} ids")
@@ -94,8 +125,8 @@ class WordTokenizer:
         self.backend = backend
         self.length = length
         self._start, self._end = ids[START], ids[END]
-        self._told: set[str] = set()
-        self._named = 0
+        self._reported: set[str] = set()
+        self._named_count = 0
 
     @classmethod
     def from_sentences(
@@ -105,7 +136,7 @@ class WordTokenizer:
 
         Args:
             sentences: the training expressions.
-            length: ids a sentence, start and end tokens included.
+            length: ids per sentence, start and end tokens included.
             min_count: rarer words stay unknown.
             ends: open every sentence with `[START]` and close it with `[END]`, as CLIP does.
         """
@@ -122,7 +153,7 @@ class WordTokenizer:
         backend.train_from_iterator(sentences, trainer)
         if ends:
             backend.add_special_tokens([END])  # last, and so the largest id
-            # For other readers of the file: we put both tokens in ourselves.
+            # For other programs that read the file: `__call__` inserts both tokens itself.
             backend.post_processor = processors.TemplateProcessing(
                 single=f"{START} $A {END}",
                 special_tokens=[(token, backend.token_to_id(token)) for token in (START, END)],
@@ -160,15 +191,20 @@ class WordTokenizer:
         """Tokenise a batch.
 
         Words that the vocabulary does not hold are warned of: all those of a batch in one
-        warning, each word once, the first `NAMED_AT_MOST` by name, and none that `unknown_words`
-        has named to the caller before.
+        warning, each word once, the first `MAX_NAMED` by name, and none that `unknown_words`
+        has returned before.
 
         Args:
             sentences: B sentences.
 
         Returns:
             Word ids (B, length), int64, padded with 0.
+
+        Raises:
+            DataError: for a sentence that is no valid text.
         """
+        for sentence in sentences:
+            check_text(sentence)
         batch = [self.backend.encode(s, add_special_tokens=False).ids for s in sentences]
         self._warn([s for s, ids in zip(sentences, batch, strict=True) if 1 in ids])
         if self._start is not None and self._end is not None:
@@ -178,27 +214,28 @@ class WordTokenizer:
     def unknown_words(self, sentence: str) -> list[str]:
         """The words of a sentence that the vocabulary does not hold, in order.
 
-        A caller who has asked knows: `__call__` warns of these words no more.
+        `__call__` no longer warns of them. A sentence that is no valid text is a `DataError`.
         """
+        check_text(sentence)
         encoding = self.backend.encode(sentence, add_special_tokens=False)
         words = [
             sentence[start:end].lower()
             for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
             if token == UNKNOWN
         ]
-        self._told.update(words)
+        self._reported.update(words)
         return words
 
     def _warn(self, sentences: Sequence[str]) -> None:
-        """Warn of the words in these sentences that no caller has heard of yet."""
-        told = self._told.copy()
+        """Warn of the unknown words in these sentences that were not reported before."""
+        reported = self._reported.copy()
         words = [word for sentence in sentences for word in self.unknown_words(sentence)]
-        new = [word for word in dict.fromkeys(words) if word not in told]
-        named = new[: max(0, NAMED_AT_MOST - self._named)]
+        new = [word for word in dict.fromkeys(words) if word not in reported]
+        named = new[: max(0, MAX_NAMED - self._named_count)]
         if not named:
             return
-        self._named += len(named)
-        more = "; more are not named" if self._named == NAMED_AT_MOST else ""
+        self._named_count += len(named)
+        more = "; more are not named" if self._named_count == MAX_NAMED else ""
         warnings.warn(
             f"words that the vocabulary does not hold, read as {UNKNOWN}: {', '.join(named)}{more}",
             UnknownWordWarning,

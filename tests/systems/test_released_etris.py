@@ -202,7 +202,7 @@ def test_what_is_no_such_file(mini: ETRIS, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such file"):
         load_released(tmp_path / "best_model.pth", "etris-rn50")
     path = tmp_path / "best_model.pth"
-    path.write_bytes(b"not weights")
+    path.write_text("not weights, but text\n" * 20)
     with pytest.raises(DataError, match="not a file of weights that can be read"):
         load_released(path, "etris-rn50")
     torch.save({"state_dict": {"module.backbone.visual.proj": print}}, path)

@@ -1,9 +1,11 @@
 """Towers by name: random, shipped, from folders, and from a hub that stands on this machine."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -148,6 +150,43 @@ def test_mistakes_are_told() -> None:
         build_tower("dinov2-mini", weights="hub")
     with pytest.raises(RisbookError, match="no text side"):
         tokenizer_of("dinov2-mini", length=5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", "not a JSON file"),
+        ("[" * 100_000, "not a JSON file"),
+        ('{"tower": null}', "these are the weights of None, not of dinov2-mini"),
+        ('{"tower": "dinov2-mini", "arch": []}', "its arch has to be an object"),
+        ('{"tower": "dinov2-mini", "geometry": null}', "its arch has to be an object"),
+        ('{"tower": "dinov2-mini"}', "its arch has to be an object"),
+        (
+            '{"tower": "dinov2-mini", "arch": {"kind": "dinov2", "width": 1e9}}',
+            "is 1000000000.0 here, and 128 in dinov2-mini",
+        ),
+    ],
+)
+def test_broken_configurations_of_towers(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        build_tower("dinov2-mini", weights=tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"model_type": "clip"}'])
+def test_configurations_of_others_are_left_alone(content: str, tmp_path: Path) -> None:
+    tower = build_tower("dinov2-mini", weights="random")
+    save_file(tower.state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(content)
+    assert weights_source(build_tower("dinov2-mini", weights=tmp_path)).kind == "small"
+
+
+@pytest.mark.parametrize("overrides", [{"depth": 99999999999}, {"depth": -1}, {"layers": [10**9]}])
+def test_sizes_out_of_bounds(overrides: dict[str, Any]) -> None:
+    with pytest.raises(RisbookError, match=r"it has to be from 0 to 100$"):
+        build_tower("dinov2-mini", weights="random", **overrides)
 
 
 @pytest.mark.parametrize("below", ["tiny", "tiny-image", ""])

@@ -1,19 +1,22 @@
 """Files of weights: what is read, what is refused, and what a tower takes."""
 
 import hashlib
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.pos_embed import resize_clip_pos_embed
-from risbook.towers.weights import file_digest, find_file, load_weights, read_weights
+from risbook.towers.weight_files import check_tensors, file_digest, find_file, read_weights
+from risbook.towers.weights import load_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source, weights_source
 
 
@@ -50,15 +53,91 @@ def test_code_is_not_run(tmp_path: Path) -> None:
             return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
 
     torch.save({"a": Trap()}, tmp_path / "trap.pt")
-    with pytest.raises(DataError, match=r"trap\.pt: not a file of weights that can be read"):
+    with pytest.raises(DataError, match=r"trap\.pt: not a file of weights that can be") as caught:
         read_weights(tmp_path / "trap.pt")
     assert not (tmp_path / "ran").exists()
+    # torch's own message recommends to load the file without protection
+    assert "weights_only" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.tensor([0.0, float("nan")]), "vit.bias holds values that are not finite"),
+        (torch.tensor([float("-inf")]), "vit.bias holds values that are not finite"),
+        (torch.ones(2, dtype=torch.int64), "vit.bias is of type int64; a weight has to be a float"),
+        (torch.ones(2, dtype=torch.bool), "vit.bias is of type bool"),
+        (torch.ones(2, dtype=torch.complex64), "vit.bias is of type complex64"),
+        (torch.ones(2).to_sparse(), "vit.bias is sparse or quantised"),
+        (torch.zeros(()).expand(10**6, 10**6), "vit.bias claims more numbers than the file holds"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of sparse tensors
+def test_what_is_no_weight_is_named(value: Tensor, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"vit.bias": value}, path)
+    with pytest.raises(DataError, match=f"^{re.escape(f'{path}: {message}')}"):
+        read_weights(path)
+    if value.layout == torch.strided and value.numel() < 10:
+        save_file({"vit.bias": value}, tmp_path / "w.safetensors")
+        with pytest.raises(DataError, match=re.escape(message)):
+            read_weights(tmp_path / "w.safetensors")
+
+
+def test_counts_may_be_integers() -> None:
+    state = {"bn.num_batches_tracked": torch.tensor(3), "context_length": torch.tensor(77)}
+    check_tensors(state, "file")
+    with pytest.raises(DataError, match=r"^file: bn\.num_batches_tracked is of type complex64"):
+        check_tensors({"bn.num_batches_tracked": torch.tensor(3j)}, "file")
+
+
+def test_names_of_a_file_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    torch.save({"a\x1b[2J\nb": torch.tensor([float("nan")])}, tmp_path / "w.pth")
+    with pytest.raises(DataError) as caught:
+        read_weights(tmp_path / "w.pth")
+    assert "a[2J b holds values" in str(caught.value) and str(caught.value).isprintable()
+
+
+def zip_file(path: Path, pickled: bytes, *, compression: int = zipfile.ZIP_STORED) -> Path:
+    """An archive in the layout of `torch.save`."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/version", "3\n")
+    return path
+
+
+def test_compressed_entries_are_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1_000_000)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in plain.namelist():
+            bomb.writestr(name, plain.read(name))
+    assert (tmp_path / "bomb.pth").stat().st_size < 20_000
+    with pytest.raises(DataError, match=r"bomb\.pth: holds compressed entries"):
+        read_weights(tmp_path / "bomb.pth")
+
+
+DEEP = b"\x80\x02})" + b"\x85" * 300_000 + b"K\x01s."
+LONG = b"\x80\x02}" + b"2" * 2_000_000 + b"."
+
+
+@pytest.mark.parametrize("pickled", [DEEP, LONG], ids=["deep", "long"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickles_that_would_crash_or_hang(pickled: bytes, zipped: bool, tmp_path: Path) -> None:
+    """A key of nested tuples overflows C's stack when it is hashed, and the process dies."""
+    path = tmp_path / "w.pth"
+    if zipped:
+        zip_file(path, pickled)
+    else:
+        path.write_bytes(pickled)
+    with pytest.raises(DataError, match="too long or too deep"):
+        read_weights(path)
 
 
 def test_torchscript_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ViT-B-16.pt"
-    import zipfile
-
     with zipfile.ZipFile(path, "w") as archive:  # the layout of a scripted model
         archive.writestr("model/data.pkl", b"")
         archive.writestr("model/code/__torch__/model.py", "")
@@ -72,7 +151,7 @@ def test_bad_files_and_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file of weights"):
         find_file(tmp_path)
     for name in ("a.pt", "b.safetensors"):
-        (tmp_path / name).write_bytes(b"nonsense")
+        (tmp_path / name).write_text("some text\n" * 10)
         with pytest.raises(DataError, match=f"{name}: not a file of weights"):
             read_weights(tmp_path / name)
     with pytest.raises(DataError, match=r"several files \(a\.pt, b\.safetensors\)"):

@@ -2,13 +2,14 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, models
 
 from risbook.errors import DataError, RisbookError
 from risbook.towers import WordTokenizer
-from risbook.towers.word_tokenizer import NAMED_AT_MOST, UnknownWordWarning
+from risbook.towers.word_tokenizer import MAX_NAMED, UnknownWordWarning
 
 SENTENCES = ["left dog", "the red dog on the right", "2nd mug from left"]
 
@@ -49,9 +50,9 @@ def test_a_batch_warns_of_each_unknown_word_once() -> None:
 def test_warnings_do_not_flood() -> None:
     tokenizer = WordTokenizer.from_sentences(SENTENCES, length=5)
     with pytest.warns(UnknownWordWarning) as caught:
-        for number in range(10 * NAMED_AT_MOST):
+        for number in range(10 * MAX_NAMED):
             tokenizer([f"thing{number}"])
-    assert len(caught) == NAMED_AT_MOST
+    assert len(caught) == MAX_NAMED
     assert "more are not named" in str(caught[-1].message)
     assert tokenizer.unknown_words("thing199 gizmo") == ["thing199", "gizmo"]
 
@@ -123,3 +124,27 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
 def test_a_length_without_room_for_a_word_is_refused() -> None:
     with pytest.raises(RisbookError, match=r"length is 2; a sentence needs at least 3 ids"):
         WordTokenizer.from_sentences(SENTENCES, length=2, ends=True)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "message"),
+    [
+        ("left \ud800dog", "is no valid text: character 6 is half of a surrogate pair"),
+        (3, "a sentence has to be text, not int"),
+        (b"dog", "a sentence has to be text, not bytes"),
+        (None, "a sentence has to be text, not NoneType"),
+    ],
+)
+def test_what_is_no_text(sentence: Any, message: str) -> None:
+    tokenizer = WordTokenizer.from_sentences(SENTENCES, length=5)
+    for use in (lambda: tokenizer([sentence]), lambda: tokenizer.unknown_words(sentence)):
+        with pytest.raises(DataError, match=message) as caught:
+            use()
+        str(caught.value).encode("ascii")
+
+
+def test_ids_beyond_the_table_of_embeddings(tmp_path: Path) -> None:
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "dog": 1_000_000}
+    Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]")).save(str(tmp_path / "t.json"))
+    with pytest.raises(DataError, match=r"t\.json: its 3 entries have ids up to 1000000"):
+        WordTokenizer.from_file(tmp_path / "t.json", length=5)
