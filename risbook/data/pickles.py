@@ -72,10 +72,11 @@ class _PlainDataUnpickler(pickle.Unpickler):
 
     def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
         """Refuse a class or function (opcodes GLOBAL, STACK_GLOBAL, INST)."""
+        # Names come from the file: keep them short and on one line.
+        name = repr(f"{module_name}.{global_name}"[:80])[1:-1]
         raise DataError(
-            f"{self._name}: refused to load, because this pickle asks for "
-            f"{module_name}.{global_name}; a data file holds plain lists, dictionaries, text and "
-            "numbers only, so delete it and fetch it again from a source that you trust"
+            f"{self._name}: refused to load, because this pickle asks for {name}; a data file "
+            "holds plain lists, dictionaries, text and numbers only, so delete it and fetch it again from a source that you trust"
         )
 
     def persistent_load(self, pid: Any, /) -> NoReturn:

@@ -78,6 +78,16 @@ def test_every_global_is_refused_by_name(file: Path, content: bytes, name: str) 
         read_pickle(file)
 
 
+def test_names_from_the_file_stay_short_and_on_one_line(file: Path) -> None:
+    name = "os\n\x1b[2J" + "x" * 300
+    content = b"\x80\x04X" + len(name).to_bytes(4, "little") + name.encode() + b"X\x01\0\0\0y\x93."
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="refused") as caught:
+        read_pickle(file)
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(file)) + 400
+
+
 @pytest.mark.parametrize("content", [b"Psecret\n.", b"\x80\x02U\x06secretQ."])
 def test_persistent_objects_are_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
