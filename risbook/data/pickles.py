@@ -76,7 +76,8 @@ class _PlainDataUnpickler(pickle.Unpickler):
         name = repr(f"{module_name}.{global_name}"[:80])[1:-1]
         raise DataError(
             f"{self._name}: refused to load, because this pickle asks for {name}; a data file "
-            "holds plain lists, dictionaries, text and numbers only, so delete it and fetch it again from a source that you trust"
+            "holds plain lists, dictionaries, text and numbers only, so delete it "
+            "and fetch it again from a source that you trust"
         )
 
     def persistent_load(self, pid: Any, /) -> NoReturn:
