@@ -185,10 +185,10 @@ def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in REFSCENES_NAMES:
         write(tmp_path / "world", name)
         write(tmp_path / "sample", name)
-    asked: list[str] = []
+    sizes: list[str] = []
 
     def world_folder(size: str) -> Path:
-        asked.append(size)
+        sizes.append(size)
         return tmp_path / "world"
 
     module = risbook.refscenes
@@ -197,10 +197,10 @@ def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in REFSCENES_NAMES:
         data = open_data(name)
         assert (data.name, data.folder) == (name, tmp_path / "world" / name)
-    assert asked == ["standard"] * len(REFSCENES_NAMES)
+    assert sizes == ["standard"] * len(REFSCENES_NAMES)
     data = open_data("refscenes+-sample")
     assert (data.name, data.folder) == ("refscenes+-sample", tmp_path / "sample" / "refscenes+")
-    assert len(asked) == len(REFSCENES_NAMES)
+    assert len(sizes) == len(REFSCENES_NAMES)
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
@@ -209,12 +209,12 @@ def test_the_samples_open_with_images_masks_and_captions(name: str) -> None:
     assert data.name == name
     assert "train" in data.expressions.splits
     for ref in data.expressions.refs:
-        one = ref.expressions[0]
-        mask = data.mask(one)
-        assert data.image(one).shape == (*mask.shape, 3)
-        assert mask_box(mask) == tuple(one.bbox)
-        assert data.caption(one.image_id)
-        assert len(data.objects(one.image_id)) >= 1
+        expression = ref.expressions[0]
+        mask = data.mask(expression)
+        assert data.image(expression).shape == (*mask.shape, 3)
+        assert mask_box(mask) == tuple(expression.bbox)
+        assert data.caption(expression.image_id)
+        assert len(data.objects(expression.image_id)) >= 1
 
 
 def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_the_real_excerpt_opens_with_all_images(photographs: Path) -> None:
     data = open_data("refcoco", root=root)
     assert len(data.expressions) == 44
     for ref in data.expressions.refs:
-        one = ref.expressions[0]
-        assert data.image(one).shape == (one.height, one.width, 3)
-        assert data.mask(one).shape == (one.height, one.width)
-        assert len(data.objects(one.image_id)) >= 1
+        expression = ref.expressions[0]
+        assert data.image(expression).shape == (expression.height, expression.width, 3)
+        assert data.mask(expression).shape == (expression.height, expression.width)
+        assert len(data.objects(expression.image_id)) >= 1

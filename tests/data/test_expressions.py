@@ -45,11 +45,11 @@ def table() -> ExpressionTable:
 
 def test_is_a_sequence(table: ExpressionTable) -> None:
     assert len(table) == 6
-    assert [one.sent_id for one in table] == [0, 1, 2, 3, 4, 5]
+    assert [row.sent_id for row in table] == [0, 1, 2, 3, 4, 5]
     assert table[-1].sent_id == 5
     part = table[1:3]
     assert isinstance(part, ExpressionTable)
-    assert [one.sent_id for one in part] == [1, 2]
+    assert [row.sent_id for row in part] == [1, 2]
     assert table[2] in table
     with pytest.raises(IndexError):
         table[6]
@@ -75,7 +75,7 @@ def test_splits_come_in_their_usual_order(table: ExpressionTable) -> None:
 
 
 def test_split_matches_the_whole_name(table: ExpressionTable) -> None:
-    assert [one.sent_id for one in table.split("testB")] == [0, 2]
+    assert [row.sent_id for row in table.split("testB")] == [0, 2]
     assert table.split("testB").splits == ("testB",)
     with pytest.raises(DataError, match=r"no split 'test'; choose from train, val, testB, odd"):
         table.split("test")
@@ -87,7 +87,7 @@ def test_refs_keep_file_order_and_gather_their_sentences(table: ExpressionTable)
     assert [ref.ref_id for ref in table.refs] == [7, 5, 9, 8, 3]
     first = table.refs[0]
     assert (first.ann_id, first.image_id) == (107, 1)
-    assert [one.sent_id for one in first.expressions] == [0, 2]
+    assert [row.sent_id for row in first.expressions] == [0, 2]
     assert sum(len(ref.expressions) for ref in table.refs) == len(table)
 
 

@@ -63,7 +63,7 @@ def test_categories_are_the_80_of_coco() -> None:
 
 def test_a_row_becomes_its_sentences() -> None:
     table = from_hf_rows([row()]).expressions
-    assert [one.sent for one in table] == ["dog", "left dog"]
+    assert [expression.sent for expression in table] == ["dog", "left dog"]
     first = table[0]
     # The row's own box has corners; the annotation has COCO's sides.
     assert first.bbox == (1.0, 1.0, 4.0, 4.0)
@@ -74,7 +74,7 @@ def test_a_row_becomes_its_sentences() -> None:
 def test_other_containers_hold_the_same() -> None:
     table = from_hf_rows([row()]).expressions
     sentences = row()["sentences"]
-    columns = {key: [one[key] for one in sentences] for key in sentences[0]}
+    columns = {key: [record[key] for record in sentences] for key in sentences[0]}
     arrays = {
         "ref_id": np.int64(2),
         "sent_ids": np.array([4, 5]),
@@ -264,8 +264,8 @@ def test_both_front_ends_give_the_same_table(photographs: Path) -> None:
     if not folder.is_dir():
         pytest.skip("the real excerpt of RefCOCO is not here")
     instances = json.loads((folder / "instances.json").read_text())
-    anns = {one["id"]: one for one in instances["annotations"]}
-    images = {one["id"]: one for one in instances["images"]}
+    anns = {record["id"]: record for record in instances["annotations"]}
+    images = {record["id"]: record for record in instances["images"]}
 
     def rows() -> Iterator[dict[str, Any]]:
         for ref in json.loads((folder / "refs(unc).json").read_text()):

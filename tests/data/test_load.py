@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import risbook.data
+import risbook
 from risbook.data import open_data
 from risbook.data.letterbox import normalise
 from risbook.data.referring_dataset import ReferringDataset

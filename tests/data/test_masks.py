@@ -29,9 +29,9 @@ def test_a_square_by_hand() -> None:
 
 def test_several_rings_are_a_union() -> None:
     both = decode_mask([SQUARE, OVERLAPPING], 8, 8)
-    one, two = decode_mask([SQUARE], 8, 8), decode_mask([OVERLAPPING], 8, 8)
-    assert (one & two).any()
-    np.testing.assert_array_equal(both, one | two)
+    first, second = decode_mask([SQUARE], 8, 8), decode_mask([OVERLAPPING], 8, 8)
+    assert (first & second).any()
+    np.testing.assert_array_equal(both, first | second)
     assert mask_area(both) == 9 + 16 - 4
 
 

@@ -151,8 +151,8 @@ def test_instances_hold_all_annotations(tmp_path: Path) -> None:
     assert read_instances is read_instances_itself
     assert list(instances.images) == [11, 12]
     assert instances.categories == {1: "person", 18: "dog"}
-    assert [one.ann_id for one in instances.annotations_of(11)] == [101, 103]
-    assert [one.is_crowd for one in instances.annotations_of(11)] == [False, True]
+    assert [ann.ann_id for ann in instances.annotations_of(11)] == [101, 103]
+    assert [ann.is_crowd for ann in instances.annotations_of(11)] == [False, True]
     assert instances.annotations[103].bbox == (0.0, 0.0, 0.0, 4.0)
     with pytest.raises(DataError, match="no image with id int 99"):
         instances.annotations_of(99)
@@ -331,14 +331,16 @@ def test_the_real_excerpt(photographs: Path) -> None:
     assert table.counts() == {"testA": (10, 30, 10), "testB": (4, 14, 2)}
     assert (len(table.refs), len(table)) == (14, 44)
     for ref in table.refs:
-        one = ref.expressions[0]
-        mask = decode_mask(one.segmentation, one.height, one.width)
-        with Image.open(folder / "masks" / f"{one.image_id}_{one.ref_id}.png") as file:
-            drawn = np.array(file) > 127
-        if isinstance(one.segmentation, dict):
-            np.testing.assert_array_equal(mask, drawn)
+        expression = ref.expressions[0]
+        mask = decode_mask(expression.segmentation, expression.height, expression.width)
+        with Image.open(
+            folder / "masks" / f"{expression.image_id}_{expression.ref_id}.png"
+        ) as file:
+            png_mask = np.array(file) > 127
+        if isinstance(expression.segmentation, dict):
+            np.testing.assert_array_equal(mask, png_mask)
         else:
-            assert (mask & drawn).sum() / (mask | drawn).sum() > 0.97
+            assert (mask & png_mask).sum() / (mask | png_mask).sum() > 0.97
 
 
 def test_the_real_excerpt_reads_the_same_from_json(photographs: Path, tmp_path: Path) -> None:
@@ -357,7 +359,7 @@ def test_real_records_of_all_sets_and_partitions(photographs: Path, tmp_path: Pa
     if not path.is_file():
         pytest.skip("the real ref records are not here")
     content = json.loads(path.read_text())
-    anns = {one["id"]: one for part in content["coco_anns"].values() for one in part["anns"]}
+    anns = {row["id"]: row for part in content["coco_anns"].values() for row in part["anns"]}
     anns |= {ref["ann"]["id"]: ref["ann"] for ref in content["ref"]}
     instances = {
         "images": [part["info"] for part in content["coco_anns"].values()],
@@ -388,11 +390,13 @@ def test_real_records_of_all_sets_and_partitions(photographs: Path, tmp_path: Pa
         data = from_hf_rows(rows, partition=partition, categories=names)
         assert data.expressions == table
         for ref in table.refs:
-            one = ref.expressions[0]
-            mask = decode_mask(one.segmentation, one.height, one.width)
-            parts = coco_mask.frPyObjects(one.segmentation, one.height, one.width)
+            expression = ref.expressions[0]
+            mask = decode_mask(expression.segmentation, expression.height, expression.width)
+            parts = coco_mask.frPyObjects(
+                expression.segmentation, expression.height, expression.width
+            )
             theirs = coco_mask.decode([coco_mask.merge(parts)])[:, :, 0]
             np.testing.assert_array_equal(mask, theirs.astype(bool))
-            assert mask_area(mask) == pytest.approx(anns[one.ann_id]["area"], rel=0.01)
+            assert mask_area(mask) == pytest.approx(anns[expression.ann_id]["area"], rel=0.01)
     assert total == 21
     assert len(anns[115528]["segmentation"]) == 3

@@ -49,12 +49,12 @@ def test_the_order_follows_from_seed_and_epoch() -> None:
 
 def test_every_sentence_is_drawn_sooner_or_later(samples: TrainingSamples) -> None:
     index = next(i for i, (_, ref) in enumerate(samples.objects) if len(ref.expressions) > 1)
-    drawn = set()
+    sent_ids = set()
     for epoch in range(60):
         samples.epoch = epoch
-        drawn.add(samples.draw_expression(index).sent_id)
+        sent_ids.add(samples.draw_expression(index).sent_id)
         assert samples.draw_expression(index) == samples.draw_expression(index)
-    assert drawn == {expression.sent_id for expression in samples.objects[index][1].expressions}
+    assert sent_ids == {expression.sent_id for expression in samples.objects[index][1].expressions}
 
 
 def test_kept_images_are_the_same_images(tiny_world: Path) -> None:
