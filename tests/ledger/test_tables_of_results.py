@@ -110,6 +110,14 @@ def test_etris_main_says_what_the_number_is() -> None:
     assert cells(text, "CRIS | CLIP RN50")[9:11] == ["59.35", "59.39"]
     # The README of CRIS gives its metric no name.
     assert text.count("- Named ") == 1
+    # A count's line is beside some score, whose note is not about the count.
+    assert "- CRIS, CLIP RN50: the ETRIS paper prints 59.87" in text
+    assert "equal to the RN101 entries" not in text
+
+
+def test_another_name_of_the_same_metric_needs_no_note() -> None:
+    assert {line.named for line in published(source="evf-sam")} == {"cIoU"}
+    assert "cIoU" not in show_table("ris-landscape").markdown
 
 
 def test_a_number_on_which_sources_disagree_is_shown_with_its_mark() -> None:

@@ -144,6 +144,8 @@ def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["broad"])
     with pytest.raises(RisbookError, match=r"other settings \(steps: 2 there, 3 here\); move it"):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], steps=3)
+    with pytest.raises(RisbookError, match=r"other settings \(limit: 4 there, 3 here\)"):
+        run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], limit=3)
 
 
 def test_a_changed_preset_or_tower_is_another_run(study: Study, tmp_path: Path) -> None:
