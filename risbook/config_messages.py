@@ -123,6 +123,8 @@ def _range(schema: Schema) -> str:
         words.append(f"to {upper}" if words else f"of at most {upper}")
     if below:
         words.append(f"to below {below}" if words else f"below {below}")
+    if step := schema.get("multipleOf"):
+        words.append(f"that is a multiple of {step}")
     return "".join(f" {word}" for word in words)
 
 

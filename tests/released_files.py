@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from risbook.systems.etris import ETRIS
 from risbook.systems.rename_etris import BRIDGER_PARTS
+from risbook.towers.clip_resnet import CLIPResNet
 
 
 def write_released(state: Mapping[str, Tensor], path: Path) -> Path:
@@ -53,7 +54,9 @@ def official_state(system: ETRIS) -> dict[str, Tensor]:
         elif part == "bridgers":
             _, stage, ours, leaf = rest.split(".", 3)
             name, first_stage = released[ours]
+            if isinstance(system.image_tower, CLIPResNet) and ours.startswith("zoom"):
+                leaf = leaf.removeprefix("0.")
             state[f"bridger.{name}.{int(stage) - first_stage}.{leaf}"] = value
-        elif part not in system.towers:
-            state[f"{part.replace('projector', 'proj')}.{rest}"] = value
+        elif part == "head":
+            state[rest.replace("projector.", "proj.")] = value
     return state

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "risbook"
 #: from the ground floor up: a room imports from rooms before it, never from rooms after it
 ORDER = [
     "errors",
+    "intermediates",
     "files",
     "config_messages",
     "config",

@@ -8,9 +8,9 @@ import torch
 from parity import Recording
 
 from risbook.data.letterbox import Letterbox, normalise
-from risbook.evaluation.original_size import THRESHOLD, predict_mask, probabilities_at_original_size
 from risbook.metrics import EPSILON, THRESHOLDS, Scores, shares_above
-from risbook.systems.system import target_at
+from risbook.systems.postprocess import THRESHOLD, predict_mask, probabilities_at_original_size
+from risbook.systems.system import resize_target
 
 FILES = {"etris": "etris/data_and_eval.npz", "detris": "detris/preprocess_postprocess.npz"}
 
@@ -126,7 +126,7 @@ def test_parity_matrices_for_448() -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case[0] == "etris"], indirect=True)
 def test_parity_training_target_is_nearest(case: dict[str, Any]) -> None:
     soft = torch.from_numpy(case["letterbox"].mask(case["mask"]))[None, None]
-    small = target_at(soft, case["small"].shape[-2:])
+    small = resize_target(soft, case["small"].shape[-2:])
     assert np.array_equal(small.numpy(), case["small"])
 
 

@@ -50,7 +50,7 @@ def what_learned(system: System) -> str:
         )
     towers = ", ".join(
         f"`{found['source']}` (SHA-256 `{found['sha256'][:16]}`)"
-        for found in system.origins().values()
+        for found in system.weights_sources().values()
     )
     return (
         f"{report.tuned:,} of {report.total:,} parameters were tuned on the drawn world RefScenes "

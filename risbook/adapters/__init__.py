@@ -1,18 +1,22 @@
-"""Adapters: small parts that learn inside towers that do not."""
+"""Adapters: small trained modules inside and between frozen towers."""
 
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, Bridgers
-from risbook.adapters.houlsby import Serial
-from risbook.adapters.parallel import Parallel
-from risbook.adapters.peft_methods import METHODS, Method, tune
+from risbook.adapters.interactor import Interactor, InteractorT
+from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, apply_peft
+from risbook.adapters.placement import Parallel, Serial
+from risbook.adapters.zoom_layer import ZoomLayer
 
 __all__ = [
-    "METHODS",
+    "PEFT_METHODS",
     "Bottleneck",
     "Bridger",
     "Bridgers",
-    "Method",
+    "Interactor",
+    "InteractorT",
+    "PEFTMethod",
     "Parallel",
     "Serial",
-    "tune",
+    "ZoomLayer",
+    "apply_peft",
 ]

@@ -1,41 +1,40 @@
-"""AdaptFormer: a parallel bottleneck beside the MLP alone, at a tenth of its strength.
+"""AdaptFormer: a parallel bottleneck at the MLP, with scale 0.1.
 
 Chen et al., 2022, "AdaptFormer: adapting vision transformers for scalable visual recognition",
-section 3.2: x + MLP(LN(x)) + s ReLU(x W_down) W_up. Width 64, scale 0.1 and the tenth of the
-hidden values that is dropped while training are those of the released code, in which the adapter
-reads the tokens as they are, without a norm.
+section 3.2: x + MLP(LN(x)) + s ReLU(x W_down) W_up. The defaults (64 channels, scale 0.1, dropout
+0.1) are those of the released code, in which the adapter reads the tokens without a norm.
 """
 
 from collections.abc import Iterable
 
-from risbook.adapters.bottleneck import attach_bottlenecks
-from risbook.adapters.parallel import Parallel
+from risbook.adapters.bottleneck import add_bottlenecks
+from risbook.adapters.placement import Parallel
 from risbook.towers.transformer_tower import TransformerTower
 
 
 def add_adaptformer(
     tower: TransformerTower,
     *,
-    hidden: int = 64,
+    bottleneck_dim: int = 64,
     scale: float = 0.1,
     dropout: float = 0.1,
     blocks: Iterable[int] | None = None,
 ) -> None:
-    """Attach AdaptFormer's bottlenecks: 2 C h + h + C parameters a block.
+    """Add AdaptFormer's bottlenecks: 2 C r + r + C parameters per block.
 
     Args:
-        tower: a transformer tower of width C.
-        hidden: width h of the bottlenecks.
+        tower: a transformer tower with C channels.
+        bottleneck_dim: r.
         scale: s.
-        dropout: share of the hidden values that is dropped while training.
-        blocks: numbers of the blocks, from 0; None for all.
+        dropout: probability that one of the r values is dropped in training.
+        blocks: counted from 0; None for all.
     """
-    attach_bottlenecks(
+    add_bottlenecks(
         tower,
         Parallel,
         branches=("mlp",),
         blocks=blocks,
-        hidden=hidden,
+        bottleneck_dim=bottleneck_dim,
         activation="relu",
         scale=scale,
         dropout=dropout,

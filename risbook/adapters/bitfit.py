@@ -1,18 +1,15 @@
-"""BitFit: tune the biases, nothing else.
+"""BitFit: tune the biases alone.
 
 Ben Zaken et al., 2022, "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
 language-models", section 3. No parameter is new. One of the biases cannot help: that of the
-attention's keys adds the same to all scores of a query, which softmax does not see.
+attention's keys adds the same to all scores of a query, which softmax ignores.
 """
 
 from torch import nn
 
 
 def tune_biases(tower: nn.Module) -> None:
-    """Let every bias of a tower learn, those of its norms included.
-
-    Args:
-        tower: any module, frozen.
+    """Tune every bias of a frozen module, those of its norms included.
 
     >>> layer = nn.Linear(3, 2).requires_grad_(False)
     >>> tune_biases(layer)

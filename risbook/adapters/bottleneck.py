@@ -1,10 +1,9 @@
-"""The bottleneck: two linear maps with a narrow place between them, the commonest adapter.
+"""The bottleneck adapter: down to few channels, a non-linearity, up again.
 
-Adapter(x) = s W_up sigma(W_down x), from the width C down to h and up again: 2 C h + h + C
-parameters, where a block of the tower has about 12 C^2. W_up starts at zero, so that at first the
-frozen tower does what it always did (Houlsby et al., 2019, section 2.1, start near that point;
-AdaptFormer's released code starts at it). Where to put it is the question in which the methods
-`houlsby`, `parallel` and `adaptformer` differ.
+Adapter(x) = s W_up sigma(W_down x), from C channels to r and back: 2 C r + r + C parameters, where
+a block of the tower has about 12 C^2. W_up starts at zero, so that the tower first computes what it
+computed before (Houlsby et al., 2019, section 2.1, start near that point; the released code of
+AdaptFormer starts at it). The methods `houlsby`, `parallel` and `adaptformer` differ in placement.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,20 +22,20 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class Bottleneck(nn.Module):
-    """W_up sigma(W_down x), with biases, times a scale.
+    """s W_up sigma(W_down x), with biases.
 
     Args:
-        width: width C of the tokens.
-        hidden: width h of the narrow place.
+        embed_dim: C, channels of the tokens.
+        bottleneck_dim: r, channels between the two linear layers.
         activation: sigma: "relu", "gelu", "silu" or "tanh".
         scale: s, a constant.
-        dropout: share of the h values that is dropped while training.
+        dropout: probability that one of the r values is dropped in training.
 
     Raises:
-        DataError: if `hidden` or the activation cannot be.
+        DataError: if `bottleneck_dim` is below 1 or the activation is unknown.
 
     >>> import torch
-    >>> bottleneck = Bottleneck(width=8, hidden=2)
+    >>> bottleneck = Bottleneck(embed_dim=8, bottleneck_dim=2)
     >>> bottleneck(torch.ones(1, 3, 8)).abs().sum().item()
     0.0
     >>> sum(parameter.numel() for parameter in bottleneck.parameters())
@@ -46,66 +45,66 @@ class Bottleneck(nn.Module):
     def __init__(
         self,
         *,
-        width: int,
-        hidden: int,
+        embed_dim: int,
+        bottleneck_dim: int = 64,
         activation: str = "relu",
         scale: float = 1.0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if hidden < 1:
-            raise DataError(f"a bottleneck of width {hidden}: there has to be at least 1 value")
+        if bottleneck_dim < 1:
+            raise DataError(f"bottleneck_dim is {bottleneck_dim}; it must be at least 1")
         if activation not in ACTIVATIONS:
             raise DataError(f'no activation "{activation}": choose {", ".join(ACTIVATIONS)}')
-        self.down = nn.Linear(width, hidden)  # its weights start as torch draws them
+        self.down = nn.Linear(embed_dim, bottleneck_dim)  # torch's initial weights
         self.activation = ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout)
-        self.up = nn.Linear(hidden, width)
+        self.up = nn.Linear(bottleneck_dim, embed_dim)
         self.scale = scale
-        for start_at_zero in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(start_at_zero)
+        for parameter in (self.down.bias, self.up.weight, self.up.bias):
+            nn.init.zeros_(parameter)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, N, C) to the change of them, (B, N, C)."""
-        change: Tensor = self.up(self.dropout(self.activation(self.down(tokens))))
-        return change * self.scale
+        """Tokens (B, N, C) to what is added, (B, N, C)."""
+        out: Tensor = self.up(self.dropout(self.activation(self.down(tokens))))
+        return out * self.scale
 
 
-def attach_bottlenecks(
+def add_bottlenecks(
     tower: TransformerTower,
-    around: Callable[[Bottleneck], nn.Module],
+    placement: Callable[[Bottleneck], nn.Module],
     *,
     branches: Iterable[Branch],
     blocks: Iterable[int] | None,
-    hidden: int,
+    bottleneck_dim: int,
     activation: str,
     scale: float = 1.0,
     dropout: float = 0.0,
 ) -> None:
-    """Attach a new bottleneck at each of some branches of some blocks.
+    """Add a new bottleneck at each of the branches of each of the blocks.
 
     Args:
         tower: a transformer tower.
-        around: makes of a bottleneck what is attached; the class `Serial` or `Parallel`.
+        placement: `Serial` or `Parallel`.
         branches: "attention", "mlp" or both.
-        blocks: numbers of the blocks, from 0; None for all.
-        hidden: see `Bottleneck`, as for the others.
+        blocks: counted from 0; None for all.
+        bottleneck_dim: r, see `Bottleneck` for this and the others.
         activation: sigma.
         scale: s.
-        dropout: share dropped.
+        dropout: probability.
 
     Raises:
-        DataError: if `hidden` or the activation cannot be, or the tower has no such block.
+        DataError: if a value is impossible, or the tower has no such block.
     """
     like = next(tower.parameters())
     for block in range(len(tower.blocks)) if blocks is None else blocks:
         for branch in branches:
             bottleneck = Bottleneck(
-                width=tower.width,
-                hidden=hidden,
+                embed_dim=tower.embed_dim,
+                bottleneck_dim=bottleneck_dim,
                 activation=activation,
                 scale=scale,
                 dropout=dropout,
             )
-            adapter = around(bottleneck).to(device=like.device, dtype=like.dtype)
-            tower.attach(block, branch, adapter)
+            adapter = placement(bottleneck).to(device=like.device, dtype=like.dtype)
+            tower.add_adapter(block, branch, adapter)

@@ -1,272 +1,323 @@
-"""The Bridger: a narrow bridge between two frozen towers, at a few of their stages.
+"""The Bridger: a narrow bridge between two frozen towers, behind some of their stages.
 
-ETRIS (Xu et al., 2023), section 3.2 and released code. At each stage the image map and the words
-are brought to one small width (a Zoom Layer, a linear layer), meet in two interactors, are brought
-back, and are added to what the towers carry on with:
+ETRIS (Xu et al., 2023), section 3.2 and released code. Behind each stage the image map F_v and the
+text tokens F_t are reduced to few channels (a Zoom Layer, a linear layer), interact, are brought
+back, and are added to what the towers continue with:
 
 $$F_v' = F_v + Z_{out}(I_v(f_v, f_t)) \\qquad F_t' = F_t + W_{out}\\, I_t(f_t, f_v)$$
 
-with $f_v$ and $f_t$ the reduced tokens, to which the previous Bridger's are added and normed. The
-paper's figure hands on what came *out* of the previous interactors; the released code hands on
-what went *in*, and so does this one unless it is told otherwise.
+with $f_v$ and $f_t$ the reduced tokens, to which those of the previous Bridger are added, then
+normed. In the paper's figure that is the *output* of the previous interactors; in the released
+code it is their *input*, which is the default here (`link`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.adapters.interactor import Interactor, InteractorT
-from risbook.adapters.zoom_layer import ZoomKind, zoom_layer
+from risbook.adapters.zoom_layer import ZoomKind, ZoomLayer
 from risbook.errors import RisbookError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.stages import Architecture
 
-BridgerKind = Literal["resnet", "vit"]
 InteractorKind = Literal["auto", "full", "product"]
 Link = Literal["inputs", "outputs", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Picture and words at the common width.
+class BridgerTokens(NamedTuple):
+    """Tokens of both modalities at the common dimension D.
 
     Args:
         image: (B, N, D).
-        words: (B, L, D).
+        text: (B, L, D).
     """
 
     image: Tensor
-    words: Tensor
+    text: Tensor
+
+
+class Exchange(NamedTuple):
+    """What one Bridger computes.
+
+    Args:
+        image_delta: (B, C, H, W), to be added to the map.
+        text_delta: (B, L, T), to be added to the text tokens.
+        inputs: reduced tokens before the interactors.
+        outputs: reduced tokens behind the interactors.
+    """
+
+    image_delta: Tensor
+    text_delta: Tensor
+    inputs: BridgerTokens
+    outputs: BridgerTokens
 
 
 class Bridger(nn.Module):
-    """One Bridger: picture and words of one stage meet.
+    """One Bridger, usable between any two towers.
+
+    >>> import torch
+    >>> bridger = Bridger(image_dim=32, text_dim=16)
+    >>> image, text = bridger(torch.zeros(2, 32, 7, 7), torch.zeros(2, 5, 16))
+    >>> image.shape, text.shape
+    (torch.Size([2, 32, 7, 7]), torch.Size([2, 5, 16]))
 
     Args:
-        channels: channels C of the stage's map.
-        text_width: width T of the words.
-        width: the common width D.
-        heads: heads of the interactors.
-        kind: "resnet" for `Interactor` and bare Zoom Layers, "vit" for `InteractorT` and Zoom
-            Layers with batch norm and ReLU.
-        interactor: "full" for `Interactor`, which the paper describes for either kind, "product"
-            for `InteractorT`, "auto" for the released choice.
-        factor: what the Zoom Layer multiplies the sides of the map with.
+        image_dim: C, channels of the image map.
+        text_dim: T, channels of the text tokens.
+        dim: D, the common dimension.
+        num_heads: heads of the interactors; they divide D.
+        architecture: of the image tower. "resnet": `Interactor` and plain Zoom Layers; "vit":
+            `InteractorT` and Zoom Layers with batch norm and ReLU.
+        interactor: "full" for `Interactor`, which the paper describes for both architectures,
+            "product" for `InteractorT`, "auto" for the released choice.
+        factor: ratio of the sides of the reduced map and of the map.
         zoom: kind of the Zoom Layers.
-        side: side H = W of the stage's map, for zooms that have to know it.
-        hidden: width of a full interactor's feed-forward layer.
+        side: H = W, for zooms with weights per position.
+        ffn_dim: channels inside the feed-forward layer of a full interactor.
         dropout: of a full interactor.
         linked: whether the tokens of a previous Bridger are added.
-        last: whether it is the last stage of the tower; the released code keeps the weights of
-            1x1 zooms the other way round there.
+        last: whether it stands behind the last stage; there, the released code stores the weights
+            of 1x1 zooms the other way round.
     """
 
     def __init__(
         self,
         *,
-        channels: int,
-        text_width: int,
-        width: int = 64,
-        heads: int = 4,
-        kind: BridgerKind = "resnet",
+        image_dim: int,
+        text_dim: int,
+        dim: int = 64,
+        num_heads: int = 4,
+        architecture: Architecture = "vit",
         interactor: InteractorKind = "auto",
         factor: float = 1.0,
         zoom: ZoomKind = "deconv",
         side: int | None = None,
-        hidden: int = 128,
+        ffn_dim: int = 128,
         dropout: float = 0.1,
         linked: bool = False,
         last: bool = False,
     ) -> None:
         super().__init__()
-        norm = kind == "vit"
-        meeting = None if side is None else round(side * factor)
-        self.zoom_in = zoom_layer(
-            channels, width, factor=factor, kind=zoom, norm=norm, transpose=last, side=side
+        if dim % num_heads:
+            raise RisbookError(f"num_heads is {num_heads}; it must divide dim, {dim}, of a Bridger")
+        norm = architecture == "vit"
+        reduced_side = None if side is None else round(side * factor)
+        self.zoom_in = ZoomLayer(
+            image_dim, dim, factor=factor, kind=zoom, norm=norm, transpose=last, side=side
         )
-        self.zoom_out = zoom_layer(
-            width,
-            channels,
+        self.zoom_out = ZoomLayer(
+            dim,
+            image_dim,
             factor=1 / factor,
             kind=zoom,
             norm=norm,
             transpose=not last,
-            side=meeting,
+            side=reduced_side,
         )
-        self.text_in = nn.Linear(text_width, width)
-        self.text_out = nn.Linear(width, text_width)
+        self.text_in = nn.Linear(text_dim, dim)
+        self.text_out = nn.Linear(dim, text_dim)
         for layer in (self.text_in, self.text_out):
             nn.init.normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
-        full = interactor == "full" or (interactor == "auto" and kind == "resnet")
+        full = interactor == "full" or (interactor == "auto" and architecture == "resnet")
         self.image_interactor, self.text_interactor = (
-            Interactor(width, heads, hidden=hidden, dropout=dropout)
+            Interactor(dim, num_heads, ffn_dim=ffn_dim, dropout=dropout)
             if full
-            else InteractorT(width, heads)
+            else InteractorT(dim, num_heads)
             for _ in range(2)
         )
-        self.image_norm = nn.LayerNorm(width) if linked else None
-        self.text_norm = nn.LayerNorm(width) if linked else None
+        self.image_norm = nn.LayerNorm(dim) if linked else None
+        self.text_norm = nn.LayerNorm(dim) if linked else None
 
     def forward(
         self,
         image: Tensor,
-        words: Tensor,
-        previous: Pair | None = None,
+        text: Tensor,
         *,
-        padding: Tensor | None = None,
-        record: dict[str, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor, Pair, Pair]:
-        """Let picture and words meet.
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> tuple[Tensor, Tensor]:
+        """Map and text tokens, with what the interaction adds.
 
         Args:
-            image: map of the stage (B, C, H, W).
-            words: (B, L, T).
-            previous: what the previous Bridger handed on.
-            padding: bool (B, L), true at tokens that nobody looks at; None for nobody's, as
-                released.
-            record: gets "zoomed" and "met", the reduced map before and after the interaction,
-                both (B, D, h, w); "image attention" of positions on words (B, heads, h w, L); and
-                "text attention" of words on positions (B, heads, L, h w).
+            image: map (B, C, H, W), or tokens (B, N, C) where the factor is 1.
+            text: text tokens (B, L, T).
+            key_padding_mask: bool (B, L), true for padding.
+            intermediates: see `exchange`.
 
         Returns:
-            What is to be added to the map (B, C, H, W) and to the words (B, L, T), and the pairs
-            that went into the interactors and that came out.
+            The same shapes.
+        """
+        if image.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
+            column = rearrange(image, "b n c -> b c n 1")
+            column, text = self(
+                column, text, key_padding_mask=key_padding_mask, intermediates=intermediates
+            )
+            return rearrange(column, "b c n 1 -> b n c"), text
+        exchange = self.exchange(
+            image, text, key_padding_mask=key_padding_mask, intermediates=intermediates
+        )
+        return image + exchange.image_delta, text + exchange.text_delta
+
+    def exchange(
+        self,
+        image: Tensor,
+        text: Tensor,
+        previous: BridgerTokens | None = None,
+        *,
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Exchange:
+        """The interaction of one stage.
+
+        Args:
+            image: map (B, C, H, W).
+            text: text tokens (B, L, T).
+            previous: tokens of the previous Bridger, (B, N, D) and (B, L, D).
+            key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
+                released.
+            intermediates: gets "reduced" and "fused", the reduced map before and behind the
+                interactor, both (B, D, h, w); "image.attn" of positions on text tokens, (B, heads,
+                h w, L); and "text.attn" of text tokens on positions, (B, heads, L, h w).
 
         Raises:
-            RisbookError: if this Bridger and the previous one do not work on the same grid.
+            RisbookError: if the previous Bridger works on another grid.
         """
-        zoomed = self.zoom_in(image)
-        grid = zoomed.shape[-2:]
-        tokens = rearrange(zoomed, "b d h w -> b (h w) d")
-        reduced = self.text_in(words)
+        reduced = self.zoom_in(image)
+        height = reduced.shape[-2]
+        image_tokens = rearrange(reduced, "b d h w -> b (h w) d")
+        text_tokens = self.text_in(text)
         if previous is not None and self.image_norm is not None and self.text_norm is not None:
-            if previous.image.shape != tokens.shape:
+            if previous.image.shape != image_tokens.shape:
                 raise RisbookError(
-                    f"Bridgers meet on {tokens.shape[1]} and on {previous.image.shape[1]} "
-                    "positions; choose zoom factors (or an image size) that agree"
+                    f"Bridgers interact at {image_tokens.shape[1]} and at "
+                    f"{previous.image.shape[1]} positions; choose zoom factors (or an image size) "
+                    "that agree"
                 )
-            tokens = self.image_norm(tokens + previous.image)
-            reduced = self.text_norm(reduced + previous.words)
-        before = Pair(tokens, reduced)
-        seen: dict[str, Tensor] | None = None if record is None else {}
-        read: dict[str, Tensor] | None = None if record is None else {}
-        met = self.image_interactor(tokens, reduced, memory_padding=padding, record=seen)
-        said = self.text_interactor(reduced, tokens, target_padding=padding, record=read)
-        meeting = rearrange(met, "b (h w) d -> b d h w", h=grid[0])
-        if record is not None and seen is not None and read is not None:
-            record["zoomed"] = rearrange(tokens, "b (h w) d -> b d h w", h=grid[0])
-            record["met"] = meeting
-            record["image attention"] = seen["attention"]
-            record["text attention"] = read["attention"]
-        return self.zoom_out(meeting), self.text_out(said), before, Pair(met, said)
+            image_tokens = self.image_norm(image_tokens + previous.image)
+            text_tokens = self.text_norm(text_tokens + previous.text)
+        image_fused = self.image_interactor(
+            image_tokens,
+            text_tokens,
+            memory_padding_mask=key_padding_mask,
+            intermediates=intermediates.sub("image"),
+        )
+        text_fused = self.text_interactor(
+            text_tokens,
+            image_tokens,
+            query_padding_mask=key_padding_mask,
+            intermediates=intermediates.sub("text"),
+        )
+        fused = rearrange(image_fused, "b (h w) d -> b d h w", h=height)
+        intermediates["reduced"] = rearrange(image_tokens, "b (h w) d -> b d h w", h=height)
+        intermediates["fused"] = fused
+        return Exchange(
+            self.zoom_out(fused),
+            self.text_out(text_fused),
+            BridgerTokens(image_tokens, text_tokens),
+            BridgerTokens(image_fused, text_fused),
+        )
 
 
 class Bridgers(nn.Module):
-    """The Bridgers of a system, each after its stage.
+    """The Bridgers of a system, each behind its stage.
 
     Args:
-        channels: channels of the map after each of the tower's stages 1, 2, 3 ...
+        image_dims: channels of the map behind each of the tower's stages.
         factors: zoom factor of each stage.
-        text_width: width T of the words.
-        stages: which stages have a Bridger, counted from 1; ETRIS has all three. The paper's
-            Table 4 has others; the released code knows only the last few (its `multi_stage`).
-        width: the common width D.
-        heads: heads of the interactors.
-        kind: see `Bridger`.
-        interactor: see `Bridger`.
-        zoom: kind of the Zoom Layers.
-        sides: sides H = W of the stages' maps, for zooms that have to know them.
-        hidden: see `Bridger`.
-        dropout: see `Bridger`.
+        text_dim: T, channels of the text tokens.
+        stages: stages with a Bridger, counted from 1; ETRIS has all three. The paper's Table 4 has
+            others; the released code knows only the last few (its `multi_stage`).
+        sides: sides H = W of the stages' maps, for zooms with weights per position.
         link: what the next Bridger gets: the "inputs" of this one's interactors (released code),
-            their "outputs" (the paper's figure), or nothing ("none").
+            their "outputs" (the paper's figure), or "none".
+        dim: see `Bridger` for this and the others.
+        num_heads: of the interactors.
+        architecture: of the image tower.
+        interactor: kind.
+        zoom: kind.
+        ffn_dim: of full interactors.
+        dropout: of full interactors.
 
     Raises:
-        RisbookError: if a stage is none of the tower's.
+        RisbookError: if the tower has no such stage.
     """
 
     def __init__(
         self,
         *,
-        channels: Sequence[int],
+        image_dims: Sequence[int],
         factors: Sequence[float],
-        text_width: int,
+        text_dim: int,
         stages: Sequence[int] = (1, 2, 3),
-        width: int = 64,
-        heads: int = 4,
-        kind: BridgerKind = "resnet",
+        sides: Sequence[int] | None = None,
+        link: Link = "inputs",
+        dim: int = 64,
+        num_heads: int = 4,
+        architecture: Architecture = "resnet",
         interactor: InteractorKind = "auto",
         zoom: ZoomKind = "deconv",
-        sides: Sequence[int] | None = None,
-        hidden: int = 128,
+        ffn_dim: int = 128,
         dropout: float = 0.1,
-        link: Link = "inputs",
     ) -> None:
         super().__init__()
-        if unknown := set(stages) - set(range(1, len(channels) + 1)):
+        if unknown := set(stages) - set(range(1, len(image_dims) + 1)):
             raise RisbookError(
-                f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {len(channels)}"
+                f"no stage {min(unknown)}: Bridgers can stand behind stages 1 to {len(image_dims)}"
             )
-        if width % heads:
-            raise RisbookError(f"{heads} heads do not divide a Bridger's width of {width}")
-        if interactor not in ("auto", "full", "product"):
-            raise RisbookError(f"interactor {interactor!r}: it is 'auto', 'full' or 'product'")
-        if link not in ("inputs", "outputs", "none"):
-            raise RisbookError(f"link {link!r}: it is 'inputs', 'outputs' or 'none'")
         self.link = link
         self.stages = nn.ModuleDict()
         for stage in sorted(set(stages)):
             self.stages[str(stage)] = Bridger(
-                channels=channels[stage - 1],
-                text_width=text_width,
-                width=width,
-                heads=heads,
-                kind=kind,
+                image_dim=image_dims[stage - 1],
+                text_dim=text_dim,
+                dim=dim,
+                num_heads=num_heads,
+                architecture=architecture,
                 interactor=interactor,
                 factor=factors[stage - 1],
                 zoom=zoom,
                 side=None if sides is None else sides[stage - 1],
-                hidden=hidden,
+                ffn_dim=ffn_dim,
                 dropout=dropout,
                 linked=link != "none" and len(self.stages) > 0,
-                last=stage == len(channels),
+                last=stage == len(image_dims),
             )
 
     def forward(
         self,
         stage: int,
         image: Tensor,
-        words: Tensor,
-        previous: Pair | None = None,
+        text: Tensor,
+        previous: BridgerTokens | None = None,
         *,
-        padding: Tensor | None = None,
-        record: dict[str, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor, Pair | None]:
-        """Cross the bridge after a stage, if there is one.
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> tuple[Tensor, Tensor, BridgerTokens | None]:
+        """Bridge behind a stage, if it has a Bridger.
 
         Args:
-            stage: the stage, counted from 1.
-            image: its map (B, C, H, W).
-            words: the words after the same stage of the text tower (B, L, T).
-            previous: what the previous stage's call handed on.
-            padding: see `Bridger`.
-            record: gets the Bridger's intermediates, their names followed by the stage's number.
+            stage: counted from 1.
+            image: the stage's map (B, C, H, W).
+            text: text tokens behind the same stage of the text tower (B, L, T).
+            previous: third result of the previous stage's call.
+            key_padding_mask: bool (B, L), true for padding.
+            intermediates: gets those of `Bridger.exchange` below the stage's number.
 
         Returns:
-            Map and words, with what the meeting added, and what to hand on.
+            Map and text tokens with what the interaction adds, and the tokens for the next Bridger.
         """
         if str(stage) not in self.stages:
-            return image, words, previous
-        inner: dict[str, Tensor] | None = None if record is None else {}
-        added, said, before, after = self.stages[str(stage)](
-            image, words, previous, padding=padding, record=inner
+            return image, text, previous
+        exchange: Exchange = self.stages[str(stage)].exchange(  # type: ignore[operator]
+            image,
+            text,
+            previous,
+            key_padding_mask=key_padding_mask,
+            intermediates=intermediates.sub(str(stage)),
         )
-        if record is not None and inner is not None:
-            record |= _numbered(inner, stage)
-        return image + added, words + said, after if self.link == "outputs" else before
-
-
-def _numbered(inner: Mapping[str, Tensor], stage: int) -> dict[str, Tensor]:
-    return {f"{name} {stage}": value for name, value in inner.items()}
+        following = exchange.outputs if self.link == "outputs" else exchange.inputs
+        return image + exchange.image_delta, text + exchange.text_delta, following

@@ -1,104 +1,114 @@
-"""Interactors: what happens between picture and words at the Bridger's common width.
+"""Interactors: cross-attention between the two modalities at the Bridger's common dimension.
 
-ETRIS (Xu et al., 2023), section 3.2 and released code. Each of the two modalities has its own
-interactor and asks the other one; both see what was there before, so the order does not matter.
-No positions are added, and padding takes part unless a mask says otherwise (the released code has
-none).
+ETRIS (Xu et al., 2023), section 3.2 and released code. Image and text have an interactor each, with
+queries from the own modality and keys from the other one; both read what went in, so their order
+does not matter. There are no position embeddings, and padding takes part unless a mask excludes it
+(the released code has none).
 """
 
 from torch import Tensor, nn
 
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import MultiHeadAttention
-
-Record = dict[str, Tensor]
 
 
 class Interactor(nn.Module):
-    """The form for ResNets: self-attention, cross-attention, feed-forward, a norm after each.
+    """The form for ResNets: self-attention, cross-attention, feed-forward, a norm behind each.
 
     Args:
-        width: width D of both modalities' tokens.
-        heads: attention heads.
-        hidden: width of the feed-forward layer; 128 in the released code.
+        dim: D, channels of both modalities' tokens.
+        num_heads: attention heads.
+        ffn_dim: channels inside the feed-forward layer; 128 in the released code.
         dropout: everywhere, the attention weights included; 0.1 in the released code.
     """
 
-    def __init__(self, width: int, heads: int, *, hidden: int = 128, dropout: float = 0.1) -> None:
+    def __init__(
+        self, dim: int, num_heads: int, *, ffn_dim: int = 128, dropout: float = 0.1
+    ) -> None:
         super().__init__()
-        self.self_attn = MultiHeadAttention(width, heads, dropout=dropout)
-        self.multihead_attn = MultiHeadAttention(width, heads, dropout=dropout)
-        self.linear1 = nn.Linear(width, hidden)
-        self.linear2 = nn.Linear(hidden, width)
-        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+        self.self_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
+        self.multihead_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
+        self.linear1 = nn.Linear(dim, ffn_dim)
+        self.linear2 = nn.Linear(ffn_dim, dim)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
-        _start(self)
+        _init_linear(self)
 
     def forward(
         self,
-        target: Tensor,
+        query: Tensor,
         memory: Tensor,
         *,
-        target_padding: Tensor | None = None,
-        memory_padding: Tensor | None = None,
-        record: Record | None = None,
+        query_padding_mask: Tensor | None = None,
+        memory_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Let `target` (B, N, D) look at itself and at `memory` (B, M, D).
+        """Update the tokens of one modality by those of the other.
 
         Args:
-            target: what asks.
-            memory: what is asked.
-            target_padding: bool (B, N), true where nobody looks.
-            memory_padding: bool (B, M), the same.
-            record: gets the weights of the cross-attention as "attention", (B, heads, N, M).
+            query: (B, N, D), the tokens that are updated.
+            memory: (B, M, D), the tokens of the other modality.
+            query_padding_mask: bool (B, N), true for padding.
+            memory_padding_mask: bool (B, M), the same.
+            intermediates: gets the weights of the cross-attention as "attn", (B, heads, N, M).
 
         Returns:
             (B, N, D).
         """
-        drop = self.dropout
-        seen = self.self_attn(target, target, target, padding=target_padding)
-        target = self.norm1(target + drop(seen))
-        seen = self.multihead_attn(target, memory, memory, padding=memory_padding, record=record)
-        target = self.norm2(target + drop(seen))
-        seen = self.linear2(drop(self.linear1(target).relu()))
-        output: Tensor = self.norm3(target + drop(seen))
-        return output
+        attn_out = self.self_attn(query, query, query, key_padding_mask=query_padding_mask)
+        query = self.norm1(query + self.dropout(attn_out))
+        attn_out = self.multihead_attn(
+            query,
+            memory,
+            memory,
+            key_padding_mask=memory_padding_mask,
+            intermediates=intermediates,
+        )
+        query = self.norm2(query + self.dropout(attn_out))
+        ffn_out = self.linear2(self.dropout(self.linear1(query).relu()))
+        fused: Tensor = self.norm3(query + self.dropout(ffn_out))
+        return fused
 
 
 class InteractorT(nn.Module):
-    """The form for transformers: the target times what cross-attention found, and nothing else.
+    """The form for transformers: the query times the output of the cross-attention.
 
-    The paper describes only the other form; the authors left the rest out here because it worked
-    without (their answer in issue 14 of the released code's repository).
+    The paper describes only `Interactor`; the authors left the rest out for transformers because
+    it worked without (their answer in issue 14 of the released code's repository).
 
     Args:
-        width: width D of both modalities' tokens.
-        heads: attention heads.
+        dim: D, channels of both modalities' tokens.
+        num_heads: attention heads.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
-        self.multihead_attn = MultiHeadAttention(width, heads)
-        _start(self)
+        self.multihead_attn = MultiHeadAttention(dim, num_heads)
+        _init_linear(self)
 
     def forward(
         self,
-        target: Tensor,
+        query: Tensor,
         memory: Tensor,
         *,
-        target_padding: Tensor | None = None,
-        memory_padding: Tensor | None = None,
-        record: Record | None = None,
+        query_padding_mask: Tensor | None = None,
+        memory_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """The same as `Interactor`; the target does not look at itself."""
-        found: Tensor = self.multihead_attn(
-            target, memory, memory, padding=memory_padding, record=record
+        """As in `Interactor`; without self-attention, `query_padding_mask` has no effect."""
+        attn_out: Tensor = self.multihead_attn(
+            query,
+            memory,
+            memory,
+            key_padding_mask=memory_padding_mask,
+            intermediates=intermediates,
         )
-        return target * found
+        return query * attn_out
 
 
-def _start(module: nn.Module) -> None:
-    """Draw linear weights as the released code does: normal, deviation 0.02, biases 0."""
-    for one in module.modules():
-        if isinstance(one, nn.Linear):  # the attention's output projections are linear layers too
-            nn.init.normal_(one.weight, std=0.02)
-            nn.init.zeros_(one.bias)
+def _init_linear(module: nn.Module) -> None:
+    """Linear weights as in the released code: normal, deviation 0.02, biases 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):  # the attention's output projections included
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)

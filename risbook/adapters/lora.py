@@ -1,12 +1,14 @@
 """LoRA: a low-rank change of the attention's weights, through the library `peft`.
 
 Hu et al., 2022, "LoRA: low-rank adaptation of large language models", section 4.1: W x becomes
-W x + (alpha / r) B A x, with A (r, in) random and B (out, r) zero at first. Once trained, the
-change can be added into W, so that it costs nothing when the tower is used.
+W x + (alpha / r) B A x, with A (r, in) random and B (out, r) zero at first. After training, the
+change can be added into W, so that it costs nothing at inference.
 
-`peft` puts its own layer around each projection, whose names grow by it: `attn.qkv.weight` becomes
+`peft` wraps each projection, and names grow by it: `attn.qkv.weight` becomes
 `attn.qkv.base_layer.weight`. So a tower's weights are loaded first and LoRA is added after.
 """
+
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -15,7 +17,7 @@ from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 
-#: the attention's projections by their names, as regular expressions over the whole name
+#: projections of the attention in our towers, as regular expressions over the whole name
 PROJECTIONS: dict[type[nn.Module], str] = {
     ImageTransformer: r"vit\.blocks\.\d+\.attn\.(qkv|proj)",
     TextTransformer: r"text\.encoder\.layers\.\d+\.self_attn\.(q|k|v|out)_proj",
@@ -24,27 +26,40 @@ PROJECTIONS: dict[type[nn.Module], str] = {
 
 
 def add_lora(
-    tower: nn.Module, *, rank: int = 8, alpha: float | None = None, dropout: float = 0.0
+    tower: nn.Module,
+    *,
+    rank: int = 8,
+    alpha: float | None = None,
+    dropout: float = 0.0,
+    target_modules: Sequence[str] | str | None = None,
 ) -> None:
-    """Add LoRA to every projection of a tower's attention.
+    """Add LoRA to the projections of a tower's attention.
 
-    A projection from C to D values gets r (C + D) parameters. The image tower's queries, keys and
-    values are one projection, from C to 3 C, and share A: 6 r C a block; the text tower's are
-    three: 8 r C a block. In a ResNet only the attention pool has projections.
+    A projection from C to D channels gets r (C + D) parameters. Query, key and value of the image
+    tower are one projection, from C to 3 C, and share A: 6 r C per block; those of the text tower
+    are three: 8 r C per block. In a ResNet only the attention pool has projections.
 
     Args:
-        tower: an `ImageTransformer`, `TextTransformer` or `CLIPResNet`.
+        tower: one of our towers, or any module together with `target_modules`.
         rank: r.
-        alpha: what the change is multiplied by, times r; None for r, a factor of 1.
-        dropout: share of the values before A that is dropped while training.
+        alpha: alpha; None for r, a factor of 1.
+        dropout: probability that an input of A is dropped in training.
+        target_modules: names of the linear layers, as peft takes them, for instance ["qkv"]; None
+            for the projections of one of our towers.
 
     Raises:
-        DataError: if peft is not installed, the rank is none, or the tower has LoRA already.
+        DataError: if peft is not installed, the rank is below 1, the tower has LoRA already, or
+            it has no layers of these names.
     """
     if rank < 1:
-        raise DataError(f"LoRA of rank {rank}: the rank has to be at least 1")
+        raise DataError(f"rank is {rank}; LoRA needs a rank of at least 1")
     if hasattr(tower, "peft_config"):
         raise DataError("this tower already has LoRA: make a new tower to add another one")
+    if target_modules is None and type(tower) not in PROJECTIONS:
+        raise DataError(
+            f"LoRA does not know the projections of {type(tower).__name__}: "
+            'name its linear layers, for instance target_modules=["qkv"]'
+        )
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
@@ -57,9 +72,9 @@ def add_lora(
         r=rank,
         lora_alpha=rank if alpha is None else alpha,
         lora_dropout=dropout,
-        target_modules=PROJECTIONS[type(tower)],
+        target_modules=PROJECTIONS[type(tower)] if target_modules is None else target_modules,
     )
     inject_adapter_in_model(config, tower)
-    # peft freezes all that is not LoRA; what else was to learn still is.
+    # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)

@@ -1,6 +1,7 @@
-"""The generic methods in one table, and one function that applies one of them to a tower.
+"""The generic methods of parameter-efficient tuning in one table, and a function that applies one.
 
-    tower = tune(build_tower("dinov2-mini"), "houlsby", hidden=16)
+    tower = apply_peft(build_tower("dinov2-mini"), "houlsby", bottleneck_dim=16)
+    vit = apply_peft(timm.create_model("vit_tiny_patch16_224"), "lora", target_modules=["qkv"])
 
 Frozen and full tuning are the two ends between which the others lie.
 """
@@ -16,7 +17,7 @@ from risbook.adapters.adaptformer import add_adaptformer
 from risbook.adapters.bitfit import tune_biases
 from risbook.adapters.houlsby import add_houlsby
 from risbook.adapters.layer_norms import tune_norms
-from risbook.adapters.lora import PROJECTIONS, add_lora
+from risbook.adapters.lora import add_lora
 from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.errors import DataError
@@ -24,21 +25,21 @@ from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 
-TowerT = TypeVar("TowerT", bound=nn.Module)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
 TRANSFORMERS: tuple[type[nn.Module], ...] = (ImageTransformer, TextTransformer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """A way of tuning a tower.
+class PEFTMethod:
+    """A method of tuning a tower.
 
     Args:
         summary: one line for tables.
-        source: the paper that it is from.
+        source: its paper.
         function: applies it to a frozen tower, in place; its keyword arguments are the options.
-        towers: classes of the towers that it works on.
+        towers: classes that it works on.
     """
 
     summary: str
@@ -48,7 +49,7 @@ class Method:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Names of the options, and what they are if nothing is said."""
+        """Names of the options and their defaults."""
         return {
             name: parameter.default
             for name, parameter in inspect.signature(self.function).parameters.items()
@@ -57,82 +58,83 @@ class Method:
 
 
 def _leave_frozen(tower: nn.Module) -> None:
-    """Nothing learns."""
+    """No parameter is tuned."""
 
 
 def _tune_all(tower: nn.Module) -> None:
     tower.requires_grad_(True)
 
 
-METHODS: dict[str, Method] = {
-    "frozen": Method(
-        summary="nothing of the tower learns",
+PEFT_METHODS: dict[str, PEFTMethod] = {
+    "frozen": PEFTMethod(
+        summary="no parameter of the tower is tuned",
         source="the lower end",
         function=_leave_frozen,
         towers=ANY,
     ),
-    "full": Method(
-        summary="every parameter of the tower learns",
+    "full": PEFTMethod(
+        summary="every parameter of the tower is tuned",
         source="the upper end",
         function=_tune_all,
         towers=ANY,
     ),
-    "houlsby": Method(
+    "houlsby": PEFTMethod(
         summary="a bottleneck behind attention and MLP of every block",
         source="Houlsby et al., 2019",
         function=add_houlsby,
     ),
-    "parallel": Method(
+    "parallel": PEFTMethod(
         summary="a bottleneck beside attention and MLP of every block",
         source="He et al., 2022",
         function=add_parallel,
     ),
-    "adaptformer": Method(
-        summary="a bottleneck beside the MLP of every block, at a tenth of its strength",
+    "adaptformer": PEFTMethod(
+        summary="a bottleneck beside the MLP of every block, with scale 0.1",
         source="Chen et al., 2022",
         function=add_adaptformer,
     ),
-    "bitfit": Method(
-        summary="the biases learn",
+    "bitfit": PEFTMethod(
+        summary="the biases are tuned",
         source="Ben Zaken et al., 2022",
         function=tune_biases,
         towers=ANY,
     ),
-    "layer-norm": Method(
-        summary="the norms learn",
+    "layer-norm": PEFTMethod(
+        summary="the norms are tuned",
         source="Qi et al., 2022",
         function=tune_norms,
         towers=ANY,
     ),
-    "prompts": Method(
-        summary="learned tokens among the others, put in at the first block",
+    "prompts": PEFTMethod(
+        summary="learned tokens among the others, inserted at the first block",
         source="Jia et al., 2022 (images); Zhou et al., 2022 (text)",
         function=add_shallow_prompts,
     ),
-    "prompts-deep": Method(
+    "prompts-deep": PEFTMethod(
         summary="learned tokens among the others, new ones at every block",
         source="Jia et al., 2022",
         function=add_deep_prompts,
     ),
-    "lora": Method(
+    "lora": PEFTMethod(
         summary="a low-rank change of the attention's projections",
         source="Hu et al., 2022",
         function=add_lora,
-        towers=tuple(PROJECTIONS),
+        towers=ANY,
     ),
 }
 
 
-def tune(tower: TowerT, method: str, **options: Any) -> TowerT:
+def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
     """Freeze a tower and apply one method to it, in place.
 
-    The tower has its weights already; it is left in evaluation mode. Adapters that were attached
-    to it before stay where they are and are frozen with it.
+    The tower has its weights already; it is left in evaluation mode. Adapters that were added
+    before stay and are frozen with it.
 
     Args:
-        tower: the tower.
-        method: a name of `METHODS`.
-        options: keyword arguments of the method's function, for instance ``hidden=16``.
+        model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
+            module, for instance a vision transformer of timm.
+        method: a name of `PEFT_METHODS`.
+        options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``.
 
     Returns:
         The tower itself.
@@ -141,30 +143,32 @@ def tune(tower: TowerT, method: str, **options: Any) -> TowerT:
         DataError: if there is no such method or option, the option cannot have this value, or the
             method cannot work on this tower.
 
-    >>> tower = tune(nn.Linear(3, 2), "bitfit")
+    >>> tower = apply_peft(nn.Linear(3, 2), "bitfit")
     >>> [parameter.requires_grad for parameter in tower.parameters()]
     [False, True]
     """
-    if method not in METHODS:
-        raise DataError(f'no tuning method "{method}": choose one of {", ".join(METHODS)}')
-    chosen = METHODS[method]
-    if not isinstance(tower, chosen.towers):
-        works_on = ", ".join(one.__name__ for one in chosen.towers)
-        possible = ", ".join(name for name, one in METHODS.items() if isinstance(tower, one.towers))
+    if method not in PEFT_METHODS:
+        raise DataError(f'no method "{method}": choose one of {", ".join(PEFT_METHODS)}')
+    chosen = PEFT_METHODS[method]
+    if not isinstance(model, chosen.towers):
+        works_on = ", ".join(tower.__name__ for tower in chosen.towers)
+        possible = ", ".join(
+            name for name, entry in PEFT_METHODS.items() if isinstance(model, entry.towers)
+        )
         raise DataError(
-            f'tuning method "{method}" works on {works_on}, not on {type(tower).__name__}, '
+            f'method "{method}" works on {works_on}, not on {type(model).__name__}, '
             f"for which there are {possible}"
         )
     if unknown := [name for name in options if name not in chosen.options]:
         known = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
-        raise DataError(f'tuning method "{method}" has no option "{unknown[0]}": {known}')
-    freeze(tower)
+        raise DataError(f'method "{method}" has no option "{unknown[0]}": {known}')
+    freeze(model)
     try:
-        chosen.function(tower, **options)
+        chosen.function(model, **options)
     except (TypeError, ValueError) as error:  # a word for a number, a number for a list
         given = ", ".join(f"{name}={value!r}" for name, value in options.items())
         usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
         raise DataError(
-            f'tuning method "{method}" cannot work with {given} ({error}); usual are {usual}'
+            f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
         ) from error
-    return tower.eval()
+    return model.eval()

@@ -1,34 +1,23 @@
-"""Prompts: learned tokens that stand among those of the image or of the sentence.
+"""Prompts: learned tokens among those of the image or of the sentence.
 
-In the image tower they are those of Jia et al., 2022, "Visual prompt tuning", section 3.2: put in
-behind the class token (and the registers) at the first block, and left to the blocks (shallow), or
-replaced before every block by that block's own (deep). In the text tower they are those of Zhou et
-al., 2022, "Learning to prompt for vision-language models" (CoOp), section 3.2: context vectors
-shared by all sentences, between the start token and the words. CoOp gives them places of the
-position table and moves the words up; here words keep their places and no sentence becomes too
-long.
+Image tower: Jia et al., 2022, "Visual prompt tuning", section 3.2. Prompts stand behind the class
+token and the registers; they are inserted once (shallow) or replaced before every block (deep).
+Text tower: Zhou et al., 2022, "Learning to prompt for vision-language models" (CoOp), section 3.2.
+The context vectors, shared by all sentences, stand between the start token and the words. CoOp
+gives them position embeddings and moves the words up; here words keep theirs, and no sentence
+becomes too long.
 
-They are the one method that changes what the tower says before anything is learned.
+Prompts are the one method that changes the tower's output before anything is learned.
 """
 
 from risbook.towers.transformer_tower import TransformerTower
 
 
 def add_shallow_prompts(tower: TransformerTower, *, count: int = 16) -> None:
-    """Add prompts at the first block: K C parameters.
-
-    Args:
-        tower: a transformer tower of width C.
-        count: number of prompts K; CoOp's 16.
-    """
+    """Add K prompts at the first block: K C parameters. CoOp has 16."""
     tower.add_prompts(count)
 
 
 def add_deep_prompts(tower: TransformerTower, *, count: int = 16) -> None:
-    """Add prompts before every block: K C parameters a block.
-
-    Args:
-        tower: a transformer tower of width C.
-        count: number of prompts K at each block.
-    """
+    """Add K prompts per block: K C parameters per block."""
     tower.add_prompts(count, deep=True)

@@ -1,20 +1,20 @@
-"""Zoom Layers: maps of any size and width to one common, narrow grid, and back.
+"""Zoom Layers: maps of any size and channels to one common, narrow grid, and back.
 
-ETRIS (Xu et al., 2023), section 3.2: the Bridger's interaction works at one size and one small
-width; a Zoom Layer in front of it brings each stage of the backbone there, one behind it brings
-the result back. The released code uses 2x2 convolutions of stride 2 to shrink, 2x2 transposed
-convolutions to enlarge, and 1x1 ones where the size is right ("deconv").
+ETRIS (Xu et al., 2023), section 3.2: the interaction of a Bridger works at one grid and few
+channels. A Zoom Layer in front of it brings the map of each stage there, one behind it brings the
+result back. The released code uses 2x2 convolutions of stride 2 to reduce, 2x2 transposed
+convolutions to enlarge, and 1x1 convolutions where the grid is right ("deconv").
 
 The paper's Table 5 compares it with three kinds that were not released. Ours are readings of it
 that have the printed numbers of parameters, with RN101 and all three Bridgers:
 
-- "interpolate", 1.45 M: convolutions, with bilinear resizing where a map has to grow;
+- "interpolate", 1.45 M: convolutions, with bilinear resizing where a map is enlarged;
 - "linear", 5.77 M: one matrix over the channels and one over the positions, each with a bias, so
-  that any outgoing position may ask any incoming one;
-- "mlp", 1.68 M: the same, the matrix over the positions in two parts with as many numbers between
-  them as the Bridger is wide.
+  that any position of the output may depend on any position of the input;
+- "mlp", 1.68 M: the same, the matrix over the positions in two parts with as many channels between
+  them as the Bridger has.
 
-The last two know the number of positions, and so work at one size of picture only.
+The last two have weights per position, and so work at one image size only.
 """
 
 from typing import Literal, cast
@@ -28,8 +28,56 @@ ZoomKind = Literal["deconv", "interpolate", "linear", "mlp"]
 KINDS: tuple[ZoomKind, ...] = ("deconv", "interpolate", "linear", "mlp")
 
 
+class ZoomLayer(nn.Sequential):
+    """Map (B, in_dim, h, w) to (B, out_dim, factor h, factor w).
+
+    Args:
+        in_dim: channels of the input.
+        out_dim: channels of the output.
+        factor: ratio of the sides, n or 1 / n for a whole number n.
+        kind: "deconv" is the released code's.
+        norm: batch norm and ReLU behind it, as in ETRIS' form for transformers.
+        transpose: whether factor 1 is a transposed convolution. It computes the same but stores
+            its weight the other way round; the released code has both.
+        side: h = w, for the kinds "linear" and "mlp".
+
+    Raises:
+        RisbookError: for another factor or kind, or if the side is missing.
+
+    >>> import torch
+    >>> ZoomLayer(8, 2, factor=1 / 2)(torch.zeros(1, 8, 4, 6)).shape
+    torch.Size([1, 2, 2, 3])
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int,
+        *,
+        factor: float = 1.0,
+        kind: ZoomKind = "deconv",
+        norm: bool = False,
+        transpose: bool = False,
+        side: int | None = None,
+    ) -> None:
+        if kind not in KINDS:
+            raise RisbookError(f"zoom {kind!r}: there are {', '.join(KINDS)}")
+        up, down = whole_factor(factor)
+        zoom: nn.Module
+        if kind == "deconv":
+            zoom = _convolution(in_dim, out_dim, up, down, transpose=transpose)
+        elif kind == "interpolate":
+            zoom = _convolution(in_dim, out_dim, 1, down)
+            if up > 1:
+                zoom = nn.Sequential(zoom, BilinearResize(factor))
+        else:
+            zoom = _position_wise(in_dim, out_dim, factor, kind=kind, side=side)
+        _init_convolutions(zoom)
+        super().__init__(zoom, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm else ()))
+
+
 def whole_factor(factor: float) -> tuple[int, int]:
-    """How many times larger and how many times smaller a map becomes; one of the two is 1.
+    """How many times a map is enlarged and reduced; one of the two is 1.
 
     Raises:
         RisbookError: unless the factor is n or 1 / n for a whole number n.
@@ -37,13 +85,13 @@ def whole_factor(factor: float) -> tuple[int, int]:
     >>> whole_factor(2), whole_factor(1 / 2)
     ((2, 1), (1, 2))
     """
-    up, down = (max(1, round(one)) for one in (factor, 1 / factor if factor > 0 else 0))
+    up, down = max(1, round(factor)), max(1, round(1 / factor if factor > 0 else 0))
     if abs(up / down - factor) > 1e-9:
         raise RisbookError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
     return up, down
 
 
-class Resize(nn.Module):
+class BilinearResize(nn.Module):
     """Bilinear resizing by a factor."""
 
     def __init__(self, factor: float) -> None:
@@ -56,114 +104,70 @@ class Resize(nn.Module):
 
 
 class PositionMap(nn.Module):
-    """A learned map of the positions, the same for every channel.
+    """A learned linear map over the positions, the same for every channel.
 
     Args:
-        side: side h = w of the incoming map.
-        outgoing: side of the outgoing one.
-        hidden: numbers between the two parts of the map; None for one matrix.
+        in_side: side of the input map.
+        out_side: side of the output map.
+        hidden_dim: values between the two parts of the map; None for one matrix.
     """
 
-    def __init__(self, side: int, outgoing: int, *, hidden: int | None = None) -> None:
+    def __init__(self, in_side: int, out_side: int, *, hidden_dim: int | None = None) -> None:
         super().__init__()
-        self.side = side
-        self.outgoing = outgoing
+        self.in_side = in_side
+        self.out_side = out_side
         self.map: nn.Module = (
-            nn.Linear(side**2, outgoing**2)
-            if hidden is None
+            nn.Linear(in_side**2, out_side**2)
+            if hidden_dim is None
             else nn.Sequential(
-                nn.Linear(side**2, hidden), nn.ReLU(), nn.Linear(hidden, outgoing**2)
+                nn.Linear(in_side**2, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_side**2)
             )
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map (B, C, side, side) to (B, C, outgoing, outgoing).
+        """Map (B, C, in_side, in_side) to (B, C, out_side, out_side).
 
         Raises:
             RisbookError: for a map of another size.
         """
-        if features.shape[-2:] != (self.side, self.side):
+        if features.shape[-2:] != (self.in_side, self.in_side):
             height, width = features.shape[-2:]
             raise RisbookError(
-                f"this kind of Zoom Layer was made for maps of {self.side} x {self.side} "
-                f"positions and got {height} x {width}; keep the picture's size, or choose the "
-                "zoom 'deconv' or 'interpolate'"
+                f"this kind of Zoom Layer was made for maps of {self.in_side} x {self.in_side} "
+                f"positions and got {height} x {width}; keep the image size, or choose the zoom "
+                "'deconv' or 'interpolate'"
             )
         mapped: Tensor = self.map(features.flatten(2))
-        return mapped.reshape(*features.shape[:2], self.outgoing, self.outgoing)
-
-
-def zoom_layer(
-    inputs: int,
-    outputs: int,
-    *,
-    factor: float = 1.0,
-    kind: ZoomKind = "deconv",
-    norm: bool = False,
-    transpose: bool = False,
-    side: int | None = None,
-) -> nn.Module:
-    """Make a Zoom Layer: map (B, inputs, h, w) to (B, outputs, factor h, factor w).
-
-    Args:
-        inputs: channels that come in.
-        outputs: channels that go out.
-        factor: how many times larger the outgoing map is: n or 1 / n for a whole number n.
-        kind: how it is done; "deconv" is the released code's way.
-        norm: batch norm and ReLU behind it, as in ETRIS' form for transformers.
-        transpose: whether a layer of factor 1 is a transposed convolution, which computes the
-            same but keeps its weight the other way round; the released code has both.
-        side: h = w, for the kinds "linear" and "mlp".
-
-    Raises:
-        RisbookError: for another factor or kind, or if the side is missing.
-
-    >>> import torch
-    >>> zoom_layer(8, 2, factor=1 / 2)(torch.zeros(1, 8, 4, 6)).shape
-    torch.Size([1, 2, 2, 3])
-    """
-    up, down = whole_factor(factor)
-    if kind not in KINDS:
-        raise RisbookError(f"zoom {kind!r}: there are {', '.join(KINDS)}")
-    layer: nn.Module
-    if kind == "deconv":
-        layer = _convolution(inputs, outputs, up, down, transpose=transpose)
-    elif kind == "interpolate":
-        layer = _convolution(inputs, outputs, 1, down)
-        if up > 1:
-            layer = nn.Sequential(layer, Resize(factor))
-    else:
-        layer = _by_position(inputs, outputs, factor, kind=kind, side=side)
-    _start(layer)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU()) if norm else layer
+        return mapped.reshape(*features.shape[:2], self.out_side, self.out_side)
 
 
 def _convolution(
-    inputs: int, outputs: int, up: int, down: int, *, transpose: bool = False
+    in_dim: int, out_dim: int, up: int, down: int, *, transpose: bool = False
 ) -> nn.Module:
     if up > 1 or (transpose and down == 1):
-        return nn.ConvTranspose2d(inputs, outputs, up, stride=up, bias=False)
-    return nn.Conv2d(inputs, outputs, down, stride=down, bias=False)
+        return nn.ConvTranspose2d(in_dim, out_dim, up, stride=up, bias=False)
+    return nn.Conv2d(in_dim, out_dim, down, stride=down, bias=False)
 
 
-def _by_position(
-    inputs: int, outputs: int, factor: float, *, kind: ZoomKind, side: int | None
+def _position_wise(
+    in_dim: int, out_dim: int, factor: float, *, kind: ZoomKind, side: int | None
 ) -> nn.Module:
     if side is None:
-        raise RisbookError(f"a zoom of kind {kind!r} has to know the side of the maps it gets")
-    narrow = min(inputs, outputs)
-    positions = PositionMap(side, round(side * factor), hidden=narrow if kind == "mlp" else None)
-    channels = nn.Conv2d(inputs, outputs, 1)
+        raise RisbookError(f"a zoom of kind {kind!r} needs side=, the side of its input maps")
+    narrow = min(in_dim, out_dim)
+    hidden_dim = narrow if kind == "mlp" else None
+    positions = PositionMap(side, round(side * factor), hidden_dim=hidden_dim)
+    channels = nn.Conv2d(in_dim, out_dim, 1)
     # Positions are mapped where there are fewer channels, which costs less.
-    layers = (channels, positions) if outputs < inputs else (positions, channels)
+    layers = (channels, positions) if out_dim < in_dim else (positions, channels)
     return nn.Sequential(*layers)
 
 
-def _start(layer: nn.Module) -> None:
-    """Draw weights as the released code does: Kaiming's normal rule, fan-out.
+def _init_convolutions(layer: nn.Module) -> None:
+    """Weights as in the released code: Kaiming's normal rule, fan-out.
 
-    For a transposed convolution the library takes the incoming channels for the fan-out, and so
-    does the released code.
+    For a transposed convolution torch takes the input channels for the fan-out, and so does the
+    released code.
     """
     for module in layer.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

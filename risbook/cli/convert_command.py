@@ -53,5 +53,5 @@ def run(options: argparse.Namespace) -> None:
     from risbook.systems import convert_released
 
     changes = read_changes(options.set)
-    origin = convert_released(options.file, options.system, options.out, changes=changes)
+    origin = convert_released(options.file, options.system, options.out, overrides=changes)
     print(f"checkpoint: {options.out} ({origin})")

@@ -32,12 +32,12 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    from risbook.systems.parameters import count_parameters, outline
-    from risbook.systems.system_presets import PRESETS, preset
+    from risbook.systems.parameters import count_parameters
+    from risbook.systems.system_presets import SYSTEMS, build_meta, system_preset
 
     for name in options.models:
-        preset(name)  # a wrong name is told before anything is counted
-    reports = [count_parameters(outline(name)) for name in options.models or PRESETS]
+        system_preset(name)  # a wrong name is told before anything is counted
+    reports = [count_parameters(build_meta(name)) for name in options.models or SYSTEMS]
     if options.json:
         print_json([report.record() for report in reports])
         return

@@ -109,10 +109,10 @@ def read_config(options: argparse.Namespace) -> "TrainingConfig":
     Raises:
         RisbookError: without ``--data`` for a system of which no checkpoint comes along.
     """
-    from risbook.systems.system_presets import SHIPPED, preset
+    from risbook.systems.system_presets import SHIPPED, system_preset
     from risbook.training import TrainingConfig
 
-    preset(options.system)  # a name that does not exist is the first thing to say
+    system_preset(options.system)  # a name that does not exist is the first thing to say
     given: dict[str, Any] = {
         entry.name: tuple(value) if isinstance(value, list) else value
         for entry in fields(TrainingConfig)

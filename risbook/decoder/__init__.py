@@ -4,12 +4,15 @@ from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.decoder.convolutions import coordinates
 from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
+from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.decoder.projector import Projector
 
 __all__ = [
     "ConcatenationDecoder",
     "GlobalAlignment",
     "HierarchicalAlignment",
+    "MaskHead",
+    "MaskHeadConfig",
     "Projector",
     "coordinates",
 ]

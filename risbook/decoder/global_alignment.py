@@ -1,8 +1,8 @@
-"""Global alignment, the decoder of ETRIS: every position looks at every position and at the words.
+"""Global alignment, the decoder of ETRIS: a transformer decoder over the positions of the map.
 
-ETRIS (Xu et al., 2023), section 3.3, after CRIS (Wang et al., 2022); released code. A transformer
-decoder whose queries are the map's positions. The paper speaks of the sentence vector here; the
-released code attends to the words, and here alone padding is left out.
+ETRIS (Xu et al., 2023), section 3.3, after CRIS (Wang et al., 2022); released code. The queries are
+the map's positions. The paper attends to the sentence vector; the released code attends to the text
+tokens, and masks their padding, which it does nowhere else.
 """
 
 from einops import rearrange
@@ -10,77 +10,81 @@ from torch import Tensor, nn
 
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.errors import RisbookError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import MultiHeadAttention
 
 
 class GlobalAlignmentLayer(nn.Module):
-    """One layer: self-attention, cross-attention, feed-forward, norms before and after each.
+    """One layer: self-attention, cross-attention, feed-forward, with norms before and behind each.
 
     Args:
-        width: width C of positions and words.
-        heads: attention heads.
-        hidden: width of the feed-forward layer.
-        dropout: after each part and in its middle.
+        dim: C, channels of positions and text tokens.
+        num_heads: attention heads.
+        ffn_dim: channels inside the feed-forward layer.
+        dropout: behind each part, and inside it.
     """
 
-    def __init__(self, width: int, heads: int, *, hidden: int, dropout: float) -> None:
+    def __init__(self, dim: int, num_heads: int, *, ffn_dim: int, dropout: float) -> None:
         super().__init__()
-        self.self_attn = MultiHeadAttention(width, heads, dropout=dropout)
-        self.multihead_attn = MultiHeadAttention(width, heads, dropout=dropout)
+        self.self_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
+        self.multihead_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
         self.ffn = nn.Sequential(
-            nn.Linear(width, hidden),
+            nn.Linear(dim, ffn_dim),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.LayerNorm(hidden),
-            nn.Linear(hidden, width),
+            nn.LayerNorm(ffn_dim),
+            nn.Linear(ffn_dim, dim),
         )
-        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
-        self.self_attn_norm = nn.LayerNorm(width)
-        self.cross_attn_norm = nn.LayerNorm(width)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
+        self.self_attn_norm = nn.LayerNorm(dim)
+        self.cross_attn_norm = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
-    @property
-    def dead_before_one_word(self) -> int:
-        """Parameters without effect where there is a single word to look at.
+    def dead_parameters_with_one_key(self) -> int:
+        """Parameters without effect where the text is a single vector.
 
-        A softmax over one key is 1 whatever the position asks: query's and key's weights and
-        biases, and the norm in front of the query.
+        A softmax over one key is 1 whatever the query is: weights and biases of query and key, and
+        the norm in front of the query.
         """
-        width = int(self.multihead_attn.embed_dim)
-        return 2 * width * (width + 1) + 2 * width
+        dim = int(self.multihead_attn.embed_dim)
+        return 2 * dim * (dim + 1) + 2 * dim
 
     def forward(
         self,
         positions: Tensor,
-        words: Tensor,
+        text: Tensor,
         *,
-        places: Tensor,
-        word_places: Tensor,
-        padding: Tensor | None = None,
-        record: dict[str, Tensor] | None = None,
+        pos_embed: Tensor,
+        text_pos_embed: Tensor,
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Look once.
+        """Run the layer.
 
         Args:
             positions: (B, N, C).
-            words: (B, L, C).
-            places: table of the map's places (1, N, C).
-            word_places: table of the sentence's places (1, L, C).
-            padding: bool (B, L), true at tokens that nobody looks at.
-            record: gets "attention" on the words, (B, heads, N, L).
+            text: (B, L, C).
+            pos_embed: of the map, (1, N, C).
+            text_pos_embed: of the text, (1, L, C).
+            key_padding_mask: bool (B, L), true for padding.
+            intermediates: gets the weights of the cross-attention as "attn", (B, heads, N, L).
 
         Returns:
             (B, N, C).
         """
-        normed = self.norm1(positions)
-        asked = normed + places
-        seen = self.self_attn(asked, asked, normed)
-        positions = positions + self.dropout(self.self_attn_norm(seen))
-        asked = self.norm2(positions) + places
-        seen = self.multihead_attn(
-            asked, words + word_places, words, padding=padding, record=record
+        value = self.norm1(positions)
+        query = value + pos_embed
+        attn_out = self.self_attn(query, query, value)
+        positions = positions + self.dropout(self.self_attn_norm(attn_out))
+        query = self.norm2(positions) + pos_embed
+        attn_out = self.multihead_attn(
+            query,
+            text + text_pos_embed,
+            text,
+            key_padding_mask=key_padding_mask,
+            intermediates=intermediates,
         )
-        positions = positions + self.dropout(self.cross_attn_norm(seen))
+        positions = positions + self.dropout(self.cross_attn_norm(attn_out))
         output: Tensor = positions + self.dropout(self.ffn(self.norm3(positions)))
         return output
 
@@ -89,72 +93,71 @@ class GlobalAlignment(nn.Module):
     """The decoder.
 
     Args:
-        width: width C of the map and of the words, divisible by 4 and by the heads.
-        layers: number of layers.
-        heads: attention heads.
-        hidden: width of the feed-forward layers.
+        dim: C, channels of map and text; divisible by 4 and by the heads.
+        num_layers: number of layers; with 0 only the last norm is left.
+        num_heads: attention heads.
+        ffn_dim: channels inside the feed-forward layers.
         dropout: everywhere.
 
     Raises:
-        RisbookError: if the width cannot be.
+        RisbookError: if `dim` is not divisible.
     """
 
     def __init__(
         self,
         *,
-        width: int = 512,
-        layers: int = 3,
-        heads: int = 8,
-        hidden: int = 512,
+        dim: int = 512,
+        num_layers: int = 3,
+        num_heads: int = 8,
+        ffn_dim: int = 512,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if width % 4 or width % heads:
+        if dim % 4 or dim % num_heads:
             raise RisbookError(
-                f"decoder width {width}: it must be divisible by 4 and by the {heads} heads"
+                f"dim of the decoder is {dim}; it must be divisible by 4 and by its "
+                f"{num_heads} heads"
             )
         self.layers = nn.ModuleList(
-            GlobalAlignmentLayer(width, heads, hidden=hidden, dropout=dropout)
-            for _ in range(layers)
+            GlobalAlignmentLayer(dim, num_heads, ffn_dim=ffn_dim, dropout=dropout)
+            for _ in range(num_layers)
         )
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(dim)
 
     def forward(
         self,
         features: Tensor,
-        words: Tensor,
-        padding: Tensor | None = None,
+        text: Tensor,
+        key_padding_mask: Tensor | None = None,
         *,
-        record: dict[str, Tensor] | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Let the map look at the words.
+        """Fuse map and text.
 
         Args:
             features: map (B, C, H, W).
-            words: (B, L, C).
-            padding: bool (B, L), true at tokens that nobody looks at.
-            record: gets "layer 1" and so on, (B, C, H, W), and "attention 1" and so on,
-                (B, heads, H W, L).
+            text: (B, L, C).
+            key_padding_mask: bool (B, L), true for padding.
+            intermediates: gets "layers.1" and so on, (B, C, H, W), and the weights of the
+                cross-attentions "layers.1.attn" and so on, (B, heads, H W, L).
 
         Returns:
             Map (B, C, H, W).
         """
         _, channels, height, width = features.shape
         positions = rearrange(features, "b c h w -> b (h w) c")
-        places = sine_pos_embed_2d(height, width, channels, features.device).to(features.dtype)
-        word_places = sine_pos_embed_1d(words.shape[1], channels, words.device).to(words.dtype)
+        pos_embed = sine_pos_embed_2d(height, width, channels, features.device)
+        text_pos_embed = sine_pos_embed_1d(text.shape[1], channels, text.device)
+        of_layers = intermediates.sub("layers")
         for number, layer in enumerate(self.layers, start=1):
-            inner: dict[str, Tensor] | None = None if record is None else {}
             positions = layer(
                 positions,
-                words,
-                places=places,
-                word_places=word_places,
-                padding=padding,
-                record=inner,
+                text,
+                pos_embed=pos_embed.to(features.dtype),
+                text_pos_embed=text_pos_embed.to(text.dtype),
+                key_padding_mask=key_padding_mask,
+                intermediates=of_layers.sub(str(number)),
             )
-            if record is not None and inner is not None:
-                record[f"layer {number}"] = rearrange(positions, "b (h w) c -> b c h w", h=height)
-                record[f"attention {number}"] = inner["attention"]
+            of_layers[str(number)] = rearrange(positions, "b (h w) c -> b c h w", h=height)
         normed: Tensor = self.norm(positions)
         return rearrange(normed, "b (h w) c -> b c h w", h=height)

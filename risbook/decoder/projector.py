@@ -1,8 +1,8 @@
-"""The Projector: the sentence writes a small convolution, and the convolution draws the mask.
+"""The Projector: a convolution whose weights come from the sentence turns the map into a mask.
 
-ETRIS (Xu et al., 2023), section 3.4, after CRIS (Wang et al., 2022); released code. The paper's
-text-to-pixel contrast is this: each position is compared with the sentence, and binary
-cross-entropy says whether they belong together.
+ETRIS (Xu et al., 2023), section 3.4, after CRIS (Wang et al., 2022); released code. This is the
+paper's text-to-pixel contrast: each position is compared with the sentence, and binary
+cross-entropy decides whether they belong together.
 """
 
 import torch.nn.functional as F
@@ -10,64 +10,71 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.decoder.convolutions import conv_norm_relu
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 
 
 class Projector(nn.Module):
-    """Twice as large, twice, and then a convolution whose weights come from the sentence.
+    """Two enlargements by 2, then a convolution with the sentence's kernel.
 
     Args:
-        sentence_width: width S of the sentence vector.
-        width: channels C that the sentence's convolution sees; the incoming map has 2 C.
-        kernel: side of its kernel, odd.
-        inputs: channels of the incoming map, if not 2 C.
+        sentence_dim: S, channels of the sentence vector.
+        dim: C, channels that the sentence's convolution reads.
+        kernel_size: side k of its kernel, odd.
+        in_dim: channels of the map; None for 2 C.
     """
 
     def __init__(
         self,
         *,
-        sentence_width: int,
-        width: int = 256,
-        kernel: int = 3,
-        inputs: int | None = None,
+        sentence_dim: int,
+        dim: int = 256,
+        kernel_size: int = 3,
+        in_dim: int | None = None,
     ) -> None:
         super().__init__()
-        inputs = 2 * width if inputs is None else inputs
-        self.kernel = kernel
+        in_dim = 2 * dim if in_dim is None else in_dim
+        self.kernel_size = kernel_size
         self.vis = nn.Sequential(
             nn.Upsample(scale_factor=2, mode="bilinear"),
-            conv_norm_relu(inputs, inputs, 3),
+            conv_norm_relu(in_dim, in_dim, 3),
             nn.Upsample(scale_factor=2, mode="bilinear"),
-            conv_norm_relu(inputs, width, 3),
-            nn.Conv2d(width, width, 1),
+            conv_norm_relu(in_dim, dim, 3),
+            nn.Conv2d(dim, dim, 1),
         )
-        self.txt = nn.Linear(sentence_width, width * kernel**2 + 1)
+        self.txt = nn.Linear(sentence_dim, dim * kernel_size**2 + 1)
 
     def forward(
-        self, features: Tensor, sentence: Tensor, *, record: dict[str, Tensor] | None = None
+        self,
+        features: Tensor,
+        sentence: Tensor,
+        *,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Draw the mask.
+        """Mask logits.
 
         Args:
-            features: map (B, inputs, H, W), with 2 C channels unless said otherwise.
+            features: map (B, in_dim, H, W).
             sentence: (B, S).
-            record: gets "pixels" (B, C, 4 H, 4 W), what the sentence's convolution sees.
+            intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of the sentence's convolution.
 
         Returns:
-            Logits (B, 1, 4 H, 4 W).
+            (B, 1, 4 H, 4 W).
         """
         features = self.vis[:-1](features)
-        last = self.vis[-1]
-        assert isinstance(last, nn.Conv2d)
-        if record is not None:
-            record["pixels"] = last(features)
-        written: Tensor = self.txt(sentence)
-        kernels = rearrange(written[:, :-1], "b (c tap) -> b tap c", tap=self.kernel**2)
-        # The released code convolves with 1x1, then with the sentence's kernel, one group a
-        # sample. Two linear maps in a row are one: the kernel is multiplied by the 1x1 weight
-        # instead of the whole map. One product gives each position's share in the results of its
-        # kernel x kernel neighbours; `fold` adds them up, and drops what lies outside.
-        weight, bias = last.weight.flatten(1), last.bias
+        conv1x1 = self.vis[-1]
+        assert isinstance(conv1x1, nn.Conv2d)
+        if intermediates.collecting:
+            intermediates["pixels"] = conv1x1(features)
+        weights: Tensor = self.txt(sentence)
+        kernel = rearrange(weights[:, :-1], "b (c tap) -> b tap c", tap=self.kernel_size**2)
+        # The released code applies the 1x1 convolution, then the sentence's kernel, one group per
+        # sample. Two linear maps in a row are one: the kernel is multiplied by the 1x1 weight, and
+        # not the whole map. One product gives each position's share in the results of its k x k
+        # neighbours; `fold` adds the shares and drops those outside of the map.
+        weight, bias = conv1x1.weight.flatten(1), conv1x1.bias
         assert bias is not None
-        shares = (kernels @ weight) @ features.flatten(2) + (kernels @ bias)[..., None]
-        logits = F.fold(shares.flip(1), features.shape[-2:], self.kernel, padding=self.kernel // 2)
-        return logits + written[:, -1, None, None, None]
+        shares = (kernel @ weight) @ features.flatten(2) + (kernel @ bias)[..., None]
+        logits = F.fold(
+            shares.flip(1), features.shape[-2:], self.kernel_size, padding=self.kernel_size // 2
+        )
+        return logits + weights[:, -1, None, None, None]

@@ -1,8 +1,7 @@
-"""Position tables that are computed, not learned: sines and cosines of rising wavelength.
+"""Position embeddings that are computed: sines and cosines of rising wavelength.
 
-Attention is all you need (Vaswani et al., 2017), section 3.5, for words; ETRIS and DETRIS use the
-same along columns and rows of a map (released code). Tables are made once for each size and
-device.
+Attention is all you need (Vaswani et al., 2017), section 3.5, for sentences; ETRIS and DETRIS use
+the same along columns and rows of a map (released code). Each is computed once per size and device.
 """
 
 from functools import lru_cache
@@ -14,13 +13,13 @@ _CPU = torch.device("cpu")
 
 
 @lru_cache(maxsize=32)
-def sine_pos_embed_1d(length: int, width: int, device: torch.device = _CPU) -> Tensor:
-    """A vector for each place in a sentence: channel 2k sin(p / 10000^(2k / C)), 2k + 1 the cosine.
+def sine_pos_embed_1d(length: int, dim: int, device: torch.device = _CPU) -> Tensor:
+    """Position p, channel 2k: sin(p / 10000^(2k / C)); channel 2k + 1: the cosine.
 
     Args:
-        length: words L.
-        width: C, even.
-        device: where the table is needed.
+        length: L, tokens.
+        dim: C, even.
+        device: of the result.
 
     Returns:
         (1, L, C).
@@ -29,32 +28,30 @@ def sine_pos_embed_1d(length: int, width: int, device: torch.device = _CPU) -> T
     [0.0, 1.0, 0.0, 1.0]
     """
     with torch.inference_mode(False):
-        return _waves(length, width).to(device)[None]
+        return _waves(length, dim).to(device)[None]
 
 
 @lru_cache(maxsize=32)
-def sine_pos_embed_2d(
-    height: int, width: int, channels: int, device: torch.device = _CPU
-) -> Tensor:
-    """A vector for each place on a map: the first half tells the column, the second the row.
+def sine_pos_embed_2d(height: int, width: int, dim: int, device: torch.device = _CPU) -> Tensor:
+    """The first half of the channels embeds the column, the second half the row.
 
     Args:
-        height: rows H.
-        width: columns W.
-        channels: C, divisible by 4.
-        device: where the table is needed.
+        height: H, rows.
+        width: W, columns.
+        dim: C, divisible by 4.
+        device: of the result.
 
     Returns:
         (1, H W, C), row by row.
     """
     with torch.inference_mode(False):
-        columns = _waves(width, channels // 2).expand(height, -1, -1)
-        rows = _waves(height, channels // 2)[:, None].expand(-1, width, -1)
+        columns = _waves(width, dim // 2).expand(height, -1, -1)
+        rows = _waves(height, dim // 2)[:, None].expand(-1, width, -1)
         return torch.cat([columns, rows], dim=-1).flatten(0, 1).to(device)[None]
 
 
-def _waves(count: int, channels: int) -> Tensor:
-    places = torch.arange(count, dtype=torch.float32)[:, None]
-    even = torch.arange(0, channels, 2, dtype=torch.float32)
-    angles = places * 10000 ** (-even / channels)
+def _waves(count: int, dim: int) -> Tensor:
+    positions = torch.arange(count, dtype=torch.float32)[:, None]
+    even = torch.arange(0, dim, 2, dtype=torch.float32)
+    angles = positions * 10000 ** (-even / dim)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)

@@ -19,9 +19,9 @@ from torch import Tensor
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, TextKind
 from risbook.data.letterbox import Letterbox, normalise
-from risbook.evaluation.original_size import THRESHOLD, predict_mask
 from risbook.metrics import Scores
 from risbook.progress_bar import progress_bar
+from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.system import System
 
 

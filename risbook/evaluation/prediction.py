@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.errors import DataError
-from risbook.evaluation.original_size import THRESHOLD, probabilities_at_original_size
+from risbook.systems.postprocess import THRESHOLD, probabilities_at_original_size
 from risbook.systems.system import System
 
 

@@ -73,7 +73,7 @@ DINOV2_CONFIG = DistillationConfig()
 
 def init_clip_params(tower: ImageTransformer) -> None:
     """Initialise a transformer as CLIP's released code does: by width and depth."""
-    width, depth = tower.width, len(tower.blocks)
+    width, depth = tower.embed_dim, len(tower.blocks)
     std, residual_std = width**-0.5, width**-0.5 * (2 * depth) ** -0.5
     for block in tower.blocks:
         nn.init.normal_(block.attn.qkv.weight, std=std)
@@ -88,7 +88,7 @@ def _clip_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
     assert isinstance(image, ImageTransformer)
     init_clip_params(image)
     text_tower = build_tower(
-        "clip-mini-text", weights="random", vocabulary=tokenizer.vocabulary_size
+        "clip-mini-text", weights="random", vocab_size=tokenizer.vocabulary_size
     )
     assert isinstance(text_tower, TextTransformer)
     clip = CLIP(image=image, text=text_tower)

@@ -92,7 +92,7 @@ class DistillationObjective(Objective):
         self.config = config
         self._objects = unique_objects(corpus.objects)
         head = ProjectionHead(
-            embed_dim=tower.width,
+            embed_dim=tower.embed_dim,
             hidden_dim=256,
             bottleneck_dim=64,
             num_prototypes=config.num_prototypes,
@@ -155,7 +155,7 @@ class DistillationObjective(Objective):
     def sample_crops(self, step: int, generator: torch.Generator) -> CropBatch:
         """The crops of a step, on the CPU."""
         config = self.config.full_size_crops if self.is_full_size(step) else self.config.crops
-        patch_size = self._tower(self.student).patch
+        patch_size = self._tower(self.student).patch_size
         with torch.autocast("cpu", enabled=False):  # colours are mixed in float32
             return sample_crops(
                 self.corpus, self._objects, config, generator, patch_size=patch_size
@@ -166,7 +166,7 @@ class DistillationObjective(Objective):
 
         The masked patches form rectangles. Half of the crops are left whole.
         """
-        side = size // self._tower(self.student).patch
+        side = size // self._tower(self.student).patch_size
         low, high = self.config.mask_ratio
         masks = torch.zeros(count, side, side, dtype=torch.bool)
         for mask in masks[::2]:
@@ -190,12 +190,12 @@ class DistillationObjective(Objective):
 
     def _tokens(self, network: nn.ModuleDict, views: Tensor, mask: Tensor | None = None) -> Tensor:
         tower = self._tower(network)
-        tokens, _ = tower.embed(views, hidden=mask)
-        return tower.finish(tower.run(tokens))
+        tokens, _ = tower.embed(views, mask=mask)
+        return tower.forward_final(tower.forward_blocks(tokens))
 
     def _matched(self, tokens: Tensor, patches: Sequence[Tensor]) -> Tensor:
         """Tokens of the matched patches of the first and the second half of the crops, (M, C)."""
-        first, second = tokens[:, self._tower(self.student).prefix :].chunk(2)
+        first, second = tokens[:, self._tower(self.student).first_patch :].chunk(2)
         halves = (first[:, patches[0]], second[:, patches[1]])
         return torch.cat([half.flatten(0, 1) for half in halves])
 

@@ -22,7 +22,7 @@ from risbook.towers.word_tokenizer import WordTokenizer
 Pixels = npt.NDArray[np.uint8]
 BoolMask = npt.NDArray[np.bool_]
 
-#: How tokens go through a tower's blocks; `ImageTransformer.run` is the usual way.
+#: How tokens go through a tower's blocks; `ImageTransformer.forward_blocks` is the usual way.
 ForwardBlocks = Callable[[ImageTransformer, Tensor], Tensor]
 
 _BATCH = 50
@@ -41,7 +41,7 @@ def preprocess(images: Sequence[Pixels], image_size: int) -> Tensor:
 def encode_image(
     tower: ImageTransformer,
     images: Tensor,
-    forward_blocks: ForwardBlocks = ImageTransformer.run,
+    forward_blocks: ForwardBlocks = ImageTransformer.forward_blocks,
 ) -> tuple[Tensor, Tensor]:
     """Run an image tower to its end.
 
@@ -54,11 +54,11 @@ def encode_image(
         On the CPU: the finished class tokens (N, C) and patches (N, S / patch, S / patch, C).
     """
     device = next(tower.parameters()).device
-    side = images.shape[-1] // tower.patch
+    side = images.shape[-1] // tower.patch_size
     outputs = []
     for batch in torch.split(images, _BATCH):
         tokens, _ = tower.embed(batch.to(device))
-        outputs.append(tower.finish(forward_blocks(tower, tokens)).float().cpu())
+        outputs.append(tower.forward_final(forward_blocks(tower, tokens)).float().cpu())
     tokens = torch.cat(outputs)
     return tokens[:, 0], tokens[:, -side * side :].reshape(len(tokens), side, side, -1)
 

@@ -21,8 +21,8 @@ def run_settings(
     training: TrainingConfig, eval_splits: Sequence[str], limit: int
 ) -> dict[str, Any]:
     """The settings of a run, resolved, as its result file holds them."""
-    system = build_system(training.system, sentences=["object"], changes=training.overrides)
-    towers = {name: source["sha256"] for name, source in system.origins().items()}
+    system = build_system(training.system, sentences=["object"], overrides=training.overrides)
+    towers = {name: source["sha256"] for name, source in system.weights_sources().items()}
     return _settings(training, system.config, towers, eval_splits, limit)
 
 

@@ -1,26 +1,42 @@
-"""Systems: two towers, adapters and a decoder, composed and named."""
+"""Systems: two towers, adapters and a mask head, composed and named."""
 
 from risbook.systems.checkpoints import load_system, save_system, shipped
-from risbook.systems.etris import ETRIS, ETRISConfig
+from risbook.systems.etris import ETRIS, BridgerConfig, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.parameters import count_parameters
+from risbook.systems.peft_system import PEFTSystem, prepare_towers
+from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.released_etris import convert_released, load_released
 from risbook.systems.system import System
-from risbook.systems.system_presets import PRESETS, Preset, build_system
+from risbook.systems.system_presets import (
+    SYSTEMS,
+    SystemPreset,
+    build_meta,
+    build_system,
+    register_system,
+)
 
 __all__ = [
     "ETRIS",
-    "PRESETS",
+    "SYSTEMS",
+    "THRESHOLD",
+    "BridgerConfig",
     "ETRISConfig",
     "FirstModel",
     "FirstModelConfig",
-    "Preset",
+    "PEFTSystem",
     "System",
+    "SystemPreset",
+    "build_etris",
+    "build_meta",
     "build_system",
     "convert_released",
     "count_parameters",
     "load_released",
     "load_system",
+    "predict_mask",
+    "prepare_towers",
+    "register_system",
     "save_system",
     "shipped",
 ]

@@ -16,7 +16,13 @@ from safetensors.torch import load_file
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.systems.system import System
-from risbook.systems.system_presets import PRESETS, SHIPPED, preset
+from risbook.systems.system_presets import (
+    SHIPPED,
+    SYSTEMS,
+    BuildSource,
+    read_system_config,
+    system_preset,
+)
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 
 FORMAT = 1
@@ -47,8 +53,8 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
         with write_atomically(folder / "tokenizer.json") as path:
             system.tokenizer.to_file(path)
     about = {"format": FORMAT, "system": system.name, "config": system.configuration()}
-    if origins := system.origins():
-        about["towers"] = origins
+    if sources := system.weights_sources():
+        about["towers"] = sources
     write_json(folder / "config.json", about)
 
 
@@ -70,7 +76,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise DataError(f"{path}: not a checkpoint of format {FORMAT}")
-    if about.get("system") not in PRESETS:
+    if about.get("system") not in SYSTEMS:
         raise DataError(f"{path}: unknown system {about.get('system')!r}")
     return about
 
@@ -99,8 +105,9 @@ def load_system(where: str | Path) -> System:
     folder = find_checkpoint(where)
     about = _read_config(folder)
     try:
-        system = preset(about["system"]).restore(about["config"], folder)
-    except (RisbookError, TypeError, KeyError, ValueError, AttributeError) as error:
+        config = read_system_config(about["system"], about.get("config"))
+        system = system_preset(about["system"]).build(config, BuildSource(folder=folder))
+    except RisbookError as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error
     path = folder / "model.safetensors"
     if not path.is_file():
@@ -109,7 +116,7 @@ def load_system(where: str | Path) -> System:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a safetensors file ({error})") from error
-    _check_origins(folder / "config.json", about.get("towers", {}), system)
+    _check_weights_sources(folder / "config.json", about.get("towers", {}), system)
     try:
         system.load_saved(state)
     except DataError as error:
@@ -117,21 +124,21 @@ def load_system(where: str | Path) -> System:
     return system.eval()
 
 
-def _check_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
+def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: System) -> None:
     """Refuse to put what was learned on one tower onto another; note those that come along."""
-    for part, found in system.origins().items():
+    for part, source in system.weights_sources().items():
         if recorded.get(part, {}).get("inside"):
             try:
                 set_weights_source(
                     system.get_submodule(part), WeightsSource.from_record(recorded[part])
                 )
             except TypeError as error:
-                raise DataError(f"{path}: {part} has an origin with unknown entries") from error
+                raise DataError(f"{path}: {part} has a source with unknown entries") from error
             continue
         wanted = recorded.get(part, {}).get("sha256", "")
-        if wanted != found["sha256"]:
+        if wanted != source["sha256"]:
             raise DataError(
                 f"{path}: was learned on an {part} with sha256 {wanted[:8] or 'none'} "
                 f"({recorded.get(part, {}).get('source', 'unknown')}), but the one here has "
-                f"{found['sha256'][:8] or 'none'} ({found['source'] or 'random weights'})"
+                f"{source['sha256'][:8] or 'none'} ({source['source'] or 'random weights'})"
             )

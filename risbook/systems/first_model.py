@@ -1,59 +1,50 @@
-"""The first model: two networks trained from nothing, fused by concatenation.
+"""The first model: two networks trained from scratch, fused by concatenation.
 
-Nothing is pretrained and nothing is frozen, so whatever it can do it learned from the
-expressions and masks alone. Every later system is compared with it.
+Nothing is pretrained and nothing is frozen: what it knows comes from the expressions and masks
+alone. Every later system is compared with it.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
+from risbook.config import Depth, Size, configuration
 from risbook.decoder.concatenation import ConcatenationDecoder
-from risbook.errors import RisbookError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems.system import System
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.recurrent import RecurrentTower
 from risbook.towers.word_tokenizer import WordTokenizer
 
 
-@dataclass(frozen=True)
+@configuration
 class FirstModelConfig:
     """Sizes of the first model.
 
     Args:
-        image_size: side S of the letterboxed input in pixels, divisible by 16.
-        word_length: words read of an expression; longer ones are cut.
-        widths: channels of the image network's stem and three stages.
-        blocks: basic blocks a stage.
-        word_width: width of a word vector.
-        text_width: width of the sentence vector.
-        decoder_width: width of the fused map.
+        image_size: side S of the letterboxed input, pixels; divisible by 16.
+        max_tokens: words per sentence; longer sentences are cut.
+        image_dims: channels of the image network's stem and three stages.
+        blocks: basic blocks per stage.
+        word_dim: channels of a word vector.
+        text_dim: channels of the sentence vector, even.
+        decoder_dim: channels of the fused map, divisible by 4.
     """
 
-    image_size: int = 96
-    word_length: int = 20
-    widths: tuple[int, int, int, int] = (24, 48, 96, 160)
-    blocks: int = 2
-    word_width: int = 96
-    text_width: int = 192
-    decoder_width: int = 96
-
-    def __post_init__(self) -> None:
-        widths = self.widths if isinstance(self.widths, tuple) else ()
-        sizes = {name: value for name, value in asdict(self).items() if name != "widths"}
-        for name, value in {**sizes, **{f"widths[{i}]": w for i, w in enumerate(widths)}}.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise RisbookError(f"{name} is {value!r}; it must be a whole number from 1 on")
-        if len(widths) != 4:
-            raise RisbookError(f"widths is {self.widths!r}; it must be four whole numbers")
-        if self.image_size % 16 or self.image_size < 32:
-            raise RisbookError(f"image_size is {self.image_size}; choose a multiple of 16 from 32")
-        if self.text_width % 2 or self.decoder_width % 4:
-            raise RisbookError("text_width must be even, and decoder_width a multiple of 4")
+    image_size: Annotated[int, Field(ge=32, le=65536, multiple_of=16)] = 96
+    max_tokens: Size = 20
+    image_dims: tuple[Size, Size, Size, Size] = (24, 48, 96, 160)
+    blocks: Annotated[Depth, Field(ge=1)] = 2
+    word_dim: Size = 96
+    text_dim: Annotated[Size, Field(multiple_of=2)] = 192
+    decoder_dim: Annotated[Size, Field(multiple_of=4)] = 96
 
 
 class FirstModel(System):
-    """Convolutions read the image, a GRU reads the sentence, concatenation joins them.
+    """A convolutional image tower, a recurrent text tower, and fusion by concatenation.
 
     Args:
         config: the sizes.
@@ -65,32 +56,55 @@ class FirstModel(System):
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)
         self.config = config
-        self.image_tower = ConvolutionalTower(widths=config.widths, blocks=config.blocks)
+        self.image_tower = ConvolutionalTower(widths=config.image_dims, blocks=config.blocks)
         self.text_tower = RecurrentTower(
-            vocabulary=tokenizer.vocabulary_size,
-            word_width=config.word_width,
-            width=config.text_width,
+            vocab_size=tokenizer.vocabulary_size,
+            word_dim=config.word_dim,
+            embed_dim=config.text_dim,
         )
         self.decoder = ConcatenationDecoder(
             image_channels=self.image_tower.channels,
-            text_width=config.text_width,
-            width=config.decoder_width,
+            text_dim=config.text_dim,
+            dim=config.decoder_dim,
         )
 
     def forward(
-        self, image: Tensor, tokens: Tensor, *, record: dict[str, Tensor] | None = None
+        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
-        """Segment what the sentences mean.
+        """Mask logits.
 
         Args:
             image: letterboxed and normalised (B, 3, S, S).
-            tokens: word ids (B, L).
-            record: an optional dict that is filled with the decoder's intermediates.
+            token_ids: (B, L).
+            intermediates: gets, below "decoder", the intermediates of the decoder.
 
         Returns:
-            Logits (B, 1, S / 2, S / 2).
+            (B, 1, S / 2, S / 2).
         """
-        seen = self.image_tower(image)
-        read = self.text_tower(tokens)
-        logits: Tensor = self.decoder(seen, read, record=record)
+        image_features = self.image_tower(image)
+        text_features = self.text_tower(token_ids)
+        logits: Tensor = self.decoder(
+            image_features, text_features, intermediates=intermediates.sub("decoder")
+        )
         return logits
+
+
+def build_first_model(
+    config: FirstModelConfig,
+    *,
+    sentences: Iterable[str] | None = None,
+    folder: Path | None = None,
+) -> FirstModel:
+    """Build the first model.
+
+    Args:
+        config: the sizes.
+        sentences: training expressions, from which the vocabulary is made.
+        folder: a checkpoint, whose vocabulary is read instead.
+    """
+    if folder is not None:
+        path = folder / "tokenizer.json"
+        tokenizer = WordTokenizer.from_file(path, length=config.max_tokens)
+    else:
+        tokenizer = WordTokenizer.from_sentences(sentences or (), length=config.max_tokens)
+    return FirstModel(config=config, tokenizer=tokenizer)

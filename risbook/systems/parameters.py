@@ -1,27 +1,24 @@
-"""One accounting of parameters for every system: what learns, what does not, a share of what.
+"""One count of parameters for every system: tuned, frozen, and which share of what.
 
 Papers on parameter-efficient tuning print one percentage, and mean different ones by it: the tuned
 part of the backbone over the image tower alone (ETRIS' 3.39 % for RN101), or over both towers
-(DETRIS' 0.9 to 1.8 %). Neither counts neck, decoder and projector, which learn as well and are
+(DETRIS' 0.9 to 1.8 %). Neither counts neck, decoder and projector, which are tuned as well and are
 several times as large. Here everything is counted, by group, and both shares are named.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
+from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
-from risbook.systems.system_presets import preset
-from risbook.systems.tower_system import TowerSystem
 
 TOWERS = ("image tower", "text tower")
 #: the parts that the field calls backbone when it speaks of a share of tuned parameters
 BACKBONE = (*TOWERS, "image adapters", "text adapters", "bridgers")
-#: what the names of parameters that were put into a tower contain
-ADAPTER_MARKS = ("attached.", "prompts", "lora_")
+#: parts of the names of parameters that adapters brought into a tower
+ADAPTER_MARKS = ("adapters.", "prompts", "lora_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +27,8 @@ class Group:
 
     Args:
         name: the part.
-        tuned: parameters that learn.
-        frozen: parameters that do not.
+        tuned: parameters that are tuned.
+        frozen: parameters that are not.
     """
 
     name: str
@@ -47,8 +44,8 @@ class ParameterReport:
         system: its name.
         groups: its parts, in the order of the computation.
         dead: tuned parameters whose gradient is zero by construction.
-        pretrained: whether it stands on pretrained towers; a system that learns from scratch has
-            no adapters, and no share of anything.
+        pretrained: whether it has pretrained towers; a system trained from scratch has no adapters
+            and no share.
     """
 
     system: str
@@ -58,12 +55,12 @@ class ParameterReport:
 
     @property
     def tuned(self) -> int:
-        """All parameters that learn."""
+        """All tuned parameters."""
         return sum(group.tuned for group in self.groups)
 
     @property
     def frozen(self) -> int:
-        """All parameters that do not."""
+        """All frozen parameters."""
         return sum(group.frozen for group in self.groups)
 
     @property
@@ -73,25 +70,24 @@ class ParameterReport:
 
     @property
     def adapters(self) -> int:
-        """Tuned parameters inside and between the towers, position tables left out."""
+        """Tuned parameters inside and between the towers, position embeddings left out."""
         if not self.pretrained:
             return 0
         return sum(group.tuned for group in self.groups if group.name in BACKBONE)
 
     def tower(self, *names: str) -> int:
-        """Parameters of towers, learned position tables included."""
-        tables = {name: f"{name.split()[0]} position table" for name in names}
-        wanted = {*names, *tables.values()}
+        """Parameters of towers, tuned position embeddings included."""
+        wanted = {*names, *(f"{name.split()[0]} position embedding" for name in names)}
         return sum(g.tuned + g.frozen for g in self.groups if g.name in wanted)
 
     @property
     def share_of_image_tower(self) -> float | None:
-        """Adapters over the image tower alone; None for a system that learns from scratch."""
+        """Adapters over the image tower alone; None for a system trained from scratch."""
         return self.adapters / self.tower("image tower") if self.pretrained else None
 
     @property
     def share_of_towers(self) -> float | None:
-        """Adapters over both towers; None for a system that learns from scratch."""
+        """Adapters over both towers; None for a system trained from scratch."""
         return self.adapters / self.tower(*TOWERS) if self.pretrained else None
 
     def record(self) -> dict[str, Any]:
@@ -120,35 +116,27 @@ def count_parameters(system: System) -> ParameterReport:
         counts = order.setdefault(_group(system, name, value), [0, 0])
         counts[0 if value.requires_grad else 1] += value.numel()
     groups = tuple(Group(name, tuned, frozen) for name, (tuned, frozen) in order.items())
-    if isinstance(system, TowerSystem):
+    if isinstance(system, PEFTSystem):
         return ParameterReport(system.name, groups, dead=system.dead_parameters())
     return ParameterReport(system.name, groups, dead=0, pretrained=False)
 
 
-def outline(name: str, changes: Mapping[str, Any] | None = None) -> System:
-    """A system of shapes only: no memory for its weights, nothing read from the disk or the net.
-
-    Args:
-        name: a preset's name.
-        changes: fields of its configuration to change.
-    """
-    with torch.device("meta"):
-        return preset(name).outline(changes or {})
-
-
 def _group(system: System, name: str, value: nn.Parameter) -> str:
     part, _, rest = name.partition(".")
-    if not isinstance(system, TowerSystem):
+    if part == "head":
+        part, _, rest = rest.partition(".")
+    if not isinstance(system, PEFTSystem):
         return part.replace("_", " ")
     if part == "logit_scale":
         return "text tower"
     if part not in system.towers:
         return part.replace("_", " ")
     side = part.removesuffix("_tower")
-    # A tower that learns as a whole learns with its table; elsewhere the table is told apart,
-    # because no paper counts it.
-    if system.tuning[part] != "full" and any(v is value for v in system.position_tables()):
-        return f"{side} position table"
+    tower = system.towers[part]
+    # Position embeddings are a group of their own, because no paper counts them; a tower that is
+    # tuned as a whole is tuned with them.
+    if value is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
+        return f"{side} position embedding"
     if any(mark in rest for mark in ADAPTER_MARKS):
         return f"{side} adapters"
     return f"{side} tower"

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from risbook.errors import DataError, RisbookError
 from risbook.systems.checkpoints import save_system
-from risbook.systems.etris import CONFIGS, ETRIS, ETRISConfig
-from risbook.systems.parameters import outline
+from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
+from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system import NoTokenizer, Tokenizer
+from risbook.systems.system_presets import build_meta, system_preset
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weight_files import file_digest, read_weights
 from risbook.towers.weight_lookup import FOLDER_VARIABLE
@@ -30,7 +31,7 @@ def load_released(
     path: str | Path,
     name: str,
     *,
-    changes: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> ETRIS:
     """Read a checkpoint that the released training wrote.
@@ -38,8 +39,8 @@ def load_released(
     Args:
         path: the ``.pth`` file; a plain state dict does as well.
         name: the preset that it was trained as: "etris-rn50", "etris-rn101" or "etris-vitb16".
-        changes: fields of the preset's configuration to change, where the file was trained with
-            others. No file tells its `word_length`: 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
+        overrides: fields of the preset's configuration to change, where the file was trained with
+            others. No file tells its `max_tokens`: 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
         tokenizer: to take in place of CLIP's, which the file does not hold.
 
     Returns:
@@ -52,15 +53,15 @@ def load_released(
         RisbookError: for an unknown preset or field, or if there is no tokenizer; the message
             says what to do.
     """
-    config, state = _fitting(Path(path), name, changes or {})
+    config, state = _fitting(Path(path), name, overrides or {})
     tokenizer = tokenizer or _tokenizer(name, config)
-    system = ETRIS(config=config, name=name, tokenizer=tokenizer)
+    system = build_etris(config, name=name, tokenizer=tokenizer)
     _fill(system, state, Path(path))
     return system
 
 
 def convert_released(
-    path: str | Path, name: str, folder: Path, *, changes: Mapping[str, Any] | None = None
+    path: str | Path, name: str, folder: Path, *, overrides: Mapping[str, Any] | None = None
 ) -> WeightsSource:
     """Write a checkpoint of ours from one that the released training wrote.
 
@@ -70,7 +71,7 @@ def convert_released(
         path: as `load_released` has it.
         name: the same.
         folder: made if it is not there; `risbook.systems.load_system` reads it.
-        changes: as `load_released` has it.
+        overrides: as `load_released` has it.
 
     Returns:
         What the file is, as the folder's ``config.json`` tells it.
@@ -82,9 +83,9 @@ def convert_released(
     """
     if any((folder / file).exists() for file in ("config.json", "training.json")):
         raise RisbookError(f"{folder} already holds a checkpoint or a run; name another folder")
-    config, state = _fitting(Path(path), name, changes or {})
-    stand_in = NoTokenizer(config.word_length)  # no sentence is read here
-    system = ETRIS(config=config, name=name, tokenizer=stand_in)
+    config, state = _fitting(Path(path), name, overrides or {})
+    stand_in = NoTokenizer(config.max_tokens)  # no sentence is read here
+    system = build_etris(config, name=name, tokenizer=stand_in)
     origin = _fill(system, state, Path(path))
     save_system(system, folder)
     return origin
@@ -101,13 +102,13 @@ def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSour
 
 
 def _fitting(
-    path: Path, name: str, changes: Mapping[str, Any]
+    path: Path, name: str, overrides: Mapping[str, Any]
 ) -> tuple[ETRISConfig, dict[str, Tensor]]:
     """The configuration, and the file's entries under our names; every name and shape is checked.
 
     Shapes are compared before anything is built, so a wrong file costs no memory.
     """
-    wanted = _outline(name, changes)
+    wanted = _meta_etris(name, overrides)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     released = read_weights(path)
@@ -117,7 +118,7 @@ def _fitting(
     except DataError as error:
         raise DataError(f"{path}: not a checkpoint of the released ETRIS; {error}") from error
     if misfit := _misfit(state, wanted):
-        fitting = _presets_of(state, changes)
+        fitting = _presets_of(state, overrides)
         if fitting and name not in fitting:
             raise DataError(
                 f"{path}: its towers are those of {' or '.join(fitting)}, not of {name}; name "
@@ -127,15 +128,17 @@ def _fitting(
     return wanted.config, state
 
 
-def _outline(name: str, changes: Mapping[str, Any]) -> ETRIS:
+def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
     """The system's configuration and shapes, without memory for its weights.
 
     Raises:
         RisbookError: if the preset is no ETRIS, or cannot be changed so.
     """
-    system = outline(name, changes)
-    if not isinstance(system, ETRIS):
-        raise RisbookError(f"{name} is no ETRIS; those are {', '.join(CONFIGS)}")
+    system_preset(name)  # a name that does not exist is the first thing to say
+    if name not in ETRIS_CONFIGS:
+        raise RisbookError(f"{name} is no ETRIS; those are {', '.join(ETRIS_CONFIGS)}")
+    system = build_meta(name, {**overrides, "weights": "random"})  # the file holds all weights
+    assert isinstance(system, ETRIS)
     return system
 
 
@@ -157,19 +160,19 @@ def _misfit(state: Mapping[str, Tensor], system: ETRIS, parts: tuple[str, ...] =
     return next((f"{entry} is too many" for entry in surplus), "")
 
 
-def _presets_of(state: Mapping[str, Tensor], changes: Mapping[str, Any]) -> list[str]:
+def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> list[str]:
     """The presets whose towers have the names and shapes of a file's."""
     fitting = []
-    for name in CONFIGS:
-        with suppress(RisbookError):  # the changes may be none that this preset allows
-            if not _misfit(state, _outline(name, changes), _TOWERS):
+    for name in ETRIS_CONFIGS:
+        with suppress(RisbookError):  # the overrides may be none that this preset allows
+            if not _misfit(state, _meta_etris(name, overrides), _TOWERS):
                 fitting.append(name)
     return fitting
 
 
 def _tokenizer(name: str, config: ETRISConfig) -> Tokenizer:
     try:
-        return tokenizer_of(config.text_tower, length=config.word_length)
+        return tokenizer_of(config.text_tower, length=config.max_tokens)
     except DataError:
         raise  # it is here, and broken
     except RisbookError as error:

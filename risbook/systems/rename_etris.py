@@ -47,7 +47,7 @@ def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tens
         if name.startswith("backbone.") and name != "backbone.logit_scale":
             towers[name.removeprefix("backbone.")] = value
         else:
-            ours[_rename(name)] = value
+            ours[_rename(name, resnet=resnet)] = value
     families: dict[str, Family] = {
         "image_tower": "clip-resnet" if resnet else "clip-vit",
         "text_tower": "clip-text",
@@ -58,16 +58,18 @@ def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tens
     return ours
 
 
-def _rename(name: str) -> str:
+def _rename(name: str, *, resnet: bool) -> str:
     """The name of an entry outside the towers."""
     if name == "backbone.logit_scale":
         return "logit_scale"
     if name.startswith(("neck.", "decoder.")):
-        return name
+        return f"head.{name}"
     if name.startswith("proj."):
-        return name.replace("proj.", "projector.", 1)
+        return f"head.projector.{name.removeprefix('proj.')}"
     match = re.fullmatch(r"bridger\.(\w+)\.(\d{1,4})\.(.+)", name)
     if match is None or match[1] not in BRIDGER_PARTS:
         raise DataError(f"{name}: no part of a released ETRIS")
     part, first_stage = BRIDGER_PARTS[match[1]]
+    if resnet and part.startswith("zoom"):
+        part += ".0"  # theirs is the convolution itself, ours a sequence of it alone
     return f"bridgers.stages.{int(match[2]) + first_stage}.{part}.{match[3]}"

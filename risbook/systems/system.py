@@ -1,26 +1,28 @@
 """What every system has in common, so that one loop trains and one loop evaluates them all.
 
-A system is two towers, adapters between or inside them, and a decoder. It knows the size of
-image that it reads and the tokenizer that its text tower was made for; everything else about
-training and evaluation lies outside.
+A system takes an image and a sentence and returns mask logits. It has the size of image that it
+reads and the tokenizer of its text tower; everything else about training and evaluation lies
+outside.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, Self, overload
 
+import numpy as np
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from risbook.config import to_values
 from risbook.errors import DataError, RisbookError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.systems.image_input import ImageInput
+from risbook.systems.postprocess import THRESHOLD
 
 
 class Tokenizer(Protocol):
-    """Sentences to ids; what a system needs to know of its text tower's tokenizer."""
+    """Sentences to token ids; what a system needs to know of its text tower's tokenizer."""
 
     length: int
 
@@ -28,7 +30,7 @@ class Tokenizer(Protocol):
         """B sentences to ids (B, L)."""
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """The words of a sentence that the tower has never seen."""
+        """The words of a sentence that are not in the vocabulary."""
 
     def to_file(self, path: Path) -> None:
         """Write what is needed to make the same tokenizer again."""
@@ -38,7 +40,7 @@ class NoTokenizer:
     """In place of a tokenizer where a system is made for its shapes alone.
 
     Args:
-        length: ids a sentence.
+        length: token ids per sentence.
     """
 
     def __init__(self, length: int) -> None:
@@ -57,7 +59,7 @@ class NoTokenizer:
         raise RisbookError("this system was made without its tokenizer")
 
 
-def target_at(mask: Tensor, size: Sequence[int]) -> Tensor:
+def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
     """Bring the letterboxed mask to the size of the logits, as the released codes do.
 
     Nearest neighbour: the target of logit (i, j) is the mask's pixel (s i, s j) with stride s
@@ -80,12 +82,15 @@ class System(nn.Module):
         name: the preset's name, written into checkpoints and results.
         image_size: side S of the letterboxed input, pixels.
         tokenizer: the text tower's tokenizer.
+
+    Attributes:
+        config: the choices that build the system again, see `risbook.config`.
+        owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
+            its own.
     """
 
-    #: whether a checkpoint has to hold the tokenizer; a pretrained text tower brings its own
+    config: Any
     owns_tokenizer = True
-    #: the choices that build it again
-    config: "DataclassInstance"
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -93,14 +98,36 @@ class System(nn.Module):
         self.image_size = image_size
         self.tokenizer = tokenizer
 
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> Self:
+        """Load a checkpoint, ready to predict.
+
+        Args:
+            name: a shipped checkpoint such as "etris-mini", or a folder.
+
+        Returns:
+            The system, on the CPU, in evaluation mode.
+
+        Raises:
+            DataError: if there is no such checkpoint, or it is one of another class.
+        """
+        from risbook.systems.checkpoints import load_system
+
+        system = load_system(name)
+        if not isinstance(system, cls):
+            raise DataError(
+                f"{name}: is a checkpoint of {type(system).__name__}, not {cls.__name__}"
+            )
+        return system
+
     def forward(
-        self, image: Tensor, tokens: Tensor, *, record: dict[str, Tensor] | None = None
+        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
-        """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and ids (B, L).
+        """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and token ids (B, L).
 
         The stride s is the decoder's: 4 in the published systems.
         """
-        raise TypeError(f"{type(self).__name__} does not say how it runs: define forward")
+        raise TypeError(f"{type(self).__name__} has no forward pass: define forward")
 
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
         """Binary cross-entropy over all positions, mean over the batch.
@@ -115,32 +142,98 @@ class System(nn.Module):
         Returns:
             A scalar.
         """
-        target = target_at(mask, logits.shape[-2:])
+        target = resize_target(mask, logits.shape[-2:])
         return F.binary_cross_entropy_with_logits(logits.float(), target.float())
+
+    @overload
+    def predict(
+        self,
+        image: ImageInput,
+        text: str,
+        *,
+        threshold: float = ...,
+        return_probability: bool = ...,
+    ) -> NDArray[Any]: ...
+
+    @overload
+    def predict(
+        self,
+        image: ImageInput,
+        text: list[str],
+        *,
+        threshold: float = ...,
+        return_probability: bool = ...,
+    ) -> list[NDArray[Any]]: ...
+
+    def predict(
+        self,
+        image: ImageInput,
+        text: str | list[str],
+        *,
+        threshold: float = THRESHOLD,
+        return_probability: bool = False,
+    ) -> NDArray[Any] | list[NDArray[Any]]:
+        """Segment the object that a sentence refers to.
+
+        Args:
+            image: a path, a PIL image, or an array (H, W, 3) of uint8.
+            text: the sentence, or a list of them.
+            threshold: probability strictly above which a pixel belongs to the mask.
+            return_probability: return probabilities instead of masks.
+
+        Returns:
+            Mask, bool (H, W), or probabilities, float32 (H, W), at the image's own resolution; a
+            list of them for a list of sentences.
+
+        Raises:
+            DataError: for an empty sentence, or an image that cannot be read.
+        """
+        from risbook.systems.inference import predict_probabilities
+
+        sentences = [text] if isinstance(text, str) else text
+        results: list[NDArray[Any]] = predict_probabilities(self, image, sentences)
+        if not return_probability:
+            results = [np.greater(probability, threshold) for probability in results]
+        return results[0] if isinstance(text, str) else results
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Tuned parameters by group, so that a group can have a learning rate of its own."""
+        return {"default": [p for p in self.parameters() if p.requires_grad]}
 
     def configuration(self) -> dict[str, Any]:
         """The choices as plain values, for a JSON file."""
-        return asdict(self.config)
+        return to_values(self.config)
 
     def saved_state(self) -> dict[str, Tensor]:
-        """What a checkpoint has to hold, by name; here all of it."""
+        """What a checkpoint holds, by name; here all of it."""
         return dict(self.state_dict())
 
     def load_saved(self, state: Mapping[str, Tensor]) -> None:
-        """Take what `saved_state` gave.
+        """Take what `saved_state` returned.
 
         Raises:
-            DataError: names the entry that is missing, too many or of another shape.
+            DataError: names the entry that is missing, unknown or of another shape.
         """
-        wanted = self.saved_state()
-        if different := sorted(set(state) ^ set(wanted)):
-            raise DataError(f"missing or surplus: {different[0]}")
-        for name, value in wanted.items():
-            if state[name].shape != value.shape:
-                raise DataError(f"{name} is {tuple(state[name].shape)}, not {tuple(value.shape)}")
-        ready = {name: state[name].to(value.dtype) for name, value in wanted.items()}
+        state = self.current_names(state)
+        current = self.state_dict()
+        if missing := sorted(self.required_names() - set(state)):
+            raise DataError(f"{missing[0]} is missing")
+        if unknown := sorted(set(state) - set(current)):
+            raise DataError(f"{unknown[0]} is not a weight of this system")
+        for name, value in state.items():
+            if value.shape != current[name].shape:
+                raise DataError(f"{name} is {tuple(value.shape)}, not {tuple(current[name].shape)}")
+        ready = {name: value.to(current[name].dtype) for name, value in state.items()}
         self.load_state_dict(ready, strict=False)
 
-    def origins(self) -> dict[str, dict[str, Any]]:
-        """Where the pretrained parts' weights come from, by part, as plain values; here none."""
+    def required_names(self) -> set[str]:
+        """Names that a checkpoint must hold; here all of them."""
+        return set(self.state_dict())
+
+    def current_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A checkpoint's entries under the names of this version."""
+        return dict(state)
+
+    def weights_sources(self) -> dict[str, dict[str, Any]]:
+        """Where the weights of pretrained parts come from, by part, as plain values; here none."""
         return {}

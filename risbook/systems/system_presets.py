@@ -1,147 +1,158 @@
-"""The systems by name. Adding one is an entry here beside the file of its composition."""
+"""The systems by name. Adding one is an entry here beside the file of its composition.
+
+`register_system` adds one from outside, for instance from a notebook: it can then be trained,
+saved and loaded by its name.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import torch
+
+from risbook.config import Aliases, from_values, with_overrides
 from risbook.errors import RisbookError
-from risbook.systems.etris import CONFIGS as ETRIS_CONFIGS
-from risbook.systems.etris import ETRIS, ETRISConfig
-from risbook.systems.first_model import FirstModel, FirstModelConfig
-from risbook.systems.system import NoTokenizer, System
-from risbook.towers.word_tokenizer import WordTokenizer
-
-ConfigT = TypeVar("ConfigT", FirstModelConfig, ETRISConfig)
+from risbook.systems.etris import ETRISConfig, build_etris
+from risbook.systems.etris_presets import ETRIS_CONFIGS, ETRIS_OLD_KEYS
+from risbook.systems.first_model import FirstModelConfig, build_first_model
+from risbook.systems.system import System
 
 #: the checkpoints that come with the package
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 @dataclass(frozen=True)
-class Preset:
+class BuildSource:
+    """What a builder has besides the configuration.
+
+    Args:
+        sentences: training expressions of a fresh system; one with its own vocabulary makes it
+            from them.
+        folder: a checkpoint that is being loaded, for files beside the weights.
+        meta: whether the system is built for its shapes alone, under the meta device.
+    """
+
+    sentences: Iterable[str] = ()
+    folder: Path | None = None
+    meta: bool = False
+
+
+@dataclass(frozen=True)
+class SystemPreset:
     """How a named system is made.
 
     Args:
         summary: one line for the command line's help.
-        build: makes a fresh system from the training sentences and changes to its configuration.
-        restore: makes the system of a checkpoint folder, weights not yet loaded, from the
-            configuration that lies in it.
-        outline: makes the system for its shapes alone, under the meta device, from changes to its
-            configuration.
+        config: a configuration (see `risbook.config`) with the preset's sizes and choices.
+        build: makes the system, with initial weights, of a configuration.
+        old_keys: names of configuration fields in earlier versions.
     """
 
     summary: str
-    build: Callable[[Iterable[str], Mapping[str, Any]], System]
-    restore: Callable[[Mapping[str, Any], Path], System]
-    outline: Callable[[Mapping[str, Any]], System]
+    config: Any
+    build: Callable[[Any, BuildSource], System]
+    old_keys: Aliases = field(default_factory=dict)
 
 
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples; configurations have no lists."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+def _first_model(config: FirstModelConfig, source: BuildSource) -> System:
+    # for shapes, the vocabulary of the shipped checkpoint stands in for that of the data
+    folder = SHIPPED / "first-model" if source.meta else source.folder
+    return build_first_model(config, sentences=source.sentences, folder=folder)
 
 
-def _changed(config: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
-    """The configuration with some fields changed.
-
-    Raises:
-        RisbookError: for a field that it does not have.
-    """
-    known = [entry.name for entry in fields(config)]
-    if unknown := [name for name in changes if name not in known]:
-        raise RisbookError(
-            f"the configuration has no {unknown[0]!r} to change; it has {', '.join(known)}"
-        )
-    return replace(config, **_tuples(changes))
+def _etris(name: str, config: ETRISConfig, source: BuildSource) -> System:
+    return build_etris(config, name=name, meta=source.meta)
 
 
-def _build_first(sentences: Iterable[str], changes: Mapping[str, Any]) -> System:
-    config = _changed(FirstModelConfig(), changes)
-    tokenizer = WordTokenizer.from_sentences(sentences, length=config.word_length)
-    return FirstModel(config=config, tokenizer=tokenizer)
-
-
-def _restore_first(values: Mapping[str, Any], folder: Path) -> System:
-    config = FirstModelConfig(**_tuples(values))
-    tokenizer = WordTokenizer.from_file(folder / "tokenizer.json", length=config.word_length)
-    return FirstModel(config=config, tokenizer=tokenizer)
-
-
-def _outline_first(changes: Mapping[str, Any]) -> System:
-    # the vocabulary comes from the training sentences; that of the shipped checkpoint stands in
-    path = SHIPPED / "first-model" / "tokenizer.json"
-    config = _changed(FirstModelConfig(), changes)
-    return FirstModel(
-        config=config, tokenizer=WordTokenizer.from_file(path, length=config.word_length)
-    )
-
-
-def _outline_etris(name: str, changes: Mapping[str, Any]) -> System:
-    config = _changed(ETRIS_CONFIGS[name], {**changes, "weights": "random"})
-    return ETRIS(config=config, name=name, tokenizer=NoTokenizer(config.word_length))
-
-
-def _build_etris(name: str, sentences: Iterable[str], changes: Mapping[str, Any]) -> System:
-    return ETRIS(config=_changed(ETRIS_CONFIGS[name], changes), name=name)
-
-
-def _restore_etris(name: str, values: Mapping[str, Any], folder: Path) -> System:
-    return ETRIS(config=ETRISConfig(**_tuples(values)), name=name)
-
-
-def _etris(name: str, summary: str) -> Preset:
-    return Preset(
-        summary,
-        build=partial(_build_etris, name),
-        restore=partial(_restore_etris, name),
-        outline=partial(_outline_etris, name),
-    )
-
-
-PRESETS: dict[str, Preset] = {
-    "first-model": Preset(
-        summary="convolutions and a GRU from scratch, fused by concatenation",
-        build=_build_first,
-        restore=_restore_first,
-        outline=_outline_first,
+SYSTEMS: dict[str, SystemPreset] = {
+    "first-model": SystemPreset(
+        summary="a convolutional network and a GRU from scratch, fused by concatenation",
+        config=FirstModelConfig(),
+        build=_first_model,
+        old_keys={
+            "word_length": "max_tokens",
+            "widths": "image_dims",
+            "word_width": "word_dim",
+            "text_width": "text_dim",
+            "decoder_width": "decoder_dim",
+        },
     ),
-    "etris-mini": _etris("etris-mini", "ETRIS on the small CLIP pair"),
-    "etris-mini-rn": _etris("etris-mini-rn", "ETRIS on the small CLIP ResNet"),
-    "etris-rn50": _etris("etris-rn50", "ETRIS as released, CLIP RN50, 416 pixels"),
-    "etris-rn101": _etris("etris-rn101", "ETRIS as released, CLIP RN101, 416 pixels"),
-    "etris-vitb16": _etris("etris-vitb16", "ETRIS as released, CLIP ViT-B/16, 416 pixels"),
+    **{
+        name: SystemPreset(summary, config, partial(_etris, name), ETRIS_OLD_KEYS)
+        for name, (summary, config) in ETRIS_CONFIGS.items()
+    },
 }
 
 
-def preset(name: str) -> Preset:
+def register_system(name: str, preset: SystemPreset) -> None:
+    """Add a system, or replace one, under a name."""
+    SYSTEMS[name] = preset
+
+
+def system_preset(name: str) -> SystemPreset:
     """Look a preset up.
 
     Raises:
         RisbookError: if there is none of that name; the message lists those there are.
     """
-    if name not in PRESETS:
-        raise RisbookError(f"no system is called '{name}'; there are: {', '.join(PRESETS)}")
-    return PRESETS[name]
+    if name not in SYSTEMS:
+        raise RisbookError(f"no system is called '{name}'; there are: {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]
 
 
-def build_system(
-    name: str, *, sentences: Iterable[str], changes: Mapping[str, Any] | None = None
-) -> System:
-    """Make a fresh system.
+def system_config(name: str, overrides: Mapping[str, Any] | None = None) -> Any:
+    """A preset's configuration, with some fields changed.
 
     Args:
         name: a preset's name.
-        sentences: the training expressions; a system that has its own vocabulary takes it
-            from them.
-        changes: fields of the preset's configuration to change, for instance
-            ``{"image_size": 256}``.
+        overrides: values by dotted name, for instance ``{"bridger.dim": 32}``.
 
     Raises:
-        RisbookError: for an unknown preset or field, or a value that cannot be.
+        RisbookError: for an unknown preset or field, or an impossible value.
+    """
+    preset = system_preset(name)
+    return with_overrides(preset.config, overrides or {}, aliases=preset.old_keys)
+
+
+def read_system_config(name: str, values: Any) -> Any:
+    """The configuration of a checkpoint's plain values, those of earlier versions included.
+
+    Raises:
+        RisbookError: names the field that is unknown or impossible.
+    """
+    preset = system_preset(name)
+    return from_values(type(preset.config), values, aliases=preset.old_keys)
+
+
+def build_system(
+    name: str, *, sentences: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
+) -> System:
+    """Make a system with initial weights: random ones outside of pretrained towers.
+
+    Args:
+        name: a preset's name.
+        sentences: the training expressions, for a system with its own vocabulary.
+        overrides: fields of the preset's configuration to change, by dotted name.
+
+    Raises:
+        RisbookError: for an unknown preset or field, or an impossible value.
 
     >>> build_system("first-model", sentences=["left dog"]).image_size
     96
     """
-    return preset(name).build(sentences, changes or {})
+    config = system_config(name, overrides)
+    return system_preset(name).build(config, BuildSource(sentences=sentences))
+
+
+def build_meta(name: str, overrides: Mapping[str, Any] | None = None) -> System:
+    """A system of shapes only: no memory for weights, nothing read from disk or network.
+
+    Args:
+        name: a preset's name.
+        overrides: as in `build_system`.
+    """
+    config = system_config(name, overrides)
+    with torch.device("meta"):
+        return system_preset(name).build(config, BuildSource(meta=True))

@@ -1,24 +1,26 @@
-"""Attention, in the form that is the quicker one here.
+"""Multi-head attention, in the implementation that is faster for the device at hand.
 
-Both forms compute softmax(q k^T / sqrt(d)) v. The fused one never writes the weights to memory and
-wins nearly everywhere; its backward pass in bf16 on processors is the exception (measured: a
-twelve-block tower of width 128 trains 1.6 times as fast with a plain product and softmax).
+Both implementations compute softmax(q k^T / sqrt(d)) v. The fused one never writes the weights to
+memory and is faster nearly everywhere. Its backward pass in bf16 on processors is the exception: a
+tower of twelve blocks of 128 channels trains 1.6 times as fast with a plain product and softmax.
 """
 
 import torch
 from torch import Tensor, nn
 
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 
-def fused_is_quicker(like: Tensor) -> bool:
-    """Whether to use fused attention for a computation on the device of `like`, as it stands.
+
+def fused_is_faster(like: Tensor) -> bool:
+    """Whether fused attention is the faster one for a computation with `like`.
 
     Args:
-        like: a tensor on the device in question; autocast is looked at as well.
+        like: a tensor of the computation: its device and type count, and autocast.
 
-    >>> fused_is_quicker(torch.zeros(1))
+    >>> fused_is_faster(torch.zeros(1))
     True
     >>> with torch.autocast("cpu", torch.bfloat16):
-    ...     fused_is_quicker(torch.zeros(1))
+    ...     fused_is_faster(torch.zeros(1))
     False
     """
     if like.device.type != "cpu" or not torch.is_grad_enabled():
@@ -27,19 +29,19 @@ def fused_is_quicker(like: Tensor) -> bool:
 
 
 class MultiHeadAttention(nn.MultiheadAttention):
-    """torch's multi-head attention, batch first, that computes weights only where that is quicker.
+    """torch's multi-head attention, batch first, with weights computed only where they are wanted.
 
-    The released systems ask for the averaged attention weights at every call and throw them away,
-    which forbids the fused form. Parameters have torch's names, so their checkpoints fit.
+    The released systems compute the averaged attention weights at every call and drop them, which
+    forbids the fused implementation. Parameters have torch's names, so their checkpoints fit.
 
     Args:
-        width: width C of queries and answers.
-        heads: attention heads; they divide the width.
-        dropout: probability that a weight is dropped in training.
+        embed_dim: C, channels of queries and output.
+        num_heads: attention heads; they divide C.
+        dropout: probability that an attention weight is dropped in training.
     """
 
-    def __init__(self, width: int, heads: int, *, dropout: float = 0.0) -> None:
-        super().__init__(width, heads, dropout=dropout, batch_first=True)
+    def __init__(self, embed_dim: int, num_heads: int, *, dropout: float = 0.0) -> None:
+        super().__init__(embed_dim, num_heads, dropout=dropout, batch_first=True)
 
     def forward(  # type: ignore[override]
         self,
@@ -47,31 +49,30 @@ class MultiHeadAttention(nn.MultiheadAttention):
         key: Tensor,
         value: Tensor,
         *,
-        padding: Tensor | None = None,
-        record: dict[str, Tensor] | None = None,
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Answer each query.
+        """Attend.
 
         Args:
             query: (B, N, C).
             key: (B, M, C).
             value: (B, M, C).
-            padding: bool (B, M), true where nobody looks.
-            record: gets the weights of all heads as "attention", (B, heads, N, M).
+            key_padding_mask: bool (B, M), true for keys that are left out.
+            intermediates: gets the weights of all heads as "attn", (B, heads, N, M).
 
         Returns:
             (B, N, C).
         """
-        seen = record is not None
-        answer: Tensor
-        answer, weights = super().forward(
+        attn_out: Tensor
+        attn_out, weights = super().forward(
             query,
             key,
             value,
-            key_padding_mask=padding,
-            need_weights=seen or not fused_is_quicker(query),
+            key_padding_mask=key_padding_mask,
+            need_weights=intermediates.collecting or not fused_is_faster(query),
             average_attn_weights=False,
         )
-        if record is not None and weights is not None:
-            record["attention"] = weights
-        return answer
+        if weights is not None:
+            intermediates["attn"] = weights
+        return attn_out

@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.attention import fused_is_quicker
+from risbook.towers.attention import fused_is_faster
 from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed
 
 
@@ -25,7 +25,7 @@ class AttentionPool(nn.Module):
     - `forward`, dense with `connect`: ReLU(attention + connect), the map of CRIS and ETRIS.
       `connect` is a 1x1 convolution and batch norm around the attention that no CLIP checkpoint
       contains: it starts random, and where the tower is frozen it stays so.
-    - `forward`, dense without `connect`: the attention's answers alone. No ReLU: the space shared
+    - `forward`, dense without `connect`: the attention's output alone. No ReLU: the space shared
       with sentences has both signs.
     - `pooled`: CLIP's own image vector.
     - `projected`: values and output projection without the attention between them (MaskCLIP,
@@ -34,9 +34,9 @@ class AttentionPool(nn.Module):
 
     Args:
         channels: channels C of the incoming map.
-        output: channels of the outgoing map or vector.
-        heads: number of attention heads; divides `channels`.
-        table: side s of the grid that the position table is made for; image side / 32.
+        output_dim: channels P of the outgoing map or vector.
+        num_heads: attention heads; they divide `channels`.
+        pos_grid: side of the grid of position embeddings, image side / 32.
         connect: whether the dense form has the residual branch of CRIS and ETRIS.
 
     Raises:
@@ -44,55 +44,61 @@ class AttentionPool(nn.Module):
     """
 
     def __init__(
-        self, *, channels: int, output: int, heads: int, table: int = 7, connect: bool = True
+        self,
+        *,
+        channels: int,
+        output_dim: int,
+        num_heads: int,
+        pos_grid: int = 7,
+        connect: bool = True,
     ) -> None:
         super().__init__()
-        if channels % heads:
+        if channels % num_heads:
             raise DataError(
-                f"attention pool: {heads} heads do not divide {channels} channels; "
+                f"attention pool: {num_heads} heads do not divide {channels} channels; "
                 "choose a number of heads that does"
             )
-        self.heads = heads
+        self.num_heads = num_heads
         # CLIP's start values: everything normal with 1 / sqrt(C) (released code).
         deviation = channels**-0.5
-        self.positional_embedding = nn.Parameter(torch.randn(1 + table**2, channels) * deviation)
+        self.positional_embedding = nn.Parameter(torch.randn(1 + pos_grid**2, channels) * deviation)
         self.q_proj = nn.Linear(channels, channels)
         self.k_proj = nn.Linear(channels, channels)
         self.v_proj = nn.Linear(channels, channels)
-        self.c_proj = nn.Linear(channels, output)
+        self.c_proj = nn.Linear(channels, output_dim)
         for layer in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
             nn.init.normal_(layer.weight, std=deviation)
         self.connect: nn.Sequential | None = None
         if connect:
             self.connect = nn.Sequential(
-                nn.Conv2d(channels, output, 1, bias=False), nn.BatchNorm2d(output)
+                nn.Conv2d(channels, output_dim, 1, bias=False), nn.BatchNorm2d(output_dim)
             )
-        self._resized = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
+        self._resize_pos_embed = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Let every position ask all positions.
+        """Attention with every position as a query.
 
         Args:
-            features: map (B, C, h, w) of any grid; the position table is resized to it, its first
-                row (the mean's) is left out.
+            features: map (B, C, h, w) of any grid; the position embeddings are resized to it;
+                the first one (that of the mean) is left out.
 
         Returns:
-            Map (B, output, h, w).
+            Map (B, P, h, w).
         """
         height, width = features.shape[-2:]
         tokens = _tokens(features) + self._positions(height, width)[:, 1:]
-        answers = self._attend(tokens, tokens)
-        dense = rearrange(answers, "b (row column) c -> b c row column", row=height)
+        attended = self._attend(tokens, tokens)
+        dense = rearrange(attended, "b (row column) c -> b c row column", row=height)
         return dense if self.connect is None else F.relu(dense + self.connect(features))
 
     def pooled(self, features: Tensor) -> Tensor:
-        """CLIP's image vector: the mean position asks itself and all positions.
+        """CLIP's image vector: attention with the mean of all positions as the query.
 
         Args:
             features: map (B, C, h, w).
 
         Returns:
-            Vectors (B, output), not normalised.
+            Vectors (B, P), not normalised.
         """
         tokens = _tokens(features)
         tokens = torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)
@@ -100,35 +106,35 @@ class AttentionPool(nn.Module):
         return self._attend(tokens[:, :1], tokens).squeeze(1)
 
     def projected(self, features: Tensor) -> Tensor:
-        """Each position on its own in the space of the sentences: no attention, no table.
+        """Each position on its own in the space of the sentences: no attention, no pos_embed.
 
         Args:
             features: map (B, C, h, w).
 
         Returns:
-            Map (B, output, h, w), not normalised.
+            Map (B, P, h, w), not normalised.
         """
         tokens: Tensor = self.c_proj(self.v_proj(_tokens(features)))
         return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
 
     def _positions(self, height: int, width: int) -> Tensor:
-        return self._resized(self.positional_embedding, (height, width))
+        return self._resize_pos_embed(self.positional_embedding, (height, width))
 
     def _attend(self, queries: Tensor, tokens: Tensor) -> Tensor:
         query, key, value = (
-            rearrange(layer(x), "b token (head c) -> b head token c", head=self.heads)
+            rearrange(layer(x), "b token (head c) -> b head token c", head=self.num_heads)
             for layer, x in (
                 (self.q_proj, queries),
                 (self.k_proj, tokens),
                 (self.v_proj, tokens),
             )
         )
-        if fused_is_quicker(query):
-            answers = F.scaled_dot_product_attention(query, key, value)
+        if fused_is_faster(query):
+            attended = F.scaled_dot_product_attention(query, key, value)
         else:
             scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
-            answers = scores.softmax(dim=-1) @ value
-        output: Tensor = self.c_proj(rearrange(answers, "b head token c -> b token (head c)"))
+            attended = scores.softmax(dim=-1) @ value
+        output: Tensor = self.c_proj(rearrange(attended, "b head token c -> b token (head c)"))
         return output
 
 

@@ -40,12 +40,12 @@ CLASSES: dict[Family, type[Tower]] = {
 FORMAT = 1
 
 #: the largest values that arguments of a tower may have, far beyond every published tower
-LARGEST = {"vocabulary": 1_000_000, "depth": 100, "layers": 100}
+LARGEST = {"vocab_size": 1_000_000, "depth": 100, "layers": 100}
 LARGEST_OTHER = 10_000
 
 
 def build_tower(
-    name: str, *, weights: str | Path = "auto", table: int | None = None, **overrides: Any
+    name: str, *, weights: str | Path = "auto", pos_grid: int | None = None, **overrides: Any
 ) -> Tower:
     """Make a tower and load its weights.
 
@@ -55,9 +55,9 @@ def build_tower(
             folder that RISBOOK_WEIGHTS names, if it has them, or else those of the hub. "hub":
             only the hub's. "random": none. Anything else is a file of weights, or a folder that
             holds one or has a folder per tower.
-        table: side of the grid of position embeddings, if not the published one; the published
+        pos_grid: side of the grid of position embeddings, if not the published one; the published
             embeddings are resized to it by the family's own rule.
-        overrides: other arguments of the tower's class, for instance ``taps=(4, 8, 12)``.
+        overrides: other arguments of the tower's class, for instance ``out_indices=(3, 7, 11)``.
 
     Returns:
         The tower in float32, on the CPU, in evaluation mode, its parameters still free to learn;
@@ -71,8 +71,8 @@ def build_tower(
     preset = tower_preset(name)
     path, source = find_weights(name, preset, weights)
     arch = dict(preset.arch) | overrides
-    if table is not None:
-        arch["table"] = table
+    if pos_grid is not None:
+        arch["pos_grid"] = pos_grid
     if path is None:
         tower = _make(name, preset, arch)
     else:
@@ -81,7 +81,7 @@ def build_tower(
             tower = _make(name, preset, arch, path.parent)
         state = read_weights(path)
         try:
-            absent = load_weights(tower, state, family=preset.family, resize=table is not None)
+            absent = load_weights(tower, state, family=preset.family, resize=pos_grid is not None)
         except DataError as error:
             raise DataError(f"{name} from {path}: {error}") from error
         _fill_the_rest(tower, absent)
@@ -183,8 +183,8 @@ def _make(
     name: str, preset: TowerPreset, arch: Mapping[str, Any], folder: Path | None = None
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
-    if preset.family == "clip-text" and "vocabulary" not in arch:
-        arch = {**arch, "vocabulary": _vocabulary_size(name, folder)}
+    if preset.family == "clip-text" and "vocab_size" not in arch:
+        arch = {**arch, "vocab_size": _vocabulary_size(name, folder)}
     for key, value in arch.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
         largest = LARGEST.get(key, LARGEST_OTHER)
@@ -201,7 +201,7 @@ def _vocabulary_size(name: str, folder: Path | None) -> int:
         if place is not None and (place / "tokenizer.json").is_file():
             return WordTokenizer.from_file(place / "tokenizer.json", length=77).vocabulary_size
     raise RisbookError(
-        f"{name}: its vocabulary is not in this installation; give its size as vocabulary="
+        f"{name}: its vocabulary is not in this installation; give its size as vocab_size="
     )
 
 

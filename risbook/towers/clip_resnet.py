@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from risbook.errors import DataError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.features import ImageFeatures
 
@@ -26,24 +27,25 @@ class CLIPResNet(nn.Module):
     Parameters stand under timm's names in `body` (as in timm's ``resnet50_clip.openai``, without
     its head) and under OpenAI's names in `attention_pool`.
 
-    In training mode the batch norms use the batch and update their running statistics, although
-    their weights may be frozen: so does ETRIS as released (its "frozen" tower is in training mode).
-    `fixed_statistics` keeps those of the body in evaluation mode; that of `connect`, which no
-    checkpoint contains, still learns its statistics.
+    In training mode the batch norms use the batch and update their running statistics although
+    their weights are frozen: so does ETRIS as released, whose "frozen" tower is in training mode.
+    `norm_eval` keeps those of the body in evaluation mode; that of `connect`, which no checkpoint
+    contains, still learns its statistics.
 
     Args:
         layers: bottleneck blocks in each stage; RN50 (3, 4, 6, 3), RN101 (3, 4, 23, 3).
         width: channels W of the stem; the stages have 4W, 8W, 16W and 32W. Even.
-        output: channels of the attention pool; RN50 1024, RN101 512.
-        heads: heads of the attention pool; they divide 32W.
-        table: side of the position table, training image side / 32.
-        connect: whether the dense attention pool has CRIS' and ETRIS' residual branch.
-        fixed_statistics: never use or update the statistics of a batch in the body.
+        output_dim: channels P of the attention pool; RN50 1024, RN101 512.
+        num_heads: heads of the attention pool; they divide 32W.
+        pos_grid: side of the grid of position embeddings, training image side / 32.
+        connect: whether the dense attention pool has the residual branch of CRIS and ETRIS.
+        norm_eval: never use or update the statistics of a batch in the body.
 
     Raises:
         DataError: if width or heads cannot be.
     """
 
+    architecture = "resnet"
     strides = (8, 16, 32)
 
     def __init__(
@@ -51,11 +53,11 @@ class CLIPResNet(nn.Module):
         *,
         layers: Sequence[int] = (3, 4, 6, 3),
         width: int = 64,
-        output: int = 1024,
-        heads: int = 32,
-        table: int = 7,
+        output_dim: int = 1024,
+        num_heads: int = 32,
+        pos_grid: int = 7,
         connect: bool = True,
-        fixed_statistics: bool = False,
+        norm_eval: bool = False,
     ) -> None:
         super().__init__()
         if width < 2 or width % 2 or len(layers) != 4:
@@ -65,16 +67,21 @@ class CLIPResNet(nn.Module):
             )
         self.body = _body(layers=layers, width=width)
         self.attention_pool = AttentionPool(
-            channels=32 * width, output=output, heads=heads, table=table, connect=connect
+            channels=32 * width,
+            output_dim=output_dim,
+            num_heads=num_heads,
+            pos_grid=pos_grid,
+            connect=connect,
         )
-        self.channels = (8 * width, 16 * width, 32 * width)
-        self.output = output
-        self.fixed_statistics = fixed_statistics
+        self.stage_channels = (8 * width, 16 * width, 32 * width)
+        self.channels = (*self.stage_channels[:2], output_dim)
+        self.output_dim = output_dim
+        self.norm_eval = norm_eval
 
     def train(self, mode: bool = True) -> "CLIPResNet":
-        """Set training or evaluation mode, the body's batch norms as `fixed_statistics` says."""
+        """Set training or evaluation mode, the body's batch norms by `norm_eval`."""
         super().train(mode)
-        if self.fixed_statistics:
+        if self.norm_eval:
             for module in self.body.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
@@ -101,24 +108,19 @@ class CLIPResNet(nn.Module):
         features: Tensor = self.body.get_submodule("stem")(images)
         return features
 
-    def run(self, features: Tensor, stage: int) -> Tensor:
-        """Run one stage.
+    def forward_layer(self, features: Tensor, layer: int) -> Tensor:
+        """Run layer 1 to 4.
 
         Args:
-            features: the map that the stem or the previous stage (or an adapter) gave.
-            stage: 1 to 4, for layer1 to layer4.
+            features: the map behind the stem, the previous layer, or an adapter.
+            layer: 1 to 4, as OpenAI counts.
 
         Returns:
-            Map (B, 2^(stage + 1) W, h, w), in stages 2 to 4 half as high and wide as before.
+            Map (B, 2^(layer + 1) W, h, w), in layers 2 to 4 half as high and wide as before.
         """
-        if not 1 <= stage <= 4:
-            raise ValueError(f"stage {stage}: a CLIP ResNet has the stages 1 to 4")
-        output: Tensor = self.body.get_submodule(f"stages.{stage - 1}")(features)
-        return output
-
-    def pool(self, features: Tensor) -> Tensor:
-        """Layer4's map (B, 32W, h, w) to the dense map (B, output, h, w) of the attention pool."""
-        output: Tensor = self.attention_pool(features)
+        if not 1 <= layer <= 4:
+            raise ValueError(f"layer {layer}: a CLIP ResNet has the layers 1 to 4")
+        output: Tensor = self.body.get_submodule(f"stages.{layer - 1}")(features)
         return output
 
     def pooled(self, images: Tensor) -> Tensor:
@@ -128,31 +130,68 @@ class CLIPResNet(nn.Module):
             images: normalised images (B, 3, H, W), H and W divisible by 32.
 
         Returns:
-            Vectors (B, output), not normalised.
+            Vectors (B, P), not normalised.
         """
         features = self.stem(images)
-        for stage in (1, 2, 3, 4):
-            features = self.run(features, stage)
+        for layer in (1, 2, 3, 4):
+            features = self.forward_layer(features, layer)
         return self.attention_pool.pooled(features)
 
-    def forward(self, images: Tensor, record: dict[str, Tensor] | None = None) -> ImageFeatures:
+    # The interface of `risbook.towers.stages`: layers 2, 3 and 4.
+
+    @property
+    def pos_embed(self) -> nn.Parameter:
+        """The learned position embeddings of the attention pool, (1 + pos_grid^2, 32W)."""
+        return self.attention_pool.positional_embedding
+
+    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
+        """Nothing to set: the stages are layers 2, 3 and 4."""
+
+    def begin_stages(self, images: Tensor) -> Tensor:
+        """Stem and layer 1 of images (B, 3, H, W)."""
+        return self.forward_layer(self.stem(images), 1)
+
+    def run_stage(self, stage: int, state: Tensor, *, context: Any = None) -> Tensor:
+        """Run layer 2, 3 or 4, stage counted from 0; a ResNet has no adapters inside."""
+        return self.forward_layer(state, stage + 2)
+
+    def stage_map(self, state: Tensor) -> Tensor:
+        """The map itself."""
+        return state
+
+    def with_stage_map(self, state: Tensor, features: Tensor) -> Tensor:
+        """The new map."""
+        return features
+
+    def final_map(self, state: Tensor) -> Tensor:
+        """Layer 4's map (B, 32W, h, w) to the dense map (B, P, h, w) of the attention pool."""
+        output: Tensor = self.attention_pool(state)
+        return output
+
+    def dead_parameters(self) -> int:
+        """Tuned parameters without gradient: the dense pool never reads the mean's embedding."""
+        return self.pos_embed.shape[1] if self.pos_embed.requires_grad else 0
+
+    def forward(
+        self, images: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> ImageFeatures:
         """Run the plain tower, without adapters.
 
         Args:
             images: normalised images (B, 3, H, W), H and W divisible by 32.
-            record: filled with the intermediates `stem`, `layer1` to `layer4` and `pool`.
+            intermediates: gets "stem", "layer1" to "layer4" and "pool".
 
         Returns:
             Three maps: layer2 (B, 8W, H / 8, W / 8), layer3 (B, 16W, H / 16, W / 16) and the
-            attention pool's (B, output, H / 32, W / 32).
+            attention pool's (B, P, H / 32, W / 32).
         """
-        named = {} if record is None else record
-        features = named["stem"] = self.stem(images)
-        for stage in (1, 2, 3, 4):
-            features = named[f"layer{stage}"] = self.run(features, stage)
-        named["pool"] = self.pool(features)
-        maps = (named["layer2"], named["layer3"], named["pool"])
-        return ImageFeatures(maps=maps, strides=self.strides)
+        features = intermediates["stem"] = self.stem(images)
+        maps = []
+        for layer in (1, 2, 3, 4):
+            features = intermediates[f"layer{layer}"] = self.forward_layer(features, layer)
+            maps.append(features)
+        pooled = intermediates["pool"] = self.final_map(features)
+        return ImageFeatures(maps=(maps[1], maps[2], pooled), strides=self.strides)
 
 
 def _body(*, layers: Sequence[int], width: int) -> nn.Module:

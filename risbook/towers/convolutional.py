@@ -1,4 +1,4 @@
-"""An image network that starts from random weights: the classic half of the first model.
+"""An image network that is trained from scratch: the image half of the first model.
 
 A small residual network (He et al., 2016, "Deep residual learning for image recognition",
 figure 5 left, the basic block). Nothing in it is pretrained.
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from risbook.towers.features import ImageFeatures
 
 
-def conv_norm(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+def conv_norm(in_dim: int, out_dim: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     """A 3x3 convolution without bias and its batch norm, the pair that blocks are made of."""
     return nn.Sequential(
         nn.Conv2d(
-            inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
+            in_dim, out_dim, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
         ),
-        nn.BatchNorm2d(outputs),
+        nn.BatchNorm2d(out_dim),
     )
 
 
@@ -26,30 +26,29 @@ class BasicBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut: x + f(x), then ReLU.
 
     Args:
-        inputs: input channels.
-        outputs: output channels.
+        in_dim: input channels.
+        out_dim: output channels.
         stride: stride of the first convolution.
-        dilation: dilation of both convolutions; widens what one position sees.
+        dilation: dilation of both convolutions; widens the receptive field.
     """
 
-    def __init__(self, *, inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> None:
+    def __init__(self, *, in_dim: int, out_dim: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.first = conv_norm(inputs, outputs, stride=stride, dilation=dilation)
-        self.second = conv_norm(outputs, outputs, dilation=dilation)
+        self.first = conv_norm(in_dim, out_dim, stride=stride, dilation=dilation)
+        self.second = conv_norm(out_dim, out_dim, dilation=dilation)
         self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
+        if stride != 1 or in_dim != out_dim:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+                nn.Conv2d(in_dim, out_dim, 1, stride=stride, bias=False), nn.BatchNorm2d(out_dim)
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
-        hidden = F.relu(self.first(x))
-        return F.relu(self.shortcut(x) + self.second(hidden))
+        """Map (B, in_dim, H, W) to (B, out_dim, H / stride, W / stride)."""
+        return F.relu(self.shortcut(x) + self.second(F.relu(self.first(x))))
 
 
 class ConvolutionalTower(nn.Module):
-    """A residual network that hands out its maps at strides 2, 4, 8 and 16.
+    """A residual network that returns its maps at strides 2, 4, 8 and 16.
 
     Args:
         widths: channels of the stem and of the three stages.
@@ -60,14 +59,14 @@ class ConvolutionalTower(nn.Module):
 
     def __init__(self, *, widths: Sequence[int] = (32, 64, 128, 192), blocks: int = 2) -> None:
         super().__init__()
-        inputs, *others = widths
-        self.stem = nn.Sequential(conv_norm(3, inputs, stride=2), nn.ReLU())
+        in_dim, *stage_dims = widths
+        self.stem = nn.Sequential(conv_norm(3, in_dim, stride=2), nn.ReLU())
         self.stages = nn.ModuleList()
-        for width in others:
-            first = BasicBlock(inputs=inputs, outputs=width, stride=2)
-            rest = [BasicBlock(inputs=width, outputs=width) for _ in range(blocks - 1)]
-            self.stages.append(nn.Sequential(first, *rest))
-            inputs = width
+        for out_dim in stage_dims:
+            first = BasicBlock(in_dim=in_dim, out_dim=out_dim, stride=2)
+            others = [BasicBlock(in_dim=out_dim, out_dim=out_dim) for _ in range(blocks - 1)]
+            self.stages.append(nn.Sequential(first, *others))
+            in_dim = out_dim
         self.channels = tuple(widths)
 
     def forward(self, image: Tensor) -> ImageFeatures:

@@ -1,4 +1,4 @@
-"""What a tower hands on: the two small records that adapters, decoders and systems exchange."""
+"""What a tower returns: two records that adapters, decoders and systems exchange."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ class ImageFeatures:
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
-    """Features of a tokenised sentence.
+    """Features of tokenised sentences.
 
     Args:
-        words: one vector a token, (B, L, C); zero or meaningless where `padding` is true.
-        sentence: one vector a sentence, (B, C).
-        padding: true where a token only fills the row up, (B, L).
+        text_tokens: one vector per token, (B, L, C); meaningless where a token is padding.
+        sentence: one vector per sentence, (B, P).
+        key_padding_mask: bool (B, L), true for padding, as torch's attention takes it.
     """
 
-    words: Tensor
+    text_tokens: Tensor
     sentence: Tensor
-    padding: Tensor
+    key_padding_mask: Tensor

@@ -1,110 +1,121 @@
-"""The image towers that are transformers: CLIP's ViT and DINOv2 with registers.
+"""The image towers that are transformers: CLIP's ViT and DINOv2.
 
-The network is timm's `VisionTransformer`; this file runs it stage by stage, at any size of image,
-with the position tables resized as the systems' released codes resize them.
+The network is timm's `VisionTransformer`; this file runs it stage by stage, at any image size,
+with the position embeddings resized as the released codes of the systems resize them.
 
-- CLIP (Radford et al., 2021): a class token with its own row in the position table, a norm before
-  the blocks, QuickGELU, and a projection into the space that it shares with the text tower.
-- DINOv2 with registers (Oquab et al., 2024; Darcet et al., 2024): four register tokens between
-  the class token and the patches, LayerScale, exact GELU, no projection.
+- CLIP (Radford et al., 2021): a class token with its own position embedding, a norm before the
+  blocks, QuickGELU, and a projection into the space that it shares with the text tower.
+- DINOv2 (Oquab et al., 2024; with registers: Darcet et al., 2024): register tokens between the
+  class token and the patches, LayerScale, exact GELU, no projection.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.attention import fused_is_quicker
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import ImageFeatures
-from risbook.towers.pos_embed import (
-    CachedPosEmbed,
-    resize_clip_pos_embed,
-    resize_dinov2_pos_embed,
-)
-from risbook.towers.transformer_tower import Branch, TransformerTower
+from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed, resize_dinov2_pos_embed
+from risbook.towers.transformer_tower import Branch, TransformerTower, check_out_indices
 
 Kind = Literal["clip", "dinov2"]
 Grid = tuple[int, int]
 
 
-class ImageTransformer(TransformerTower):
-    """A frozen-to-be vision transformer whose blocks can be run one group at a time.
+class TokenState(NamedTuple):
+    """Tokens between two stages.
 
-    Tokens are ordered class, registers, prompts if `add_prompts` gave it any, patches row by row.
+    Args:
+        tokens: (B, prefix + H W, C).
+        grid: H and W, rows and columns of patches.
+    """
+
+    tokens: Tensor
+    grid: Grid
+
+
+class ImageTransformer(TransformerTower):
+    """A vision transformer whose blocks run one group at a time.
+
+    The tokens are, in this order: class token, registers, prompts (if `add_prompts` added any),
+    patches row by row.
 
     Args:
         kind: "clip" or "dinov2": which of the two designs above.
-        width: width C of the tokens.
+        embed_dim: C, channels of the tokens.
         depth: number of blocks.
-        heads: attention heads.
-        patch: side of a patch, pixels.
-        table: side of the position table, patches.
-        registers: number of register tokens.
-        projection: width of the space shared with a text tower; None for none.
-        layer_scale: first value of DINOv2's LayerScale; CLIP has none.
-        taps: after how many blocks a map is handed out; ETRIS and DETRIS take 4, 8 and 12 of 12
-            (DETRIS: 5, 9 and 12).
+        num_heads: attention heads.
+        patch_size: side of a patch, pixels.
+        pos_grid: side of the grid of position embeddings, patches.
+        num_registers: number of register tokens.
+        projection_dim: P, channels of the space shared with a text tower; None for none.
+        layer_scale: initial value of DINOv2's LayerScale; CLIP has none.
+        out_indices: blocks behind which `forward` returns a map, counted from 0; None for three
+            stages of equal depth, as in ETRIS. DETRIS has 4, 8 and 11 of 12.
 
     Attributes:
         vit: timm's network, with timm's names.
         projection: (C, P), or None.
 
-    >>> tower = ImageTransformer(kind="clip", width=16, depth=3, heads=2, patch=8, table=4,
-    ...                          projection=8, taps=(1, 2, 3))
-    >>> features = tower(torch.zeros(2, 3, 32, 48))
-    >>> [tuple(one.shape) for one in features.maps]
+    >>> tower = ImageTransformer(kind="clip", embed_dim=16, depth=3, num_heads=2, patch_size=8,
+    ...                          pos_grid=4, projection_dim=8)
+    >>> [tuple(features.shape) for features in tower(torch.zeros(2, 3, 32, 48)).maps]
     [(2, 16, 4, 6), (2, 16, 4, 6), (2, 8, 4, 6)]
     """
+
+    architecture = "vit"
 
     def __init__(
         self,
         *,
         kind: Kind,
-        width: int,
+        embed_dim: int,
         depth: int,
-        heads: int,
-        patch: int,
-        table: int,
-        registers: int = 0,
-        projection: int | None = None,
+        num_heads: int,
+        patch_size: int,
+        pos_grid: int,
+        num_registers: int = 0,
+        projection_dim: int | None = None,
         layer_scale: float = 1e-5,
-        taps: Sequence[int] = (4, 8, 12),
+        out_indices: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         from timm.models.vision_transformer import VisionTransformer
 
         clip = kind == "clip"
         self.kind = kind
-        self.width = width
-        self.patch = patch
-        self.taps = tuple(taps)
+        self.embed_dim = embed_dim
+        self.patch_size = patch_size
+        self.out_indices = check_out_indices(out_indices, depth=depth)
         self.vit: Any = VisionTransformer(
-            img_size=table * patch,
-            patch_size=patch,
+            img_size=pos_grid * patch_size,
+            patch_size=patch_size,
             num_classes=0,
-            embed_dim=width,
+            embed_dim=embed_dim,
             depth=depth,
-            num_heads=heads,
-            reg_tokens=registers,
+            num_heads=num_heads,
+            reg_tokens=num_registers,
             no_embed_class=not clip,
             pre_norm=clip,
             init_values=None if clip else layer_scale,
             norm_layer=partial(nn.LayerNorm, eps=1e-5 if clip else 1e-6),
             act_layer="quick_gelu" if clip else "gelu",
         )
-        self._resized = (
+        self._resize_pos_embed = (
             CachedPosEmbed(resize_clip_pos_embed, prefix=1)
             if clip
             else CachedPosEmbed(resize_dinov2_pos_embed, prefix=0)
         )
         self.projection: nn.Parameter | None = None
-        if projection is not None:
-            self.projection = nn.Parameter(torch.randn(width, projection) * width**-0.5)
+        if projection_dim is not None:
+            self.projection = nn.Parameter(torch.randn(embed_dim, projection_dim) * embed_dim**-0.5)
 
     @property
     def blocks(self) -> Sequence[Any]:
@@ -113,158 +124,173 @@ class ImageTransformer(TransformerTower):
         return blocks
 
     @property
-    def prefix(self) -> int:
-        """Tokens before the patches: the class token, the registers and the prompts."""
-        return self.before_prompts + self.prompt_count
+    def pos_embed(self) -> nn.Parameter:
+        """The learned position embeddings, (1, N, C); CLIP's begin with that of the class token."""
+        pos_embed: nn.Parameter = self.vit.pos_embed
+        return pos_embed
 
     @property
-    def before_prompts(self) -> int:
-        """Tokens before the prompts: the class token and the registers."""
+    def num_prefix_tokens(self) -> int:
+        """Tokens before prompts and patches: the class token and the registers."""
         return int(self.vit.num_prefix_tokens)
 
-    def draw_prompts(self, prompts: Tensor) -> None:
-        """Fill new prompts as visual prompt tuning does (Jia et al., 2022; released code)."""
-        # Xavier's rule for a layer from the pixels of a patch to the width.
-        bound = math.sqrt(6 / (3 * self.patch**2 + self.width))
-        nn.init.uniform_(prompts, -bound, bound)
+    @property
+    def first_patch(self) -> int:
+        """Position of the first patch among the tokens."""
+        return self.num_prefix_tokens + self.num_prompts
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of the maps that `forward` hands out."""
-        last = self.width if self.projection is None else self.projection.shape[1]
-        return (*(self.width for _ in self.taps[:-1]), last)
+        """Channels of the maps that `forward` returns."""
+        last = self.embed_dim if self.projection is None else self.projection.shape[1]
+        return (*(self.embed_dim for _ in self.out_indices[:-1]), last)
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Strides of these maps: all of them that of the patches."""
-        return tuple(self.patch for _ in self.taps)
+        """Strides of these maps, pixels: the patch size for each."""
+        return tuple(self.patch_size for _ in self.out_indices)
+
+    @property
+    def stage_channels(self) -> tuple[int, ...]:
+        """Channels of the map behind each stage."""
+        return tuple(self.embed_dim for _ in self.out_indices)
 
     def grid(self, images: Tensor) -> Grid:
-        """Rows and columns of patches of a batch of images (B, 3, H, W).
+        """Rows and columns of patches of a batch of images (B, 3, height, width).
 
         Raises:
             DataError: if patches do not tile the image.
         """
         height, width = images.shape[-2:]
-        if height % self.patch or width % self.patch:
+        if height % self.patch_size or width % self.patch_size:
             raise DataError(
-                f"an image of {height} x {width} pixels is not tiled by patches of {self.patch}: "
-                f"make both sides multiples of {self.patch}"
+                f"an image of {height} x {width} pixels is not tiled by patches of "
+                f"{self.patch_size}: make both sides multiples of {self.patch_size}"
             )
-        return height // self.patch, width // self.patch
+        return height // self.patch_size, width // self.patch_size
 
-    def position_table(self, grid: Grid) -> Tensor:
-        """The position table for a grid: (1, N, C), for CLIP with the class token's row first."""
-        return self._resized(self.vit.pos_embed, grid)
+    def pos_embed_for(self, grid: Grid) -> Tensor:
+        """Position embeddings for a grid, (1, N, C); CLIP's begin with that of the class token."""
+        return self._resize_pos_embed(self.pos_embed, grid)
 
-    def embed(self, images: Tensor, *, hidden: Tensor | None = None) -> tuple[Tensor, Grid]:
+    def embed(self, images: Tensor, *, mask: Tensor | None = None) -> tuple[Tensor, Grid]:
         """Everything before the first block.
 
         Args:
-            images: normalised images (B, 3, H, W).
-            hidden: optional, bool (B, N): patches of which only the place in the table is kept,
-                for training on masked patches. (DINOv2 learns a vector for them instead; a frozen
-                tower needs neither.)
+            images: normalised images (B, 3, height, width).
+            mask: bool (B, H W), true for patches whose content is zeroed, for masked image
+                modelling. (DINOv2 learns a mask token instead; a frozen tower needs neither.)
 
         Returns:
-            Tokens (B, prefix + N, C) and the grid (rows, columns), N their product.
+            Tokens (B, prefix + H W, C) and the grid (H, W).
         """
         grid = self.grid(images)
         batch = images.shape[0]
         patches = self.vit.patch_embed.proj(images).flatten(2).transpose(1, 2)
-        if hidden is not None:
-            patches = patches.masked_fill(hidden[..., None], 0.0)
-        table = self.position_table(grid)
-        first = self.vit.cls_token
+        if mask is not None:
+            patches = patches.masked_fill(mask[..., None], 0.0)
+        pos_embed = self.pos_embed_for(grid)
+        class_token = self.vit.cls_token
         if self.kind == "clip":
-            first, table = first + table[:, :1], table[:, 1:]
-        prefix = [first.expand(batch, -1, -1)]
+            class_token, pos_embed = class_token + pos_embed[:, :1], pos_embed[:, 1:]
+        prefix = [class_token.expand(batch, -1, -1)]
         if self.vit.reg_token is not None:
             prefix.append(self.vit.reg_token.expand(batch, -1, -1))
-        tokens = torch.cat([*prefix, patches + table], dim=1)
+        tokens = torch.cat([*prefix, patches + pos_embed], dim=1)
         embedded: Tensor = self.vit.norm_pre(tokens)
         return self.insert_prompts(embedded), grid
 
-    def run(self, tokens: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
-        """Run the blocks `start` to `stop` - 1.
-
-        Args:
-            tokens: (B, prefix + N, C).
-            start: first block, counted from 0.
-            stop: the block after the last; None for all that are left.
-
-        Returns:
-            (B, prefix + N, C).
-        """
-        fused = fused_is_quicker(tokens)
-        for number in range(len(self.blocks))[start:stop]:
-            self.blocks[number].attn.fused_attn = fused
-            tokens = self.renew_prompts(number, tokens)
-            tokens = tokens + self.branch(number, "attention", tokens)
-            tokens = tokens + self.branch(number, "mlp", tokens)
-        return tokens
-
-    def branch(self, number: int, branch: Branch, tokens: Tensor) -> Tensor:
-        """What one of a block's two branches adds to the tokens, its adapter included.
-
-        Args:
-            number: number of the block, from 0.
-            branch: "attention" or "mlp".
-            tokens: (B, prefix + N, C), as they come to this branch.
-
-        Returns:
-            (B, prefix + N, C).
-        """
-        block = self.blocks[number]
+    def branch_layers(
+        self, block: int, branch: Branch, tokens: Tensor
+    ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Norm, layer and LayerScale of a branch."""
+        layers = self.blocks[block]
         if branch == "attention":
-            out = block.ls1(block.attn(block.norm1(tokens)))
-        else:
-            out = block.ls2(block.mlp(block.norm2(tokens)))
-        return self.adapted(number, branch, tokens, out)
+            return layers.norm1, layers.attn, layers.ls1
+        return layers.norm2, layers.mlp, layers.ls2
 
-    def to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """The patch tokens as a map: (B, prefix + N, C) to (B, C, rows, columns)."""
-        return rearrange(
-            tokens[:, self.prefix :], "b (row column) c -> b c row column", row=grid[0]
-        )
+    def choose_attention(self, tokens: Tensor) -> None:
+        """Set the implementation of attention that is faster for these tokens."""
+        fused = fused_is_faster(tokens)
+        for block in self.blocks:
+            block.attn.fused_attn = fused
 
-    def with_map(self, tokens: Tensor, patches: Tensor) -> Tensor:
-        """Put a map (B, C, rows, columns) into the place of the patch tokens."""
-        rows = rearrange(patches, "b c row column -> b (row column) c")
-        return torch.cat([tokens[:, : self.prefix], rows], dim=1)
+    def init_prompts(self, prompts: Tensor) -> None:
+        """Fill new prompts as visual prompt tuning does (Jia et al., 2022; released code)."""
+        # Xavier's rule for a layer from the pixels of a patch to the channels.
+        bound = math.sqrt(6 / (3 * self.patch_size**2 + self.embed_dim))
+        nn.init.uniform_(prompts, -bound, bound)
 
-    def finish(self, tokens: Tensor) -> Tensor:
-        """The last norm and, for CLIP, the projection: (B, prefix + N, C) to (B, prefix + N, P)."""
+    def tokens_to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """The patch tokens as a map: (B, prefix + H W, C) to (B, C, H, W)."""
+        patches = tokens[:, self.first_patch :]
+        return rearrange(patches, "b (row column) c -> b c row column", row=grid[0])
+
+    def replace_patches(self, tokens: Tensor, features: Tensor) -> Tensor:
+        """Tokens (B, prefix + H W, C) with the map (B, C, H, W) in place of the patch tokens."""
+        patches = rearrange(features, "b c row column -> b (row column) c")
+        return torch.cat([tokens[:, : self.first_patch], patches], dim=1)
+
+    def forward_final(self, tokens: Tensor) -> Tensor:
+        """The last norm and, for CLIP, the projection: (B, N, C) to (B, N, P)."""
         normed: Tensor = self.vit.norm(tokens)
         return normed if self.projection is None else normed @ self.projection
 
     def pooled(self, images: Tensor) -> Tensor:
-        """One vector an image: the finished class token, (B, P); what CLIP compares with text."""
+        """One vector per image, (B, P): the final class token, which CLIP compares with text."""
         tokens, _ = self.embed(images)
-        return self.finish(self.run(tokens)[:, :1])[:, 0]
+        return self.forward_final(self.forward_blocks(tokens)[:, :1])[:, 0]
 
-    def forward(self, images: Tensor, *, record: dict[str, Tensor] | None = None) -> ImageFeatures:
+    # The interface of `risbook.towers.stages`.
+
+    def begin_stages(self, images: Tensor) -> TokenState:
+        """Embed images (B, 3, height, width)."""
+        return TokenState(*self.embed(images))
+
+    def run_stage(self, stage: int, state: TokenState, *, context: Any = None) -> TokenState:
+        """Run the blocks of a stage, counted from 0."""
+        tokens = self.forward_blocks(state.tokens, *self.stage_blocks(stage), context=context)
+        return state._replace(tokens=tokens)
+
+    def stage_map(self, state: TokenState) -> Tensor:
+        """The patch tokens as a map (B, C, H, W)."""
+        return self.tokens_to_map(state.tokens, state.grid)
+
+    def with_stage_map(self, state: TokenState, features: Tensor) -> TokenState:
+        """The state with another map (B, C, H, W); class token and registers stay."""
+        return state._replace(tokens=self.replace_patches(state.tokens, features))
+
+    def final_map(self, state: TokenState) -> Tensor:
+        """The map (B, P, H, W) behind the last norm and the projection."""
+        return self.tokens_to_map(self.forward_final(state.tokens), state.grid)
+
+    def forward(
+        self,
+        images: Tensor,
+        *,
+        context: Any = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> ImageFeatures:
         """Run the tower.
 
         Args:
-            images: normalised images (B, 3, H, W), H and W multiples of the patch.
-            record: filled with "embedded", "block4" and so on (tokens), and "finished".
+            images: normalised images (B, 3, height, width), both sides multiples of the patch size.
+            context: handed to every adapter, see `Site`.
+            intermediates: gets the tokens (B, N, C) "embedded", "stages.1" and so on, "final".
 
         Returns:
-            One map for each tap: as the blocks left them, (B, C, H / patch, W / patch), the last
-            one after the norm and the projection.
+            One map per stage, (B, C, H, W) as the blocks leave it; the last one behind the norm
+            and the projection.
         """
-        tokens, grid = self.embed(images)
-        if record is not None:
-            record["embedded"] = tokens
-        maps, done = [], 0
-        for tap in self.taps:
-            tokens, done = self.run(tokens, done, tap), tap
-            maps.append(self.to_map(tokens, grid))
-            if record is not None:
-                record[f"block{tap}"] = tokens
-        finished = self.finish(self.run(tokens, done))
-        maps[-1] = self.to_map(finished, grid)
-        if record is not None:
-            record["finished"] = finished
+        state = self.begin_stages(images)
+        intermediates["embedded"] = state.tokens
+        maps = []
+        for stage in range(len(self.out_indices)):
+            state = self.run_stage(stage, state, context=context)
+            maps.append(self.stage_map(state))
+            intermediates.sub("stages")[str(stage + 1)] = state.tokens
+        behind = self.out_indices[-1] + 1
+        final = self.forward_final(self.forward_blocks(state.tokens, behind, context=context))
+        intermediates["final"] = final
+        maps[-1] = self.tokens_to_map(final, state.grid)
         return ImageFeatures(maps=tuple(maps), strides=self.strides)

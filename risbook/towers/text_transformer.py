@@ -1,85 +1,92 @@
-"""CLIP's text tower: a transformer that reads from left to right and ends in one vector.
+"""CLIP's text tower: a causal transformer whose sentence vector lies at the end token.
 
-The blocks are those of transformers' `CLIPTextModel`; this file runs them stage by stage, cuts the
-position table to the length at hand, and hands out both things that the systems use: the words as
-the last norm leaves them, and the sentence, which is the word at the end token times the
-projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released code).
+The blocks are those of transformers' `CLIPTextModel`; this file runs them group by group, cuts the
+position embeddings to the length at hand, and returns both things that the systems use: the text
+tokens behind the last norm, and the sentence, which is the token at the end token's place times
+the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released code).
 """
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.attention import fused_is_quicker
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import TextFeatures
-from risbook.towers.transformer_tower import Branch, TransformerTower
+from risbook.towers.transformer_tower import Branch, TransformerTower, check_out_indices
 
 
 class TextTransformer(TransformerTower):
-    """CLIP's text tower, batch first, whose blocks can be run one group at a time.
+    """CLIP's text tower, batch first, whose blocks run one group at a time.
 
-    Prompts, if `add_prompts` gave it any, stand behind the start token: K learned vectors without
-    a place in the position table, so that every word keeps its own. `embed` puts them in and
-    `finish` takes them out; the states in between are K longer than the sentences, and whoever
-    runs the blocks himself finds word i > 0 at place i + K (or calls `drop_prompts`).
+    Prompts, if `add_prompts` added any, stand behind the start token: K learned vectors without a
+    position embedding, so that every word keeps its own. `embed` puts them in, `forward_final`
+    takes them out; in between, the token of word i > 0 is at position i + K.
 
     Args:
-        vocabulary: number of ids; id 0 is padding, `end` the end token.
-        width: width C of the words.
+        vocab_size: number of token ids; id 0 is padding.
+        embed_dim: C, channels of the tokens.
         depth: number of blocks.
-        heads: attention heads.
-        context: rows of the position table, the longest sentence that can be read.
-        projection: width P of the space shared with an image tower.
-        end: id of the end token; None for the largest one, as CLIP has it.
+        num_heads: attention heads.
+        context_length: largest number of tokens, that of the position embeddings.
+        projection_dim: P, channels of the space shared with an image tower.
+        end_id: id of the end token; None for the largest one, as CLIP has it.
+        out_indices: last block of each stage, counted from 0; None for three stages of equal
+            depth, as in ETRIS.
 
     Attributes:
         text: transformers' network, with its names.
         projection: (C, P).
 
-    >>> tower = TextTransformer(vocabulary=20, width=16, depth=2, heads=2, context=12, projection=8)
+    >>> tower = TextTransformer(vocab_size=20, embed_dim=16, depth=2, num_heads=2,
+    ...                         context_length=12, projection_dim=8)
     >>> features = tower(torch.tensor([[18, 5, 19, 0], [18, 7, 6, 19]]))
-    >>> tuple(features.words.shape), tuple(features.sentence.shape)
+    >>> tuple(features.text_tokens.shape), tuple(features.sentence.shape)
     ((2, 4, 16), (2, 8))
     """
 
     def __init__(
         self,
         *,
-        vocabulary: int,
-        width: int,
+        vocab_size: int,
+        embed_dim: int,
         depth: int,
-        heads: int,
-        context: int,
-        projection: int,
-        end: int | None = None,
+        num_heads: int,
+        context_length: int,
+        projection_dim: int,
+        end_id: int | None = None,
+        out_indices: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         from transformers import CLIPTextConfig, CLIPTextModel
 
-        self.vocabulary = vocabulary
-        self.width = width
-        self.context = context
-        self.end = vocabulary - 1 if end is None else end
+        self.vocab_size = vocab_size
+        self.embed_dim = embed_dim
+        self.context_length = context_length
+        self.end_id = vocab_size - 1 if end_id is None else end_id
+        self.out_indices = check_out_indices(out_indices, depth=depth)
         config = CLIPTextConfig(
-            vocab_size=vocabulary,
-            hidden_size=width,
-            intermediate_size=4 * width,
+            vocab_size=vocab_size,
+            hidden_size=embed_dim,
+            intermediate_size=4 * embed_dim,
             num_hidden_layers=depth,
-            num_attention_heads=heads,
-            max_position_embeddings=context,
-            projection_dim=projection,
+            num_attention_heads=num_heads,
+            max_position_embeddings=context_length,
+            projection_dim=projection_dim,
             hidden_act="quick_gelu",
             layer_norm_eps=1e-5,
             pad_token_id=0,
-            bos_token_id=self.end - 1,
-            eos_token_id=self.end,
+            bos_token_id=self.end_id - 1,
+            eos_token_id=self.end_id,
         )
         model = CLIPTextModel(config)
         # transformers before version 5 wrap the network once more
         self.text: Any = getattr(model, "text_model", model)
-        self.projection = nn.Parameter(torch.randn(width, projection) * width**-0.5)
+        self.projection = nn.Parameter(torch.randn(embed_dim, projection_dim) * embed_dim**-0.5)
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -88,139 +95,122 @@ class TextTransformer(TransformerTower):
         return layers
 
     @property
-    def before_prompts(self) -> int:
-        """Tokens before the prompts: the start token."""
+    def num_prefix_tokens(self) -> int:
+        """Tokens in front of the prompts: the start token."""
         return 1
 
-    def draw_prompts(self, prompts: Tensor) -> None:
-        """Fill new prompts as CoOp does (Zhou et al., 2022; released code)."""
-        nn.init.normal_(prompts, std=0.02)
+    @property
+    def pos_embed(self) -> nn.Parameter:
+        """The learned position embeddings, (context_length, C)."""
+        pos_embed: nn.Parameter = self.text.embeddings.position_embedding.weight
+        return pos_embed
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Word vectors plus the first L rows of the position table.
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Token embeddings plus the first L position embeddings.
 
         Args:
-            tokens: ids (B, L).
+            token_ids: (B, L).
 
         Returns:
             (B, L, C); with K prompts (B, L + K, C).
 
         Raises:
-            DataError: if the sentences are longer than the table, or an id is none of the
-                vocabulary's.
+            DataError: if a sentence is too long, or an id is not in the vocabulary.
         """
-        length = tokens.shape[1]
-        if length > self.context:
+        length = token_ids.shape[1]
+        if length > self.context_length:
             raise DataError(
-                f"sentences of {length} tokens: this text tower reads at most {self.context}"
+                f"sentences of {length} tokens: this text tower reads at most {self.context_length}"
             )
-        # On a GPU the look at the largest id would make the processor wait at every call.
-        if tokens.device.type == "cpu" and tokens.numel() and tokens.max() >= self.vocabulary:
-            raise DataError(
-                f"token id {int(tokens.max())}: this text tower knows {self.vocabulary} ids; "
-                "were the sentences tokenised for another one?"
-            )
-        embedded: Tensor = self.text.embeddings(input_ids=tokens)
+        # On a GPU this comparison would make the processor wait at every call.
+        if token_ids.device.type == "cpu" and token_ids.numel():
+            largest = int(token_ids.max())
+            if largest >= self.vocab_size or int(token_ids.min()) < 0:
+                raise DataError(
+                    f"token id {largest}: this text tower knows {self.vocab_size} ids, from 0; "
+                    "were the sentences tokenised for another one?"
+                )
+        embedded: Tensor = self.text.embeddings(input_ids=token_ids)
         return self.insert_prompts(embedded)
 
-    def causal_mask(self, like: Tensor) -> Tensor:
-        """What is added to attention scores: -inf where a word would look ahead, (1, 1, L, L)."""
-        length = like.shape[1]
-        ahead = torch.full((length, length), float("-inf"), device=like.device, dtype=like.dtype)
-        return ahead.triu(1)[None, None]
+    def branch_layers(
+        self, block: int, branch: Branch, tokens: Tensor
+    ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Norm, layer and scale (none) of a branch; attention gets the causal mask."""
+        layers: Any = self.blocks[block]
+        if branch == "mlp":
+            return layers.layer_norm2, layers.mlp, _identity
 
-    def run(self, states: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
-        """Run the blocks `start` to `stop` - 1.
+        def attend(normed: Tensor) -> Tensor:
+            mask = causal_mask(normed.shape[1], normed.device, normed.dtype)
+            attended: Tensor = layers.self_attn(normed, attention_mask=mask)[0]
+            return attended
 
-        Args:
-            states: (B, L, C), as `embed` or an earlier block gave them; L with the prompts.
-            start: first block, counted from 0.
-            stop: the block after the last; None for all that are left.
+        return layers.layer_norm1, attend, _identity
 
-        Returns:
-            (B, L, C), L with the prompts.
-        """
-        self.choose_attention(states)
-        mask = self.causal_mask(states)
-        for number in range(len(self.blocks))[start:stop]:
-            states = self.renew_prompts(number, states)
-            states = states + self.branch(number, "attention", states, mask)
-            states = states + self.branch(number, "mlp", states)
-        return states
+    def choose_attention(self, tokens: Tensor) -> None:
+        """Set the implementation of attention that is faster for these tokens."""
+        implementation = "sdpa" if fused_is_faster(tokens) else "eager"
+        if self.text.config._attn_implementation != implementation:
+            self.text.config._attn_implementation = implementation
 
-    def branch(
-        self, number: int, branch: Branch, states: Tensor, mask: Tensor | None = None
-    ) -> Tensor:
-        """What one of a block's two branches adds to the states, its adapter included.
+    def init_prompts(self, prompts: Tensor) -> None:
+        """Fill new prompts as CoOp does (Zhou et al., 2022; released code)."""
+        nn.init.normal_(prompts, std=0.02)
 
-        Args:
-            number: number of the block, from 0.
-            branch: "attention" or "mlp".
-            states: (B, L, C), as they come to this branch; L with the prompts.
-            mask: what `causal_mask` gives for them, so that it is made once for all blocks; None
-                to make it here.
-
-        Returns:
-            (B, L, C).
-        """
-        block: Any = self.blocks[number]
-        if branch == "attention":
-            out = self.attend(block, states, self.causal_mask(states) if mask is None else mask)
-        else:
-            out = block.mlp(block.layer_norm2(states))
-        return self.adapted(number, branch, states, out)
-
-    @staticmethod
-    def attend(block: Any, states: Tensor, mask: Tensor) -> Tensor:
-        """The frozen attention branch of one block: what is added to `states` first."""
-        normed = block.layer_norm1(states)
-        attended: Tensor = block.self_attn(normed, attention_mask=mask.to(normed.dtype))[0]
-        return attended
-
-    def choose_attention(self, states: Tensor) -> None:
-        """Set the form of attention that is the quicker one for this computation."""
-        form = "sdpa" if fused_is_quicker(states) else "eager"
-        if self.text.config._attn_implementation != form:
-            self.text.config._attn_implementation = form
-
-    def finish(self, states: Tensor, tokens: Tensor) -> TextFeatures:
+    def forward_final(self, tokens: Tensor, token_ids: Tensor) -> TextFeatures:
         """The last norm and the sentence.
 
         Args:
-            states: (B, L, C) after the last block; with K prompts (B, L + K, C).
-            tokens: the ids (B, L) that they came from.
-
-        Returns:
-            Words (B, L, C), not projected; sentence (B, P); padding (B, L), true where the id is 0.
+            tokens: (B, L, C) behind the last block; with K prompts (B, L + K, C).
+            token_ids: (B, L).
 
         Raises:
-            DataError: if a sentence has no end token (looked at on the CPU only).
+            DataError: if a sentence has no end token (checked on the CPU only).
         """
-        words = self.text.final_layer_norm(self.drop_prompts(states))
-        ends = tokens == self.end
-        if tokens.device.type == "cpu" and not bool(ends.any(dim=1).all()):
+        text_tokens = self.text.final_layer_norm(self.drop_prompts(tokens))
+        is_end = token_ids == self.end_id
+        if token_ids.device.type == "cpu" and not bool(is_end.any(dim=1).all()):
             raise DataError(
-                f"a sentence without the end token, id {self.end}: this text tower reads its "
+                f"a sentence without the end token, id {self.end_id}: this text tower reads its "
                 "sentence vector there; were the sentences tokenised for another one?"
             )
-        last = ends.int().argmax(dim=1)
-        sentence = words[torch.arange(len(words), device=words.device), last] @ self.projection
-        return TextFeatures(words=words, sentence=sentence, padding=tokens == 0)
+        rows = torch.arange(len(text_tokens), device=text_tokens.device)
+        sentence = text_tokens[rows, is_end.int().argmax(dim=1)] @ self.projection
+        return TextFeatures(
+            text_tokens=text_tokens, sentence=sentence, key_padding_mask=token_ids == 0
+        )
 
-    def forward(self, tokens: Tensor, *, record: dict[str, Tensor] | None = None) -> TextFeatures:
+    def forward(
+        self,
+        token_ids: Tensor,
+        *,
+        context: Any = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> TextFeatures:
         """Run the tower.
 
         Args:
-            tokens: ids (B, L), each row with an end token, 0 where padded.
-            record: filled with "embedded" and "last" (states before and after the blocks, with
-                the prompts).
+            token_ids: (B, L), an end token in each row, 0 where padded.
+            context: handed to every adapter, see `Site`.
+            intermediates: gets "embedded" and "blocks", the tokens before and behind the blocks,
+                prompts included.
 
         Returns:
-            Words, sentence and padding, see `finish`.
+            Text tokens (B, L, C), not projected; sentence (B, P); key padding mask (B, L).
         """
-        embedded = self.embed(tokens)
-        states = self.run(embedded)
-        if record is not None:
-            record["embedded"] = embedded
-            record["last"] = states
-        return self.finish(states, tokens)
+        tokens = intermediates["embedded"] = self.embed(token_ids)
+        tokens = intermediates["blocks"] = self.forward_blocks(tokens, context=context)
+        return self.forward_final(tokens, token_ids)
+
+
+def _identity(out: Tensor) -> Tensor:
+    return out  # CLIP has no LayerScale
+
+
+@lru_cache(maxsize=16)
+def causal_mask(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """What is added to attention scores: -inf for tokens that come later, (1, 1, L, L)."""
+    with torch.inference_mode(False):
+        later = torch.full((length, length), float("-inf"), device=device, dtype=dtype)
+        return later.triu(1)[None, None]

@@ -23,8 +23,8 @@ class TowerInfo:
         parameters: their number; None where it depends on a vocabulary that is not shipped.
         default_input: shape of one input: (3, H, W), or (L,) ids.
         allowed_input: which other sizes it takes: image sides in pixels, any whole n and m.
-        features: shapes of the features of one default input, by name: maps are (C, h, w), words
-            (L, C), the sentence (P,).
+        features: shapes of the features of one default input, by name: maps are (C, h, w), text
+            tokens (L, C), the sentence (P,).
         weights: in words, where the weights are now.
         source: the file of the weights: on the hub, or in the package.
     """
@@ -54,7 +54,7 @@ def tower_info(name: str) -> TowerInfo:
         tower = build_meta_tower(name)
     except RisbookError:  # a mini text tower whose vocabulary is not shipped
         tower = None
-    context = int(preset.arch.get("context", 0))
+    context = int(preset.arch.get("context_length", 0))
     side = preset.image_size
     return TowerInfo(
         name=name,
@@ -70,8 +70,8 @@ def tower_info(name: str) -> TowerInfo:
 
 def _features(tower: Tower, preset: TowerPreset) -> dict[str, Shape]:
     if isinstance(tower, TextTransformer):
-        words = (tower.context, tower.width)
-        return {"words": words, "sentence": (tower.projection.shape[1],)}
+        text_tokens = (tower.context_length, tower.embed_dim)
+        return {"text tokens": text_tokens, "sentence": (tower.projection.shape[1],)}
     with torch.no_grad():
         images = torch.empty(1, 3, preset.image_size, preset.image_size, device="meta")
         maps = tower.eval()(images).maps

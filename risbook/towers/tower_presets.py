@@ -108,25 +108,33 @@ _CLIP_WORDS = HubFile(
 )
 
 
-def _clip_text(hub: HubFile, projection: int, partner: str) -> TowerPreset:
+def _clip_text(hub: HubFile, projection_dim: int, partner: str) -> TowerPreset:
     arch = {
-        "vocabulary": 49408,
-        "width": 512,
+        "vocab_size": 49408,
+        "embed_dim": 512,
         "depth": 12,
-        "heads": 8,
-        "context": 77,
-        "projection": projection,
+        "num_heads": 8,
+        "context_length": 77,
+        "projection_dim": projection_dim,
     }
     return TowerPreset("clip-text", arch, hub=hub, tokenizer=_CLIP_WORDS, partner=partner)
 
 
-def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output: int, partner: str) -> TowerPreset:
-    arch = {"layers": layers, "width": 64, "output": output, "heads": 32, "table": 7}
+def _clip_resnet(
+    hub: HubFile, layers: tuple[int, ...], output_dim: int, partner: str
+) -> TowerPreset:
+    arch = {
+        "layers": layers,
+        "width": 64,
+        "output_dim": output_dim,
+        "num_heads": 32,
+        "pos_grid": 7,
+    }
     return TowerPreset("clip-resnet", arch, 224, 32, hub=hub, partner=partner)
 
 
 # Taps as DETRIS has them (after blocks 4, 8 and the last, counted from 0 in its released code).
-_DINOV2 = {"kind": "dinov2", "patch": 14, "table": 37, "registers": 4}
+_DINOV2 = {"kind": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
 TOWERS: dict[str, TowerPreset] = {
     "clip-rn50-image": _clip_resnet(_RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
@@ -135,8 +143,8 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-rn101-text": _clip_text(_RN101, 512, "clip-rn101-image"),
     "clip-vitb16-image": TowerPreset(
         "clip-vit",
-        {"kind": "clip", "width": 768, "depth": 12, "heads": 12, "patch": 16, "table": 14}
-        | {"projection": 512},
+        {"kind": "clip", "embed_dim": 768, "depth": 12, "num_heads": 12, "patch_size": 16}
+        | {"pos_grid": 14, "projection_dim": 512},
         image_size=224,
         step=16,
         hub=_VITB16,
@@ -145,22 +153,22 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-vitb16-text": _clip_text(_VITB16, 512, "clip-vitb16-image"),
     "dinov2-vitb14": TowerPreset(
         "dinov2",
-        {"width": 768, "depth": 12, "heads": 12, "taps": (5, 9, 12), **_DINOV2},
+        {"embed_dim": 768, "depth": 12, "num_heads": 12, "out_indices": (4, 8, 11), **_DINOV2},
         image_size=518,
         step=14,
         hub=_DINOV2_B,
     ),
     "dinov2-vitl14": TowerPreset(
         "dinov2",
-        {"width": 1024, "depth": 24, "heads": 16, "taps": (9, 17, 24), **_DINOV2},
+        {"embed_dim": 1024, "depth": 24, "num_heads": 16, "out_indices": (8, 16, 23), **_DINOV2},
         image_size=518,
         step=14,
         hub=_DINOV2_L,
     ),
     "clip-mini-image": TowerPreset(
         "clip-vit",
-        {"kind": "clip", "width": 128, "depth": 12, "heads": 2, "patch": 8, "table": 12}
-        | {"projection": 128},
+        {"kind": "clip", "embed_dim": 128, "depth": 12, "num_heads": 2, "patch_size": 8}
+        | {"pos_grid": 12, "projection_dim": 128},
         image_size=96,
         step=8,
         partner="clip-mini-text",
@@ -168,20 +176,21 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-mini-text": TowerPreset(
         "clip-text",
         # the vocabulary's size is that of the shipped tokenizer
-        {"width": 128, "depth": 12, "heads": 2, "context": 77, "projection": 128},
+        {"embed_dim": 128, "depth": 12, "num_heads": 2, "context_length": 77}
+        | {"projection_dim": 128},
         partner="clip-mini-image",
     ),
     "clip-mini-rn-image": TowerPreset(
         "clip-resnet",
-        {"layers": (2, 2, 2, 2), "width": 16, "output": 128, "heads": 8, "table": 6},
+        {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8} | {"pos_grid": 6},
         image_size=192,
         step=32,
         partner="clip-mini-text",
     ),
     "dinov2-mini": TowerPreset(
         "dinov2",
-        {"kind": "dinov2", "width": 128, "depth": 12, "heads": 2, "patch": 8, "table": 12}
-        | {"registers": 4, "taps": (5, 9, 12)},
+        {"kind": "dinov2", "embed_dim": 128, "depth": 12, "num_heads": 2, "patch_size": 8}
+        | {"pos_grid": 12, "num_registers": 4, "out_indices": (4, 8, 11)},
         image_size=96,
         step=8,
     ),

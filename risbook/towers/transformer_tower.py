@@ -1,15 +1,16 @@
-"""The two openings by which a transformer tower can be tuned without rewriting it.
+"""What the two transformer towers have in common: blocks, stages, adapters and prompts.
 
-A block adds twice to what runs through it: what its attention gives, and what its MLP gives. Most
-adapters are a small change of one of these two sums (He et al., 2022, "Towards a unified view of
-parameter-efficient transfer learning", section 3), so there is one place for an adapter at each.
-The other opening is at the tokens: learned ones, called prompts, can stand among them.
+A block adds twice to the tokens x: x + scale(layer(norm(x))), with attention as the layer and then
+with the MLP. Adapters change one of these two sums (He et al., 2022, "Towards a unified view of
+parameter-efficient transfer learning", section 3), so a tower offers one place at each: a `Site`.
+Prompts, the other way in, are learned tokens among the tokens of the tower.
 
-Both openings are closed at first. Then a tower has the parameters, the names and the numbers that
-it always had.
+A tower without adapters and prompts has the parameters, names and outputs of the frozen network.
 """
 
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,125 +21,237 @@ Branch = Literal["attention", "mlp"]
 #: the branches of a block, in the order in which they are added
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
 
+#: ETRIS and DETRIS take three maps
+NUM_STAGES = 3
 
-class TransformerTower(nn.Module):
-    """What `ImageTransformer` and `TextTransformer` have in common.
 
-    Attributes:
-        width: width C of the tokens.
-        attached: the adapters by their place, "3_attention" for the attention of block 3; empty
-            at first.
-        prompts: (1, K, C), or one row for each block where they are deep; None at first.
+class Site(NamedTuple):
+    """One branch of one block, as an adapter finds it: the block adds scale(out) to x.
+
+    Args:
+        x: (B, N, C) tokens that come to the branch, before its norm.
+        normed: (B, N, C) norm(x), the input of the frozen layer.
+        out: (B, N, C) layer(normed), before LayerScale.
+        scale: LayerScale, or the identity.
+        context: what the system handed to `forward_blocks`, for instance the text tokens.
     """
 
-    width: int
+    x: Tensor
+    normed: Tensor
+    out: Tensor
+    scale: Callable[[Tensor], Tensor]
+    context: Any = None
+
+
+class TransformerTower(nn.Module):
+    """Base class of `ImageTransformer` and `TextTransformer`.
+
+    Attributes:
+        embed_dim: C, channels of the tokens.
+        out_indices: the last block of each stage, counted from 0 as timm counts.
+        adapters: adapters by site, "3_attention" for the attention branch of block 3.
+        prompts: (1, K, C), or one row per block where prompts are deep; None at first.
+    """
+
+    embed_dim: int
+    out_indices: tuple[int, ...]
     prompts: nn.Parameter | None
 
     def __init__(self) -> None:
         super().__init__()
-        self.attached = nn.ModuleDict()
+        self.adapters = nn.ModuleDict()
         self.register_parameter("prompts", None)
+
+    # What a subclass says about its network.
 
     @property
     def blocks(self) -> Any:
         """The blocks, counted from 0."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not name its blocks")
 
     @property
-    def before_prompts(self) -> int:
-        """How many tokens stand before the prompts."""
-        raise NotImplementedError
+    def num_prefix_tokens(self) -> int:
+        """Tokens in front of the prompts."""
+        raise TypeError(f"{type(self).__name__} does not count its prefix tokens")
 
-    def draw_prompts(self, prompts: Tensor) -> None:
-        """Fill new prompts (rows, K, C) with their first values, in place."""
-        raise NotImplementedError
+    def branch_layers(
+        self, block: int, branch: Branch, tokens: Tensor
+    ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+        """Norm, layer and scale of a branch; tokens (B, N, C) tell device, type and length."""
+        raise TypeError(f"{type(self).__name__} does not name the layers of its branches")
 
-    def attach(self, block: int, branch: Branch, adapter: nn.Module) -> None:
+    def init_prompts(self, prompts: Tensor) -> None:
+        """Fill new prompts (rows, K, C) with their initial values, in place."""
+        raise TypeError(f"{type(self).__name__} does not initialise prompts")
+
+    def choose_attention(self, tokens: Tensor) -> None:
+        """Set the implementation of attention that is faster for these tokens."""
+
+    # Blocks and stages.
+
+    def forward_blocks(
+        self, tokens: Tensor, start: int = 0, stop: int | None = None, *, context: Any = None
+    ) -> Tensor:
+        """Run the blocks `start` to `stop` - 1.
+
+        Args:
+            tokens: (B, N, C), prefix tokens and prompts included.
+            start: first block, counted from 0.
+            stop: the block after the last; None for all that are left.
+            context: handed to every adapter, see `Site`.
+
+        Returns:
+            (B, N, C).
+        """
+        self.choose_attention(tokens)
+        for block in range(len(self.blocks))[start:stop]:
+            tokens = self._renew_prompts(block, tokens)
+            for branch in BRANCHES:
+                tokens = tokens + self.forward_branch(block, branch, tokens, context=context)
+        return tokens
+
+    def forward_branch(
+        self, block: int, branch: Branch, tokens: Tensor, *, context: Any = None
+    ) -> Tensor:
+        """What one branch of a block adds to the tokens (B, N, C), its adapter included."""
+        norm, layer, scale = self.branch_layers(block, branch, tokens)
+        normed = norm(tokens)
+        return self.apply_adapter(
+            block, branch, Site(tokens, normed, layer(normed), scale, context)
+        )
+
+    def stage_blocks(self, stage: int) -> tuple[int, int]:
+        """First block of a stage (counted from 0), and the block after its last."""
+        first = self.out_indices[stage - 1] + 1 if stage else 0
+        return first, self.out_indices[stage] + 1
+
+    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
+        """Divide all blocks into three stages.
+
+        Args:
+            out_indices: last block of each stage, counted from 0; empty for equal stages.
+
+        Raises:
+            DataError: unless there are three, and the last is the tower's last block.
+        """
+        depth = len(self.blocks)
+        indices = check_out_indices(out_indices or None, depth=depth)
+        if len(indices) != NUM_STAGES or indices[-1] != depth - 1:
+            raise DataError(
+                f"out_indices is {list(indices)}; it must be {NUM_STAGES} rising numbers of "
+                f"blocks, of which the last is the tower's last, {depth - 1}"
+            )
+        self.out_indices = indices
+
+    # Adapters.
+
+    def add_adapter(self, block: int, branch: Branch, adapter: nn.Module) -> None:
         """Put an adapter at a branch of a block.
 
         Args:
-            block: number of the block, from 0.
+            block: counted from 0.
             branch: "attention" or "mlp".
-            adapter: called as ``adapter(x, out)`` with the tokens x (B, N, C) as they come to the
-                branch, before its norm, and `out`, what the frozen branch would add to them. It
-                returns what is added instead.
+            adapter: called with a `Site`; returns (B, N, C), what the block adds instead of
+                scale(out). `risbook.adapters.placement` has the usual ones.
 
         Raises:
-            DataError: if there is no such block or branch, or the place is taken.
+            DataError: if there is no such block or branch, or the site is taken.
         """
         if not 0 <= block < len(self.blocks):
             raise DataError(
-                f"no block {block} to attach an adapter to: "
+                f"no block {block} to add an adapter to: "
                 f"this tower has the blocks 0 to {len(self.blocks) - 1}"
             )
         if branch not in BRANCHES:
             raise DataError(f'no branch "{branch}" in a block: choose {" or ".join(BRANCHES)}')
-        place = f"{block}_{branch}"
-        if place in self.attached:
+        site = f"{block}_{branch}"
+        if site in self.adapters:
             raise DataError(
                 f"block {block} already has an adapter at its {branch} branch "
-                f"({type(self.attached[place]).__name__}): there is one place at each"
+                f"({type(self.adapters[site]).__name__}): each branch takes one"
             )
-        self.attached[place] = adapter
+        self.adapters[site] = adapter
 
-    def adapted(self, block: int, branch: Branch, tokens: Tensor, out: Tensor) -> Tensor:
-        """What a branch adds: `out`, or what the adapter attached there makes of it."""
-        place = f"{block}_{branch}"
-        if place not in self.attached:
-            return out
-        changed: Tensor = self.attached[place](tokens, out)
-        return changed
+    def apply_adapter(self, block: int, branch: Branch, site: Site) -> Tensor:
+        """What a branch adds: its scaled output, or what the adapter at this site returns."""
+        name = f"{block}_{branch}"
+        if name not in self.adapters:
+            return site.scale(site.out)
+        adapted: Tensor = self.adapters[name](site)
+        return adapted
+
+    # Prompts.
 
     def add_prompts(self, count: int, *, deep: bool = False) -> None:
-        """Let learned tokens stand among the others.
+        """Put learned tokens behind the prefix tokens.
 
         Args:
-            count: how many, K.
-            deep: give every block prompts of its own: before it, those that come out of the block
-                below are replaced.
+            count: K, number of prompts.
+            deep: a set of prompts per block: those that come out of a block are replaced.
 
         Raises:
-            DataError: if the count is none, or there are prompts already.
+            DataError: if the count is below 1, or there are prompts already.
         """
         if count < 1:
             raise DataError(f"{count} prompts: there has to be at least one")
         if self.prompts is not None:
             raise DataError(
-                f"this tower already has prompts, {self.prompts.shape[1]} in number: "
+                f"this tower already has {self.prompts.shape[1]} prompts: "
                 "make a new tower for others"
             )
         like = next(self.parameters())
         rows = len(self.blocks) if deep else 1
-        prompts = torch.empty(rows, count, self.width, device=like.device, dtype=like.dtype)
-        self.draw_prompts(prompts)
+        prompts = torch.empty(rows, count, self.embed_dim, device=like.device, dtype=like.dtype)
+        self.init_prompts(prompts)
         self.prompts = nn.Parameter(prompts)
 
     @property
-    def prompt_count(self) -> int:
-        """How many prompts stand among the tokens, K."""
+    def num_prompts(self) -> int:
+        """K, number of prompts among the tokens."""
         return 0 if self.prompts is None else self.prompts.shape[1]
 
     def insert_prompts(self, tokens: Tensor) -> Tensor:
         """Put in the prompts of the first block: (B, N, C) to (B, N + K, C)."""
-        return self._with_prompts(tokens, row=0, behind=self.before_prompts)
-
-    def renew_prompts(self, block: int, tokens: Tensor) -> Tensor:
-        """Replace the prompts by those of a block, where prompts are deep: (B, N + K, C)."""
-        if self.prompts is None or block == 0 or len(self.prompts) == 1:
-            return tokens
-        behind = self.before_prompts + self.prompt_count
-        return self._with_prompts(tokens, row=block, behind=behind)
+        return self._with_prompts(tokens, row=0, num_replaced=0)
 
     def drop_prompts(self, tokens: Tensor) -> Tensor:
-        """Take the prompts out again: (B, N + K, C) to (B, N, C)."""
+        """Take the prompts out: (B, N + K, C) to (B, N, C)."""
         if self.prompts is None:
             return tokens
-        first = self.before_prompts
-        return torch.cat([tokens[:, :first], tokens[:, first + self.prompt_count :]], dim=1)
+        prefix = self.num_prefix_tokens
+        return torch.cat([tokens[:, :prefix], tokens[:, prefix + self.num_prompts :]], dim=1)
 
-    def _with_prompts(self, tokens: Tensor, *, row: int, behind: int) -> Tensor:
+    def _renew_prompts(self, block: int, tokens: Tensor) -> Tensor:
+        if self.prompts is None or block == 0 or len(self.prompts) == 1:
+            return tokens
+        return self._with_prompts(tokens, row=block, num_replaced=self.num_prompts)
+
+    def _with_prompts(self, tokens: Tensor, *, row: int, num_replaced: int) -> Tensor:
         if self.prompts is None:
             return tokens
         prompts = self.prompts[row].to(tokens.dtype).expand(len(tokens), -1, -1)
-        first = self.before_prompts
-        return torch.cat([tokens[:, :first], prompts, tokens[:, behind:]], dim=1)
+        prefix = self.num_prefix_tokens
+        return torch.cat([tokens[:, :prefix], prompts, tokens[:, prefix + num_replaced :]], dim=1)
+
+
+def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple[int, ...]:
+    """The last block of each stage, counted from 0; None stands for three stages of equal depth.
+
+    Raises:
+        DataError: unless the indices rise within the tower.
+
+    >>> check_out_indices(None, depth=12)
+    (3, 7, 11)
+    """
+    if out_indices is None:
+        if depth < NUM_STAGES:
+            return tuple(range(depth))
+        return tuple(depth * stage // NUM_STAGES - 1 for stage in range(1, NUM_STAGES + 1))
+    indices = tuple(out_indices)
+    rising = all(before < after for before, after in pairwise((-1, *indices)))
+    if not indices or not rising or indices[-1] >= depth:
+        raise DataError(
+            f"out_indices is {list(indices)}; it must be rising numbers of blocks, counted from 0 "
+            f"to {depth - 1}"
+        )
+    return indices

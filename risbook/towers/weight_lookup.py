@@ -23,6 +23,8 @@ FOLDER_VARIABLE = "RISBOOK_WEIGHTS"
 
 #: keys of older ``config.json`` files, and today's
 _OLD_KEYS = {
+    "vocabulary": "vocab_size",
+    "context": "context_length",
     "width": "embed_dim",
     "heads": "num_heads",
     "patch": "patch_size",

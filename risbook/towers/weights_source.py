@@ -1,10 +1,12 @@
 """Where a tower's weights come from: part of the model, shown wherever a result is shown."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 WeightsKind = Literal["real", "small", "random"]
 
@@ -59,11 +61,45 @@ class WeightsSource:
 
 
 def weights_source(tower: nn.Module) -> WeightsSource:
-    """Where a tower's weights come from; random for a tower that nobody loaded weights into."""
-    origin = getattr(tower, "origin", None)
-    return origin if isinstance(origin, WeightsSource) else WeightsSource()
+    """Where a tower's weights come from; random for a tower that no weights were loaded into."""
+    source = getattr(tower, "weights_source", None)
+    return source if isinstance(source, WeightsSource) else WeightsSource()
 
 
-def set_weights_source(tower: nn.Module, origin: WeightsSource) -> None:
-    """Note where a tower's weights come from; `copy.deepcopy` keeps it."""
-    tower.__dict__["origin"] = origin  # plain data, which is no business of nn.Module
+def set_weights_source(tower: nn.Module, source: WeightsSource) -> None:
+    """Note where a tower's weights come from, and which values the file brought.
+
+    Call it right after loading. `copy.deepcopy` keeps both notes.
+    """
+    # plain data, which nn.Module has no business with
+    tower.__dict__["weights_source"] = source
+    tower.__dict__["file_checksums"] = {}
+    if source.kind == "random" or source.inside:
+        return
+    absent = tuple(f"{part}." for part in source.random_parts)
+    tower.__dict__["file_checksums"] = {
+        name: _checksum(value)
+        for name, value in tower.state_dict().items()
+        if not name.startswith(absent)
+    }
+
+
+def came_from_file(tower: nn.Module, name: str, value: Tensor | None = None) -> bool:
+    """Whether a tower's entry came from its file of weights.
+
+    Args:
+        tower: the tower.
+        name: of an entry of its state.
+        value: the entry's value now; if given, it must still be the file's.
+    """
+    # peft puts the layer that it wraps below this name
+    name = name.replace(".base_layer.", ".")
+    checksums = tower.__dict__.get("file_checksums", {})
+    return name in checksums and (value is None or _checksum(value) == checksums[name])
+
+
+def _checksum(value: Tensor) -> int:
+    if value.is_meta:
+        return 0
+    flat = value.detach().cpu().contiguous().reshape(-1)
+    return zlib.crc32(flat.view(torch.uint8).numpy())  # type: ignore[arg-type]

@@ -49,7 +49,7 @@ class MaskObjective(Objective):
         if not self.samples.objects:
             raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
         sentences = self.samples.sentences()
-        self.system = build_system(config.system, sentences=sentences, changes=config.overrides)
+        self.system = build_system(config.system, sentences=sentences, overrides=config.overrides)
         self.samples.image_size = self.system.image_size
         self.eval_splits = [self._eval_split(place, sources) for place in config.eval_splits]
         # Never more samples per step than there are, and the same number for every process.

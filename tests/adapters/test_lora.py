@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_towers import DEPTH, KINDS, answers, make, same, tuned
 
-from risbook.adapters import tune
+from risbook.adapters import apply_peft
 from risbook.adapters.lora import add_lora
 from risbook.errors import DataError
 
@@ -26,7 +26,7 @@ PROJECTIONS["dinov2"] = PROJECTIONS["clip"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_projection_of_the_attention_and_nothing_else(kind: str) -> None:
-    tower = tune(make(kind), "lora", rank=2)
+    tower = apply_peft(make(kind), "lora", rank=2)
     assert set(tuned(tower)) == {
         f"{name}.lora_{one}.default.weight" for name in PROJECTIONS[kind] for one in "AB"
     }
@@ -35,7 +35,7 @@ def test_every_projection_of_the_attention_and_nothing_else(kind: str) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize(("alpha", "factor"), [(None, 1.0), (6.0, 3.0)])
 def test_the_change_is_b_times_a(alpha: float | None, factor: float) -> None:
-    tower: Any = tune(make("clip"), "lora", rank=2, alpha=alpha)
+    tower: Any = apply_peft(make("clip"), "lora", rank=2, alpha=alpha)
     for parameter in tuned(tower).values():
         parameter.normal_(std=0.3)
     by_hand: Any = make("clip")
@@ -60,15 +60,15 @@ def test_what_else_was_to_learn_still_is() -> None:
 
 
 def test_lora_twice_is_refused() -> None:
-    tower = tune(make("text"), "lora")
+    tower = apply_peft(make("text"), "lora")
     with pytest.raises(DataError, match=r"^this tower already has LoRA"):
-        tune(tower, "lora")
+        apply_peft(tower, "lora")
 
 
 def test_without_peft_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(DataError, match=r'^LoRA needs the library peft .*pip install "peft>='):
-        tune(make("clip"), "lora")
+        apply_peft(make("clip"), "lora")
 
 
 def test_importing_the_methods_is_light() -> None:

@@ -1,9 +1,9 @@
 """The two interactors equal the released ones, outputs and gradients."""
 
 from parity import Recording
-from torch import Tensor
 
 from risbook.adapters.interactor import Interactor, InteractorT
+from risbook.intermediates import Intermediates
 
 
 def test_parity_interactor() -> None:
@@ -12,11 +12,11 @@ def test_parity_interactor() -> None:
     module.load_state_dict(file.below("w."), strict=True)
     module.eval()
     target, memory = (file[f"in.{name}"].transpose(0, 1) for name in ("tgt", "memory"))
-    record: dict[str, Tensor] = {}
-    output = module(target, memory, record=record)
+    intermediates = Intermediates()
+    output = module(target, memory, intermediates=intermediates)
     file.compare("out", output.transpose(0, 1))
     (length, batch, _), memory_length = file["in.tgt"].shape, len(file["in.memory"])
-    assert record["attention"].shape == (batch, 4, length, memory_length)
+    assert intermediates["attn"].shape == (batch, 4, length, memory_length)
     file.compare("out", module(target, memory).transpose(0, 1))
     (output.transpose(0, 1) * file["grad_probe"]).sum().backward()
     for name, parameter in module.named_parameters():

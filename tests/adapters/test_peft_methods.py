@@ -23,14 +23,14 @@ from tiny_towers import (
 )
 from torch import nn
 
-from risbook.adapters import METHODS, tune
+from risbook.adapters import PEFT_METHODS, apply_peft
 from risbook.errors import DataError
 
 #: options that are not the defaults, so that the formulas below say something
 OPTIONS: dict[str, dict[str, Any]] = {
-    "houlsby": {"hidden": 5},
-    "parallel": {"hidden": 6},
-    "adaptformer": {"hidden": 7},
+    "houlsby": {"bottleneck_dim": 5},
+    "parallel": {"bottleneck_dim": 6},
+    "adaptformer": {"bottleneck_dim": 7},
     "prompts": {"count": 4},
     "prompts-deep": {"count": 3},
     "lora": {"rank": 2},
@@ -38,7 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 EVERYWHERE = ("frozen", "full", "bitfit", "layer-norm", "lora")
 PAIRS = [
     (method, kind)
-    for method in METHODS
+    for method in PEFT_METHODS
     for kind in KINDS
     if kind in TRANSFORMERS or method in EVERYWHERE
 ]
@@ -49,7 +49,7 @@ LEARNING = pytest.mark.parametrize(("method", "kind"), [p for p in PAIRS if p[0]
 def tuned_tower(method: str, kind: str) -> Any:
     tower = make(kind)
     torch.manual_seed(3)
-    return tune(tower, method, **OPTIONS.get(method, {}))
+    return apply_peft(tower, method, **OPTIONS.get(method, {}))
 
 
 def bottleneck(hidden: int) -> int:
@@ -167,79 +167,81 @@ def test_it_learns_in_bf16(method: str, kind: str) -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in tuned(tower).values())
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", list(PEFT_METHODS))
 def test_counting_needs_no_memory(method: str) -> None:
     """`meta` tensors have shapes alone: presets of any size can be counted."""
     with torch.device("meta"):
-        tower = tune(make("clip"), method, **OPTIONS.get(method, {}))
+        tower = apply_peft(make("clip"), method, **OPTIONS.get(method, {}))
     assert all(parameter.is_meta for parameter in tower.parameters())
     assert sum(p.numel() for p in tuned(tower).values()) == count(method, "clip")
 
 
 def test_adapters_come_to_the_tower_s_type() -> None:
-    tower = tune(make("clip").to(torch.float64), "houlsby", hidden=2)
+    tower = apply_peft(make("clip").to(torch.float64), "houlsby", bottleneck_dim=2)
     assert {parameter.dtype for parameter in tower.parameters()} == {torch.float64}
     assert tower(inputs("clip").double()).maps[0].dtype == torch.float64
 
 
 @pytest.mark.parametrize(
-    "options", [{"hidden": "x"}, {"hidden": 2.5}, {"blocks": 3}, {"dropout": 3}]
+    "options", [{"bottleneck_dim": "x"}, {"bottleneck_dim": 2.5}, {"blocks": 3}, {"dropout": 3}]
 )
 def test_options_that_cannot_be_are_named(options: dict[str, Any]) -> None:
     [name] = options
-    with pytest.raises(DataError, match=f"^tuning method .adaptformer. cannot work with {name}="):
-        tune(make("clip"), "adaptformer", **options)
+    with pytest.raises(DataError, match=f"^method .adaptformer. cannot work with {name}="):
+        apply_peft(make("clip"), "adaptformer", **options)
 
 
 def test_names_and_options_that_are_not_there() -> None:
     tower = make("clip")
-    with pytest.raises(DataError, match=r'^no tuning method "lorra": choose one of frozen, full'):
-        tune(tower, "lorra")
-    with pytest.raises(DataError, match=r'^.*"houlsby" has no option "width": .* hidden, activ'):
-        tune(tower, "houlsby", width=3)
+    with pytest.raises(DataError, match=r'^no method "lorra": choose one of frozen, full'):
+        apply_peft(tower, "lorra")
+    with pytest.raises(
+        DataError, match=r'^.*"houlsby" has no option "width": .* bottleneck_dim, activ'
+    ):
+        apply_peft(tower, "houlsby", width=3)
     with pytest.raises(DataError, match=r'^.*"bitfit" has no option "rank": it has none'):
-        tune(tower, "bitfit", rank=3)
+        apply_peft(tower, "bitfit", rank=3)
     assert all(parameter.requires_grad for parameter in tower.parameters())  # nothing was done
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in EVERYWHERE])
+@pytest.mark.parametrize("method", [name for name in PEFT_METHODS if name not in EVERYWHERE])
 def test_methods_that_need_blocks_say_so(method: str) -> None:
-    said = rf'^tuning method "{method}" works on ImageTransformer, TextTransformer, not on CLIPRes'
+    said = rf'^method "{method}" works on ImageTransformer, TextTransformer, not on CLIPRes'
     with pytest.raises(DataError, match=said + r".*frozen, full, bitfit, layer-norm, lora$"):
-        tune(make("resnet"), method)
+        apply_peft(make("resnet"), method)
 
 
 @pytest.mark.parametrize(
     ("method", "options", "said"),
     [
-        ("houlsby", {"hidden": 0}, "a bottleneck of width 0"),
+        ("houlsby", {"bottleneck_dim": 0}, "bottleneck_dim is 0"),
         ("houlsby", {"activation": "swish"}, 'no activation "swish": choose relu, gelu'),
         ("parallel", {"blocks": (0, 3)}, "no block 3 .*the blocks 0 to 2$"),
         ("parallel", {"branches": ("norm",)}, 'no branch "norm" in a block: choose attention or'),
         ("prompts", {"count": 0}, "0 prompts: there has to be at least one"),
-        ("lora", {"rank": 0}, "LoRA of rank 0"),
+        ("lora", {"rank": 0}, "rank is 0"),
     ],
 )
 def test_options_that_cannot_be(method: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=f"^{said}"):
-        tune(make("clip"), method, **options)
+        apply_peft(make("clip"), method, **options)
 
 
 def test_the_table_tells_options_and_sources() -> None:
-    assert METHODS["adaptformer"].options == {
-        "hidden": 64,
+    assert PEFT_METHODS["adaptformer"].options == {
+        "bottleneck_dim": 64,
         "scale": 0.1,
         "dropout": 0.1,
         "blocks": None,
     }
-    assert METHODS["frozen"].options == {}
-    for method in METHODS.values():
+    assert PEFT_METHODS["frozen"].options == {}
+    for method in PEFT_METHODS.values():
         assert method.source and method.summary and "\n" not in method.summary
 
 
 def test_any_module_can_be_frozen_or_tuned() -> None:
     module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    assert len(tuned(tune(module, "full"))) == 4
-    assert set(tuned(tune(module, "layer-norm"))) == {"1.weight", "1.bias"}
-    assert set(tuned(tune(module, "bitfit"))) == {"0.bias", "1.bias"}
-    assert not tuned(tune(module, "frozen"))
+    assert len(tuned(apply_peft(module, "full"))) == 4
+    assert set(tuned(apply_peft(module, "layer-norm"))) == {"1.weight", "1.bias"}
+    assert set(tuned(apply_peft(module, "bitfit"))) == {"0.bias", "1.bias"}
+    assert not tuned(apply_peft(module, "frozen"))

@@ -47,11 +47,11 @@ def test_prompts_stand_behind_the_first_tokens(kind: str, deep: bool) -> None:
 @torch.no_grad()
 def test_maps_are_those_of_the_patches(kind: str, deep: bool) -> None:
     plain, tower = make(kind), prompted(kind, deep=deep)
-    assert tower.prefix == plain.prefix + 2
+    assert tower.first_patch == plain.first_patch + 2
     tokens, grid = tower.embed(inputs(kind))
     assert grid == (3, 5)
-    assert tower.to_map(tokens, grid).equal(plain.to_map(*plain.embed(inputs(kind))))
-    assert tower.with_map(tokens, tower.to_map(tokens, grid)).equal(tokens)
+    assert tower.tokens_to_map(tokens, grid).equal(plain.tokens_to_map(*plain.embed(inputs(kind))))
+    assert tower.replace_patches(tokens, tower.tokens_to_map(tokens, grid)).equal(tokens)
     assert [one.shape for one in tower(inputs(kind)).maps] == [
         one.shape for one in plain(inputs(kind)).maps
     ]
@@ -63,11 +63,11 @@ def test_maps_are_those_of_the_patches(kind: str, deep: bool) -> None:
 def test_deep_prompts_are_renewed_before_every_block(kind: str) -> None:
     tower = prompted(kind, deep=True)
     before = answers(tower, kind)
-    x = tower.run(embedded(tower, kind), 0, 1)
-    first = tower.before_prompts
+    x = tower.forward_blocks(embedded(tower, kind), 0, 1)
+    first = tower.num_prefix_tokens
     other = x.clone()
     other[:, first : first + 2] = 7.0  # what the first block makes of its prompts is not used
-    assert tower.run(other, 1).equal(tower.run(x, 1))
+    assert tower.forward_blocks(other, 1).equal(tower.forward_blocks(x, 1))
     for row in range(DEPTH):
         tower.prompts[row] += 0.5
         changed = answers(tower, kind)
@@ -79,11 +79,13 @@ def test_deep_prompts_are_renewed_before_every_block(kind: str) -> None:
 @torch.no_grad()
 def test_shallow_prompts_are_left_to_the_blocks(kind: str) -> None:
     tower = prompted(kind)
-    x = tower.run(embedded(tower, kind), 0, 1)
-    first = tower.before_prompts
+    x = tower.forward_blocks(embedded(tower, kind), 0, 1)
+    first = tower.num_prefix_tokens
     other = x.clone()
     other[:, first : first + 2] = 7.0
-    changed = tower.drop_prompts(tower.run(other, 1)) - tower.drop_prompts(tower.run(x, 1))
+    changed = tower.drop_prompts(tower.forward_blocks(other, 1)) - tower.drop_prompts(
+        tower.forward_blocks(x, 1)
+    )
     assert changed.abs().max() > 1e-3
 
 
@@ -93,27 +95,27 @@ def test_words_stay_aligned_with_their_ids(deep: bool) -> None:
     plain, tower = make("text"), prompted("text", deep=deep)
     ids = inputs("text")
     before, after = plain(ids), tower(ids)
-    assert after.words.shape == before.words.shape
-    assert after.padding.equal(before.padding)
+    assert after.text_tokens.shape == before.text_tokens.shape
+    assert after.key_padding_mask.equal(before.key_padding_mask)
     # The start token reads nothing but itself, every later one reads the prompts.
-    torch.testing.assert_close(after.words[:, 0], before.words[:, 0])
-    assert (after.words[:, 1:] - before.words[:, 1:]).abs().amax(dim=-1).min() > 1e-5
+    torch.testing.assert_close(after.text_tokens[:, 0], before.text_tokens[:, 0])
+    assert (after.text_tokens[:, 1:] - before.text_tokens[:, 1:]).abs().amax(dim=-1).min() > 1e-5
     # The sentence is read at the end token, places 3 and 5.
-    ends = torch.stack([after.words[0, 3], after.words[1, 5]])
+    ends = torch.stack([after.text_tokens[0, 3], after.text_tokens[1, 5]])
     torch.testing.assert_close(after.sentence, ends @ tower.projection)
     # Still no word sees a later one.
     other = ids.clone()
     other[1, 4] = 11
-    torch.testing.assert_close(tower(other).words[1, :4], after.words[1, :4])
-    assert not torch.allclose(tower(other).words[1, 4:], after.words[1, 4:], atol=1e-3)
+    torch.testing.assert_close(tower(other).text_tokens[1, :4], after.text_tokens[1, :4])
+    assert not torch.allclose(tower(other).text_tokens[1, 4:], after.text_tokens[1, 4:], atol=1e-3)
 
 
 @torch.no_grad()
 def test_no_sentence_becomes_too_long() -> None:
     tower = prompted("text", count=20)
     longest = torch.tensor([[28, *range(1, 11), 29]])
-    assert longest.shape[1] == tower.context
-    assert tower(longest).words.shape == (1, tower.context, WIDTH)
+    assert longest.shape[1] == tower.context_length
+    assert tower(longest).text_tokens.shape == (1, tower.context_length, WIDTH)
 
 
 @EACH
@@ -123,7 +125,7 @@ def test_new_prompts_are_small_and_differ(kind: str) -> None:
     if kind == "text":
         assert 0.018 < drawn.std() < 0.022
     else:
-        bound = (6 / (3 * tower.patch**2 + WIDTH)) ** 0.5
+        bound = (6 / (3 * tower.patch_size**2 + WIDTH)) ** 0.5
         assert 0.9 * bound < drawn.abs().max() <= bound
     assert len(drawn.flatten(0, 1).unique(dim=0)) == 50 * DEPTH
 
@@ -134,5 +136,5 @@ def test_prompts_that_cannot_be(kind: str) -> None:
     with pytest.raises(DataError, match=r"^0 prompts: there has to be at least one$"):
         tower.add_prompts(0)
     tower.add_prompts(3)
-    with pytest.raises(DataError, match=r"^this tower already has prompts, 3 in number"):
+    with pytest.raises(DataError, match=r"^this tower already has 3 prompts"):
         tower.add_prompts(1)

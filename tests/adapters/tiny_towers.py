@@ -23,21 +23,25 @@ def make(kind: str) -> Any:
     tower: nn.Module
     if kind == "text":
         tower = TextTransformer(
-            vocabulary=30, width=WIDTH, depth=DEPTH, heads=2, context=12, projection=OUTPUT
+            vocab_size=30,
+            embed_dim=WIDTH,
+            depth=DEPTH,
+            num_heads=2,
+            context_length=12,
+            projection_dim=OUTPUT,
         )
     elif kind == "resnet":
-        tower = CLIPResNet(layers=(1, 1, 1, 1), width=8, output=OUTPUT, heads=4, table=3)
+        tower = CLIPResNet(layers=(1, 1, 1, 1), width=8, output_dim=OUTPUT, num_heads=4, pos_grid=3)
     else:
         tower = ImageTransformer(
             kind="clip" if kind == "clip" else "dinov2",
-            width=WIDTH,
+            embed_dim=WIDTH,
             depth=DEPTH,
-            heads=2,
-            patch=PATCH,
-            table=3,
-            registers=4 if kind == "dinov2" else 0,
-            projection=OUTPUT if kind == "clip" else None,
-            taps=(1, 2, 3),
+            num_heads=2,
+            patch_size=PATCH,
+            pos_grid=3,
+            num_registers=4 if kind == "dinov2" else 0,
+            projection_dim=OUTPUT if kind == "clip" else None,
         )
     for parameter in tower.parameters():
         if kind != "resnet":
@@ -59,7 +63,7 @@ def inputs(kind: str) -> Tensor:
 def answers(tower: Any, kind: str) -> list[Tensor]:
     """All that a tower hands on for the two inputs."""
     features = tower(inputs(kind))
-    return [features.words, features.sentence] if kind == "text" else list(features.maps)
+    return [features.text_tokens, features.sentence] if kind == "text" else list(features.maps)
 
 
 def same(first: list[Tensor], second: list[Tensor]) -> bool:

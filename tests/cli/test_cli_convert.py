@@ -16,7 +16,7 @@ from risbook.systems.etris import ETRIS
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
-    system = build_system("etris-mini", sentences=[], changes={"weights": "random"})
+    system = build_system("etris-mini", sentences=[], overrides={"weights": "random"})
     assert isinstance(system, ETRIS)
     return write_released(official_state(system), tmp_path_factory.mktemp("file") / "best.pth")
 

@@ -9,6 +9,7 @@ from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.projector import Projector
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
+from risbook.intermediates import Intermediates
 
 #: absolute tolerance, stricter than the files' README asks for
 STRICT = 2e-5
@@ -36,21 +37,21 @@ def test_parity_neck(kit: str, scales: tuple[float, ...]) -> None:
     maps = [file[f"in.vis{number}"] for number in range(3)]
     width = file["out.eval"].shape[1]
     neck = HierarchicalAlignment(
-        channels=tuple(feature_map.shape[1] for feature_map in maps),
-        scales=scales,
-        sentence_width=file["in.state"].shape[1],
-        width=width,
-        heads=4,
+        in_dims=tuple(feature_map.shape[1] for feature_map in maps),
+        factors=scales,
+        sentence_dim=file["in.state"].shape[1],
+        dim=width,
+        num_heads=4,
     )
     take(neck, file)
     outputs = outputs_of(neck)
-    record: dict[str, Tensor] = {}
-    file.compare("out.eval", neck(maps, file["in.state"], record=record))
+    intermediates = Intermediates()
+    file.compare("out.eval", neck(maps, file["in.state"], intermediates=intermediates))
     for name in ("f3_proj", "f4_proj", "f5_proj", "aggr", "coordconv"):
         file.compare(f"mid.{name}", outputs[name])
     file.compare("mid.txt_proj", outputs["txt_proj"][None])
     for stage in (3, 4, 5):
-        gated = record[f"stage {stage}"].flatten(2).permute(2, 0, 1)
+        gated = intermediates[f"stage{stage}"].flatten(2).permute(2, 0, 1)
         file.compare(f"mid.fusion{stage}", gated)
     neck.train()
     output = neck(maps, file["in.state"])
@@ -80,20 +81,22 @@ def test_parity_decoder() -> None:
     _, width, rows, columns = file["in.vis"].shape
     layers = len([name for name in file if name.startswith("mid.layer")])
     hidden = len(file["w.layers.0.ffn.0.weight"])
-    decoder = GlobalAlignment(width=width, layers=layers, heads=4, hidden=hidden, dropout=0.0)
+    decoder = GlobalAlignment(
+        dim=width, num_layers=layers, num_heads=4, ffn_dim=hidden, dropout=0.0
+    )
     take(decoder, file)
-    record: dict[str, Tensor] = {}
+    intermediates = Intermediates()
     padding = file["in.pad_mask"]
-    output = decoder(file["in.vis"], file["in.txt"], padding, record=record)
+    output = decoder(file["in.vis"], file["in.txt"], padding, intermediates=intermediates)
     file.compare("out", output.flatten(2))
     file.compare("out", decoder(file["in.vis"], file["in.txt"], padding).flatten(2))
     for number in range(layers):
-        layer = record[f"layer {number + 1}"].flatten(2)
+        layer = intermediates[f"layers.{number + 1}"].flatten(2)
         file.compare(f"mid.layer{number}", layer.permute(2, 0, 1))
         # The released decoder can also be asked for all layers, each behind the last norm.
         normed = decoder.norm(layer.transpose(1, 2)).transpose(1, 2)
         file.compare(f"out.intermediate{number}", normed)
-        assert not bool(record[f"attention {number + 1}"].transpose(1, 3)[padding].any())
+        assert not bool(intermediates[f"layers.{number + 1}.attn"].transpose(1, 3)[padding].any())
     table = sine_pos_embed_2d(rows, columns, width).transpose(0, 1)
     file.compare(f"mid.pos2d_{width}_{rows}_{columns}", table)
     length = file["in.txt"].shape[1]
@@ -125,12 +128,12 @@ def test_parity_sine_tables() -> None:
 def test_parity_projector() -> None:
     file = Recording("etris/projector.npz", atol=STRICT)
     sentence_width, channels = file["in.word"].shape[1], file["in.x"].shape[1]
-    projector = Projector(sentence_width=sentence_width, width=channels // 2)
+    projector = Projector(sentence_dim=sentence_width, dim=channels // 2)
     take(projector, file)
     outputs = outputs_of(projector)
-    record: dict[str, Tensor] = {}
-    file.compare("out.eval", projector(file["in.x"], file["in.word"], record=record))
-    file.compare("mid.vis.eval", record["pixels"])
+    intermediates = Intermediates()
+    file.compare("out.eval", projector(file["in.x"], file["in.word"], intermediates=intermediates))
+    file.compare("mid.vis.eval", intermediates["pixels"])
     file.compare("mid.txt.eval", outputs["txt"])
     projector.train()
     output = projector(file["in.x"], file["in.word"])

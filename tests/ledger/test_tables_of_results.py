@@ -23,7 +23,8 @@ from risbook.ledger import (
     show_table,
 )
 from risbook.ledger.selection import Filter
-from risbook.systems.parameters import count_parameters, outline
+from risbook.systems.parameters import count_parameters
+from risbook.systems.system_presets import build_meta
 
 DEVICE = "x86_64 CPU, 2 threads"
 SMALL = Table(
@@ -93,7 +94,7 @@ def test_every_table_renders(table: Table) -> None:
 
 
 def test_position_tables_are_as_large_as_the_comparison_says() -> None:
-    report = count_parameters(outline("etris-mini"))
+    report = count_parameters(build_meta("etris-mini"))
     tables = sum(group.tuned for group in report.groups if "position table" in group.name)
     assert f"({tables:,} weights)" in find_table("etris-pet").about
 

@@ -19,15 +19,22 @@ def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
     torch.manual_seed(0)
     tokenizer = WordTokenizer.from_sentences(corpus.sentences(), length=77, ends=True)
     image = ImageTransformer(
-        kind="clip", width=32, depth=2, heads=2, patch=8, table=4, projection=16, taps=(1, 2, 2)
+        kind="clip",
+        embed_dim=32,
+        depth=2,
+        num_heads=2,
+        patch_size=8,
+        pos_grid=4,
+        projection_dim=16,
+        out_indices=(1, 2, 2),
     )
     text = TextTransformer(
-        vocabulary=tokenizer.vocabulary_size,
-        width=32,
+        vocab_size=tokenizer.vocabulary_size,
+        embed_dim=32,
         depth=2,
-        heads=2,
-        context=77,
-        projection=16,
+        num_heads=2,
+        context_length=77,
+        projection_dim=16,
     )
     settings = ContrastiveConfig(scene_size=32, object_size=32, **config)
     clip = CLIP(image=image, text=text)

@@ -21,14 +21,14 @@ def objective(corpus: ImageCorpus) -> DistillationObjective:
     torch.manual_seed(0)
     tower = ImageTransformer(
         kind="dinov2",
-        width=32,
+        embed_dim=32,
         depth=2,
-        heads=2,
-        patch=8,
-        table=4,
-        registers=4,
+        num_heads=2,
+        patch_size=8,
+        pos_grid=4,
+        num_registers=4,
         layer_scale=0.1,
-        taps=(1, 2, 2),
+        out_indices=(0, 1),
     )
     crops = CropConfig(batch_size=4, large_size=32, small_size=16, num_small=2)
     wide = CropConfig(batch_size=2, object_share=0.0, large_size=64, num_small=0)
@@ -74,7 +74,14 @@ def test_half_of_the_crops_have_masked_patches(corpus: ImageCorpus) -> None:
 
 def test_masked_patches_do_not_reach_the_tokens() -> None:
     tower = ImageTransformer(
-        kind="dinov2", width=16, depth=1, heads=2, patch=8, table=2, registers=4, taps=(1,)
+        kind="dinov2",
+        embed_dim=16,
+        depth=1,
+        num_heads=2,
+        patch_size=8,
+        pos_grid=2,
+        num_registers=4,
+        out_indices=(0,),
     )
     images = torch.randn(1, 3, 16, 16)
     changed = images.clone()

@@ -20,8 +20,8 @@ from risbook.towers.word_tokenizer import WordTokenizer
 @pytest.fixture(scope="module")
 def tower() -> ImageTransformer:
     torch.manual_seed(0)
-    sizes = {"width": 16, "depth": 2, "heads": 2, "patch": 8, "table": 4, "taps": (1, 2)}
-    return ImageTransformer(kind="dinov2", registers=3, layer_scale=1.0, **sizes).eval()
+    sizes = {"embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "pos_grid": 4}
+    return ImageTransformer(kind="dinov2", num_registers=3, layer_scale=1.0, **sizes).eval()
 
 
 def test_vectors_and_patches_are_the_towers_own(tower):
@@ -34,7 +34,9 @@ def test_vectors_and_patches_are_the_towers_own(tower):
 
 def test_another_way_through_the_blocks_may_drop_tokens(tower):
     def bare(tower, tokens):
-        return tower.run(torch.cat([tokens[:, :1], tokens[:, tower.prefix :]], dim=1))
+        return tower.forward_blocks(
+            torch.cat([tokens[:, :1], tokens[:, tower.first_patch :]], dim=1)
+        )
 
     images = torch.randn(2, 3, 32, 32)
     _, patches = encode_image(tower, images, forward_blocks=bare)
@@ -45,8 +47,8 @@ def test_another_way_through_the_blocks_may_drop_tokens(tower):
 def test_sentences_become_unit_vectors_whatever_the_padding():
     torch.manual_seed(0)
     tokenizer = WordTokenizer.from_sentences(["a red mug", "a dog"], length=12, ends=True)
-    sizes = {"width": 16, "depth": 2, "heads": 2, "context": 12, "projection": 8}
-    tower = TextTransformer(vocabulary=tokenizer.vocabulary_size, **sizes).eval()
+    sizes = {"embed_dim": 16, "depth": 2, "num_heads": 2, "context_length": 12, "projection_dim": 8}
+    tower = TextTransformer(vocab_size=tokenizer.vocabulary_size, **sizes).eval()
     both = encode_text(tower, tokenizer, ["a dog", "a red mug"])
     single = encode_text(tower, tokenizer, ["a dog"])
     assert torch.allclose(both.norm(dim=-1), torch.ones(2), atol=1e-5)

@@ -84,7 +84,7 @@ def test_a_run_that_two_studies_share_is_made_once(study: Study, tmp_path: Path)
 @functools.cache
 def build_once(name: str, overrides: str) -> System:
     """A system by its overrides as JSON."""
-    return build_system(name, sentences=["object"], changes=json.loads(overrides))
+    return build_system(name, sentences=["object"], overrides=json.loads(overrides))
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -1,7 +1,7 @@
 """Helpers of the parity tests of ETRIS: small models, what they compute, the drawing of weights."""
 
 import zlib
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ import torch
 from parity import Recording, outputs_of
 from torch import Tensor
 
-from risbook.systems.etris import ETRIS, ETRISConfig
+from risbook.config import with_overrides
+from risbook.decoder.mask_head import MaskHeadConfig
+from risbook.systems.etris import ETRIS, BridgerConfig, ETRISConfig, build_etris
 from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
 from risbook.systems.system import NoTokenizer
-from risbook.systems.tower_system import ImageTower
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
@@ -20,39 +21,43 @@ from risbook.towers.text_transformer import TextTransformer
 #: of the recorded small models
 SMALL = ETRISConfig(
     image_size=64,
-    word_length=7,
-    bridger_width=8,
-    bridger_heads=2,
-    decoder_width=16,
-    decoder_heads=4,
-    decoder_hidden=24,
-    projector_width=8,
-    dropout=0.0,
+    max_tokens=7,
+    bridger=BridgerConfig(dim=8, num_heads=2, dropout=0.0),
+    head=MaskHeadConfig(dim=16, num_heads=4, ffn_dim=24, projector_dim=8, dropout=0.0),
 )
 
 
-def small_towers(*, resnet: bool) -> tuple[ImageTower, TextTransformer]:
-    image: ImageTower
+def small_towers(*, resnet: bool) -> tuple[CLIPResNet | ImageTransformer, TextTransformer]:
+    image: CLIPResNet | ImageTransformer
     if resnet:
-        image = CLIPResNet(layers=(1, 2, 1, 1), width=4, output=24, heads=2, table=3)
+        image = CLIPResNet(layers=(1, 2, 1, 1), width=4, output_dim=24, num_heads=2, pos_grid=3)
     else:
         image = ImageTransformer(
-            kind="clip", width=24, depth=12, heads=3, patch=8, table=4, projection=24
+            kind="clip",
+            embed_dim=24,
+            depth=12,
+            num_heads=3,
+            patch_size=8,
+            pos_grid=4,
+            projection_dim=24,
         )
-    text = TextTransformer(vocabulary=50, width=16, depth=12, heads=2, context=20, projection=24)
+    text = TextTransformer(
+        vocab_size=50, embed_dim=16, depth=12, num_heads=2, context_length=20, projection_dim=24
+    )
     return image, text
 
 
-def small_etris(*, resnet: bool, **changes: Any) -> ETRIS:
-    config = replace(SMALL, image_size=64 if resnet else 32, **changes)
+def small_etris(overrides: Mapping[str, Any] | None = None, *, resnet: bool) -> ETRIS:
+    image_size = 64 if resnet else 32
+    config = with_overrides(SMALL, {"image_size": image_size, **(overrides or {})})
     towers = small_towers(resnet=resnet)
-    return ETRIS(config=config, towers=towers, tokenizer=NoTokenizer(config.word_length))
+    return build_etris(config, towers=towers, tokenizer=NoTokenizer(config.max_tokens))
 
 
-def recorded_etris(name: str, *, resnet: bool, **changes: Any) -> tuple[ETRIS, Recording]:
+def recorded_etris(name: str, *, resnet: bool) -> tuple[ETRIS, Recording]:
     """A small ETRIS with the weights of a recorded file, and the file."""
     file = Recording(name)
-    system = small_etris(resnet=resnet, **changes)
+    system = small_etris(resnet=resnet)
     load(system, file.below("w."), resnet=resnet)
     return system.eval(), file
 
@@ -92,19 +97,20 @@ def watched(system: ETRIS, images: Tensor, words: Tensor) -> tuple[Tensor, dict[
                 theirs[f"bridger.{official}.{int(stage) - first_stage}"] = (
                     one if is_map else one.transpose(0, 1)
                 )
-    theirs |= {"neck": outputs["neck"], "decoder": outputs["decoder"].flatten(2)}
-    return logits, theirs | {"proj": outputs["projector"]}
+    theirs |= {"neck": outputs["head.neck"], "decoder": outputs["head.decoder"].flatten(2)}
+    return logits, theirs | {"proj": outputs["head.projector"]}
 
 
 def _runs_of(tower: Any) -> list[Tensor]:
-    """What a tower gives out after each of its stages, filled as it runs."""
-    run, runs = tower.run, []
+    """The output of each of a tower's groups of blocks or layers, filled as it runs."""
+    method = "forward_layer" if isinstance(tower, CLIPResNet) else "forward_blocks"
+    run, runs = getattr(tower, method), []
 
-    def noted(*given: Any) -> Tensor:
-        runs.append(run(*given))
+    def spy(*arguments: Any, **options: Any) -> Tensor:
+        runs.append(run(*arguments, **options))
         return runs[-1]
 
-    tower.run = noted
+    setattr(tower, method, spy)
     return runs
 
 

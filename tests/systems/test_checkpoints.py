@@ -16,7 +16,7 @@ SMALL = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width":
 @pytest.fixture
 def system() -> System:
     torch.manual_seed(1)
-    return build_system("first-model", sentences=["left dog", "red mug"], changes=SMALL).eval()
+    return build_system("first-model", sentences=["left dog", "red mug"], overrides=SMALL).eval()
 
 
 def answer(system: System) -> torch.Tensor:
@@ -60,7 +60,10 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
         ('{"format": 1, "system": "x", "config": {}}', "unknown system 'x'"),
         ('{"format": 1, "system": "first-model", "config": {"colour": 1}}', "colour"),
         ('{"format": 1, "system": "first-model", "config": []}', r"config\.json"),
-        ('{"format": 1, "system": "first-model", "config": {"widths": [1]}}', "four whole"),
+        (
+            '{"format": 1, "system": "first-model", "config": {"widths": [1]}}',
+            "image_dims is .*4 whole numbers",
+        ),
     ],
 )
 def test_bad_configurations(system: System, tmp_path: Path, content: str, message: str) -> None:

@@ -5,8 +5,9 @@ import torch
 
 from risbook.decoder import coordinates
 from risbook.errors import RisbookError
+from risbook.intermediates import Intermediates
 from risbook.systems import FirstModel, build_system
-from risbook.systems.system import target_at
+from risbook.systems.system import resize_target
 from risbook.towers import ConvolutionalTower, RecurrentTower
 
 SENTENCES = ["left dog", "the red dog on the right", "second mug from left"]
@@ -23,7 +24,7 @@ SMALL = {
 @pytest.fixture
 def model() -> FirstModel:
     torch.manual_seed(0)
-    system = build_system("first-model", sentences=SENTENCES, changes=SMALL)
+    system = build_system("first-model", sentences=SENTENCES, overrides=SMALL)
     assert isinstance(system, FirstModel)
     return system.eval()
 
@@ -41,22 +42,22 @@ def test_image_tower_shapes() -> None:
 
 def test_a_sentence_does_not_depend_on_its_padding() -> None:
     torch.manual_seed(0)
-    tower = RecurrentTower(vocabulary=9, word_width=8, width=12).eval()
+    tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
     short = torch.tensor([[3, 4, 5]])
     long = torch.tensor([[3, 4, 5, 0, 0, 0]])
     torch.testing.assert_close(tower(short).sentence, tower(long).sentence)
-    assert tower(long).words.shape == (1, 6, 12)
-    assert tower(long).padding.tolist() == [[False] * 3 + [True] * 3]
+    assert tower(long).text_tokens.shape == (1, 6, 12)
+    assert tower(long).key_padding_mask.tolist() == [[False] * 3 + [True] * 3]
 
 
 def test_a_sentence_without_words_is_still_read() -> None:
-    tower = RecurrentTower(vocabulary=9, word_width=8, width=12).eval()
+    tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
     assert tower(torch.zeros(2, 4, dtype=torch.long)).sentence.isfinite().all()
 
 
 def test_word_order_matters() -> None:
     torch.manual_seed(0)
-    tower = RecurrentTower(vocabulary=9, word_width=8, width=12).eval()
+    tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
     one = tower(torch.tensor([[2, 3, 4]])).sentence
     two = tower(torch.tensor([[4, 3, 2]])).sentence
     assert (one - two).abs().max() > 1e-3
@@ -71,12 +72,12 @@ def test_coordinates_are_x_then_y() -> None:
 
 def test_logits_intermediates_and_text(model: FirstModel) -> None:
     image = torch.randn(2, 3, 64, 64)
-    record: dict[str, torch.Tensor] = {}
-    logits = model(image, model.tokenizer(["left dog", "second mug"]), record=record)
+    intermediates = Intermediates()
+    logits = model(image, model.tokenizer(["left dog", "second mug"]), intermediates=intermediates)
     assert logits.shape == (2, 1, 32, 32)
-    assert {name: tuple(value.shape) for name, value in record.items()} == {
-        "fused": (2, 16, 8, 8),
-        "compared": (2, 16, 8, 8),
+    assert {name: tuple(value.shape) for name, value in intermediates.items()} == {
+        "decoder.fused": (2, 16, 8, 8),
+        "decoder.compared": (2, 16, 8, 8),
     }
     other = model(image, model.tokenizer(["red dog", "red dog"]))
     assert (logits - other).abs().max() > 1e-4
@@ -93,7 +94,7 @@ def test_every_parameter_gets_a_gradient(model: FirstModel) -> None:
 
 def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
     mask = torch.arange(64.0).reshape(1, 1, 8, 8)
-    assert target_at(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
+    assert resize_target(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
 
 
 def test_the_loss_is_mean_binary_cross_entropy(model: FirstModel) -> None:
@@ -107,23 +108,23 @@ def test_the_loss_is_mean_binary_cross_entropy(model: FirstModel) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"widths": [1, 2]}, "four whole numbers"),
-        ({"widths": 3}, "four whole numbers"),
-        ({"text_width": 0}, "text_width is 0"),
-        ({"text_width": 15}, "text_width must be even"),
-        ({"image_size": 33}, "multiple of 16"),
+        ({"image_dims": [1, 2]}, "image_dims is .*a list of 4 whole numbers"),
+        ({"widths": 3}, "image_dims is 3; it must be a list of 4 whole numbers"),
+        ({"text_dim": 0}, "text_dim is 0"),
+        ({"text_dim": 15}, "text_dim is 15.*multiple of 2"),
+        ({"image_size": 33}, "image_size is 33.*multiple of 16"),
         ({"image_size": "x"}, "image_size is 'x'"),
         ({"blocks": -1}, "blocks is -1"),
-        ({"word_length": 1.5}, "word_length is 1.5"),
+        ({"max_tokens": 1.5}, "max_tokens is 1.5"),
     ],
 )
 def test_sizes_that_make_no_sense(change: dict[str, object], message: str) -> None:
     with pytest.raises(RisbookError, match=message):
-        build_system("first-model", sentences=SENTENCES, changes=change)
+        build_system("first-model", sentences=SENTENCES, overrides=change)
 
 
 def test_unknown_names_are_named() -> None:
     with pytest.raises(RisbookError, match="no system is called 'second-model'"):
         build_system("second-model", sentences=SENTENCES)
     with pytest.raises(RisbookError, match="colour"):
-        build_system("first-model", sentences=SENTENCES, changes={"colour": 3})
+        build_system("first-model", sentences=SENTENCES, overrides={"colour": 3})

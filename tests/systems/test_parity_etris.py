@@ -12,12 +12,13 @@ from official_etris import (
 )
 from parity import Recording
 from released_files import official_state
-from torch import Tensor
 
-from risbook.systems.etris import CONFIGS, ETRIS
-from risbook.systems.parameters import outline
+from risbook.intermediates import Intermediates
+from risbook.systems.etris import build_etris
+from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system import NoTokenizer, target_at
+from risbook.systems.system import NoTokenizer, resize_target
+from risbook.systems.system_presets import build_meta
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 
@@ -27,20 +28,20 @@ KITS = [("etris/full_small_rn.npz", True), ("etris/full_small_vit.npz", False)]
 @pytest.mark.parametrize(("kit", "resnet"), KITS)
 def test_parity_logits_and_intermediates(kit: str, resnet: bool) -> None:
     system, file = recorded_etris(kit, resnet=resnet)
-    record: dict[str, Tensor] = {}
+    intermediates = Intermediates()
     with torch.no_grad():
-        logits = system(file["in.img"], file["in.word"], record=record)
+        logits = system(file["in.img"], file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(file["in.img"], file["in.word"])
-        text = system.text_tower.finish(words, file["in.word"])
+        text = system.text_tower.forward_final(words, file["in.word"])
     for number, one in enumerate(maps):
         file.compare(f"mid.bridger.out_vis{number}", one)
-    file.compare("mid.bridger.out_txt", text.words)
+    file.compare("mid.bridger.out_txt", text.text_tokens)
     file.compare("mid.bridger.out_state", text.sentence)
-    file.compare("mid.neck", record["neck"])
-    file.compare("mid.decoder", record["decoder"].flatten(2))
+    file.compare("mid.neck", intermediates["neck"])
+    file.compare("mid.decoder", intermediates["decoder"].flatten(2))
     for stage in (1, 2, 3):
-        met = record[f"met {stage}"].flatten(2).permute(2, 0, 1)
-        file.compare(f"mid.bridger.fusion_v.{stage - 1}", met)
+        fused = intermediates[f"bridgers.{stage}.fused"].flatten(2).permute(2, 0, 1)
+        file.compare(f"mid.bridger.fusion_v.{stage - 1}", fused)
     file.compare("out.eval.logits", logits)
     again, outputs = watched(system, file["in.img"], file["in.word"])
     file.compare("out.eval.logits", again)
@@ -65,7 +66,7 @@ def test_parity_training_step(kit: str, resnet: bool) -> None:
     loss = system.loss(logits, file["in.mask"])
     loss.backward()
     file.compare("train.nodrop.logits", logits)
-    file.compare("train.nodrop.mask", target_at(file["in.mask"], logits.shape[-2:]))
+    file.compare("train.nodrop.mask", resize_target(file["in.mask"], logits.shape[-2:]))
     file.compare("train.nodrop.loss", loss)
     state = official_state(system)
     for name in file.below("train.buf."):
@@ -105,17 +106,17 @@ def test_parity_names_of_what_learns(kit: str, resnet: bool) -> None:
 def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
     whole = Recording("etris/full_small_rn.npz")
     file = Recording(kit)
-    system = small_etris(resnet=True, stages=stages)
+    system = small_etris({"bridger.stages": stages}, resnet=True)
     weights = {k: v for k, v in whole.below("w.").items() if not k.startswith("bridger.")}
     load(system, weights | file.below("w."), resnet=True)
     system.eval()
     with torch.no_grad():
         maps, words = system.bridge(file["in.img"], file["in.word"])
-        text = system.text_tower.finish(words, file["in.word"])
+        text = system.text_tower.forward_final(words, file["in.word"])
         logits = system(file["in.img"], file["in.word"])
     for number, one in enumerate(maps):
         file.compare(f"mid.bridger.out_vis{number}", one)
-    file.compare("mid.bridger.out_txt", text.words)
+    file.compare("mid.bridger.out_txt", text.text_tokens)
     file.compare("mid.bridger.out_state", text.sentence)
     file.compare("out.eval.logits", logits)
     file.assert_all_compared()
@@ -160,24 +161,25 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
         key: kinds[int(value[(0,) * value.ndim])]
         for key, value in rename_etris(marked, resnet="rn" in name).items()
     }
-    system = outline(name)
+    system = build_meta(name)
+    groups = {"bridgers": "backbone_group", "default": "head_group"}
+    group_of = {id(p): groups[g] for g, ps in system.parameter_groups().items() for p in ps}
     ours = dict.fromkeys(system.state_dict(), "buffer")
     for key, value in system.named_parameters():
-        group = "backbone_group" if key.startswith("bridgers.") else "head_group"
-        ours[key] = group if value.requires_grad else "fixed"
+        ours[key] = group_of.get(id(value), "fixed")
     assert ours == theirs
 
 
 @pytest.mark.parametrize(("kit", "name"), FULL_SIZE)
 def test_parity_at_full_size(kit: str, name: str) -> None:
     file = Recording(kit)
-    config = CONFIGS[name]
-    table = 26 if "vit" in name else None
-    image = build_tower(config.image_tower, weights="random", table=table)
+    _, config = ETRIS_CONFIGS[name]
+    pos_grid = 26 if "vit" in name else None
+    image = build_tower(config.image_tower, weights="random", pos_grid=pos_grid)
     text = build_tower(config.text_tower, weights="random")
     assert not isinstance(image, TextTransformer) and isinstance(text, TextTransformer)
-    system = ETRIS(
-        config=config, name=name, towers=(image, text), tokenizer=NoTokenizer(config.word_length)
+    system = build_etris(
+        config, name=name, towers=(image, text), tokenizer=NoTokenizer(config.max_tokens)
     )
     state = {}
     for (key, shape), first in zip(
@@ -192,18 +194,18 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
     system.eval()
     generator = np.random.RandomState(11)
     pictures = torch.from_numpy(generator.standard_normal((1, 3, 416, 416)).astype(np.float32))
-    record: dict[str, Tensor] = {}
+    intermediates = Intermediates()
     with torch.no_grad():
-        logits = system(pictures, file["in.word"], record=record)
+        logits = system(pictures, file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(pictures, file["in.word"])
-        finished = system.text_tower.finish(words, file["in.word"])
+        finished = system.text_tower.forward_final(words, file["in.word"])
     for number, one in enumerate(maps):
         file.compare(f"mid.bridger_vis{number}_sub", one[:, ::16, ::6, ::6])
         mean_std = torch.stack([one.mean(), one.std()])
         file.compare(f"mid.bridger_vis{number}_mean_std", mean_std)
-    file.compare("mid.bridger_txt_sub", finished.words[..., ::8])
+    file.compare("mid.bridger_txt_sub", finished.text_tokens[..., ::8])
     file.compare("mid.state", finished.sentence)
-    file.compare("mid.neck_sub", record["neck"][:, ::8, ::3, ::3])
-    file.compare("mid.decoder_sub", record["decoder"].flatten(2)[:, ::8, ::7])
+    file.compare("mid.neck_sub", intermediates["neck"][:, ::8, ::3, ::3])
+    file.compare("mid.decoder_sub", intermediates["decoder"].flatten(2)[:, ::8, ::7])
     file.compare("out.eval.logits", logits)
     file.assert_all_compared("manifest.")

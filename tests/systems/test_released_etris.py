@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,42 @@ from parity import Recording
 from released_files import official_state, write_released
 from torch import Tensor
 
+from risbook.config import to_values
 from risbook.errors import DataError, RisbookError
-from risbook.systems import build_system, convert_released, load_released, load_system
+from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
-from risbook.systems.parameters import outline
 from risbook.systems.system import NoTokenizer
 from risbook.towers.tower_presets import TOWERS, TowerPreset
 
 #: the towers of the recorded small models
 RECORDED = {
     "recorded-rn": TowerPreset(
-        "clip-resnet", {"layers": (1, 2, 1, 1), "width": 4, "output": 24, "heads": 2, "table": 3}
+        "clip-resnet",
+        {"layers": (1, 2, 1, 1), "width": 4, "output_dim": 24, "num_heads": 2, "pos_grid": 3},
     ),
     "recorded-vit": TowerPreset(
         "clip-vit",
-        {"kind": "clip", "width": 24, "depth": 12, "heads": 3, "patch": 8, "table": 4}
-        | {"projection": 24},
+        {
+            "kind": "clip",
+            "embed_dim": 24,
+            "depth": 12,
+            "num_heads": 3,
+            "patch_size": 8,
+            "pos_grid": 4,
+        }
+        | {"projection_dim": 24},
     ),
     "recorded-text": TowerPreset(
         "clip-text",
-        {"vocabulary": 50, "width": 16, "depth": 12, "heads": 2, "context": 20, "projection": 24},
+        {"vocab_size": 50, "embed_dim": 16, "depth": 12, "num_heads": 2, "context_length": 20}
+        | {"projection_dim": 24},
     ),
 }
 
 
-def recorded_changes(kind: str) -> dict[str, Any]:
+def recorded_overrides(kind: str) -> dict[str, Any]:
     towers = {"image_tower": f"recorded-{kind}", "text_tower": "recorded-text"}
-    return {**asdict(SMALL), **towers, "image_size": 64 if kind == "rn" else 32}
+    return {**to_values(SMALL), **towers, "image_size": 64 if kind == "rn" else 32}
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def test_parity_of_a_released_file(tmp_path: Path, kit: str, kind: str, plain: b
     else:
         write_released(file.below("w."), path)
     system = load_released(
-        path, "etris-rn50", changes=recorded_changes(kind), tokenizer=NoTokenizer(7)
+        path, "etris-rn50", overrides=recorded_overrides(kind), tokenizer=NoTokenizer(7)
     )
     assert not system.training
     with torch.no_grad():
@@ -69,9 +77,9 @@ def test_parity_of_a_released_file(tmp_path: Path, kit: str, kind: str, plain: b
     file.compare("out.eval.logits", logits)
 
 
-def shapes_of(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:
+def shapes_of(name: str, overrides: dict[str, Any] | None = None) -> dict[str, Tensor]:
     """Official names and shapes of a whole system, with no more memory than one number each."""
-    system = outline(name, changes)
+    system = build_meta(name, overrides)
     assert isinstance(system, ETRIS)
     shapes = official_state(system)
     return {entry: torch.zeros(()).expand(value.shape) for entry, value in shapes.items()}
@@ -88,7 +96,7 @@ def stand_in_file(path: Path, state: dict[str, Tensor], patch: pytest.MonkeyPatc
 @pytest.fixture(scope="module")
 def mini() -> ETRIS:
     torch.manual_seed(1)
-    system = build_system("etris-mini-rn", sentences=[], changes={"weights": "random"})
+    system = build_system("etris-mini-rn", sentences=[], overrides={"weights": "random"})
     assert isinstance(system, ETRIS)
     return system.eval()
 
@@ -116,14 +124,14 @@ def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_pat
         "random_parts": [],
         "inside": True,
     }
-    assert system.origins() == {"image_tower": record, "text_tower": record}
+    assert system.weights_sources() == {"image_tower": record, "text_tower": record}
     origin = convert_released(path, "etris-mini-rn", tmp_path / "run")
     assert str(origin) == f"real weights: best_model.pth (sha256 {digest[:8]})"
     about = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert about["towers"] == system.origins()
+    assert about["towers"] == system.weights_sources()
     path.unlink()
     again = load_system(tmp_path / "run")
-    assert again.origins() == system.origins()
+    assert again.weights_sources() == system.weights_sources()
     assert set(again.saved_state()) == set(again.state_dict())
     state = mini.state_dict()
     assert set(again.state_dict()) == set(state)
@@ -146,10 +154,10 @@ def test_a_folder_that_holds_something_is_left_alone(mini: ETRIS, tmp_path: Path
 
 def test_the_length_of_sentences_is_what_was_said(mini: ETRIS, tmp_path: Path) -> None:
     path = write_released(official_state(mini), tmp_path / "best_model.pth")
-    changes = {"word_length": 22}
-    assert load_released(path, "etris-mini-rn", changes=changes).tokenizer.length == 22
-    convert_released(path, "etris-mini-rn", tmp_path / "run", changes=changes)
-    assert load_system(tmp_path / "run").configuration()["word_length"] == 22
+    overrides = {"max_tokens": 22}
+    assert load_released(path, "etris-mini-rn", overrides=overrides).tokenizer.length == 22
+    convert_released(path, "etris-mini-rn", tmp_path / "run", overrides=overrides)
+    assert load_system(tmp_path / "run").configuration()["max_tokens"] == 22
 
 
 @pytest.mark.parametrize(
@@ -171,17 +179,20 @@ def test_another_backbone_is_told(
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("overrides", "message"),
     [
-        ({"bridger_width": 32}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is \(32, 51"),
+        ({"bridger.dim": 32}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is \(32, 51"),
         ({"stages": (3,)}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is missing"),
-        ({"decoder_layers": 4}, r"does not fit etris-rn50: decoder\.layers\.3\.\S+ is too many"),
+        (
+            {"head.num_layers": 4},
+            r"does not fit etris-rn50: head\.decoder\.layers\.3\.\S+ is too many",
+        ),
     ],
 )
 def test_other_sizes_are_told(
-    changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    overrides: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = shapes_of("etris-rn50", changes)
+    state = shapes_of("etris-rn50", overrides)
     path = stand_in_file(tmp_path / "best_model.pth", state, monkeypatch)
     with pytest.raises(DataError, match=message) as caught:
         load_released(path, "etris-rn50")
@@ -217,10 +228,10 @@ def test_what_is_no_such_preset(tmp_path: Path) -> None:
     path = tmp_path / "best_model.pth"
     with pytest.raises(RisbookError, match="no system is called 'etris'"):
         load_released(path, "etris")
-    with pytest.raises(RisbookError, match="first-model is no ETRIS; those are etris-rn50"):
+    with pytest.raises(RisbookError, match="first-model is no ETRIS; those are etris-mini"):
         load_released(path, "first-model")
     with pytest.raises(RisbookError, match="no 'words'"):
-        load_released(path, "etris-rn50", changes={"words": 22})
+        load_released(path, "etris-rn50", overrides={"words": 22})
 
 
 def test_without_the_tokenizer_there_are_three_ways_out(

@@ -5,7 +5,7 @@ here once more, straight from their names, so that the towers around them can be
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -78,12 +78,12 @@ def text_tower(weights: Weights, *, heads: int) -> TextTransformer:
     blocks = blocks_of(weights, "transformer.resblocks.")
     words, projection = weights["token_embedding.weight"], weights["text_projection"]
     tower = TextTransformer(
-        vocabulary=len(words),
-        width=words.shape[1],
+        vocab_size=len(words),
+        embed_dim=words.shape[1],
         depth=len(blocks),
-        heads=heads,
-        context=len(weights["positional_embedding"]),
-        projection=projection.shape[1],
+        num_heads=heads,
+        context_length=len(weights["positional_embedding"]),
+        projection_dim=projection.shape[1],
     )
     state = {ours: weights[theirs] for theirs, ours in TEXT_NAMES.items()}
     for number, block in enumerate(blocks):
@@ -98,12 +98,12 @@ def clip_tower(weights: Weights, *, heads: int) -> ImageTransformer:
     table, projection = weights["positional_embedding"], weights["proj"]
     tower = ImageTransformer(
         kind="clip",
-        width=table.shape[1],
+        embed_dim=table.shape[1],
         depth=len(blocks),
-        heads=heads,
-        patch=weights["conv1.weight"].shape[-1],
-        table=round((len(table) - 1) ** 0.5),
-        projection=projection.shape[1],
+        num_heads=heads,
+        patch_size=weights["conv1.weight"].shape[-1],
+        pos_grid=round((len(table) - 1) ** 0.5),
+        projection_dim=projection.shape[1],
     )
     state = {
         "projection": projection,
@@ -125,19 +125,19 @@ def clip_tower(weights: Weights, *, heads: int) -> ImageTransformer:
     return tower.eval().requires_grad_(False)
 
 
-def dinov2_tower(weights: Weights, *, heads: int) -> ImageTransformer:
+def dinov2_tower(weights: Weights, *, heads: int, out_indices: Sequence[int]) -> ImageTransformer:
     """A DINOv2 tower with recorded weights; `weights` has DINOv2's names."""
     blocks = blocks_of(weights, "blocks.")
     table = weights["pos_embed"]
     tower = ImageTransformer(
         kind="dinov2",
-        width=table.shape[2],
+        embed_dim=table.shape[2],
         depth=len(blocks),
-        heads=heads,
-        patch=weights["patch_embed.proj.weight"].shape[-1],
-        table=round((table.shape[1] - 1) ** 0.5),
-        registers=weights["register_tokens"].shape[1],
-        taps=(1, len(blocks)),
+        num_heads=heads,
+        patch_size=weights["patch_embed.proj.weight"].shape[-1],
+        pos_grid=round((table.shape[1] - 1) ** 0.5),
+        num_registers=weights["register_tokens"].shape[1],
+        out_indices=out_indices,
     )
     state = {
         # timm keeps no row for the class token: its place is part of the token itself

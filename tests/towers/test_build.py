@@ -27,7 +27,7 @@ from risbook.towers.word_tokenizer import WordTokenizer
 IMAGES = [name for name, preset in TOWERS.items() if preset.hub is None and preset.image_size]
 TINY = TowerPreset(
     "clip-resnet",
-    {"layers": (1, 1, 1, 1), "width": 4, "output": 8, "heads": 2, "table": 3},
+    {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3},
     image_size=96,
     step=32,
     hub=HubFile("nobody/tiny", "model.safetensors", revision="a" * 40, size=1_000_000),
@@ -100,10 +100,10 @@ def test_random_saved_and_read_again(name: str, tmp_path: Path) -> None:
 def test_a_text_tower_with_its_words(tmp_path: Path) -> None:
     words = WordTokenizer.from_sentences(["the left dog"], length=77, ends=True)
     size = words.vocabulary_size
-    tower = build_tower("clip-mini-text", weights="random", vocabulary=size)
+    tower = build_tower("clip-mini-text", weights="random", vocab_size=size)
     save_tower(tower, tmp_path, name="clip-mini-text", source="a test", tokenizer=words)
     again = build_tower("clip-mini-text", weights=tmp_path)
-    assert isinstance(again, TextTransformer) and again.vocabulary == size
+    assert isinstance(again, TextTransformer) and again.vocab_size == size
     tokens = tokenizer_of("clip-mini-image", length=8, weights=tmp_path)(["left dog"])
     assert tokens.shape == (1, 8)
     with torch.no_grad():
@@ -127,7 +127,7 @@ def test_what_is_shipped(name: str) -> None:
     assert (SHIPPED / name / "model.safetensors").stat().st_size <= 6_000_000
     if isinstance(tower, TextTransformer):
         tokens = tokenizer_of(name, length=20)(["the red"])
-        assert int(tokens.max()) == tower.end == tower.vocabulary - 1
+        assert int(tokens.max()) == tower.end_id == tower.vocab_size - 1
 
 
 def test_what_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_what_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(build, "SHIPPED", tmp_path)
     with pytest.raises(RisbookError, match=r"risbook pretrain.*weights='random'"):
         build_tower("dinov2-mini")
-    with pytest.raises(RisbookError, match="vocabulary="):
+    with pytest.raises(RisbookError, match="vocab_size="):
         build_tower("clip-mini-text", weights="random")
 
 
@@ -215,11 +215,11 @@ def test_the_folder_of_the_environment(
 
 def test_a_table_of_another_side(tiny: TowerPreset, tmp_path: Path) -> None:
     write_tiny(tmp_path)
-    tower = build_tower("tiny-image", weights=tmp_path, table=5)
+    tower = build_tower("tiny-image", weights=tmp_path, pos_grid=5)
     assert isinstance(tower, CLIPResNet)
     assert tower.attention_pool.positional_embedding.shape == (26, 128)
     with pytest.raises(DataError, match=r"tiny-image from .*c_proj\.bias is \(8,\)"):
-        build_tower("tiny-image", weights=tmp_path, output=16)
+        build_tower("tiny-image", weights=tmp_path, output_dim=16)
 
 
 HUB = """
@@ -264,7 +264,7 @@ from risbook.towers.weights_source import weights_source
 from risbook.towers.build import build_tower
 from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
 
-sizes = {"layers": (1, 1, 1, 1), "width": 4, "output": 8, "heads": 2, "table": 3}
+sizes = {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3}
 hub = HubFile("nobody/tiny", "model.safetensors", "a" * 40, digest, 1_000_000)
 preset = TowerPreset("clip-resnet", sizes, 96, 32, hub=hub)
 

@@ -10,6 +10,7 @@ from parity import TOLERANCE, Recording
 from torch import Tensor, nn
 
 from risbook.errors import DataError
+from risbook.intermediates import Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.weight_conversion import FORMS
@@ -22,7 +23,7 @@ OPENAI_RESNET = next(
 
 def tiny(**changes: Any) -> CLIPResNet:
     torch.manual_seed(0)
-    settings = {"layers": (1, 2, 1, 1), "width": 8, "output": 24, "heads": 4, "table": 3}
+    settings = {"layers": (1, 2, 1, 1), "width": 8, "output_dim": 24, "num_heads": 4, "pos_grid": 3}
     return CLIPResNet(**{**settings, **changes})
 
 
@@ -47,7 +48,7 @@ def recorded(file: Recording, start: str) -> dict[str, Tensor]:
 
 def recorded_tower(file: Recording) -> CLIPResNet:
     # CLIP's rule for the heads: 64 channels each
-    tower = CLIPResNet(layers=(1, 2, 1, 1), width=4, output=24, heads=128 // 64, table=3)
+    tower = CLIPResNet(layers=(1, 2, 1, 1), width=4, output_dim=24, num_heads=128 // 64, pos_grid=3)
     tower.load_state_dict(recorded(file, "w.backbone."), strict=True)
     return tower.eval()
 
@@ -66,7 +67,7 @@ def test_equals_timm_on_the_same_weights(name: str) -> None:
     layers = {"resnet50_clip": (3, 4, 6, 3), "resnet101_clip": (3, 4, 23, 3)}[name]
     torch.manual_seed(0)
     theirs = timm.create_model(name, pretrained=False, num_classes=output).eval()
-    ours = CLIPResNet(layers=layers, output=output, connect=False).eval()
+    ours = CLIPResNet(layers=layers, output_dim=output, connect=False).eval()
     with torch.no_grad():
         randomise(theirs)
         body = {k: v for k, v in theirs.state_dict().items() if not k.startswith("head.")}
@@ -80,14 +81,14 @@ def test_equals_timm_on_the_same_weights(name: str) -> None:
         ours.attention_pool.load_state_dict(head, strict=True)
 
         images = torch.randn(1, 3, 224, 224)
-        record: dict[str, Tensor] = {}
-        features = ours(images, record=record)
+        intermediates = Intermediates()
+        features = ours(images, intermediates=intermediates)
         x = theirs.stem(images)
-        assert torch.equal(record["stem"], x)
+        assert torch.equal(intermediates["stem"], x)
         for number, stage in enumerate(theirs.stages, start=1):
             x = stage(x)
-            assert torch.equal(record[f"layer{number}"], x)
-        assert torch.equal(features.maps[1], record["layer3"])
+            assert torch.equal(intermediates[f"layer{number}"], x)
+        assert torch.equal(features.maps[1], intermediates["layer3"])
         wanted = theirs(images)
         assert wanted.std() > 1e-3
         torch.testing.assert_close(ours.pooled(images), wanted, atol=1e-5, rtol=1e-4)
@@ -101,14 +102,14 @@ def test_parity_stages_of_a_small_etris() -> None:
     file = Recording("etris/full_small_rn.npz")
     tower = recorded_tower(file)
     with torch.no_grad():
-        x = tower.run(tower.stem(file["in.img"]), 1)
+        x = tower.forward_layer(tower.stem(file["in.img"]), 1)
         close(x, file[f"mid.{VISUAL}layer1"])
         for stage in (2, 3, 4):
-            x = tower.run(x, stage)
+            x = tower.forward_layer(x, stage)
             close(x, file[f"mid.{VISUAL}layer{stage}"])
             x = x + file[f"mid.bridger.zoom_out.{stage - 2}"]
-        close(tower.pool(x), file[f"mid.{VISUAL}attnpool"])
-        close(tower.pool(x), file["mid.bridger.out_vis2"])
+        close(tower.final_map(x), file[f"mid.{VISUAL}attnpool"])
+        close(tower.final_map(x), file["mid.bridger.out_vis2"])
 
 
 def test_parity_plain_tower_feeds_the_recorded_zoom() -> None:
@@ -125,7 +126,7 @@ def test_parity_running_statistics_after_a_training_step() -> None:
     file = Recording("etris/full_small_rn.npz")
     tower = recorded_tower(file).train()
     with torch.no_grad():
-        tower.run(tower.run(tower.stem(file["in.img"]), 1), 2)
+        tower.forward_layer(tower.forward_layer(tower.stem(file["in.img"]), 1), 2)
     state = tower.state_dict()
     later = ("body.stages.2", "body.stages.3", "attention_pool")
     wanted = recorded(file, "train.buf.backbone.")
@@ -156,7 +157,7 @@ def test_parity_names_and_shapes_at_full_size(
     }
     official = {key: value.shape for key, value in OPENAI_RESNET.convert(shapes).items()}
     with torch.device("meta"):
-        tower = CLIPResNet(layers=layers, output=output)
+        tower = CLIPResNet(layers=layers, output_dim=output)
     assert {key: value.shape for key, value in tower.state_dict().items()} == official
     trainable = {key for key, _ in tower.named_parameters()}
     count = sum(shape.numel() for key, shape in official.items() if key in trainable)
@@ -167,17 +168,17 @@ def test_parity_names_and_shapes_at_full_size(
 
 
 @pytest.mark.parametrize("size", [(64, 64), (32, 96), (128, 64)])
-def test_shapes_and_record(size: tuple[int, int]) -> None:
+def test_shapes_and_intermediates(size: tuple[int, int]) -> None:
     tower, (height, width) = tiny().eval(), size
-    record: dict[str, Tensor] = {}
-    features = tower(torch.randn(2, 3, height, width), record=record)
+    intermediates = Intermediates()
+    features = tower(torch.randn(2, 3, height, width), intermediates=intermediates)
     assert features.strides == (8, 16, 32)
-    assert (*tower.channels[:2], tower.output) == (64, 128, 24)
+    assert tower.channels == (64, 128, 24)
     for grid, stride, channels in zip(features.maps, features.strides, (64, 128, 24), strict=True):
         assert grid.shape == (2, channels, height // stride, width // stride)
-    assert list(record) == ["stem", "layer1", "layer2", "layer3", "layer4", "pool"]
-    assert record["stem"].shape == (2, 8, height // 4, width // 4)
-    assert record["layer4"].shape == (2, tower.channels[2], height // 32, width // 32)
+    assert list(intermediates) == ["stem", "layer1", "layer2", "layer3", "layer4", "pool"]
+    assert intermediates["stem"].shape == (2, 8, height // 4, width // 4)
+    assert intermediates["layer4"].shape == (2, tower.stage_channels[2], height // 32, width // 32)
     assert tower.pooled(torch.randn(2, 3, height, width)).shape == (2, 24)
 
 
@@ -189,24 +190,24 @@ def test_a_size_that_32_does_not_divide_is_named(size: tuple[int, int]) -> None:
 
 def test_impossible_settings_are_named() -> None:
     with pytest.raises(DataError, match="5 heads do not divide 256"):
-        tiny(heads=5)
+        tiny(num_heads=5)
     with pytest.raises(DataError, match="width 7"):
         tiny(width=7)
-    with pytest.raises(ValueError, match="stage 0"):
-        tiny().run(torch.zeros(1, 8, 8, 8), 0)
+    with pytest.raises(ValueError, match="layer 0"):
+        tiny().forward_layer(torch.zeros(1, 8, 8, 8), 0)
 
 
 def test_a_change_between_stages_changes_what_follows() -> None:
     tower = tiny().eval()
-    x = tower.run(tower.run(tower.stem(torch.randn(1, 3, 64, 64)), 1), 2)
-    plain, changed = tower.run(x, 3), tower.run(x + 0.5, 3)
+    x = tower.forward_layer(tower.forward_layer(tower.stem(torch.randn(1, 3, 64, 64)), 1), 2)
+    plain, changed = tower.forward_layer(x, 3), tower.forward_layer(x + 0.5, 3)
     assert not torch.allclose(plain, changed)
 
 
-def test_fixed_statistics_hold_the_body_only() -> None:
+def test_norm_eval_holds_the_body_only() -> None:
     images = torch.randn(4, 3, 64, 64)
     for fixed in (False, True):
-        tower = tiny(fixed_statistics=fixed).train()
+        tower = tiny(norm_eval=fixed).train()
         before = {key: value.clone() for key, value in tower.named_buffers()}
         tower(images)
         moved = {
@@ -219,7 +220,7 @@ def test_fixed_statistics_hold_the_body_only() -> None:
 
 
 def test_a_narrow_tower_has_clips_widths_and_batch_norms() -> None:
-    narrow, wide = tiny(width=4, heads=2), tiny(width=8, heads=2)
+    narrow, wide = tiny(width=4, num_heads=2), tiny(width=8, num_heads=2)
     shapes = {key: tuple(value.shape) for key, value in narrow.state_dict().items()}
     assert shapes["body.stages.0.0.conv2_kxk.conv.weight"] == (4, 4, 3, 3)
     assert shapes.keys() == wide.state_dict().keys()
@@ -247,7 +248,7 @@ def test_gradients_reach_every_parameter_of_the_way_taken() -> None:
 
 def test_readings_of_the_attention_pool() -> None:
     torch.manual_seed(0)
-    pool = AttentionPool(channels=16, output=6, heads=2, table=3, connect=False)
+    pool = AttentionPool(channels=16, output_dim=6, num_heads=2, pos_grid=3, connect=False)
     features = torch.randn(2, 16, 2, 3)
     assert pool(features).shape == pool.projected(features).shape == (2, 6, 2, 3)
     assert pool.pooled(features).shape == (2, 6)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from risbook.errors import DataError
+from risbook.intermediates import Intermediates
 from risbook.towers import image_transformer
 from risbook.towers.image_transformer import ImageTransformer, Kind
 
@@ -20,14 +21,14 @@ def make_tower(kind: Kind, *, projection: int | None = None) -> ImageTransformer
     torch.manual_seed(0)
     tower = ImageTransformer(
         kind=kind,
-        width=32,
+        embed_dim=32,
         depth=4,
-        heads=4,
-        patch=PATCH[kind],
-        table=4,
-        registers=4 if kind == "dinov2" else 0,
-        projection=projection,
-        taps=(1, 3, 4),
+        num_heads=4,
+        patch_size=PATCH[kind],
+        pos_grid=4,
+        num_registers=4 if kind == "dinov2" else 0,
+        projection_dim=projection,
+        out_indices=(0, 2, 3),
     )
     for parameter in tower.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
@@ -43,7 +44,7 @@ def timm_network(tower: ImageTransformer, grid: tuple[int, int]) -> Any:
     """The network of the same design, as timm makes it for a grid, with the tower's weights."""
     import timm
 
-    patch = tower.patch
+    patch = tower.patch_size
     network = timm.create_model(
         TIMM[tower.kind],
         pretrained=False,
@@ -53,7 +54,7 @@ def timm_network(tower: ImageTransformer, grid: tuple[int, int]) -> Any:
         img_size=(grid[0] * patch, grid[1] * patch),
         num_classes=0,
     )
-    state = tower.vit.state_dict() | {"pos_embed": tower.position_table(grid)}
+    state = tower.vit.state_dict() | {"pos_embed": tower.pos_embed_for(grid)}
     network.load_state_dict(state, strict=True)
     return network.eval()
 
@@ -80,11 +81,11 @@ KINDS = pytest.mark.parametrize("kind", ["clip", "dinov2"])
 def test_equal_to_timm_s_own_forward_pass(kind: Kind, grid: tuple[int, int]) -> None:
     tower, images = make_tower(kind), pictures(kind, *grid)
     network = timm_network(tower, grid)
-    record: dict[str, Tensor] = {}
+    intermediates = Intermediates()
     with torch.no_grad():
-        tower(images, record=record)
+        tower(images, intermediates=intermediates)
         theirs = network.forward_features(images)
-        torch.testing.assert_close(record["finished"], theirs, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(intermediates["final"], theirs, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(tower.pooled(images), network(images), atol=1e-5, rtol=1e-5)
 
 
@@ -114,18 +115,18 @@ def test_maps_have_the_shape_of_the_picture(kind: Kind, grid: tuple[int, int]) -
 @KINDS
 def test_blocks_can_be_run_in_groups(kind: Kind) -> None:
     tower, images = make_tower(kind), pictures(kind, 3, 5)
-    record: dict[str, Tensor] = {}
-    features = tower(images, record=record)
+    intermediates = Intermediates()
+    features = tower(images, intermediates=intermediates)
     tokens, grid = tower.embed(images)
     assert grid == (3, 5)
-    assert tokens.shape == (2, tower.prefix + 15, 32)
-    assert tower.prefix == (1 if kind == "clip" else 5)
-    assert tokens.equal(record["embedded"])
-    maps, done = [], 0
-    for tap in tower.taps:
-        tokens, done = tower.run(tokens, done, tap), tap
-        maps.append(tower.to_map(tokens, grid))
-    maps[-1] = tower.to_map(tower.finish(tokens), grid)
+    assert tokens.shape == (2, tower.first_patch + 15, 32)
+    assert tower.first_patch == (1 if kind == "clip" else 5)
+    assert tokens.equal(intermediates["embedded"])
+    maps = []
+    for stage in range(3):
+        tokens = tower.forward_blocks(tokens, *tower.stage_blocks(stage))
+        maps.append(tower.tokens_to_map(tokens, grid))
+    maps[-1] = tower.tokens_to_map(tower.forward_final(tokens), grid)
     for one, other in zip(maps, features.maps, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -134,12 +135,12 @@ def test_blocks_can_be_run_in_groups(kind: Kind) -> None:
 def test_a_map_can_be_put_back(kind: Kind) -> None:
     tower = make_tower(kind)
     tokens, grid = tower.embed(pictures(kind, 3, 5))
-    patches = tower.to_map(tokens, grid)
-    assert patches[1, :, 2, 3].equal(tokens[1, tower.prefix + 2 * 5 + 3])
-    assert tower.with_map(tokens, patches).equal(tokens)
-    changed = tower.with_map(tokens, patches + 1)
-    assert changed[:, : tower.prefix].equal(tokens[:, : tower.prefix])
-    assert changed[:, tower.prefix :].equal(tokens[:, tower.prefix :] + 1)
+    patches = tower.tokens_to_map(tokens, grid)
+    assert patches[1, :, 2, 3].equal(tokens[1, tower.first_patch + 2 * 5 + 3])
+    assert tower.replace_patches(tokens, patches).equal(tokens)
+    changed = tower.replace_patches(tokens, patches + 1)
+    assert changed[:, : tower.first_patch].equal(tokens[:, : tower.first_patch])
+    assert changed[:, tower.first_patch :].equal(tokens[:, tower.first_patch :] + 1)
 
 
 @KINDS
@@ -147,7 +148,7 @@ def test_both_forms_of_attention_agree(kind: Kind, monkeypatch: pytest.MonkeyPat
     tower, images = make_tower(kind), pictures(kind)
     answers = []
     for fused in (True, False):
-        monkeypatch.setattr(image_transformer, "fused_is_quicker", lambda like, f=fused: f)
+        monkeypatch.setattr(image_transformer, "fused_is_faster", lambda like, f=fused: f)
         answers.append(tower(images).maps[-1])
     torch.testing.assert_close(*answers, atol=1e-5, rtol=1e-5)
 
@@ -166,19 +167,19 @@ def test_it_runs_in_bf16(kind: Kind, grad: bool) -> None:
 
 
 @KINDS
-def test_hidden_patches_keep_only_their_place(kind: Kind) -> None:
+def test_masked_patches_keep_only_their_position(kind: Kind) -> None:
     tower, images = make_tower(kind), pictures(kind)
-    hidden = torch.zeros(2, 16, dtype=torch.bool)
-    hidden[0, 5] = True
+    mask = torch.zeros(2, 16, dtype=torch.bool)
+    mask[0, 5] = True
     other = images.clone()
     side = PATCH[kind]
     other[0, :, side : 2 * side, side : 2 * side] = 7.0  # patch 5 of a grid of 4 x 4
     seen, _ = tower.embed(images)
-    one, _ = tower.embed(images, hidden=hidden)
-    two, _ = tower.embed(other, hidden=hidden)
+    one, _ = tower.embed(images, mask=mask)
+    two, _ = tower.embed(other, mask=mask)
     assert one.equal(two)
     differs = (one != seen).any(dim=-1)
-    assert differs.nonzero().tolist() == [[0, tower.prefix + 5]]
+    assert differs.nonzero().tolist() == [[0, tower.first_patch + 5]]
 
 
 @KINDS
@@ -205,10 +206,10 @@ def test_the_graph_begins_at_the_first_tuned_block(kind: Kind) -> None:
     tower, images = make_tower(kind).requires_grad_(False), pictures(kind, 3, 5)
     tower.blocks[2].requires_grad_(True)
     below: list[Tensor] = []
-    assert saved(lambda: below.append(tower.run(tower.embed(images)[0], 0, 2))) == 0
+    assert saved(lambda: below.append(tower.forward_blocks(tower.embed(images)[0], 0, 2))) == 0
     assert below[0].grad_fn is None
     above: list[Tensor] = []
-    assert saved(lambda: above.append(tower.run(below[0], 2, 3))) > 0
+    assert saved(lambda: above.append(tower.forward_blocks(below[0], 2, 3))) > 0
     assert above[0].grad_fn is not None
     features = tower(images)
     assert [one.grad_fn is not None for one in features.maps] == [False, True, True]

@@ -18,7 +18,9 @@ def recorded_pool(file: Recording) -> AttentionPool:
     weights = file.below("w.")
     rows, channels = weights["positional_embedding"].shape
     output = len(weights["c_proj.bias"])
-    pool = AttentionPool(channels=channels, output=output, heads=2, table=round((rows - 1) ** 0.5))
+    pool = AttentionPool(
+        channels=channels, output_dim=output, num_heads=2, pos_grid=round((rows - 1) ** 0.5)
+    )
     pool.load_state_dict(weights, strict=True)
     return pool.eval()
 
@@ -53,7 +55,7 @@ def test_parity_dinov2_table(size: tuple[int, int], prefix: int) -> None:
 def test_parity_attention_pool(reduced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     file = Recording("etris/clip_attnpool.npz")
     if reduced:
-        monkeypatch.setattr("risbook.towers.attention_pool.fused_is_quicker", lambda like: False)
+        monkeypatch.setattr("risbook.towers.attention_pool.fused_is_faster", lambda like: False)
     pool = recorded_pool(file)
     recorded = {name for name in file if not name.startswith("w.")}
     assert recorded == {"in.x", "mid.pos_embed_resized", "out.eval"}
@@ -71,7 +73,7 @@ def test_parity_attention_pool_without_connect_lacks_just_that() -> None:
     file = Recording("etris/clip_attnpool.npz")
     full = recorded_pool(file)
     assert full.connect is not None
-    plain = AttentionPool(channels=32, output=12, heads=2, table=3, connect=False)
+    plain = AttentionPool(channels=32, output_dim=12, num_heads=2, pos_grid=3, connect=False)
     names = plain.state_dict().keys()
     plain.load_state_dict({key: value for key, value in full.state_dict().items() if key in names})
     features = file["in.x"]

@@ -12,11 +12,13 @@ def test_parity_image_tower_of_etris() -> None:
     assert_near(tokens, file["mid.backbone.visual.ln_pre"])
     done = 0
     for bridger, stop in enumerate((4, 8, 12)):
-        tokens, done = tower.run(tokens, done, stop), stop
+        tokens, done = tower.forward_blocks(tokens, done, stop), stop
         recorded = file[f"mid.backbone.visual.transformer.resblocks.{stop - 1}"]
         assert_near(tokens, recorded.transpose(0, 1))
-        patches = tower.to_map(tokens, grid) + file[f"mid.bridger.zoom_out.{bridger}"]
-        tokens = tower.with_map(tokens, patches)
+        patches = tower.tokens_to_map(tokens, grid) + file[f"mid.bridger.zoom_out.{bridger}"]
+        tokens = tower.replace_patches(tokens, patches)
         if stop < 12:
             assert_near(patches, file[f"mid.bridger.out_vis{bridger}"])
-    assert_near(tower.to_map(tower.finish(tokens), grid), file["mid.bridger.out_vis2"])
+    assert_near(
+        tower.tokens_to_map(tower.forward_final(tokens), grid), file["mid.bridger.out_vis2"]
+    )

@@ -1,7 +1,5 @@
 """DINOv2's blocks and tower equal what the released codes of DETRIS, MiCA and TALENT computed."""
 
-from typing import Any
-
 import pytest
 import torch
 from official_towers import (
@@ -12,72 +10,77 @@ from official_towers import (
     without_adapters,
 )
 from parity import Recording, assert_near, below
-from torch import Tensor
+from torch import Tensor, nn
 
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.transformer_tower import Site
 
 
 def one_block(weights: Weights, *, heads: int) -> ImageTransformer:
     """A tower whose only block has the recorded weights."""
     width = len(weights["norm1.weight"])
     tower = ImageTransformer(
-        kind="dinov2", width=width, depth=1, heads=heads, patch=14, table=6, registers=4, taps=(1,)
+        kind="dinov2",
+        embed_dim=width,
+        depth=1,
+        num_heads=heads,
+        patch_size=14,
+        pos_grid=6,
+        num_registers=4,
+        out_indices=(0,),
     )
     tower.blocks[0].load_state_dict(dinov2_block(without_adapters(weights), ""), strict=True)
     return tower.eval().requires_grad_(False)
 
 
-def run_adapted(block: Any, x: Tensor, text: Tensor, adapter: Weights, heads: int) -> Tensor:
-    """One block with a Dense Aligner: it reads what the MLP reads, below the same LayerScale."""
-    x = x + block.ls1(block.attn(block.norm1(x)))
-    normed = block.norm2(x)
-    branch = block.mlp(normed)
-    branch = branch + 0.2 * dense_aligner(adapter, normed, text, heads=heads)
-    adapted: Tensor = x + block.ls2(branch)
-    return adapted
+class AtMLP(nn.Module):
+    """A recorded Dense Aligner: it reads the input of the MLP, and is added inside LayerScale."""
+
+    def __init__(self, weights: Weights, heads: int) -> None:
+        super().__init__()
+        self.weights, self.heads = weights, heads
+
+    def forward(self, site: Site) -> Tensor:
+        aligned = dense_aligner(self.weights, site.normed, site.context, heads=self.heads)
+        return site.scale(site.out + 0.2 * aligned)
 
 
 @pytest.mark.parametrize("kit", ["mica/vision_block.npz", "talent/vision_block.npz"])
 def test_parity_plain_block(kit: str) -> None:
     file = Recording(kit)
     tower = one_block(file.below("sd/"), heads=4)
-    assert_near(tower.run(file["in/x"]), file["out/eval_plain"])
+    assert_near(tower.forward_blocks(file["in/x"]), file["out/eval_plain"])
 
 
 def test_parity_block_with_dense_aligner() -> None:
     file = Recording("detris/dino_block_da_small.npz")
     weights = file.below("sd/")
-    block = one_block(weights, heads=4).blocks[0]
-    x = run_adapted(block, file["in/x"], file["in/text"], below(weights, "adapter."), heads=4)
-    assert_near(x, file["out/eval"])
+    tower = one_block(weights, heads=4)
+    tower.add_adapter(0, "mlp", AtMLP(below(weights, "adapter."), heads=4))
+    assert_near(tower.forward_blocks(file["in/x"], context=file["in/text"]), file["out/eval"])
 
 
 @pytest.mark.parametrize("kit", ["mica/towers_small.npz", "talent/towers_small.npz"])
 def test_parity_first_tap(kit: str) -> None:
     """From pixels to the map after the first block, which neither system adapts."""
     file = Recording(kit)
-    tower = dinov2_tower(file.below("sd/dinov2."), heads=4)
+    tower = dinov2_tower(file.below("sd/dinov2."), heads=4, out_indices=(0, 3))
     assert_near(tower(file["in/img"]).maps[0], file["out/eval_vis0"])
 
 
 def test_parity_whole_tower() -> None:
-    """From pixels to all three maps of DETRIS, adapters put in between the tower's own parts."""
+    """From pixels to all three maps of DETRIS, with the recorded adapters at their sites."""
     file = Recording("detris/full_small.npz")
     weights = file.below("sd/dinov2.")
-    # not of the tower: the vector that stood for hidden patches while it was trained
-    tower = dinov2_tower({k: v for k, v in weights.items() if k != "mask_token"}, heads=4)
-    tokens, grid = tower.embed(file["in/img"])
-    assert grid == (8, 8)
-    maps = []
-    for number, block in enumerate(tower.blocks):
-        adapter = below(weights, f"blocks.{number}.adapter.")
-        if adapter:
-            tokens = run_adapted(block, tokens, file["out/eval_txt"], adapter, heads=4)
-        else:
-            tokens = tower.run(tokens, number, number + 1)
-        maps.append(tower.to_map(tokens, grid))
-    assert_near(maps[1], file["out/eval_vis0"])
-    assert_near(maps[2], file["out/eval_vis1"])
-    assert_near(tower.to_map(tower.finish(tokens), grid), file["out/eval_vis2"])
-    # The comparison can fail: without the adapters the answer is another one.
-    assert not torch.allclose(tower(file["in/img"]).maps[-1], file["out/eval_vis2"], atol=1e-2)
+    # not of the tower: the mask token of its pretraining
+    weights = {k: v for k, v in weights.items() if k != "mask_token"}
+    tower = dinov2_tower(weights, heads=4, out_indices=(1, 2, 3))
+    plain = tower(file["in/img"]).maps[-1]
+    for number in range(len(tower.blocks)):
+        if adapter := below(weights, f"blocks.{number}.adapter."):
+            tower.add_adapter(number, "mlp", AtMLP(adapter, heads=4))
+    maps = tower(file["in/img"], context=file["out/eval_txt"]).maps
+    for number, features in enumerate(maps):
+        assert_near(features, file[f"out/eval_vis{number}"])
+    # The comparison can fail: without the adapters the map is another one.
+    assert not torch.allclose(plain, file["out/eval_vis2"], atol=1e-2)

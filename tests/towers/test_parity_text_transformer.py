@@ -1,7 +1,5 @@
 """CLIP's text tower equals what the released codes of ETRIS, DETRIS and TALENT computed."""
 
-from typing import Any
-
 import pytest
 import torch
 from official_towers import (
@@ -12,21 +10,21 @@ from official_towers import (
     without_adapters,
 )
 from parity import Recording, assert_near, below
-from torch import Tensor
+from torch import Tensor, nn
 
 from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.transformer_tower import Site
 
 
-def run_adapted(
-    tower: TextTransformer, states: Tensor, number: int, adapter: Weights | None
-) -> Tensor:
-    """One block with a Text Adapter beside its MLP: DETRIS adds 0.2 times what it computes."""
-    if not adapter:
-        return tower.run(states, number, number + 1)
-    block: Any = tower.blocks[number]
-    states = states + tower.attend(block, states, tower.causal_mask(states))
-    branch: Tensor = block.mlp(block.layer_norm2(states))
-    return states + branch + 0.2 * text_adapter(adapter, states)
+class AtMLP(nn.Module):
+    """A recorded Text Adapter beside the MLP: DETRIS adds 0.2 times its output."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, site: Site) -> Tensor:
+        return site.scale(site.out) + 0.2 * text_adapter(self.weights, site.x)
 
 
 @pytest.mark.parametrize("backbone", ["vit", "rn"])
@@ -37,7 +35,7 @@ def test_parity_text_tower_of_etris(backbone: str) -> None:
     words = file["in.word"]
     states, done = tower.embed(words), 0
     for bridger, stop in enumerate((4, 8, 12)):
-        states, done = tower.run(states, done, stop), stop
+        states, done = tower.forward_blocks(states, done, stop), stop
         recorded = file[f"mid.backbone.transformer.resblocks.{stop - 1}"].transpose(0, 1)
         assert_near(states, recorded)
         assert_near(
@@ -49,10 +47,10 @@ def test_parity_text_tower_of_etris(backbone: str) -> None:
             file[f"mid.bridger.linear1.{bridger}"].transpose(0, 1),
         )
         states = states + file[f"mid.bridger.linear2.{bridger}"].transpose(0, 1)
-    features = tower.finish(states, words)
-    assert_near(features.words, file["mid.bridger.out_txt"])
+    features = tower.forward_final(states, words)
+    assert_near(features.text_tokens, file["mid.bridger.out_txt"])
     assert_near(features.sentence, file["mid.bridger.out_state"])
-    assert features.padding.equal(words == 0)
+    assert features.key_padding_mask.equal(words == 0)
 
 
 @pytest.mark.parametrize("kit", ["detris/full_small.npz", "talent/towers_small.npz"])
@@ -61,18 +59,16 @@ def test_parity_text_tower_with_adapters(kit: str) -> None:
     weights = file.below("sd/txt_backbone.")
     tower = text_tower(text_weights(weights), heads=4)
     words = file["in/word"]
-    states = tower.embed(words)
-    adapted = 0
+    plain = tower(words).text_tokens
     for number in range(len(tower.blocks)):
-        adapter = below(weights, f"transformer.resblocks.{number}.adapter.")
-        adapted += bool(adapter)
-        states = run_adapted(tower, states, number, adapter)
-    assert adapted == 2
-    features = tower.finish(states, words)
-    assert_near(features.words, file["out/eval_txt"])
+        if adapter := below(weights, f"transformer.resblocks.{number}.adapter."):
+            tower.add_adapter(number, "mlp", AtMLP(adapter))
+    assert len(tower.adapters) == 2
+    features = tower(words)
+    assert_near(features.text_tokens, file["out/eval_txt"])
     assert_near(features.sentence, file["out/eval_state"])
-    # The comparison can fail: without the adapters the answer is another one.
-    assert not torch.allclose(tower(words).words, file["out/eval_txt"], atol=1e-2)
+    # The comparison can fail: without the adapters the tokens are others.
+    assert not torch.allclose(plain, file["out/eval_txt"], atol=1e-2)
 
 
 def test_parity_one_adapted_text_block() -> None:
@@ -80,11 +76,16 @@ def test_parity_one_adapted_text_block() -> None:
     block = file.below("sd/")
     x = file["in/x_LBD"].transpose(0, 1)
     tower = TextTransformer(
-        vocabulary=3, width=x.shape[-1], depth=1, heads=4, context=x.shape[1], projection=1
+        vocab_size=3,
+        embed_dim=x.shape[-1],
+        depth=1,
+        num_heads=4,
+        context_length=x.shape[1],
+        projection_dim=1,
     )
     tower.blocks[0].load_state_dict(rename_text_block(without_adapters(block), ""), strict=True)
-    states = run_adapted(tower.eval(), x, 0, below(block, "adapter."))
-    assert_near(states, file["out/eval_LBD"].transpose(0, 1))
+    tower.add_adapter(0, "mlp", AtMLP(below(block, "adapter.")))
+    assert_near(tower.eval().forward_blocks(x), file["out/eval_LBD"].transpose(0, 1))
 
 
 def text_weights(weights: Weights) -> dict[str, Tensor]:

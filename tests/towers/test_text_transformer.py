@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from risbook.errors import DataError
+from risbook.intermediates import Intermediates
 from risbook.towers import text_transformer
 from risbook.towers.text_transformer import TextTransformer
 
@@ -16,7 +17,9 @@ START, END = 28, 29
 
 def make_tower() -> TextTransformer:
     torch.manual_seed(0)
-    tower = TextTransformer(vocabulary=30, width=32, depth=4, heads=4, context=12, projection=24)
+    tower = TextTransformer(
+        vocab_size=30, embed_dim=32, depth=4, num_heads=4, context_length=12, projection_dim=24
+    )
     for parameter in tower.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     return tower.eval()
@@ -67,23 +70,23 @@ def test_equal_to_transformers_own_forward_pass(length: int) -> None:
         tokens = torch.cat([row(3, 4, length=length), row(7, 5, 9, length=length)])
         theirs = other(input_ids=tokens)
         ours = tower(tokens)
-    torch.testing.assert_close(ours.words, theirs.last_hidden_state, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ours.text_tokens, theirs.last_hidden_state, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(ours.sentence, theirs.text_embeds, atol=1e-5, rtol=1e-5)
-    assert ours.padding.equal(tokens == 0)
+    assert ours.key_padding_mask.equal(tokens == 0)
 
 
 @pytest.mark.parametrize("length", [3, 7, 12])
 def test_shapes_at_any_length(length: int) -> None:
     features = make_tower()(row(3, length=length).repeat(2, 1))
-    assert features.words.shape == (2, length, 32)
+    assert features.text_tokens.shape == (2, length, 32)
     assert features.sentence.shape == (2, 24)
-    assert features.padding.shape == (2, length)
+    assert features.key_padding_mask.shape == (2, length)
 
 
 def test_later_words_do_not_change_earlier_states() -> None:
     tower = make_tower()
-    one = tower.run(tower.embed(row(3, 4, 5, 6, length=8)))
-    two = tower.run(tower.embed(row(3, 4, 9, length=8)))
+    one = tower.forward_blocks(tower.embed(row(3, 4, 5, 6, length=8)))
+    two = tower.forward_blocks(tower.embed(row(3, 4, 9, length=8)))
     torch.testing.assert_close(one[:, :3], two[:, :3], atol=1e-6, rtol=1e-6)
     assert (one[:, 3:] - two[:, 3:]).abs().amax(dim=-1).min() > 1e-3
 
@@ -92,22 +95,22 @@ def test_padding_behind_the_end_does_not_change_the_sentence() -> None:
     tower = make_tower()
     short, long = tower(row(3, 4, length=4)), tower(row(3, 4, length=12))
     torch.testing.assert_close(short.sentence, long.sentence, atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(short.words, long.words[:, :4], atol=1e-6, rtol=1e-6)
-    projected = short.words[:, 3] @ tower.projection  # the sentence lies at the end token
+    torch.testing.assert_close(short.text_tokens, long.text_tokens[:, :4], atol=1e-6, rtol=1e-6)
+    projected = short.text_tokens[:, 3] @ tower.projection  # the sentence lies at the end token
     torch.testing.assert_close(short.sentence, projected)
 
 
 def test_blocks_can_be_run_in_groups() -> None:
     tower = make_tower()
     tokens = row(3, 4, 5, length=9)
-    record: dict[str, Tensor] = {}
-    whole = tower(tokens, record=record)
+    intermediates = Intermediates()
+    whole = tower(tokens, intermediates=intermediates)
     states = tower.embed(tokens)
-    assert states.equal(record["embedded"])
+    assert states.equal(intermediates["embedded"])
     for start, stop in ((0, 1), (1, 3), (3, None)):
-        states = tower.run(states, start, stop)
-    torch.testing.assert_close(states, record["last"])
-    torch.testing.assert_close(tower.finish(states, tokens).words, whole.words)
+        states = tower.forward_blocks(states, start, stop)
+    torch.testing.assert_close(states, intermediates["blocks"])
+    torch.testing.assert_close(tower.forward_final(states, tokens).text_tokens, whole.text_tokens)
     assert len(tower.blocks) == 4
 
 
@@ -116,8 +119,8 @@ def test_both_forms_of_attention_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = row(3, 4, 5, length=9)
     answers = []
     for fused in (True, False):
-        monkeypatch.setattr(text_transformer, "fused_is_quicker", lambda like, f=fused: f)
-        answers.append(tower(tokens).words)
+        monkeypatch.setattr(text_transformer, "fused_is_faster", lambda like, f=fused: f)
+        answers.append(tower(tokens).text_tokens)
     torch.testing.assert_close(*answers, atol=1e-5, rtol=1e-5)
 
 
@@ -140,7 +143,7 @@ def test_a_frozen_tower_builds_no_graph() -> None:
     tokens = row(3, 4, 5, length=9)
     assert saved(lambda: tower(tokens)) == 0
     features = tower(tokens)
-    assert features.words.grad_fn is None
+    assert features.text_tokens.grad_fn is None
     assert features.sentence.grad_fn is None
 
 
@@ -149,10 +152,10 @@ def test_the_graph_begins_at_the_first_tuned_block() -> None:
     tower.blocks[2].requires_grad_(True)
     tokens = row(3, 4, 5, length=9)
     below: list[Tensor] = []
-    assert saved(lambda: below.append(tower.run(tower.embed(tokens), 0, 2))) == 0
+    assert saved(lambda: below.append(tower.forward_blocks(tower.embed(tokens), 0, 2))) == 0
     assert below[0].grad_fn is None
     above: list[Tensor] = []
-    assert saved(lambda: above.append(tower.run(below[0], 2, 3))) > 0
+    assert saved(lambda: above.append(tower.forward_blocks(below[0], 2, 3))) > 0
     assert above[0].grad_fn is not None
     tower(tokens).sentence.sum().backward()
     tuned = {name for name, p in tower.named_parameters() if p.grad is not None}

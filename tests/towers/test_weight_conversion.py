@@ -23,14 +23,20 @@ State = dict[str, Tensor]
 
 def small(family: Family) -> Tower:
     torch.manual_seed(0)
-    sizes = {"width": 32, "depth": 2, "heads": 2}
+    sizes = {"embed_dim": 32, "depth": 2, "num_heads": 2}
     if family == "clip-vit":
-        return ImageTransformer(kind="clip", patch=8, table=4, projection=16, taps=(1, 2), **sizes)
+        return ImageTransformer(
+            kind="clip", patch_size=8, pos_grid=4, projection_dim=16, out_indices=(0, 1), **sizes
+        )
     if family == "dinov2":
-        return ImageTransformer(kind="dinov2", patch=8, table=4, registers=4, taps=(1, 2), **sizes)
+        return ImageTransformer(
+            kind="dinov2", patch_size=8, pos_grid=4, num_registers=4, out_indices=(0, 1), **sizes
+        )
     if family == "clip-text":
-        return TextTransformer(vocabulary=50, context=12, projection=16, **sizes)
-    return CLIPResNet(layers=(1, 2, 1, 1), width=4, output=16, heads=2, table=3, connect=False)
+        return TextTransformer(vocab_size=50, context_length=12, projection_dim=16, **sizes)
+    return CLIPResNet(
+        layers=(1, 2, 1, 1), width=4, output_dim=16, num_heads=2, pos_grid=3, connect=False
+    )
 
 
 PUBLISHED: list[tuple[Family, Callable[[State], State]]] = [
@@ -111,7 +117,7 @@ def on_meta(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
 def test_parity_names_of_etris(kit: str) -> None:
     size = kit.removeprefix("etris/fullsize_").removesuffix(".npz")
     state = on_meta(Recording(kit).shapes())
-    image = meta(f"clip-{size}-image", **({"table": 26} if size == "vitb16" else {}))
+    image = meta(f"clip-{size}-image", **({"pos_grid": 26} if size == "vitb16" else {}))
     check_one_to_one(state, image, TOWERS[f"clip-{size}-image"].family, "backbone.")
     check_one_to_one(state, meta(f"clip-{size}-text"), "clip-text", "backbone.")
 

@@ -22,12 +22,21 @@ from risbook.towers.weights_source import WeightsSource, set_weights_source, wei
 
 def clip(table: int = 4) -> ImageTransformer:
     return ImageTransformer(
-        kind="clip", width=16, depth=1, heads=2, patch=8, table=table, projection=8, taps=(1,)
+        kind="clip",
+        embed_dim=16,
+        depth=1,
+        num_heads=2,
+        patch_size=8,
+        pos_grid=table,
+        projection_dim=8,
+        out_indices=(0,),
     )
 
 
 def resnet(*, connect: bool = True) -> CLIPResNet:
-    return CLIPResNet(layers=(1, 1, 1, 1), width=4, output=8, heads=2, table=3, connect=connect)
+    return CLIPResNet(
+        layers=(1, 1, 1, 1), width=4, output_dim=8, num_heads=2, pos_grid=3, connect=connect
+    )
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pt", "w.pth", "w.bin"])

@@ -6,7 +6,7 @@ import torch
 
 from risbook.data.letterbox import Letterbox
 from risbook.errors import DataError
-from risbook.evaluation.original_size import (
+from risbook.systems.postprocess import (
     THRESHOLD,
     predict_mask,
     probabilities_at_original_size,

@@ -1,0 +1,143 @@
+"""The mask head: neck, decoder and Projector, which ETRIS, DETRIS and MiCA share.
+
+ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from risbook.config import Depth, Probability, Size, configuration
+from risbook.decoder.global_alignment import GlobalAlignment, GlobalAlignmentLayer
+from risbook.decoder.hierarchical_alignment import HierarchicalAlignment, LastMapNeck
+from risbook.decoder.projector import Projector
+from risbook.errors import RisbookError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.features import TextFeatures
+
+
+@configuration
+class MaskHeadConfig:
+    """Sizes and choices of the mask head; the defaults are the released ones.
+
+    Args:
+        neck: "hierarchical" alignment of three maps, or the "last" map alone.
+        dim: channels of neck and decoder, those of the text tower's tokens.
+        num_layers: layers of the decoder; with 0 only its last norm is left.
+        num_heads: heads of neck and decoder.
+        ffn_dim: channels inside the decoder's feed-forward layers.
+        text_input: what the decoder attends to: the text "tokens" with their padding masked
+            (released code), or the one vector of the "sentence" (paper), through a linear layer.
+        projector_dim: channels that the sentence's convolution reads.
+        dropout: of the decoder.
+    """
+
+    neck: Literal["hierarchical", "last"] = "hierarchical"
+    dim: Size = 512
+    num_layers: Depth = 3
+    num_heads: Size = 8
+    ffn_dim: Size = 512
+    text_input: Literal["tokens", "sentence"] = "tokens"
+    projector_dim: Size = 256
+    dropout: Probability = 0.1
+
+    def __post_init__(self) -> None:
+        if self.dim % self.num_heads:
+            raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
+
+
+class MaskHead(nn.Module):
+    """From the maps of three stages and a text to mask logits.
+
+    Args:
+        config: sizes and choices.
+        in_dims: channels of the three maps, fine to coarse.
+        factors: ratio of the sides of the output of the neck and of each map.
+        text_dim: channels of the text tokens.
+        sentence_dim: S, channels of the sentence vector.
+
+    Raises:
+        RisbookError: if the text tokens do not have the decoder's channels.
+    """
+
+    def __init__(
+        self,
+        config: MaskHeadConfig,
+        *,
+        in_dims: Sequence[int],
+        factors: Sequence[float],
+        text_dim: int,
+        sentence_dim: int,
+    ) -> None:
+        super().__init__()
+        if text_dim != config.dim:
+            raise RisbookError(
+                f"head.dim is {config.dim}; the decoder attends to the text tower's tokens as they "
+                f"are, so it must be {text_dim}"
+            )
+        self.neck: nn.Module
+        if config.neck == "hierarchical":
+            self.neck = HierarchicalAlignment(
+                in_dims=in_dims,
+                factors=factors,
+                sentence_dim=sentence_dim,
+                dim=config.dim,
+                num_heads=config.num_heads,
+            )
+        else:
+            self.neck = LastMapNeck(in_dims[-1], config.dim, factor=factors[-1])
+        self.sentence_proj: nn.Linear | None = None
+        if config.text_input == "sentence":
+            self.sentence_proj = nn.Linear(sentence_dim, config.dim)
+        self.decoder = GlobalAlignment(
+            dim=config.dim,
+            num_layers=config.num_layers,
+            num_heads=config.num_heads,
+            ffn_dim=config.ffn_dim,
+            dropout=config.dropout,
+        )
+        self.projector = Projector(
+            sentence_dim=sentence_dim, dim=config.projector_dim, in_dim=config.dim
+        )
+
+    def forward(
+        self,
+        maps: Sequence[Tensor],
+        text: TextFeatures,
+        *,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        """Mask logits.
+
+        Args:
+            maps: three maps (B, C_i, H_i, W_i), fine to coarse.
+            text: text tokens (B, L, C) and sentence (B, S).
+            intermediates: gets "neck" and "decoder", maps (B, C, H, W), and below these names and
+                "projector" what the three parts record.
+
+        Returns:
+            (B, 1, 4 H, 4 W), with H and W of the middle map.
+        """
+        fused = self.neck(maps, text.sentence, intermediates=intermediates.sub("neck"))
+        intermediates["neck"] = fused
+        of_decoder = intermediates.sub("decoder")
+        if self.sentence_proj is not None:
+            sentence = self.sentence_proj(text.sentence)[:, None]  # (B, 1, C)
+            aligned = self.decoder(fused, sentence, intermediates=of_decoder)
+        else:
+            aligned = self.decoder(
+                fused, text.text_tokens, text.key_padding_mask, intermediates=of_decoder
+            )
+        intermediates["decoder"] = aligned
+        logits: Tensor = self.projector(
+            aligned, text.sentence, intermediates=intermediates.sub("projector")
+        )
+        return logits
+
+    def dead_parameters(self) -> int:
+        """Parameters without effect, besides those of the neck's gates."""
+        if self.sentence_proj is None:
+            return 0
+        layers = (layer for layer in self.modules() if isinstance(layer, GlobalAlignmentLayer))
+        return sum(layer.dead_parameters_with_one_key() for layer in layers)

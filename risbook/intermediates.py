@@ -1,0 +1,56 @@
+"""Named intermediate tensors of a forward pass: figures and tests need no hooks.
+
+    intermediates = Intermediates()
+    model(image, token_ids, intermediates=intermediates)
+    intermediates["decoder.layers.1"]
+
+A module always writes into what it was given. By default that is `NO_INTERMEDIATES`, which keeps
+nothing, so that no module has to ask whether somebody collects.
+"""
+
+from torch import Tensor
+
+
+class Intermediates(dict[str, Tensor]):
+    """Tensors by dotted name.
+
+    >>> import torch
+    >>> intermediates = Intermediates()
+    >>> intermediates.sub("decoder").sub("layers")["1"] = torch.zeros(2)
+    >>> list(intermediates)
+    ['decoder.layers.1']
+    """
+
+    #: whether anything is kept; for modules whose intermediates cost time, as attention weights do
+    collecting = True
+
+    def sub(self, name: str) -> "Intermediates":
+        """The part of a submodule: what is written into it gets `name` and a dot in front."""
+        return _Section(self, f"{name}.")
+
+
+class _Section(Intermediates):
+    """Writes into another `Intermediates` under a prefix."""
+
+    def __init__(self, parent: Intermediates, prefix: str) -> None:
+        super().__init__()
+        self._parent = parent
+        self._prefix = prefix
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        self._parent[self._prefix + name] = value
+
+
+class _NoIntermediates(Intermediates):
+    """Keeps nothing."""
+
+    collecting = False
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        pass
+
+    def sub(self, name: str) -> Intermediates:
+        return self
+
+
+NO_INTERMEDIATES: Intermediates = _NoIntermediates()

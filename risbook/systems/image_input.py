@@ -1,0 +1,63 @@
+"""What people have as an image, as the array that a system reads."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risbook.data.images import read_image
+from risbook.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ImageInput: TypeAlias = "str | Path | Image | NDArray[Any]"
+
+
+def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
+    """Bring an image to RGB.
+
+    Args:
+        image: a path, a PIL image, or an array of uint8: (H, W, 3), grey (H, W), or (H, W, 4),
+            whose transparency is dropped.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        DataError: for anything else; the message says what was given.
+
+    >>> as_rgb(np.zeros((2, 3), np.uint8)).shape
+    (2, 3, 3)
+    """
+    if isinstance(image, str | Path):
+        return read_image(Path(image), upright=True)
+    if isinstance(image, np.ndarray):
+        return _array_as_rgb(image)
+    import PIL.Image
+    from PIL import ImageOps
+
+    if isinstance(image, PIL.Image.Image):
+        if min(image.size) < 1:
+            raise DataError("the image has no pixels")
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    raise DataError(
+        f"the image is a {type(image).__name__}; give a path, a PIL image, or an array (H, W, 3) "
+        "of uint8"
+    )
+
+
+def _array_as_rgb(array: NDArray[Any]) -> NDArray[np.uint8]:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
+        raise DataError(
+            f"the image is an array of {array.dtype} {array.shape}; it must be uint8 (H, W, 3), "
+            "values from 0 to 255"
+        )
+    if 0 in array.shape:
+        raise DataError(f"the image is an array of shape {array.shape}, without a pixel")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    rgb = np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array[:, :, :3]
+    return np.ascontiguousarray(rgb)

@@ -1,0 +1,56 @@
+"""The interface of image towers that run stage by stage, so that adapters can stand between stages.
+
+A system never asks which kind of tower it has: a CLIP ResNet's stages are its layers, those of a
+transformer are groups of blocks.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from torch import Tensor, nn
+
+Architecture = Literal["resnet", "vit"]
+
+
+class StagedImageTower(Protocol):
+    """An image tower of three stages.
+
+    Attributes:
+        architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
+        stage_channels: channels of the map behind each stage.
+        channels: channels of the maps that `forward` returns: the last one is the final map's.
+        strides: stride of the map behind each stage, pixels.
+        pos_embed: the learned position embeddings.
+    """
+
+    architecture: Architecture
+
+    @property
+    def stage_channels(self) -> tuple[int, ...]: ...
+
+    @property
+    def channels(self) -> tuple[int, ...]: ...
+
+    @property
+    def strides(self) -> tuple[int, ...]: ...
+
+    @property
+    def pos_embed(self) -> nn.Parameter: ...
+
+    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
+        """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
+
+    def begin_stages(self, images: Tensor) -> Any:
+        """Everything before the first stage, of images (B, 3, height, width)."""
+
+    def run_stage(self, stage: int, state: Any, *, context: Any = None) -> Any:
+        """Run a stage, counted from 0."""
+
+    def stage_map(self, state: Any) -> Tensor:
+        """The state as a map (B, C, H, W)."""
+
+    def with_stage_map(self, state: Any, features: Tensor) -> Any:
+        """The state with another map (B, C, H, W)."""
+
+    def final_map(self, state: Any) -> Tensor:
+        """The last map (B, P, H, W), in the space that CLIP shares with sentences."""
