@@ -185,9 +185,9 @@ def test_transformers_dinov2_computes_the_same() -> None:
     load_weights(tower, model.state_dict(), family="dinov2")
     images, record = torch.randn(2, 3, 32, 32), {}
     with torch.no_grad():
-        tower(images, record=record)
+        tower(images, intermediates=intermediates)
         theirs = model(pixel_values=images).last_hidden_state
-    torch.testing.assert_close(record["finished"], theirs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(intermediates["final"], theirs, atol=1e-5, rtol=1e-5)
 
 
 def test_timm_computes_the_same() -> None:
@@ -206,9 +206,9 @@ def test_timm_computes_the_same() -> None:
     dino, record = small("dinov2").eval(), {}
     load_weights(dino, theirs.state_dict(), family="dinov2")
     with torch.no_grad():
-        dino(images, record=record)
+        dino(images, intermediates=intermediates)
         found = theirs.forward_features(images)
-    torch.testing.assert_close(record["finished"], found, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(intermediates["final"], found, atol=1e-5, rtol=1e-5)
 
 
 def test_a_name_too_many_is_named() -> None:
