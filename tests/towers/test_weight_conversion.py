@@ -183,7 +183,7 @@ def test_transformers_dinov2_computes_the_same() -> None:
     tower = small("dinov2").eval()
     assert isinstance(tower, ImageTransformer)
     load_weights(tower, model.state_dict(), family="dinov2")
-    images, record = torch.randn(2, 3, 32, 32), {}
+    images, intermediates = torch.randn(2, 3, 32, 32), Intermediates()
     with torch.no_grad():
         tower(images, intermediates=intermediates)
         theirs = model(pixel_values=images).last_hidden_state
@@ -203,7 +203,7 @@ def test_timm_computes_the_same() -> None:
     with torch.no_grad():
         torch.testing.assert_close(clip.pooled(images), theirs.eval()(images), atol=1e-5, rtol=1e-5)
     theirs = timm.create_model("vit_base_patch14_reg4_dinov2", **sizes).eval()
-    dino, record = small("dinov2").eval(), {}
+    dino, intermediates = small("dinov2").eval(), Intermediates()
     load_weights(dino, theirs.state_dict(), family="dinov2")
     with torch.no_grad():
         dino(images, intermediates=intermediates)
