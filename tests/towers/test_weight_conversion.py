@@ -9,6 +9,7 @@ from published_names import meta_state, openai_state
 from torch import Tensor
 
 from risbook.errors import DataError
+from risbook.intermediates import Intermediates
 from risbook.towers.build import CLASSES
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
