@@ -2,12 +2,15 @@
 # requirements.txt or pyproject.toml change.
 #
 #   VENV=DIR       where the environment lives (default .venv)
+#   OLDEST=DIR     where the one of the oldest releases lives (default .venv-oldest)
 #   BASE=python3   the Python that the environment is made from (3.11 to 3.13)
 #   PYTHON=FILE    use this Python's environment as it is and install nothing
 #   NB=FILE        one notebook for `make notebooks`
 #   ARGS=...       more arguments for pytest, e.g. ARGS="--slow -x"
 
 VENV ?= .venv
+OLDEST ?= .venv-oldest
+CONSTRAINTS ?=
 BASE ?= python3
 BOOKFLAGS ?=
 HTML := _build/html/index.html
@@ -23,13 +26,13 @@ endif
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab notebooks lint clean
+.PHONY: help book test test-oldest lab notebooks lint clean
 
 help: ## List the commands.
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 # The stamp is written last: an environment without it was never finished and is made anew.
-$(VENV)/.complete: requirements.txt pyproject.toml
+$(VENV)/.complete: requirements.txt pyproject.toml $(CONSTRAINTS)
 	@test -e $(VENV)/.complete || test -e $(VENV)/.risbook || test ! -e $(VENV) || \
 	  { echo "$(VENV) exists and was not made by this Makefile; choose another VENV=."; exit 2; }
 	@$(BASE) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' || \
@@ -38,7 +41,8 @@ $(VENV)/.complete: requirements.txt pyproject.toml
 	@mkdir -p $(VENV) && touch $(VENV)/.risbook && rm -f $@
 	@test -x $(VENV)/bin/python || $(BASE) -m venv $(VENV) || \
 	  { $(BASE) -m pip install --quiet virtualenv && $(BASE) -m virtualenv --quiet $(VENV); }
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt \
+	  $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -52,6 +56,11 @@ book: $(READY) ## Build the book; prints where the page is.
 
 test: $(READY) ## Run every test: units, doctests, and all notebooks (pytest --nbval).
 	$(PYTHON) -m pytest --nbval $(ARGS)
+
+test-oldest: ## Run the unit tests with the oldest releases that requirements.txt allows.
+	@$(MAKE) --no-print-directory VENV=$(OLDEST) CONSTRAINTS=constraints-oldest.txt \
+	  $(OLDEST)/.complete
+	$(OLDEST)/bin/python -m pytest tests risbook $(ARGS)
 
 lab: $(READY) ## Open the notebooks in JupyterLab.
 	$(PYTHON) -m jupyterlab book

@@ -47,7 +47,7 @@ def toc_pages(root: Path = ROOT) -> list[str]:
 
 def notebooks(root: Path = ROOT) -> list[Path]:
     """List the committed notebooks, in the order of `_toc.yml`, unlisted ones last."""
-    found = [
+    paths = [
         path
         for path in sorted((root / "book").rglob("*.ipynb"))
         if not any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
@@ -58,4 +58,4 @@ def notebooks(root: Path = ROOT) -> list[Path]:
         page = path.relative_to(root).with_suffix("").as_posix()
         return order.index(page) if page in order else len(order)
 
-    return sorted(found, key=place)
+    return sorted(paths, key=place)

@@ -87,25 +87,25 @@ def read_pages(html: Path) -> dict[Path, _Page]:
 
 def remote_assets(html: Path, pages: dict[Path, _Page]) -> list[str]:
     """List everything that opening a page of the book would fetch from elsewhere."""
-    found: list[str] = []
+    problems: list[str] = []
     for path, page in pages.items():
-        found += [f"{path}: {told}" for told in dict.fromkeys(page.remote)]
+        problems += [f"{path}: {problem}" for problem in dict.fromkeys(page.remote)]
     for path in sorted(html.rglob("*.css")):
         text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        found += [f"{path.relative_to(html)}: {url}" for url in _IN_STYLE.findall(text)]
-    return found
+        problems += [f"{path.relative_to(html)}: {url}" for url in _IN_STYLE.findall(text)]
+    return problems
 
 
 def dead_links(html: Path, pages: dict[Path, _Page]) -> list[str]:
     """List links from page to page whose file is not there."""
-    found: list[str] = []
+    problems: list[str] = []
     for path, page in pages.items():
         for link in dict.fromkeys(page.links):
             file = unquote(link.partition("#")[0].partition("?")[0])
             outside = re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE)
             if file and not outside and not (html / path.parent / file).exists():
-                found.append(f"{path}: {link}")
-    return found
+                problems.append(f"{path}: {link}")
+    return problems
 
 
 def raw_tables(pages: dict[Path, _Page]) -> list[str]:
@@ -124,9 +124,9 @@ def main(arguments: list[str]) -> int:
     contents, pages = toc_pages(), read_pages(html)
     missing = missing_pages(html, contents)
     problems = [f"page {page} was not built" for page in missing]
-    problems += [f"remote asset in {told}" for told in remote_assets(html, pages)]
-    problems += [f"dead link in {told}" for told in dead_links(html, pages)]
-    problems += [f"a table is shown as Markdown in {told}" for told in raw_tables(pages)]
+    problems += [f"remote asset in {problem}" for problem in remote_assets(html, pages)]
+    problems += [f"dead link in {problem}" for problem in dead_links(html, pages)]
+    problems += [f"a table is shown as Markdown in {problem}" for problem in raw_tables(pages)]
     for problem in problems:
         print(problem, file=sys.stderr)
     built = len(contents) - len(missing)

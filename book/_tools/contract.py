@@ -42,7 +42,7 @@ def rule(function: Rule) -> Rule:
 
 def problems(book: Notebook) -> list[str]:
     """List every breach of the contract as ``rule: what is wrong``."""
-    return [f"{name}: {told}" for name, check in RULES.items() for told in check(book)]
+    return [f"{name}: {fault}" for name, check in RULES.items() for fault in check(book)]
 
 
 def count_words(book: Notebook) -> int:
@@ -67,9 +67,9 @@ def header(book: Notebook) -> Iterator[str]:
 @rule
 def parts(book: Notebook) -> Iterator[str]:
     """The parts of a chapter stand in their order, under their fixed headings."""
-    found = re.findall(r"^## +(.+?) *$", _text(book), re.MULTILINE)
-    if found != list(PARTS):
-        yield f"the second-level headings are {found}, not {list(PARTS)}"
+    headings = re.findall(r"^## +(.+?) *$", _text(book), re.MULTILINE)
+    if headings != list(PARTS):
+        yield f"the second-level headings are {headings}, not {list(PARTS)}"
     last = _section(book, PARTS[-1])
     for name in ("Take away", "Further reading"):
         if not re.search(rf"^### {name} *$", last, re.MULTILINE):
@@ -84,10 +84,11 @@ def parts(book: Notebook) -> Iterator[str]:
 def questions(book: Notebook) -> Iterator[str]:
     """Three questions, and for each option of each a folded explanation."""
     last = _section(book, PARTS[-1])
-    found = re.findall(r"^### Question[^\n]*\n(.*?)(?=^### |\Z)", last, re.MULTILINE | re.DOTALL)
-    if len(found) != 3:
-        yield f"{len(found)} headings '### Question ...', not 3"
-    for number, text in enumerate(found, start=1):
+    pattern = r"^### Question[^\n]*\n(.*?)(?=^### |\Z)"
+    questions = re.findall(pattern, last, re.MULTILINE | re.DOTALL)
+    if len(questions) != 3:
+        yield f"{len(questions)} headings '### Question ...', not 3"
+    for number, text in enumerate(questions, start=1):
         if text.count("<details") < 2:
             yield f"question {number} has fewer than two options in <details>"
 
@@ -202,13 +203,13 @@ def setup(book: Notebook) -> Iterator[str]:
 
 @rule
 def figures(book: Notebook) -> Iterator[str]:
-    """Every picture has words for readers who do not see it, and ends with plt.show()."""
+    """Every image has words for readers who do not see it, and ends with plt.show()."""
     for number, cell in enumerate((c for c in book.cells if c.cell_type == "code"), start=1):
         if not _figures(cell, interactive=False):
             continue
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
         if len(alt.split()) < 4:
-            yield f"code cell {number} shows a picture without alt text (mystnb.image.alt)"
+            yield f"code cell {number} shows an image without alt text (mystnb.image.alt)"
         if "plt." in cell.source and cell.source.splitlines()[-1].strip() != "plt.show()":
             yield f"code cell {number} draws, but does not end with plt.show()"
 
@@ -219,8 +220,8 @@ _MARKUP = {
     "a MyST role": r"\{[a-z:]+\}`",
     "a MyST target": r"^\([\w-]+\)= *$",
     "a script or style": r"<(?:script|style|iframe)\b",
-    "a remote picture": r"<img[^>]+src=\"https?:|!\[[^\]]*\]\(https?:",
-    "a picture without alt": r"<img(?![^>]*\balt=\"[^\"]+)[^>]*>|!\[\]\(",
+    "a remote image": r"<img[^>]+src=\"https?:|!\[[^\]]*\]\(https?:",
+    "an image without alt": r"<img(?![^>]*\balt=\"[^\"]+)[^>]*>|!\[\]\(",
 }
 
 
@@ -283,8 +284,9 @@ def _printed(cell: Notebook) -> str:
 
 def _figures(cell: Notebook, interactive: bool = True) -> int:
     data = [output.get("data", {}) for output in cell.outputs]
-    pictures = sum("image/png" in one or "image/jpeg" in one for one in data)
-    return pictures + interactive * sum("ris-frames" in one.get("text/html", "") for one in data)
+    images = sum("image/png" in output or "image/jpeg" in output for output in data)
+    frames = sum("ris-frames" in output.get("text/html", "") for output in data)
+    return images + interactive * frames
 
 
 def _speaks(source: str) -> bool:

@@ -25,14 +25,14 @@ _MEASURED = re.compile(r'<span class="measured">(.*?)</span>', re.DOTALL)
 
 def rows() -> list[tuple[str, str, str]]:
     """What to do, what it needs, and the time and memory that were measured."""
-    found = []
+    table = []
     for path in notebooks():
         header = nbformat.read(path, 4).cells[0].source
         title = header.splitlines()[0].removeprefix("# ")
         measured = _MEASURED.search(header)
         place = path.relative_to(BOOK).as_posix()
         cost = measured.group(1) if measured and measured.group(1) else "not measured yet"
-        found.append((f"chapter [{title}]({place})", "two CPU cores", cost))
+        table.append((f"chapter [{title}]({place})", "two CPU cores", cost))
     for name in shipped():
         result = read_result(SHIPPED / name / "scores.json")
         config = TrainingConfig.load(SHIPPED / name / "training.json")
@@ -42,8 +42,8 @@ def rows() -> list[tuple[str, str, str]]:
             f"{minutes} min for {config.steps:,} steps (run by us on {result['device']}, "
             f"{result['date']})"
         )
-        found.append((f"train the shipped `{name}` again", "two CPU cores", cost))
-    return found
+        table.append((f"train the shipped `{name}` again", "two CPU cores", cost))
+    return table
 
 
 def page() -> str:

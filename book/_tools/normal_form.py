@@ -98,7 +98,7 @@ def _with_stubs(cells: list[Notebook]) -> list[Notebook]:
             if checker is None:
                 raise StubError("a solution has no checker cell before it")
             source = stub_source(cell.source)
-            stub = next((one for one in old if one.source == source), None)
+            stub = next((stub for stub in old if stub.source == source), None)
             stub = stub or nbformat.v4.new_code_cell(source)
             stub.metadata = nbformat.from_dict({"risbook": {"role": "stub"}})
             result.insert(checker, stub)
@@ -118,8 +118,8 @@ def _metadata(cell: Notebook) -> dict[str, Any]:
         tags = tags - {"hide-input"} | {"hide-cell"}
         kept["mystnb"] = {**kept.get("mystnb", {}), **_SOLUTION_PROMPTS}
     if tags:
-        known = [tag for tag in TAGS if tag in tags]
-        kept["tags"] = known + sorted(tags - set(TAGS))
+        in_order = [tag for tag in TAGS if tag in tags]
+        kept["tags"] = in_order + sorted(tags - set(TAGS))
     # The book folds the cell by its tag, JupyterLab and Colab by this.
     if "hide-cell" in tags:
         kept["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
@@ -135,11 +135,11 @@ def _identity(place: int, cell: Notebook) -> str:
 
 def _small_png(encoded: str) -> str:
     """Store a figure with a palette: 256 colours take a third of the space of millions."""
-    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
-        if picture.mode == "P":
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        if image.mode == "P":
             return encoded.strip()
-        page = Image.new("RGB", picture.size, "white")
-        page.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
+        page = Image.new("RGB", image.size, "white")
+        page.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
     small = io.BytesIO()
     page.quantize(256).save(small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode("ascii")

@@ -49,8 +49,8 @@ def what_learned(system: System) -> str:
             "RefScenes."
         )
     towers = ", ".join(
-        f"`{found['source']}` (SHA-256 `{found['sha256'][:16]}`)"
-        for found in system.weights_sources().values()
+        f"`{origin['source']}` (SHA-256 `{origin['sha256'][:16]}`)"
+        for origin in system.weights_sources().values()
     )
     return (
         f"{report.tuned:,} of {report.total:,} parameters were tuned on the drawn world RefScenes "

@@ -33,18 +33,18 @@ def stub_source(solution: str) -> str:
         raise StubError(f"the solution is not plain Python: {mistake}") from None
     top_mark = next((n for n, line in enumerate(lines, 1) if line.rstrip() == MARK), 0)
     parts: list[str] = []
-    asked = False
+    has_question = False
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             parts += ["", "", *_function(node, lines), "", ""]
-            asked = True
+            has_question = True
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.lineno > top_mark:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             parts.append(" = ".join(ast.unparse(target) for target in targets) + " = ...")
-            asked = True
+            has_question = True
         elif isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.Assign):
             parts += lines[node.lineno - 1 : node.end_lineno]
-    if not asked:
+    if not has_question:
         raise StubError("the solution defines no function and assigns no name")
     text = "\n".join(parts).strip("\n")
     while "\n\n\n\n" in text:
