@@ -43,7 +43,7 @@ SIZES = [(448, 448), (224, 224), (112, 112), (448, 336), (518, 518), (560, 560)]
 def test_parity_dinov2_table(size: tuple[int, int], prefix: int) -> None:
     file = Recording("detris/dino_pos_embed.npz")
     table = file["in/pos_embed"][:, 1 - prefix :]
-    wanted = torch.tensor(file[f"out/pos_{size[0]}x{size[1]}"])[:, 1 - prefix :]
+    wanted = file[f"out/pos_{size[0]}x{size[1]}"][:, 1 - prefix :]
     grid = (size[0] // 14, size[1] // 14)
     resized = resize_dinov2_pos_embed(table, grid, prefix=prefix)
     torch.testing.assert_close(resized, wanted, atol=1e-6, rtol=1e-5)
