@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
@@ -23,6 +21,7 @@ from risbook.systems.system_presets import (
     read_system_config,
     system_preset,
 )
+from risbook.towers.weight_files import read_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 
 FORMAT = 1
@@ -72,12 +71,19 @@ def _read_config(folder: Path) -> dict[str, Any]:
         )
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise DataError(f"{path}: not a checkpoint of format {FORMAT}")
-    if about.get("system") not in SYSTEMS:
+    if not isinstance(about.get("system"), str) or about["system"] not in SYSTEMS:
         raise DataError(f"{path}: unknown system {about.get('system')!r}")
+    towers = about.setdefault("towers", {})
+    if not isinstance(towers, dict) or not all(
+        isinstance(source, dict)
+        and all(isinstance(source.get(key, ""), str) for key in ("kind", "source", "sha256"))
+        for source in towers.values()
+    ):
+        raise DataError(f"{path}: towers has to say by name where each tower's weights are from")
     return about
 
 
@@ -112,11 +118,8 @@ def load_system(where: str | Path) -> System:
     path = folder / "model.safetensors"
     if not path.is_file():
         raise DataError(f"{path}: the weights are missing")
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: not a safetensors file ({error})") from error
-    _check_weights_sources(folder / "config.json", about.get("towers", {}), system)
+    state = read_weights(path)
+    _check_weights_sources(folder / "config.json", about["towers"], system)
     try:
         system.load_saved(state)
     except DataError as error:

@@ -57,6 +57,23 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
     [
         ("{", "not a JSON file"),
         ("[]", "not a checkpoint of format"),
+        ("[" * 100_000, "not a JSON file"),
+        ('{"format": 1, "system": []}', "unknown system"),
+        ('{"format": 1, "system": "first-model"}', r"config\.json"),
+        ('{"format": 1, "system": "first-model", "config": {}, "towers": null}', "towers has to"),
+        ('{"format": 1, "system": "first-model", "config": {}, "towers": [1]}', "towers has to"),
+        (
+            '{"format": 1, "system": "etris-mini", "config": {}, "towers": {"text_tower": 5}}',
+            "towers has to say by name",
+        ),
+        (
+            '{"format": 1, "system": "etris-mini", "config": {}, "towers": {"x": {"sha256": 1}}}',
+            "towers has to say by name",
+        ),
+        (
+            '{"format": 1, "system": "first-model", "config": {"blocks": 99999999999}}',
+            "blocks is 99999999999",
+        ),
         ('{"format": 1, "system": "x", "config": {}}', "unknown system 'x'"),
         ('{"format": 1, "system": "first-model", "config": {"colour": 1}}', "colour"),
         ('{"format": 1, "system": "first-model", "config": []}', r"config\.json"),
@@ -84,10 +101,29 @@ def test_weights_that_do_not_fit_are_named(system: System, tmp_path: Path) -> No
     with pytest.raises(DataError, match=r"decoder\.answer\.bias is \(2,\), not \(1,\)"):
         load_system(tmp_path)
     path.write_bytes(b"not weights")
-    with pytest.raises(DataError, match="not a safetensors file"):
+    with pytest.raises(DataError, match="not a file of weights that can be read"):
         load_system(tmp_path)
     path.unlink()
     with pytest.raises(DataError, match="weights are missing"):
+        load_system(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.tensor([float("nan")]), "holds values that are not finite"),
+        (torch.tensor([float("inf")]), "holds values that are not finite"),
+        (torch.tensor([1]), "is of type int64; a weight has to be a float"),
+        (torch.tensor([1j]), "is of type complex64"),
+    ],
+)
+def test_weights_that_are_no_finite_floats_are_named(
+    value: torch.Tensor, message: str, system: System, tmp_path: Path
+) -> None:
+    save_system(system, tmp_path)
+    path = tmp_path / "model.safetensors"
+    save_file({**load_file(path), "decoder.answer.bias": value}, path)
+    with pytest.raises(DataError, match=rf"model\.safetensors: decoder\.answer\.bias {message}"):
         load_system(tmp_path)
 
 
