@@ -15,7 +15,7 @@ from risbook.towers.text_transformer import TextTransformer
 
 
 class ImageEncoder(Protocol):
-    """What CLIP needs of an image tower: one vector an image."""
+    """What CLIP needs of an image tower: one vector per image."""
 
     def pooled(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) to vectors (B, P)."""
@@ -25,9 +25,9 @@ class CLIP(nn.Module):
     """A pair of towers and the scale of their comparison.
 
     Args:
-        image: an image tower with a projection of width P (`ImageTransformer`, `CLIPResNet`).
+        image: an image tower with a projection to P channels (`ImageTransformer`, `CLIPResNet`).
         text: a text tower with the same P.
-        scale: first value of the learned scale; CLIP starts at 1 / 0.07 and caps it at 100.
+        scale: initial value of the learned scale; CLIP starts at 1 / 0.07 and clips it at 100.
     """
 
     def __init__(self, *, image: nn.Module, text: TextTransformer, scale: float = 1 / 0.07) -> None:
@@ -40,15 +40,15 @@ class CLIP(nn.Module):
         """Unit vectors (B, P) of images (B, 3, H, W)."""
         return F.normalize(self.image.pooled(images).float(), dim=-1)  # type: ignore[operator]
 
-    def text_vectors(self, tokens: Tensor) -> Tensor:
-        """Unit vectors (B, P) of ids (B, L)."""
-        return F.normalize(self.text(tokens).sentence.float(), dim=-1)
+    def text_vectors(self, token_ids: Tensor) -> Tensor:
+        """Unit vectors (B, P) of token ids (B, L)."""
+        return F.normalize(self.text(token_ids).sentence.float(), dim=-1)
 
     @property
     def scale(self) -> Tensor:
         """The scale, at most 100."""
         return self.logit_scale.exp().clamp(max=100.0)
 
-    def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, images: Tensor, token_ids: Tensor) -> Tensor:
         """Scaled cosines of every image with every sentence, (B images, B' sentences)."""
-        return self.scale * self.image_vectors(images) @ self.text_vectors(tokens).T
+        return self.scale * self.image_vectors(images) @ self.text_vectors(token_ids).T

@@ -1,17 +1,17 @@
-"""Position tables on other grids: how a tower reads images of another size than it was trained on.
+"""Position embeddings for other grids: images of another size than the tower was trained on.
 
-A pretrained tower owns one learned vector for each square of its training grid (7x7, 14x14 or
-37x37). Another image size means another grid, so the table is stretched like a small image.
-The systems of this book do it by two rules that differ by a hair, and both are kept:
+A pretrained tower has one learned vector per patch of its training grid (7x7, 14x14 or 37x37).
+Another image size has another grid, so the embeddings are resized like a small image. The released
+codes do it by two rules that differ slightly, and both are kept:
 
-- CLIP towers in ETRIS (Xu et al., 2023, released code): bicubic to the size of the grid.
-- DINOv2 towers in DETRIS (released code, after DINOv2's own, Oquab et al., 2024): bicubic by a
-  *scale factor* (g + 0.1) / s for a grid of g and a table of s squares. The sampling step becomes
+- CLIP towers in ETRIS (Xu et al., 2023): bicubic to the size of the grid.
+- DINOv2 towers in DETRIS (after DINOv2's own code, Oquab et al., 2024): bicubic by the scale factor
+  (g + 0.1) / s for a grid of side g and embeddings of side s. The sampling step becomes
   s / (g + 0.1) instead of s / g; the 0.1 guarded the library's rounding and became part of the
   trained behaviour.
 
-Tables have the shape (1, P + s * s, C), as timm keeps them: first P prefix rows (the class
-token's, if the table has one), then the squares row by row.
+Embeddings have the shape (1, P + s * s, C), as timm keeps them: first P prefix rows (that of the
+class token, if it has one), then the patches row by row.
 """
 
 from collections.abc import Callable
@@ -28,117 +28,119 @@ from risbook.errors import DataError
 
 Grid = tuple[int, int]
 
-#: the constant that DINOv2's code adds to the grid before it divides by the table's side
+#: added to the grid before the division by the side of the embeddings, in DINOv2's code
 DINOV2_OFFSET = 0.1
 
 
-def table_side(table: Tensor, *, prefix: int) -> int:
-    """Squares along one side of the grid that a table was trained on.
+def pos_grid_side(pos_embed: Tensor, *, prefix: int) -> int:
+    """Side of the grid that position embeddings were trained on.
 
     Args:
-        table: position table (1, P + s * s, C).
-        prefix: number P of rows in front that belong to no square.
+        pos_embed: (1, P + s * s, C).
+        prefix: P, rows in front that belong to no patch.
 
     Returns:
         The side s.
 
     Raises:
-        DataError: if the table has another shape, or its squares form no square grid.
+        DataError: for another shape, or patches that form no square grid.
 
-    >>> table_side(torch.zeros(1, 50, 8), prefix=1)
+    >>> pos_grid_side(torch.zeros(1, 50, 8), prefix=1)
     7
     """
-    squares = table.shape[1] - prefix if table.ndim == 3 and table.shape[0] == 1 else 0
-    side = isqrt(max(squares, 0))
-    if side == 0 or side * side != squares:
+    num_patches = (
+        pos_embed.shape[1] - prefix if pos_embed.ndim == 3 and pos_embed.shape[0] == 1 else 0
+    )
+    side = isqrt(max(num_patches, 0))
+    if side == 0 or side * side != num_patches:
         raise DataError(
-            f"position table of shape {tuple(table.shape)}: expected (1, {prefix} + s * s, C), "
-            "a square grid of s x s rows; check the tower's table size and its prefix rows"
+            f"position embeddings of shape {tuple(pos_embed.shape)}: expected (1, {prefix} + s * s, C), "
+            "a square grid of s x s rows; check the tower's pos_grid and its prefix rows"
         )
     return side
 
 
-def resize_clip_pos_embed(table: Tensor, grid: Grid, *, prefix: int = 1) -> Tensor:
-    """Bring a CLIP table to another grid as ETRIS does: bicubic, corners not aligned.
+def resize_clip_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 1) -> Tensor:
+    """Resize CLIP's position embeddings as ETRIS does: bicubic, corners not aligned.
 
     Args:
-        table: position table (1, P + s * s, C).
-        grid: wanted rows and columns (h, w) of squares.
-        prefix: number P of rows in front; they are kept as they are.
+        pos_embed: (1, P + s * s, C).
+        grid: rows and columns (h, w) of patches.
+        prefix: P, rows in front, which stay as they are.
 
     Returns:
-        Table (1, P + h * w, C); the given one where the grid is its own.
+        (1, P + h * w, C); the given tensor where the grid is its own.
 
     Raises:
-        DataError: if the table is not of the shape above.
+        DataError: if the shape is another one.
 
     >>> resize_clip_pos_embed(torch.zeros(1, 50, 8), (3, 5)).shape
     torch.Size([1, 16, 8])
     """
-    side = table_side(table, prefix=prefix)
+    side = pos_grid_side(pos_embed, prefix=prefix)
     if grid == (side, side):
-        return table
-    image = _as_image(table[:, prefix:], side)
+        return pos_embed
+    image = _as_image(pos_embed[:, prefix:], side)
     image = F.interpolate(image, size=grid, mode="bicubic", align_corners=False)
-    return _with_prefix(table, image, prefix)
+    return _with_prefix(pos_embed, image, prefix)
 
 
-def resize_dinov2_pos_embed(table: Tensor, grid: Grid, *, prefix: int = 0) -> Tensor:
-    """Bring a DINOv2 table to another grid as DETRIS does: bicubic by (g + 0.1) / s.
+def resize_dinov2_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 0) -> Tensor:
+    """Resize DINOv2's position embeddings as DETRIS does: bicubic by (g + 0.1) / s.
 
     Args:
-        table: position table (1, P + s * s, C).
-        grid: wanted rows and columns (h, w) of squares.
-        prefix: number P of rows in front; they are kept as they are. DINOv2's released table has
-            one, timm's form of the tower with registers has none.
+        pos_embed: (1, P + s * s, C).
+        grid: rows and columns (h, w) of patches.
+        prefix: P, rows in front, which stay as they are. DINOv2's released embeddings have one, those
+            of timm's tower with registers none.
 
     Returns:
-        Table (1, P + h * w, C); the given one where the grid is its own.
+        (1, P + h * w, C); the given tensor where the grid is its own.
 
     Raises:
-        DataError: if the table is not of the shape above.
+        DataError: if the shape is another one.
 
     >>> resize_dinov2_pos_embed(torch.zeros(1, 37 * 37, 8), (32, 24)).shape
     torch.Size([1, 768, 8])
     """
-    side = table_side(table, prefix=prefix)
+    side = pos_grid_side(pos_embed, prefix=prefix)
     if grid == (side, side):
-        return table
-    image = _as_image(table[:, prefix:], side)
+        return pos_embed
+    image = _as_image(pos_embed[:, prefix:], side)
     scale = ((grid[0] + DINOV2_OFFSET) / side, (grid[1] + DINOV2_OFFSET) / side)
     image = F.interpolate(
         image, scale_factor=scale, mode="bicubic", align_corners=False, antialias=False
     )
     if image.shape[-2:] != grid:  # the library rounds sizes down; the offset keeps it from 1 less
-        raise RuntimeError(f"wanted a grid of {grid}, got {tuple(image.shape[-2:])}")
-    return _with_prefix(table, image, prefix)
+        raise RuntimeError(f"expected a grid of {grid}, got {tuple(image.shape[-2:])}")
+    return _with_prefix(pos_embed, image, prefix)
 
 
 def _as_image(rows: Tensor, side: int) -> Tensor:
-    # In float32 whatever the table's precision: a rounded position is a wrong position.
-    return rearrange(rows.float(), "one (row column) c -> one c row column", row=side)
+    # In float32 whatever the pos_embed's precision: a rounded position is a wrong position.
+    return rearrange(rows.float(), "batch (row column) c -> batch c row column", row=side)
 
 
-def _with_prefix(table: Tensor, image: Tensor, prefix: int) -> Tensor:
-    rows = rearrange(image, "one c row column -> one (row column) c").to(table.dtype)
-    return torch.cat([table[:, :prefix], rows], dim=1)
+def _with_prefix(pos_embed: Tensor, image: Tensor, prefix: int) -> Tensor:
+    rows = rearrange(image, "batch c row column -> batch (row column) c").to(pos_embed.dtype)
+    return torch.cat([pos_embed[:, :prefix], rows], dim=1)
 
 
 class CachedPosEmbed:
-    """A rule from above that resizes a frozen table once for each grid, not at every step.
+    """Resizes frozen position embeddings once per grid, not at every step.
 
-    A trained table is resized anew each time, since it changes and needs its gradient. A frozen
-    one is remembered until it is written to, moved or replaced. The memory is no part of a
-    module's state: it is neither saved nor copied.
+    Tuned ones are resized each time, since they change and need their gradient. Frozen ones are
+    cached until they are written to, moved or replaced. The cache is no part of a module's state:
+    it is neither saved nor copied.
 
     Args:
         rule: `resize_clip_pos_embed` or `resize_dinov2_pos_embed`.
-        prefix: number of rows in front of the table's squares.
-        limit: number of grids to remember; beyond it everything is forgotten.
+        prefix: P, rows in front of the patches.
+        limit: number of grids to cache; beyond it the cache is emptied.
 
-    >>> remembered = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
-    >>> table = torch.rand(1, 10, 4)
-    >>> remembered(table, (2, 2)) is remembered(table, (2, 2))
+    >>> resize = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
+    >>> pos_embed = torch.rand(1, 10, 4)
+    >>> resize(pos_embed, (2, 2)) is resize(pos_embed, (2, 2))
     True
     """
 
@@ -146,51 +148,51 @@ class CachedPosEmbed:
         self.rule = rule
         self.prefix = prefix
         self.limit = limit
-        self._table: Tensor | None = None
+        self._source: Tensor | None = None
         self._version = -1
         self._resized: dict[Grid, Tensor] = {}
 
-    def __call__(self, table: Tensor, grid: Grid) -> Tensor:
-        """Resize a table, or remember that it was done.
+    def __call__(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        """Resize, or take the result from the cache.
 
         Args:
-            table: the parameter itself (not a view of it, which would hide that it is trained),
-                (1, P + s * s, C) or, as CLIP's attention pool has it, (P + s * s, C).
-            grid: wanted rows and columns (h, w) of squares.
+            pos_embed: the parameter itself (a view would hide that it is tuned), (1, P + s * s, C) or,
+                as CLIP's attention pool has it, (P + s * s, C).
+            grid: rows and columns (h, w) of patches.
 
         Returns:
-            Table (1, P + h * w, C).
+            (1, P + h * w, C).
         """
-        if table.requires_grad or table.is_inference() or torch.compiler.is_compiling():
-            return self._resize(table, grid)
-        if not self._is_known(table):
+        if pos_embed.requires_grad or pos_embed.is_inference() or torch.compiler.is_compiling():
+            return self._resize(pos_embed, grid)
+        if not self._is_cached(pos_embed):
             # The alias keeps the memory from being reused, so that an equal address means the
-            # same table; writing to the table in place raises its version.
-            self._table, self._version = table.detach(), table._version
+            # same tensor; writing to it in place raises its version.
+            self._source, self._version = pos_embed.detach(), pos_embed._version
             self._resized = {}
         if grid not in self._resized:
             if len(self._resized) >= self.limit:
                 self._resized = {}
-            # Remembered values must serve later training steps, wherever they were made.
+            # Cached values must serve later training steps, wherever they were computed.
             with torch.inference_mode(False), torch.no_grad():
-                self._resized[grid] = self._resize(table.detach(), grid)
+                self._resized[grid] = self._resize(pos_embed.detach(), grid)
         return self._resized[grid]
 
-    def _resize(self, table: Tensor, grid: Grid) -> Tensor:
-        rows = table if table.ndim == 3 else table.unsqueeze(0)
+    def _resize(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        rows = pos_embed if pos_embed.ndim == 3 else pos_embed.unsqueeze(0)
         return self.rule(rows, grid, prefix=self.prefix)
 
-    def _is_known(self, table: Tensor) -> bool:
-        known = self._table
+    def _is_cached(self, pos_embed: Tensor) -> bool:
+        cached = self._source
         return (
-            known is not None
-            and known.data_ptr() == table.data_ptr()
-            and known.device == table.device
-            and known.dtype == table.dtype
-            and known.shape == table.shape
-            and self._version == table._version
+            cached is not None
+            and cached.data_ptr() == pos_embed.data_ptr()
+            and cached.device == pos_embed.device
+            and cached.dtype == pos_embed.dtype
+            and cached.shape == pos_embed.shape
+            and self._version == pos_embed._version
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What is copied and pickled: the rule, without the memory."""
+        """What is copied and pickled: the rule, without the cache."""
         return partial(CachedPosEmbed, self.rule, prefix=self.prefix, limit=self.limit), ()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.pos_embed import resize_clip_pos_embed, resize_dinov2_pos_embed, table_side
+from risbook.towers.pos_embed import pos_grid_side, resize_clip_pos_embed, resize_dinov2_pos_embed
 from risbook.towers.tower_presets import Family
 from risbook.towers.weight_conversion import convert
 
@@ -91,7 +91,7 @@ def _resize_pos_embed(
     # CLIP's attention pool keeps its embeddings without the leading dimension
     flat = weights[name].ndim == 2
     embedding = weights[name][None] if flat else weights[name]
-    side = table_side(wanted[name][None] if flat else wanted[name], prefix=prefix)
+    side = pos_grid_side(wanted[name][None] if flat else wanted[name], prefix=prefix)
     rule = resize_dinov2_pos_embed if family == "dinov2" else resize_clip_pos_embed
     embedding = rule(embedding, (side, side), prefix=prefix)
     weights[name] = embedding[0] if flat else embedding

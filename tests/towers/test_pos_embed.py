@@ -10,9 +10,9 @@ from torch import Tensor
 from risbook.errors import DataError
 from risbook.towers.pos_embed import (
     CachedPosEmbed,
+    pos_grid_side,
     resize_clip_pos_embed,
     resize_dinov2_pos_embed,
-    table_side,
 )
 
 RULES = [resize_clip_pos_embed, resize_dinov2_pos_embed]
@@ -68,8 +68,8 @@ def test_half_precision_is_resized_in_single(rule) -> None:  # type: ignore[no-u
 
 @pytest.mark.parametrize("shape", [(1, 10, 3), (9, 3), (2, 9, 3), (1, 0, 3)])
 def test_a_table_of_another_shape_is_an_error(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match="position table of shape"):
-        table_side(torch.zeros(shape), prefix=0)
+    with pytest.raises(DataError, match="position embeddings of shape"):
+        pos_grid_side(torch.zeros(shape), prefix=0)
 
 
 def count(rule):  # type: ignore[no-untyped-def]
