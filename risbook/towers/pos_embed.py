@@ -54,8 +54,8 @@ def pos_grid_side(pos_embed: Tensor, *, prefix: int) -> int:
     side = isqrt(max(num_patches, 0))
     if side == 0 or side * side != num_patches:
         raise DataError(
-            f"position embeddings of shape {tuple(pos_embed.shape)}: expected (1, {prefix} + s * s, C), "
-            "a square grid of s x s rows; check the tower's pos_grid and its prefix rows"
+            f"position embeddings of shape {tuple(pos_embed.shape)}: "
+            f"expected (1, {prefix} + s * s, C), a square grid of s x s rows; check the tower's pos_grid and its prefix rows"
         )
     return side
 
@@ -91,8 +91,8 @@ def resize_dinov2_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 0) -
     Args:
         pos_embed: (1, P + s * s, C).
         grid: rows and columns (h, w) of patches.
-        prefix: P, rows in front, which stay as they are. DINOv2's released embeddings have one, those
-            of timm's tower with registers none.
+        prefix: P, rows in front, which stay as they are. DINOv2's released embeddings have one,
+            those of timm's tower with registers none.
 
     Returns:
         (1, P + h * w, C); the given tensor where the grid is its own.
@@ -156,8 +156,8 @@ class CachedPosEmbed:
         """Resize, or take the result from the cache.
 
         Args:
-            pos_embed: the parameter itself (a view would hide that it is tuned), (1, P + s * s, C) or,
-                as CLIP's attention pool has it, (P + s * s, C).
+            pos_embed: the parameter itself (a view would hide that it is tuned),
+                (1, P + s * s, C) or, as CLIP's attention pool has it, (P + s * s, C).
             grid: rows and columns (h, w) of patches.
 
         Returns:
