@@ -54,8 +54,9 @@ def pos_grid_side(pos_embed: Tensor, *, prefix: int) -> int:
     side = isqrt(max(num_patches, 0))
     if side == 0 or side * side != num_patches:
         raise DataError(
-            f"position embeddings of shape {tuple(pos_embed.shape)}: "
-            f"expected (1, {prefix} + s * s, C), a square grid of s x s rows; check the tower's pos_grid and its prefix rows"
+            f"position embeddings of shape {tuple(pos_embed.shape)}: expected "
+            f"(1, {prefix} + s * s, C), a square grid of s x s rows; check the tower's pos_grid "
+            "and its prefix rows"
         )
     return side
 
