@@ -17,15 +17,15 @@ MINI = "etris-mini"
 SEEDS = (0, 1, 2)
 
 #: Without any Bridger, only neck, decoder and projector learn.
-NO_BRIDGER: Mapping[str, Any] = {"stages": ()}
+NO_BRIDGER: Mapping[str, Any] = {"bridger.stages": ()}
 
 #: Width of the bottlenecks: a quarter of the towers', as in the paper's comparison.
-BOTTLENECK: Mapping[str, Any] = {"hidden": 32}
+BOTTLENECK: Mapping[str, Any] = {"bottleneck_dim": 32}
 
 
 def _adapters(method: str, **options: Any) -> dict[str, Any]:
-    given = {"tuning_options": options} if options else {}
-    return {"image_tuning": method, "text_tuning": method, **given}
+    extra = {"adapter_options": options} if options else {}
+    return {"image_adapter": method, "text_adapter": method, **extra}
 
 
 #: Generic methods in place of the Bridgers.
@@ -75,11 +75,11 @@ BRIDGERS = Study(
     summary="how many Bridgers, and where (ETRIS, Table 4)",
     system=MINI,
     runs=(
-        Run("stages-1", {"stages": (1,)}),
-        Run("stages-2", {"stages": (2,)}),
-        Run("stages-3", {"stages": (3,)}),
-        Run("stages-12", {"stages": (1, 2)}),
-        Run("stages-23", {"stages": (2, 3)}),
+        Run("stages-1", {"bridger.stages": (1,)}),
+        Run("stages-2", {"bridger.stages": (2,)}),
+        Run("stages-3", {"bridger.stages": (3,)}),
+        Run("stages-12", {"bridger.stages": (1, 2)}),
+        Run("stages-23", {"bridger.stages": (2, 3)}),
         Run("stages-123", seeds=SEEDS),
     ),
 )
@@ -89,9 +89,9 @@ ZOOM = Study(
     summary="kinds of Zoom Layer (ETRIS, Table 5), on the ResNet",
     system="etris-mini-rn",  # only in a ResNet do the stages differ in size
     runs=(
-        Run("linear", {"zoom": "linear"}),
-        Run("interpolate", {"zoom": "interpolate"}),
-        Run("mlp", {"zoom": "mlp"}),
+        Run("linear", {"bridger.zoom": "linear"}),
+        Run("interpolate", {"bridger.zoom": "interpolate"}),
+        Run("mlp", {"bridger.zoom": "mlp"}),
         Run("deconv"),
     ),
 )
@@ -101,8 +101,8 @@ MODULES = Study(
     summary="one module left out (ETRIS, Table 6)",
     system=MINI,
     runs=(
-        Run("no-neck", {"neck": "last"}),
-        Run("no-decoder", {"decoder_layers": 0}),
+        Run("no-neck", {"head.neck": "last"}),
+        Run("no-decoder", {"head.num_layers": 0}),
         Run("no-bridger", NO_BRIDGER, SEEDS),
         Run("all", seeds=SEEDS),
     ),
@@ -113,11 +113,11 @@ WIDTH = Study(
     summary="the Bridger's width (ETRIS, Table 7)",
     system=MINI,
     runs=(
-        Run("width-8", {"bridger_width": 8}),
-        Run("width-16", {"bridger_width": 16}),
+        Run("width-8", {"bridger.dim": 8}),
+        Run("width-16", {"bridger.dim": 16}),
         Run("width-32", seeds=SEEDS),
-        Run("width-64", {"bridger_width": 64}),
-        Run("width-128", {"bridger_width": 128}),
+        Run("width-64", {"bridger.dim": 64}),
+        Run("width-128", {"bridger.dim": 128}),
     ),
 )
 
@@ -127,12 +127,12 @@ CODE = Study(
     system=MINI,
     runs=(
         Run("released", seeds=SEEDS),
-        Run("link-outputs", {"link": "outputs"}),
-        Run("link-none", {"link": "none"}),
-        Run("interactor-full", {"interactor": "full"}),
-        Run("decoder-sentence", {"decoder_reads": "sentence"}),
-        Run("padding-masked", {"mask_padding": True}),
-        Run("tables-frozen", {"position_tables": False}),
+        Run("link-outputs", {"bridger.link": "outputs"}),
+        Run("link-none", {"bridger.link": "none"}),
+        Run("interactor-full", {"bridger.interactor": "full"}),
+        Run("decoder-sentence", {"head.text_input": "sentence"}),
+        Run("padding-masked", {"bridger.key_padding_mask": True}),
+        Run("tables-frozen", {"train_pos_embed": False}),
     ),
 )
 

@@ -11,9 +11,7 @@ from typing import Any
 
 from risbook.config import from_values, to_values
 from risbook.evaluation.result_files import read_result
-from risbook.systems.etris import ETRISConfig
-from risbook.systems.first_model import FirstModelConfig
-from risbook.systems.system_presets import build_system
+from risbook.systems.system_presets import build_system, read_system_config
 from risbook.training.training_config import OLD_NAMES, TrainingConfig
 
 
@@ -36,8 +34,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     if "training" not in values:
         return {}
     training = from_values(TrainingConfig, values["training"], where=str(path), aliases=OLD_NAMES)
-    config_class: type = FirstModelConfig if training.system == "first-model" else ETRISConfig
-    config: Any = from_values(config_class, values["configuration"], where=str(path))
+    config = read_system_config(training.system, values["configuration"], where=str(path))
     eval_splits = values.get("eval_splits") or values["places"]  # its name in earlier versions
     return _settings(training, config, values["towers"], eval_splits, values["limit"])
 
@@ -49,14 +46,14 @@ def find_result(folder: Path, settings: Mapping[str, Any]) -> Path | None:
 
 
 def describe_differences(old: Any, new: Any, name: str = "") -> list[str]:
-    """The entries in which two settings differ, in words."""
+    """The entries in which two settings differ, in words, by dotted name."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return [
             line
             for key in sorted({*old, *new})
-            for line in describe_differences(old.get(key), new.get(key), key)
+            for line in describe_differences(old.get(key), new.get(key), f"{name}.{key}")
         ]
-    return [] if old == new else [f"{name}: {old} there, {new} here"]
+    return [] if old == new else [f"{name.removeprefix('.')}: {old} there, {new} here"]
 
 
 def _settings(

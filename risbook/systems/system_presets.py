@@ -116,14 +116,14 @@ def system_config(name: str, overrides: Mapping[str, Any] | None = None) -> Any:
     return with_overrides(preset.config, overrides or {}, aliases=preset.old_keys)
 
 
-def read_system_config(name: str, values: Any) -> Any:
+def read_system_config(name: str, values: Any, *, where: str = "") -> Any:
     """The configuration of a checkpoint's plain values, those of earlier versions included.
 
     Raises:
         RisbookError: names the field that is unknown or impossible.
     """
     preset = system_preset(name)
-    return from_values(type(preset.config), values, aliases=preset.old_keys)
+    return from_values(type(preset.config), values, where=where, aliases=preset.old_keys)
 
 
 def build_system(

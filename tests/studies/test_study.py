@@ -2,7 +2,7 @@
 
 import functools
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from risbook.cli import main
 from risbook.errors import RisbookError
 from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
-from risbook.systems.etris import CONFIGS
-from risbook.systems.parameters import outline
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_system
+from risbook.systems.system_presets import build_meta, build_system, system_config
 
-SMALL: dict[str, Any] = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
+SMALL: dict[str, Any] = {
+    "image_size": 32,
+    "image_dims": (4, 4, 8, 8),
+    "blocks": 1,
+    "decoder_dim": 8,
+}
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def study(tiny_world: Path) -> Study:
         system="first-model",
         runs=(
             Run("narrow", SMALL, (0, 1)),
-            Run("wide", {**SMALL, "decoder_width": 16}, (0,), learning_rate=2e-3),
+            Run("wide", {**SMALL, "decoder_dim": 16}, (0,), learning_rate=2e-3),
         ),
         data=(place,),
         steps=2,
@@ -95,7 +98,7 @@ def test_results_of_the_book_still_count(
     monkeypatch.setattr(
         "risbook.studies.run_settings.build_system",
         # Seeds and studies share systems, and building each once keeps this test short.
-        lambda name, *, sentences, changes: build_once(name, json.dumps(changes)),
+        lambda name, *, sentences, overrides: build_once(name, json.dumps(overrides)),
     )
     study, results = STUDIES[name], results_folder()
     paths = run_study(study, tmp_path, results, report=pytest.fail)
@@ -105,11 +108,16 @@ def test_results_of_the_book_still_count(
 def test_names_of_earlier_versions_are_compared(tmp_path: Path) -> None:
     about = json.loads((results_folder() / "etris-zoom" / "mlp-0.json").read_text())
     assert about["settings"]["training"]["batch"] == 32
+    assert about["settings"]["configuration"]["bridger_width"] == 32
     about["settings"]["training"]["batch"] = 16
+    about["settings"]["configuration"]["bridger_width"] = 8
     path = tmp_path / "results" / "etris-zoom" / "mlp-0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(about))
-    with pytest.raises(RisbookError, match=r"settings \(batch_size: 16 there, 32 here\)"):
+    with pytest.raises(
+        RisbookError,
+        match=r"\(configuration.bridger.dim: 8 there, 32 here; training.batch_size: 16",
+    ):
         run_study(STUDIES["etris-zoom"], tmp_path, tmp_path / "results", only=["mlp"])
 
 
@@ -120,8 +128,8 @@ def test_shared_rows_have_no_overrides() -> None:
     assert plain == whole | other_rates
     for study in STUDIES.values():
         for run in study.runs:
-            standard = asdict(CONFIGS[study.system])
-            assert all(standard[name] != value for name, value in run.overrides.items()), run.key
+            for name, value in run.overrides.items():
+                assert system_config(study.system, {name: value}) != system_config(study.system)
 
 
 def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
@@ -142,7 +150,9 @@ def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
     assert command.endswith("--only wide --steps 1 --limit 2 --precision no")
     with pytest.raises(RisbookError, match="has no run 'broad'; it has narrow, wide"):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["broad"])
-    with pytest.raises(RisbookError, match=r"other settings \(steps: 2 there, 3 here\); move it"):
+    with pytest.raises(
+        RisbookError, match=r"other settings \(training.steps: 2 there, 3 here\); move it"
+    ):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], steps=3)
     with pytest.raises(RisbookError, match=r"other settings \(limit: 4 there, 3 here\)"):
         run_study(study, tmp_path / "runs", tmp_path / "results", only=["wide"], limit=3)
@@ -156,12 +166,12 @@ def test_a_changed_preset_or_tower_is_another_run(study: Study, tmp_path: Path) 
 
     (path,) = run(study)
     about = json.loads(path.read_text())
-    assert about["settings"]["configuration"]["decoder_width"] == 16
+    assert about["settings"]["configuration"]["decoder_dim"] == 16
     assert about["settings"]["towers"] == {}
     about["settings"]["configuration"]["blocks"] = 2  # as if the preset had had two before
     about["settings"]["towers"] = {"image_tower": "0123"}
     path.write_text(json.dumps(about))
-    with pytest.raises(RisbookError, match="blocks: 2 there, 1 here; image_tower: 0123 there"):
+    with pytest.raises(RisbookError, match=r"blocks: 2 there, 1 here; towers\.image_tower: 0123"):
         run(study)
     lines: list[str] = []
     run(replace(study, name="other"), report=lines.append)
@@ -177,13 +187,13 @@ def test_a_result_is_older_than_a_field_and_still_counts(study: Study, tmp_path:
     (path,) = run()
     about = json.loads(path.read_text())
     assert about["settings"]["training"].pop("schedule") == "cosine"
-    assert about["settings"]["configuration"].pop("word_width") == 96
+    assert about["settings"]["configuration"].pop("word_dim") == 96
     path.write_text(json.dumps(about))
     assert run() == [path]
     assert "schedule" not in json.loads(path.read_text())["settings"]["training"]
     about["settings"]["training"].pop("steps")  # 1000 by default
     path.write_text(json.dumps(about))
-    with pytest.raises(RisbookError, match="steps: 1000 there, 2 here"):
+    with pytest.raises(RisbookError, match=r"training\.steps: 1000 there, 2 here"):
         run()
 
 
@@ -196,7 +206,7 @@ def test_keys_are_names() -> None:
 def test_rows_of_the_book_can_be_built(name: str) -> None:
     for run in STUDIES[name].runs:
         # the full-size sibling has the same fields, and its towers' shapes need no file
-        system = outline(
+        system = build_meta(
             "etris-rn50" if "rn" in STUDIES[name].system else "etris-vitb16", run.overrides
         )
         assert sum(value.numel() for value in system.parameters()) > 1e8
