@@ -88,8 +88,8 @@ _PET = Table(
     name="etris-pet",
     title="Ways to tune, with CLIP RN101 on RefCOCO val, in percent",
     about=(
-        f"From Tables 2 and 8 of the ETRIS paper. {_SMALL} Position tables (28,416 weights) learn "
-        "in every row; only full tuning counts them."
+        f"From Tables 2 and 8 of the ETRIS paper. {_SMALL} Position embeddings (28,416 weights) "
+        "are tuned in every row; only full tuning counts them."
     ),
     heads=("Method",),
     columns=(Tuned(), _MIOU, *_PRECISIONS, *_ours("etris-pet", "Pr@0.5")),
@@ -121,7 +121,7 @@ _BRIDGERS = Table(
     name="etris-bridgers",
     title="Number and position of Bridgers, with CLIP RN101 on RefCOCO val, mIoU in percent",
     about=f"From Table 4 of the ETRIS paper; n is the last stage of the encoders. {_SMALL}",
-    heads=("Bridgers", "Stages that see fused features"),
+    heads=("Bridgers", "Stages with fused features"),
     columns=(Tuned(), _MIOU, *_ours("etris-bridgers")),
     ledger=_PAPER,
     rows=(
@@ -200,12 +200,12 @@ _CODE = Table(
         Row(words=(change,), ours=key)
         for change, key in {
             "nothing: as released": "released",
-            "the link hands on outputs, as the paper draws it": "link-outputs",
+            "the link passes outputs, as in the paper's figure": "link-outputs",
             "no link": "link-none",
             "full interactors, as the paper has them": "interactor-full",
-            "the decoder reads the sentence, as in the paper": "decoder-sentence",
-            "Bridgers look past padding": "padding-masked",
-            "position tables frozen": "tables-frozen",
+            "the decoder attends to the sentence, as in the paper": "decoder-sentence",
+            "padding masked in the Bridgers": "padding-masked",
+            "position embeddings frozen": "tables-frozen",
         }.items()
     ),
 )

@@ -93,10 +93,10 @@ def test_every_table_renders(table: Table) -> None:
         assert row.ours or any(cell.published for cell in cells_of_row), row.words
 
 
-def test_position_tables_are_as_large_as_the_comparison_says() -> None:
+def test_position_embeddings_are_as_large_as_the_comparison_says() -> None:
     report = count_parameters(build_meta("etris-mini"))
-    tables = sum(group.tuned for group in report.groups if "position table" in group.name)
-    assert f"({tables:,} weights)" in find_table("etris-pet").about
+    tuned = sum(group.tuned for group in report.groups if "position embedding" in group.name)
+    assert f"({tuned:,} weights)" in find_table("etris-pet").about
 
 
 def test_names_are_unique() -> None:
