@@ -47,6 +47,7 @@ Depth = Annotated[int, Field(ge=0, le=1024)]
 #: how many steps, samples or expressions
 Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveCount = Annotated[int, Field(ge=1, le=10**12)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 #: a probability of dropping or a threshold; 1 would leave nothing
 Probability = Annotated[float, Field(ge=0, lt=1)]
 PositiveNumber = Annotated[float, Field(gt=0)]

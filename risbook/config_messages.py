@@ -129,4 +129,7 @@ def _range(schema: Schema) -> str:
 
 
 def _bound(schema: Schema, name: str) -> str:
-    return str(schema[name]).removesuffix(".0") if name in schema else ""
+    if name not in schema:
+        return ""
+    bound = schema[name]
+    return f"{bound:,}" if bound >= 10**6 else str(bound).removesuffix(".0")

@@ -1,7 +1,7 @@
 """The command line: `risbook` or `python -m risbook`.
 
-Each command is a file that adds its arguments and runs. A user's mistake ends with one line and
-exit code 2; `-v` shows where it came from.
+A user's mistake ends with one line and exit code 2; `-v` shows where it came from. The file of a
+command is imported when that command is typed, so that the others cost nothing.
 """
 
 import argparse
@@ -12,26 +12,17 @@ import threading
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 from risbook import __version__
-from risbook.cli import (
-    convert_command,
-    data_command,
-    evaluate_command,
-    params_command,
-    predict_command,
-    pretrain_command,
-    results_command,
-    study_command,
-    towers_command,
-    train_command,
-)
+from risbook.cli.command import Command, Parser, did_you_mean
 from risbook.errors import RisbookError, StoppedError
 
 DESCRIPTION = (
-    "Referring image segmentation: from a picture and a sentence to the mask of one object."
+    "Referring image segmentation: from an image and a sentence to the mask of one object."
 )
 
 EPILOG = """\
@@ -51,54 +42,84 @@ A checkpoint is a folder that `risbook train` or `risbook convert` wrote, or the
 comes with the package: first-model, etris-mini.
 """
 
+#: the commands, each a function in the file of its name, with what it does
+SUMMARIES = {
+    "data": "make, count and show data",
+    "towers": "parameters, input sizes, feature shapes and weights of the towers",
+    "params": "parameters of every system: tuned, frozen, dead, share of the towers",
+    "pretrain": "pretrain a small tower on RefScenes",
+    "train": "train a system",
+    "convert": "turn a checkpoint of the released ETRIS into one of ours",
+    "evaluate": "score a checkpoint",
+    "predict": "segment the object that a sentence refers to",
+    "study": "compare systems under one budget; can be stopped and resumed",
+    "results": "tables of published and own results, and a check of the book's pages",
+}
+#: of a command that has several functions, those that are typed behind it
+ACTIONS = {
+    "data": {
+        "make": "draw RefScenes into a folder",
+        "counts": "objects, sentences and images per split, beside the published counts",
+        "show": "draw one expression: image, sentence, mask",
+    }
+}
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    top = argparse.ArgumentParser(
-        prog="risbook",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("--version", action="version", version=f"risbook {__version__}")
-    top.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    modules = (
-        data_command,
-        towers_command,
-        params_command,
-        pretrain_command,
-        train_command,
-        convert_command,
-        evaluate_command,
-        predict_command,
-        study_command,
-        results_command,
-    )
-    for module in modules:
-        module.add(commands)
-    for command_parser in commands.choices.values():
-        # Also behind the command's name, where people type it; SUPPRESS keeps the first -v.
-        command_parser.add_argument(
-            "-v",
-            "--verbose",
-            action="store_true",
-            default=argparse.SUPPRESS,
-            help="show the traceback of an error",
+
+def read_arguments(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """The command that was typed, and its options.
+
+    Raises:
+        RisbookError: for a command or an option that there is not.
+    """
+    name = next((word for word in words if not word.startswith("-")), "")
+    if name and name not in SUMMARIES:
+        names = ", ".join(SUMMARIES)
+        hint = did_you_mean(name, list(SUMMARIES))
+        raise RisbookError(f"there is no command {name!r}{hint or ';'} there are: {names}")
+    namespace, surplus = _parser(name).parse_known_args(words)
+    command: Command = namespace.command
+    if not surplus:
+        return command, namespace
+    word = surplus[0]
+    if word.startswith("-"):
+        raise RisbookError(
+            f"there is no option {word}{command.similar_flag(word) or ';'} "
+            f"`risbook {name} --help` lists them"
         )
+    raise RisbookError(f"nothing is expected where {word!r} stands; see `risbook {name} --help`")
+
+
+def _parser(name: str) -> Parser:
+    """The parser of all commands, of which the one called `name` knows its options."""
+    top = Parser(prog="risbook", description=DESCRIPTION, epilog=EPILOG)
+    top.add_argument("--version", action="version", version=f"risbook {__version__}")
+    _add_verbose(top)
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for entry, summary in SUMMARIES.items():
+        parser = commands.add_parser(entry, help=summary)
+        if entry != name:
+            continue
+        module = import_module(f"risbook.cli.{name}_command")
+        parsers = {name: parser}
+        if name in ACTIONS:
+            parser.description = f"{summary.capitalize()}."
+            actions = parser.add_subparsers(metavar="ACTION", required=True)
+            parsers = {k: actions.add_parser(k, help=text) for k, text in ACTIONS[name].items()}
+        for function, leaf in parsers.items():
+            Command(getattr(module, function), getattr(module, "FIELDS", None)).add_to(leaf)
+            _add_verbose(leaf)  # also behind the command, where people type it
     return top
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the traceback of an error"
+    )
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as one line, without the place in the code that Python would add."""
-    print(f"risbook: {message}", file=sys.stderr)
+    print(f"risbook: {RisbookError(message)}", file=sys.stderr)
 
 
 def _raise_at_sigterm() -> Any:
@@ -112,6 +133,20 @@ def _raise_at_sigterm() -> Any:
     return signal.signal(signal.SIGTERM, stop)
 
 
+def _escape_what_terminals_lack() -> None:
+    """Print letters that the terminal's encoding lacks as escapes, in place of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _os_error_line(error: OSError) -> str:
+    """An operating system's error as other messages are: the file, then what is wrong."""
+    if error.filename is None or error.strerror is None:
+        return str(RisbookError(error))
+    return str(RisbookError(f"{os.fspath(error.filename)}: {error.strerror}"))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
@@ -119,28 +154,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words after the program's name; those of the process by default.
 
     Returns:
-        0, or 2 for a mistake that the user can mend, or 130 after Ctrl-C, or 143 after SIGTERM.
+        0, or 1 for pages that `results --check` finds wrong, or 2 for a mistake that the user can
+        mend, or 130 after Ctrl-C, or 143 after SIGTERM.
     """
-    options = parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _escape_what_terminals_lack()
+    name = next((word for word in words if word in SUMMARIES), "")
+    prog = f"risbook {name}".rstrip()
+    command = None
     previous = _raise_at_sigterm()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            options.run(options)
+            command, namespace = read_arguments(words or ["--help"])
+            code = command.run(namespace)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output (`| head`) has closed it. Python flushes stdout once more when
         # it ends; give it somewhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (RisbookError, OSError) as error:
-        if options.verbose:
+        if {"-v", "--verbose"} & set(words):
             traceback.print_exc()
-        print(f"risbook {options.command}: {error}", file=sys.stderr)
+        line = _os_error_line(error) if isinstance(error, OSError) else str(error)
+        print(f"{prog}: {command.with_flag(line) if command else line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"\nrisbook {options.command}: {stop if str(stop) else 'stopped'}", file=sys.stderr)
+        print(f"\n{prog}: {stop if str(stop) else 'stopped'}", file=sys.stderr)
         return stop.exit_code if isinstance(stop, StoppedError) else 130
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
-    return 0
+    return code

@@ -1,64 +1,101 @@
 """``risbook evaluate``: mIoU, oIoU and Pr@ of a checkpoint on splits of a set."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
-from risbook.cli.arguments import (
-    DATA_HELP,
-    Commands,
-    add_device,
-    add_json,
-    add_places,
-    choose_device,
-    not_negative,
-    open_named,
-    positive,
-    print_json,
-    print_table,
-    probability,
-)
+from risbook.cli.shared import check_parent, choose_device, open_set, print_json, print_table
+from risbook.config import Count, Probability, Size
 from risbook.errors import RisbookError
 
 
-def add(commands: Commands) -> None:
-    """Add the command to the parser."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        "evaluate",
-        help="score a checkpoint",
-        description=(
-            "Score a checkpoint at the pictures' own resolution: mIoU (mean over expressions), "
-            "oIoU (all intersections over all unions) and Pr@X (share with an IoU above X), "
-            "in percent."
-        ),
+def evaluate(
+    checkpoint: str,
+    *,
+    data: tuple[str, ...] = (),
+    splits: tuple[str, ...] = (),
+    partition: str = "",
+    images: str = "",
+    batch_size: Size = 32,
+    threshold: Probability = 0.35,
+    text: Literal["sent", "raw"] = "sent",
+    limit: Count = 0,
+    out: Path | None = None,
+    json: bool = False,
+    device: str = "",
+) -> None:
+    """Score a checkpoint at the images' own resolution.
+
+    Printed in percent: mIoU (mean over expressions), oIoU (all intersections over all unions) and
+    Pr@X (share of expressions with an IoU above X).
+
+    Args:
+        checkpoint: a folder that risbook train wrote, or first-model, etris-mini.
+        data: sets, by name or folder (default: what it was trained on).
+        splits: default: every split but train.
+        partition: unc, google or umd (default: unc or umd).
+        images: folder of images (default: beside the sets).
+        batch_size: samples per batch.
+        threshold: probability above which a pixel belongs to the mask.
+        text: the cleaned sentence or the raw one.
+        limit: expressions per split, 0 for all.
+        out: also write a result file (JSON) with its origin.
+        json: print JSON instead of a table.
+        device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
+    """
+    from accelerate import Accelerator
+
+    from risbook.evaluation import evaluate, write_result
+    from risbook.systems import load_system
+
+    if out:
+        check_parent(out)
+    # Under `accelerate launch` every process scores its share, and the first one prints.
+    accelerator = Accelerator() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
+    system = load_system(checkpoint).to(
+        accelerator.device if accelerator else choose_device(device)
     )
-    command.add_argument(
-        "checkpoint", help="a folder that `risbook train` wrote, or first-model, etris-mini"
+    if not data:
+        data, partition, images = training_data(checkpoint, partition, images)
+    rows: list[dict[str, Any]] = []
+    for name in data:
+        source = open_set(name, partition, images)
+        for split in splits or [s for s in source.expressions.splits if s != "train"]:
+            scores = evaluate(
+                system,
+                source,
+                split,
+                batch_size=batch_size,
+                threshold=threshold,
+                text=text,
+                limit=limit,
+                accelerator=accelerator,
+                show_progress=accelerator is None or accelerator.is_main_process,
+            )
+            rows.append({"set": source.name, "split": split, **scores.summary().as_dict()})
+    if accelerator and not accelerator.is_main_process:
+        return
+    if out:
+        settings = {"threshold": threshold, "text": text, "limit": limit, "data": list(data)}
+        command = ["risbook", *sys.argv[1:]]
+        write_result(out, rows, command=command, system=system, settings=settings)
+    if json:
+        print_json(rows)
+        return
+    measures = [key for key in rows[0] if key not in ("set", "split", "count")]
+    print_table(
+        ["set", "split", "expressions", *measures],
+        [
+            [row["set"], row["split"], str(row["count"])]
+            + [f"{100 * row[measure]:.2f}" for measure in measures]
+            for row in rows
+        ],
     )
-    command.add_argument(
-        "--data", nargs="+", metavar="SET", help=f"{DATA_HELP} (default: what it was trained on)"
-    )
-    command.add_argument("--split", nargs="+", help="default: every split but train")
-    add_places(command)
-    command.add_argument("--batch", type=positive, default=32, help="default: %(default)s")
-    command.add_argument(
-        "--threshold", type=probability, default=0.35, help="probability of the mask (%(default)s)"
-    )
-    command.add_argument("--text", choices=("sent", "raw"), default="sent", help="default: sent")
-    command.add_argument(
-        "--limit", type=not_negative, default=0, metavar="N", help="expressions a split, 0 for all"
-    )
-    command.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write a result file (JSON) with its origin"
-    )
-    add_json(command)
-    add_device(command)
-    command.set_defaults(run=run)
 
 
-def fill_in_data(options: argparse.Namespace) -> None:
-    """Without ``--data``, take the sets that the checkpoint learned from, opened as it did.
+def training_data(checkpoint: str, partition: str, images: str) -> tuple[tuple[str, ...], str, str]:
+    """The sets that a checkpoint learned from, and how they are opened where nobody says.
 
     Raises:
         RisbookError: if the folder does not tell.
@@ -66,72 +103,8 @@ def fill_in_data(options: argparse.Namespace) -> None:
     from risbook.systems.checkpoints import find_checkpoint
     from risbook.training import TrainingConfig
 
-    if options.data:
-        return
-    record = find_checkpoint(options.checkpoint) / "training.json"
+    record = find_checkpoint(checkpoint) / "training.json"
     if not record.is_file():
         raise RisbookError(f"{record}: not there; say with --data what to score on")
-    learned = TrainingConfig.load(record)
-    options.data = list(learned.data)
-    options.partition = options.partition or learned.partition
-    options.images = options.images or learned.images
-
-
-def run(options: argparse.Namespace) -> None:
-    """Run the command."""
-    from accelerate import Accelerator
-
-    from risbook.evaluation import evaluate, write_result
-    from risbook.systems import load_system
-
-    if options.out and not options.out.parent.is_dir():
-        raise RisbookError(f"{options.out.parent}: there is no such folder to write into")
-    # Under `accelerate launch` every process scores its share, and the first one tells.
-    accelerator = Accelerator() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else None
-    device = accelerator.device if accelerator else choose_device(options.device)
-    system = load_system(options.checkpoint).to(device)
-    fill_in_data(options)
-    rows = []
-    for name in options.data:
-        data = open_named(options, name)
-        for split in options.split or [s for s in data.expressions.splits if s != "train"]:
-            scores = evaluate(
-                system,
-                data,
-                split,
-                batch_size=options.batch,
-                threshold=options.threshold,
-                text=options.text,
-                limit=options.limit,
-                accelerator=accelerator,
-                show_progress=accelerator is None or accelerator.is_main_process,
-            )
-            rows.append({"set": data.name, "split": split, **scores.summary().as_dict()})
-    if accelerator and not accelerator.is_main_process:
-        return
-    if options.out:
-        write_result(
-            options.out,
-            rows,
-            command=["risbook", *sys.argv[1:]],
-            system=system,
-            settings={
-                name: getattr(options, name) for name in ("threshold", "text", "limit", "data")
-            },
-        )
-    if options.json:
-        print_json(rows)
-        return
-    measures = [key for key in rows[0] if key not in ("set", "split", "count")]
-    print_table(
-        ["set", "split", "expressions", *measures],
-        [
-            [
-                str(row["set"]),
-                str(row["split"]),
-                str(row["count"]),
-                *(f"{100 * float(row[measure]):.2f}" for measure in measures),
-            ]
-            for row in rows
-        ],
-    )
+    config = TrainingConfig.load(record)
+    return config.data, partition or config.partition, images or config.images

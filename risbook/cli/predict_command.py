@@ -1,49 +1,47 @@
-"""``risbook predict``: the mask of one sentence in one picture."""
+"""``risbook predict``: the mask of one sentence in one image."""
 
-import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from risbook.cli.arguments import (
-    Commands,
-    add_device,
-    add_json,
-    check_png,
-    choose_device,
-    print_json,
-    probability,
-)
+from risbook.cli.shared import check_png, choose_device, print_json
+from risbook.config import Probability
 from risbook.errors import RisbookError
 
-
-def add(commands: Commands) -> None:
-    """Add the command to the parser."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        "predict",
-        help="segment what a sentence means",
-        description="Write the mask of the object that a sentence means in a picture.",
-    )
-    command.add_argument("--image", type=Path, required=True, help="a picture that Pillow opens")
-    command.add_argument("--text", required=True, help="the sentence")
-    command.add_argument(
-        "--out", type=Path, required=True, help="mask to write, PNG, 255 inside and 0 outside"
-    )
-    command.add_argument(
-        "--overlay", type=Path, metavar="PNG", help="also write the picture with the mask on it"
-    )
-    command.add_argument(
-        "--checkpoint", default="first-model", help="folder or shipped name (%(default)s)"
-    )
-    command.add_argument(
-        "--threshold", type=probability, default=0.35, help="probability of the mask (%(default)s)"
-    )
-    add_json(command)
-    add_device(command)
-    command.set_defaults(run=run)
+if TYPE_CHECKING:
+    from risbook.systems import System
 
 
-def run(options: argparse.Namespace) -> None:
-    """Run the command."""
+def predict(
+    *,
+    image: Path,
+    text: str,
+    out: Path,
+    overlay: Path | None = None,
+    overwrite: bool = False,
+    checkpoint: str = "first-model",
+    threshold: Probability = 0.35,
+    json: bool = False,
+    device: str = "",
+) -> None:
+    """Write the mask of the object that a sentence refers to in an image.
+
+    Args:
+        image: image to read, JPEG or PNG for instance.
+        text: the sentence.
+        out: mask to write, PNG, 255 inside and 0 outside.
+        overlay: also write the image with the mask on it, PNG.
+        overwrite: replace files that are already there.
+        checkpoint: folder or shipped name.
+        threshold: probability above which a pixel belongs to the mask.
+        json: print JSON instead of a line.
+        device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
+
+    for example:
+      risbook predict --image photo.jpg --text "the left dog" --out mask.png
+      risbook predict --image photo.jpg --text "the left dog" --out mask.png --overwrite \\
+          --overlay overlay.png --checkpoint etris-mini
+    """
     from PIL import Image
 
     from risbook.data import read_image
@@ -51,32 +49,46 @@ def run(options: argparse.Namespace) -> None:
     from risbook.files import write_atomically
     from risbook.systems import load_system
 
-    check_png(options.out, options.overlay)
-    places = [path.resolve() for path in (options.image, options.out, options.overlay) if path]
-    if len(set(places)) < len(places):
+    outputs = [path for path in (out, overlay) if path]
+    if len({path.resolve() for path in (image, *outputs)}) <= len(outputs):
         raise RisbookError("--image, --out and --overlay must be different files")
-    image = read_image(options.image, upright=True)
-    system = load_system(options.checkpoint).to(choose_device(options.device))
-    answer = predict(system, image, options.text, threshold=options.threshold)
-    if answer.unknown_words:
-        words = ", ".join(answer.unknown_words)
-        print(f"risbook predict: {system.name} has never seen: {words}", file=sys.stderr)
-    with write_atomically(options.out) as path:
-        Image.fromarray(answer.mask).convert("L").save(path, format="PNG")
-    if options.overlay:
+    for path in outputs:
+        check_png(path, overwrite=overwrite)
+    pixels = read_image(image, upright=True)
+    system = load_system(checkpoint).to(choose_device(device))
+    prediction = predict(system, pixels, text, threshold=threshold)
+    for notice in notices(system, text):
+        print(f"risbook predict: {notice}", file=sys.stderr)
+    with write_atomically(out) as path:
+        Image.fromarray(prediction.mask).convert("L").save(path, format="PNG")
+    if overlay:
         from risbook.figures import paint_mask
 
-        with write_atomically(options.overlay) as path:
-            Image.fromarray(paint_mask(image, answer.mask)).save(path, format="PNG")
-    share = float(answer.mask.mean())
-    if options.json:
-        print_json(
-            {
-                "mask": str(options.out),
-                "pixels": int(answer.mask.sum()),
-                "share": share,
-                "unknown_words": list(answer.unknown_words),
-            }
-        )
+        with write_atomically(overlay) as path:
+            Image.fromarray(paint_mask(pixels, prediction.mask)).save(path, format="PNG")
+    record = {
+        "mask": str(out),
+        "pixels": int(prediction.mask.sum()),
+        "share": float(prediction.mask.mean()),
+        "unknown_words": list(prediction.unknown_words),
+    }
+    if json:
+        print_json(record)
     else:
-        print(f"{options.out}: {int(answer.mask.sum())} pixels, {share:.1%} of the picture")
+        print(f"{out}: {record['pixels']} pixels, {record['share']:.1%} of the image")
+
+
+def notices(system: "System", text: str) -> list[str]:
+    """What of a sentence does not reach the system."""
+    tokenizer, lines = system.tokenizer, []
+    unknown, count = tokenizer.unknown_words(text), tokenizer.num_tokens(text)
+    if unknown and len(unknown) == count - tokenizer.num_tokens(""):
+        lines.append(f"{system.name} knows no word of the sentence; the mask does not follow it")
+    elif unknown:
+        lines.append(f"{system.name} has never seen: {', '.join(unknown)}")
+    if count > tokenizer.length:
+        lines.append(
+            f"the sentence has {count} tokens, of which {system.name} reads {tokenizer.length}; "
+            "its end is cut"
+        )
+    return lines

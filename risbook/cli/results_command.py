@@ -1,96 +1,63 @@
 """``risbook results``: the book's tables of results, and whether its pages still show them so."""
 
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from risbook.cli.arguments import Commands, add_json, print_json, print_table
+from risbook.cli.shared import print_json, print_table
 from risbook.errors import RisbookError
 
-if TYPE_CHECKING:
-    from risbook.ledger import Measured
 
-EPILOG = """\
-Published numbers come from the ledger that is part of the package, numbers of ours from the
-checkpoints that come with it and from the result files in book/results.
-"""
+def results(
+    table: str = "",
+    *,
+    check: tuple[Path, ...] | None = None,
+    results: Path | None = None,
+    json: bool = False,
+) -> int:
+    """List the tables, print one, or check those that pages of the book show.
 
+    Args:
+        table: print this table as Markdown (default: list the tables).
+        check: check the tables in these pages or folders (default: book); exit code 1 and a diff
+            if a table is not what would be printed now.
+        results: folder of result files (default: book/results).
+        json: print JSON instead of Markdown or lines.
 
-def add(commands: Commands) -> None:
-    """Add the command to the parser."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        "results",
-        help="tables of published and own results, and a check of the book's pages",
-        description="List the tables, print one, or check those that pages of the book show.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    Published numbers come from the ledger that is part of the package, numbers of ours from the
+    checkpoints that come with it and from the result files in book/results.
+    """
+    from risbook.ledger import (
+        TABLES,
+        check_pages,
+        find_table,
+        read_measured,
+        records,
+        render_markdown,
     )
-    command.add_argument("table", nargs="?", metavar="TABLE", help="print this one as Markdown")
-    command.add_argument(
-        "--check",
-        nargs="*",
-        type=Path,
-        metavar="PATH",
-        help="check the tables in these pages or folders (default: book); exit code 1 and a "
-        "diff if a table is not what would be printed now",
-    )
-    command.add_argument(
-        "--results",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of result files (default: book/results)",
-    )
-    add_json(command)
-    command.set_defaults(run=run)
 
-
-def run(options: argparse.Namespace) -> None:
-    """Run the command."""
-    from risbook.ledger import TABLES, find_table, read_measured, records, render_markdown
-
-    if options.results and not options.results.is_dir():
-        raise RisbookError(f"--results {options.results}: there is no such folder")
-    if options.check is not None and options.table:
-        raise RisbookError(f"--check looks at pages; leave out the table {options.table}")
-    ours = read_measured(options.results)
-    if options.check is not None:
-        _check(options, ours)
-    elif options.table:
-        table = find_table(options.table)
-        if options.json:
-            print_json(records(table, ours))
-        else:
-            print(render_markdown(table, ours))
-    elif options.json:
-        print_json([{"table": table.name, "title": table.title} for table in TABLES])
+    if results and not results.is_dir():
+        raise RisbookError(f"--results {results}: there is no such folder")
+    if check is not None and table:
+        raise RisbookError(f"--check looks at pages; leave out the table {table}")
+    measured = read_measured(results)
+    if check is not None:
+        findings, count = check_pages(check or (_book(),), measured)
+        lines = [*map(str, findings), f"{count} tables, {len(findings)} findings"]
+        entries = [{"page": str(f.path), "place": f.place, "message": f.message} for f in findings]
+        print_json(entries) if json else print("\n".join(lines))
+        return 1 if findings else 0
+    if table:
+        entry = find_table(table)
+        print_json(records(entry, measured)) if json else print(render_markdown(entry, measured))
+    elif json:
+        print_json([{"table": entry.name, "title": entry.title} for entry in TABLES])
     else:
-        print_table(["table", "title"], [[table.name, table.title] for table in TABLES])
-
-
-def _check(options: argparse.Namespace, ours: "tuple[Measured, ...]") -> None:
-    """Print a line for everything that is wrong, and end with exit code 1 if there is any."""
-    from risbook.ledger import check_pages
-
-    findings, tables = check_pages(options.check or [_book()], ours)
-    if options.json:
-        print_json(
-            [
-                {"page": str(finding.path), "place": finding.place, "message": finding.message}
-                for finding in findings
-            ]
-        )
-    else:
-        for finding in findings:
-            print(finding)
-        print(f"{tables} tables, {len(findings)} findings")
-    if findings:
-        raise SystemExit(1)
+        print_table(["table", "title"], [[entry.name, entry.title] for entry in TABLES])
+    return 0
 
 
 def _book() -> Path:
     """The book's folder: here, or in the repository that the package lies in."""
-    places = (Path("book"), Path(__file__).resolve().parents[2] / "book")
-    for place in places:
-        if place.is_dir():
-            return place
+    for folder in (Path("book"), Path(__file__).resolve().parents[2] / "book"):
+        if folder.is_dir():
+            return folder
     raise RisbookError("--check: there is no folder book here; name the pages to check")

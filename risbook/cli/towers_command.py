@@ -1,61 +1,50 @@
 """``risbook towers``: parameters, sizes and weights of every tower."""
 
-import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from risbook.cli.arguments import Commands, add_json, print_json, print_table
+from risbook.cli.shared import print_json, print_table
 
 if TYPE_CHECKING:
     from risbook.towers.tower_info import TowerInfo
 
-EPILOG = """\
-Weights that need a download are fetched by whoever first uses the tower, and kept. Without
-network: let RISBOOK_WEIGHTS name a folder that holds a folder of weights for each tower (or each
-pair, as clip-rn50), or use the mini towers, which come with the package.
-"""
 
+def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
+    """Print sizes, shapes and weights of the towers, without loading them.
 
-def add(commands: Commands) -> None:
-    """Add the command to the parser."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        "towers",
-        help="parameters, input sizes, feature shapes and weights of the towers",
-        description="Print what there is to know of the towers, without loading them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
-    add_json(command)
-    command.set_defaults(run=run)
+    Args:
+        names: towers (default: all of them).
+        json: print JSON instead of a table.
 
-
-def run(options: argparse.Namespace) -> None:
-    """Run the command."""
+    Weights that need a download are fetched by whoever first uses the tower, and kept. Without
+    network: let RISBOOK_WEIGHTS name a folder that holds a folder of weights for each tower (or
+    each pair, as clip-rn50), or use the mini towers, which come with the package.
+    """
     from risbook.towers.tower_info import tower_info
     from risbook.towers.tower_presets import TOWERS, tower_preset
 
-    for name in options.names:
-        tower_preset(name)  # a wrong name is told before anything is built
-    facts = [tower_info(name) for name in options.names or TOWERS]
-    if options.json:
-        print_json([asdict(one) for one in facts])
+    for name in names:
+        tower_preset(name)  # a wrong name is refused before anything is built
+    infos = [tower_info(name) for name in names or TOWERS]
+    if json:
+        print_json([asdict(info) for info in infos])
         return
-    header = ["tower", "params", "input", "or", "features", "weights"]
-    print_table(header, [_row(one) for one in facts])
-    if options.names:
+    print_table(
+        ["tower", "params", "input", "or", "features", "weights"], [_row(info) for info in infos]
+    )
+    if names:
         print()
-        print_table(["tower", "file of weights"], [[one.name, one.source] for one in facts])
+        print_table(["tower", "file of weights"], [[info.name, info.source] for info in infos])
 
 
-def _row(one: "TowerInfo") -> list[str]:
+def _row(info: "TowerInfo") -> list[str]:
     return [
-        one.name,
-        "?" if one.parameters is None else f"{one.parameters / 1e6:.1f} M",
-        _input(one.default_input),
-        one.allowed_input,
-        " ".join(_shape(shape) for shape in one.features.values()) or "?",
-        one.weights,
+        info.name,
+        "?" if info.parameters is None else f"{info.parameters / 1e6:.1f} M",
+        _input(info.default_input),
+        info.allowed_input,
+        " ".join(_shape(shape) for shape in info.features.values()) or "?",
+        info.weights,
     ]
 
 

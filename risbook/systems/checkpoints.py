@@ -90,8 +90,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def find_checkpoint(where: str | Path) -> Path:
     """The folder of a checkpoint: `where` itself, or the shipped one of that name."""
     folder = Path(where)
-    if not (folder / "config.json").is_file() and str(where) in shipped():
-        return SHIPPED / where
+    if not (folder / "config.json").is_file() and str(folder) in shipped():
+        return SHIPPED / folder  # also with a slash behind the name, as shells complete it
     return folder
 
 

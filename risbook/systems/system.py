@@ -29,6 +29,9 @@ class Tokenizer(Protocol):
     def __call__(self, sentences: Sequence[str]) -> Tensor:
         """B sentences to ids (B, L)."""
 
+    def num_tokens(self, sentence: str) -> int:
+        """Ids of a whole sentence; those beyond `length` are cut."""
+
     def unknown_words(self, sentence: str) -> list[str]:
         """The words of a sentence that are not in the vocabulary."""
 
@@ -49,6 +52,10 @@ class NoTokenizer:
     def __call__(self, sentences: Sequence[str]) -> Tensor:
         """Refuses."""
         raise RisbookError("this system was made without its tokenizer")
+
+    def num_tokens(self, sentence: str) -> int:
+        """None."""
+        return 0
 
     def unknown_words(self, sentence: str) -> list[str]:
         """None that would be known of."""

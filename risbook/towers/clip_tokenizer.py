@@ -152,12 +152,17 @@ class CLIPTokenizer:
         Raises:
             DataError: for a sentence that is no valid text.
         """
-        batch = []
-        for sentence in sentences:
-            check_text(sentence)
-            pieces = self.backend.encode(clean_text(sentence), add_special_tokens=False).ids
-            batch.append([self.start_id, *pieces, self.end_id])
+        batch = [self._encode(sentence) for sentence in sentences]
         return fill_rows(batch, length=self.length, end_id=self.end_id)
+
+    def num_tokens(self, sentence: str) -> int:
+        """Ids of a whole sentence, start and end included; those beyond `length` are cut."""
+        return len(self._encode(sentence))
+
+    def _encode(self, sentence: str) -> list[int]:
+        check_text(sentence)
+        pieces = self.backend.encode(clean_text(sentence), add_special_tokens=False).ids
+        return [self.start_id, *pieces, self.end_id]
 
     def unknown_words(self, sentence: str) -> list[str]:
         """Always empty: a word outside the vocabulary is spelt in pieces."""

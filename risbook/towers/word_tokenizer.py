@@ -211,6 +211,12 @@ class WordTokenizer:
             batch = [[self._start, *ids, self._end] for ids in batch]
         return fill_rows(batch, length=self.length, end_id=self._end)
 
+    def num_tokens(self, sentence: str) -> int:
+        """Ids of a whole sentence, start and end included; those beyond `length` are cut."""
+        check_text(sentence)
+        words = len(self.backend.encode(sentence, add_special_tokens=False).ids)
+        return words + (0 if self._end is None else 2)
+
     def unknown_words(self, sentence: str) -> list[str]:
         """The words of a sentence that the vocabulary does not hold, in order.
 

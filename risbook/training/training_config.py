@@ -14,6 +14,7 @@ from risbook.config import (
     Options,
     PositiveCount,
     PositiveNumber,
+    Seed,
     configuration,
     from_values,
     to_values,
@@ -24,7 +25,6 @@ from risbook.files import write_json
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
 TextKind = Literal["sent", "raw"]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def _bridger_multiplier(value: Any) -> Mapping[str, Any]:

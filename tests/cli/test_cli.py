@@ -1,6 +1,7 @@
 """The command line, as a stranger meets it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from risbook.cli import main, parser
-from risbook.cli.evaluate_command import fill_in_data
+from risbook.cli import main, read_arguments
+from risbook.cli.evaluate_command import training_data
 from risbook.cli.train_command import read_config
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED
@@ -24,6 +25,13 @@ SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "
 def train_words(data: Path, out: Path, *more: str) -> list[str]:
     words = ["train", "first-model", "--data", str(data), "--out", str(out), "--steps", "3"]
     return [*words, "--batch-size", "4", "--precision", "no", "--set", *SMALL, *more]
+
+
+def config_of(*words: str) -> TrainingConfig:
+    """The run that a command line describes."""
+    command, namespace = read_arguments(["train", *words])
+    values = command.values(namespace)
+    return read_config(**{k: v for k, v in values.items() if k not in ("out", "resume")})
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +95,7 @@ def test_train_evaluate_predict_on_real_photographs(
 ) -> None:
     real = photographs / "mini_refcoco"
     data, run = real / "refcoco", tmp_path / "run"
-    assert main(train_words(data, run, "--split", "testA", "testB")) == 0
+    assert main(train_words(data, run, "--splits", "testA", "testB")) == 0
     capsys.readouterr()
     assert main(["evaluate", str(run), "--data", str(data), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -137,6 +145,28 @@ def test_show_draws_a_picture(
         (["predict", "--image", "none.jpg", "--text", "a", "--out", "OUT.jpg"], ".png"),
         (["predict", "--image", "none.jpg", "--text", "a", "--out", "no/such/OUT.png"], "folder"),
         (["predict", "--image", "OUT.png", "--text", "a", "--out", "OUT.png"], "different files"),
+        (["predict", "--image", "none.jpg", "--text", "a", "--out", "."], "is a folder"),
+        (["predict", "--image", "none.jpg"], "required: --text, --out"),
+        (["train", "first-model", "--stpes", "3"], "no option --stpes, did you mean --steps?"),
+        (["train", "first-model", "extra"], "nothing is expected where 'extra' stands"),
+        (["train", "first-model", "--steps"], "--steps: expected one argument"),
+        (
+            ["train", "first-model", "--data", "x", "--steps", "abc"],
+            "--steps is 'abc'; it must be a whole number from 1 to",
+        ),
+        (
+            ["train", "first-model", "--batch-size", "9" * 5000],
+            "--batch-size is '999",
+        ),
+        (["train", "first-model", "--learning-rate", "nan"], "--learning-rate is nan; it must be"),
+        (["train", "first-model", "--seed", "4294967296"], "--seed is 4294967296; it must be"),
+        (
+            ["evaluate", "first-model", "--threshold", "1"],
+            "--threshold is 1.0; it must be a number from 0 to below 1",
+        ),
+        (["evaluate", "first-model", "--text", "both"], "--text is 'both'; it must be 'sent' or"),
+        (["evaluate", "no/such\n\x1b[31mname"], "no/such [31mname: no checkpoint here"),
+        (["data", "cuonts"], "'cuonts'"),
         (["data", "show", "refscenes-sample", "--out", "no/such/x.png"], "no such folder"),
         (["data", "show", "refscenes-sample", "--out", "OUT.jpg"], ".png"),
         (
@@ -182,41 +212,39 @@ def test_verbose_shows_where_it_came_from() -> None:
 
 
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
-    options = parser().parse_args(["train", "first-model", "--steps", "7", "--set", "blocks=1"])
-    config = read_config(options)
+    config = config_of("first-model", "--steps", "7", "--set", "blocks=1")
     recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
     assert recorded.difference(config) == ["overrides", "steps"]
     assert (config.steps, config.overrides) == (7, {"blocks": 1})
 
 
 def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
-    options = parser().parse_args(["train", "first-model", "--data", "refscenes"])
-    assert read_config(options) == TrainingConfig(system="first-model", data=("refscenes",))
-    words = ["train", "first-model", "--data", "a", "b", "--no-cache-images", "--split", "val"]
-    config = read_config(parser().parse_args(words))
+    config = config_of("first-model", "--data", "refscenes")
+    assert config == TrainingConfig(system="first-model", data=("refscenes",))
+    config = config_of("first-model", "--data", "a", "b", "--no-cache-images", "--split", "val")
     assert (config.data, config.splits, config.cache_images) == (("a", "b"), ("val",), False)
 
 
-def test_the_released_schedule_is_asked_for_by_name() -> None:
-    words = ["train", "first-model", "--data", "refscenes", "--schedule"]
-    assert read_config(parser().parse_args([*words, "milestones"])).schedule == "milestones"
-    with pytest.raises(SystemExit):
-        parser().parse_args([*words, "linear"])
+def test_the_released_schedule_is_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["first-model", "--data", "refscenes", "--schedule"]
+    assert config_of(*words, "milestones").schedule == "milestones"
+    assert main(["train", *words, "linear"]) == 2
+    message = "risbook train: --schedule is 'linear'; it must be 'cosine' or 'milestones'\n"
+    assert capsys.readouterr().err == message
 
 
 def test_the_bridgers_rate_is_a_multiple(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["train", "etris-vitb16", "--data", "refscenes-sample"]
-    assert read_config(parser().parse_args(words)).lr_multipliers == {}
-    words += ["--out", str(tmp_path / "run"), "--lr-multipliers"]
-    config = read_config(parser().parse_args([*words, "bridgers=10"]))
-    assert config.lr_multipliers == {"bridgers": 10}
-    assert main([*words, "bridgers=0"]) == 2
+    words = ["etris-vitb16", "--data", "refscenes-sample"]
+    assert config_of(*words).lr_multipliers == {}
+    words += ["--lr-multipliers"]
+    assert config_of(*words, "bridgers=10").lr_multipliers == {"bridgers": 10}
+    assert main(["train", *words, "bridgers=0"]) == 2
     message = "lr_multipliers.bridgers is 0; it must be a number above 0"
     assert message in capsys.readouterr().err
-    words[1] = "first-model"
-    assert main([*words, "bridgers=10"]) == 2
+    words = ["train", "first-model", *words[1:], "bridgers=10", "--out", str(tmp_path / "run")]
+    assert main(words) == 2
     assert "this first-model has no bridgers" in capsys.readouterr().err
 
 
@@ -235,11 +263,10 @@ def test_a_checkpoint_is_scored_on_what_it_was_trained_on(
     capsys.readouterr()
     assert main(["evaluate", str(run), "--split", "val", "--limit", "3", "--json"]) == 0
     assert [row["set"] for row in json.loads(capsys.readouterr().out)] == ["refscenes"]
-    options = parser().parse_args(["evaluate", str(run), "--images", "elsewhere"])
     recorded = TrainingConfig.load(run / "training.json")
     replace(recorded, partition="google", images="here").save(run / "training.json")
-    fill_in_data(options)
-    assert (options.partition, options.images) == ("google", "elsewhere")
+    data = (str(tiny_world / "refscenes"),)
+    assert training_data(str(run), "", "elsewhere") == (data, "google", "elsewhere")
     (run / "training.json").unlink()
     assert main(["evaluate", str(run)]) == 2
     assert "--data" in capsys.readouterr().err
@@ -250,8 +277,107 @@ def test_sigterm_ends_a_command_with_a_line(
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(
-        "risbook.cli.towers_command.run", lambda options: signal.raise_signal(signal.SIGTERM)
+        "risbook.towers.tower_info.tower_info", lambda name: signal.raise_signal(signal.SIGTERM)
     )
     assert main(["towers"]) == 143
     assert capsys.readouterr().err.splitlines() == ["", "risbook towers: stopped"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_misspelt_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trian", "first-model"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("risbook: there is no command 'trian', did you mean train? there are:")
+    assert error.count("\n") == 1
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 0
+    assert "for example" in capsys.readouterr().out
+
+
+def test_only_the_command_that_is_typed_is_imported() -> None:
+    code = (
+        "import sys; from risbook.cli import read_arguments; read_arguments(['towers']); "
+        "print(*[name for name in sys.modules if name.endswith('_command') or name == 'torch'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["risbook.cli.towers_command"]
+
+
+def test_an_ascii_terminal_gets_escapes(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "risbook", "data", "counts", "왼쪽 개"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"}
+    done = subprocess.run(words, capture_output=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1 and b"\\uc67c\\ucabd" in done.stderr
+
+
+def test_an_error_of_the_system_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "a\nb"))
+
+    monkeypatch.setattr("risbook.towers.tower_info.tower_info", refuse)
+    assert main(["towers"]) == 2
+    assert capsys.readouterr().err == f"risbook towers: {tmp_path}/a b: Permission denied\n"
+
+
+def predict_words(world: Path, out: Path, text: str, *more: str) -> list[str]:
+    image = next((world / "images").rglob("*.jpg"))
+    return ["predict", "--image", str(image), "--text", text, "--out", str(out), *more]
+
+
+def test_nothing_is_replaced_unasked(
+    tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask, overlay = tmp_path / "mask.png", tmp_path / "overlay.png"
+    for existing in (mask, overlay):
+        existing.write_bytes(b"mine")
+        words = predict_words(tiny_world, mask, "left dog", "--overlay", str(overlay))
+        assert main(words) == 2
+        assert f"{existing}: is already there" in capsys.readouterr().err
+        assert existing.read_bytes() == b"mine"
+        if existing is mask:
+            mask.unlink()
+    assert main([*words, "--overwrite"]) == 0
+    with Image.open(overlay) as image:
+        assert image.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("text", "notices"),
+    [
+        ("left dog", []),
+        ("left zebra", ["first-model has never seen: zebra"]),
+        (
+            "왼쪽 얼룩말",
+            ["first-model knows no word of the sentence; the mask does not follow it"],
+        ),
+        (
+            "left " * 21 + "dog",
+            ["the sentence has 22 tokens, of which first-model reads 20; its end is cut"],
+        ),
+    ],
+)
+def test_what_does_not_reach_the_system_is_told(
+    text: str,
+    notices: list[str],
+    tiny_world: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = predict_words(tiny_world, tmp_path / "mask.png", text, "--checkpoint", "first-model/")
+    assert main(words) == 0
+    errors = capsys.readouterr().err.splitlines()
+    assert errors == [f"risbook predict: {notice}" for notice in notices]
+
+
+def test_a_sentence_that_is_no_text_is_one_line(
+    tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(predict_words(tiny_world, tmp_path / "mask.png", "left \udcff")) == 2
+    assert capsys.readouterr().err.count("\n") == 1

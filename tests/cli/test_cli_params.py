@@ -5,7 +5,7 @@ import json
 import pytest
 
 from risbook.cli import main
-from risbook.systems.system_presets import PRESETS
+from risbook.systems.system_presets import SYSTEMS
 
 
 def test_one_system(capsys: pytest.CaptureFixture[str]) -> None:
@@ -19,7 +19,7 @@ def test_one_system(capsys: pytest.CaptureFixture[str]) -> None:
 def test_all_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["params", "--json"]) == 0
     reports = json.loads(capsys.readouterr().out)
-    assert [report["system"] for report in reports] == list(PRESETS)
+    assert [report["system"] for report in reports] == list(SYSTEMS)
     for report in reports:
         share = report["share of both towers"]
         from_scratch = report["system"] == "first-model"
