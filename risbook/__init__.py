@@ -5,6 +5,7 @@
     model = risbook.load("etris-mini")
     data = risbook.data.load("refscenes-sample", split="val")
     risbook.metrics.miou(pred, target)
+    model = risbook.train("etris-mini", data="refscenes", steps=200)
 
 Importing the package is cheap on purpose: each room is imported when its name is first used, so
 that ``import risbook`` loads neither torch nor transformers, timm or matplotlib.
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         training,
     )
     from risbook.systems import load_system as load
+    from risbook.training import train
 
 __version__ = "0.1.0"
 
@@ -54,11 +56,15 @@ __all__ = [
     "systems",
     "teaching",
     "towers",
+    "train",
     "training",
 ]
 
 #: name -> the room and the function that it stands for; every other name is a room's.
-_FUNCTIONS = {"load": ("risbook.systems", "load_system")}
+_FUNCTIONS = {
+    "load": ("risbook.systems", "load_system"),
+    "train": ("risbook.training", "train"),
+}
 
 
 def __getattr__(name: str) -> Any:

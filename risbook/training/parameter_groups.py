@@ -26,7 +26,7 @@ def optimizer_groups(
     Raises:
         RisbookError: for a group that the system does not have, or of which nothing learns.
     """
-    named = {name: list(part.parameters()) for name, part in system.named_children()}
+    named = system.parameter_groups()
     scaled = {name: value for name, value in lr_multipliers.items() if value != 1}
     group_of = {id(value): name for name in scaled for value in named.get(name, ())}
     groups: dict[str, list[nn.Parameter]] = {"default": [], **{name: [] for name in scaled}}

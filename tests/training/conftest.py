@@ -1,13 +1,32 @@
 """Runs of seconds, for the tests of this room."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from run_process import Start, start_run
 
 from risbook.training import TrainingConfig
 
 
 @pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a training in a process of its own; what still runs at the end is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start_process(*arguments: Any, **options: Any) -> "subprocess.Popen[str]":
+        processes.append(start_run(*arguments, **options))
+        return processes[-1]
+
+    yield start_process
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
 def config(tiny_world: Path) -> TrainingConfig:
     sizes = {
         "image_size": 32,
@@ -30,7 +49,7 @@ def config(tiny_world: Path) -> TrainingConfig:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def etris_config(tiny_world: Path, mini_towers: Path) -> TrainingConfig:
     return TrainingConfig(
         system="etris-mini-rn",

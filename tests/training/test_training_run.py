@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from run_process import PROGRAM, Start, read_until
 from safetensors.torch import load_file
 
 from risbook.config import to_values
@@ -68,56 +69,27 @@ def test_the_same_seed_gives_the_same_weights(config: TrainingConfig, tmp_path: 
     assert one != other
 
 
-COMMAND = """
-import json, sys, time
-from pathlib import Path
-from risbook.training import TrainingConfig, train_system
-values = json.loads(sys.argv[1])
-config = TrainingConfig(**values)
-train_system(config, Path(sys.argv[2]), resume=sys.argv[3] == "resume", show_progress=False,
-      on_step=lambda step, loss: (print(step, flush=True), time.sleep(0.02)))
-"""
-
-
-def start(config: TrainingConfig, folder: Path, *, resume: bool) -> "subprocess.Popen[str]":
-    values = json.dumps(to_values(config))
-    words = [sys.executable, "-c", COMMAND, values, str(folder), "resume" if resume else "new"]
-    return subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"},
-    )
-
-
 def test_killed_at_any_moment_it_goes_on_bit_for_bit(
-    config: TrainingConfig, tmp_path: Path
+    config: TrainingConfig, tmp_path: Path, start: Start
 ) -> None:
-    whole = start(config, tmp_path / "whole", resume=False)
-    whole.communicate()
-    assert whole.returncode == 0
-
-    killed_at = []
-    for stop_after in (2, 4, 8):  # before any state, just after one, between two
-        process = start(config, tmp_path / "killed", resume=bool(killed_at))
-        assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) >= stop_after:
-                break
-        time.sleep(0.013 * stop_after)
-        process.send_signal(signal.SIGKILL)
+    killed = tmp_path / "killed"
+    for kill_after in (2, 4, 8):  # before any state, just after one, between two
+        # It may be anywhere in the next two steps, but never at the end.
+        process = start(config, killed, resume=kill_after > 2, hold=kill_after + 2)
+        read_until(process, kill_after)
+        time.sleep(0.013 * kill_after)
+        process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-        assert not (tmp_path / "killed" / "model.safetensors").exists()
-        killed_at.append(stop_after)
-    last = start(config, tmp_path / "killed", resume=True)
-    assert last.stdout is not None
-    steps = [int(line) for line in last.stdout]
-    last.wait()
+        assert not (killed / "model.safetensors").exists()
+    last = start(config, killed, resume=True)
+    stdout, _ = last.communicate()
     assert last.returncode == 0
+    steps = [int(line) for line in stdout.splitlines()]
     assert 1 < steps[0] <= 10
     assert steps[-1] == 12
 
+    train_system(config, tmp_path / "whole", show_progress=False)
     one = (tmp_path / "whole" / "model.safetensors").read_bytes()
     two = (tmp_path / "killed" / "model.safetensors").read_bytes()
     assert one == two
@@ -240,14 +212,13 @@ def test_two_processes_train_and_count_every_expression_once(
     config: TrainingConfig, tmp_path: Path
 ) -> None:
     script = tmp_path / "script.py"
-    alone = COMMAND.replace("(print(step, flush=True), time.sleep(0.02))", "None")
     script.write_text(
-        alone + "from accelerate import PartialState\nassert PartialState().num_processes == 2\n"
+        PROGRAM + "from accelerate import PartialState\nassert PartialState().num_processes == 2\n"
     )
     place = f"{config.data[0]}:val"
     config = replace(config, steps=4, eval_splits=(place,), eval_every=4)
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    words += [str(script), json.dumps(to_values(config)), str(tmp_path / "two"), "new"]
+    words += [str(script), json.dumps(to_values(config)), str(tmp_path / "two"), "new", "0"]
     on_cpu = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     subprocess.run(words, check=True, env=on_cpu, timeout=300)
     train_system(config, tmp_path / "one", show_progress=False)
