@@ -1,7 +1,7 @@
 """A checkpoint of the released ETRIS under our names.
 
 The towers' names are those of `risbook.towers.weight_conversion`; neck, decoder and projector keep
-theirs.
+theirs below ``head.``.
 """
 
 import re

@@ -133,7 +133,7 @@ def _clip_resnet(
     return TowerPreset("clip-resnet", arch, 224, 32, hub=hub, partner=partner)
 
 
-# Taps as DETRIS has them (after blocks 4, 8 and the last, counted from 0 in its released code).
+# The blocks after which DETRIS takes a map, counted from 0 as in its released code.
 _DINOV2 = {"kind": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
 TOWERS: dict[str, TowerPreset] = {

@@ -76,7 +76,7 @@ def load_weights(
 
 def _hint(name: str, family: Family) -> str:
     if family in _POS_EMBED and name == _POS_EMBED[family][0]:
-        return "; give the size wanted as table= to have it resized"
+        return "; give the size wanted as pos_grid= to have it resized"
     return ""
 
 
