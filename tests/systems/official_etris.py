@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from parity import Recording, outputs_of
+from recorded_sizes import etris_overrides, etris_tower_sizes
 from torch import Tensor
 
 from risbook.config import with_overrides
@@ -54,10 +55,19 @@ def small_etris(overrides: Mapping[str, Any] | None = None, *, resnet: bool) -> 
     return build_etris(config, towers=towers, tokenizer=NoTokenizer(config.max_tokens))
 
 
+def build_recorded(file: Recording, overrides: Mapping[str, Any] | None = None) -> ETRIS:
+    """A fresh ETRIS with the sizes of a recorded one."""
+    image_sizes, text_sizes = etris_tower_sizes(file)
+    image_class = CLIPResNet if "layers" in image_sizes else ImageTransformer
+    towers = image_class(**image_sizes), TextTransformer(**text_sizes)
+    config = with_overrides(ETRISConfig(), etris_overrides(file) | dict(overrides or {}))
+    return build_etris(config, towers=towers, tokenizer=NoTokenizer(config.max_tokens))
+
+
 def recorded_etris(name: str, *, resnet: bool) -> tuple[ETRIS, Recording]:
     """A small ETRIS with the weights of a recorded file, and the file."""
     file = Recording(name)
-    system = small_etris(resnet=resnet)
+    system = build_recorded(file)
     load(system, file.below("w."), resnet=resnet)
     return system.eval(), file
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from official_etris import (
+    build_recorded,
     drawn,
     load,
     recorded_etris,
-    small_etris,
     watched,
 )
 from parity import Recording
@@ -106,7 +106,7 @@ def test_parity_names_of_what_learns(kit: str, resnet: bool) -> None:
 def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
     whole = Recording("etris/full_small_rn.npz")
     file = Recording(kit)
-    system = small_etris({"bridger.stages": stages}, resnet=True)
+    system = build_recorded(whole, {"bridger.stages": stages})
     weights = {k: v for k, v in whole.below("w.").items() if not k.startswith("bridger.")}
     load(system, weights | file.below("w."), resnet=True)
     system.eval()
@@ -133,10 +133,13 @@ def test_parity_padding_takes_part(kit: str, padded: str, resnet: bool) -> None:
     system, small = recorded_etris(kit, resnet=resnet)
     file = Recording(padded)
     with torch.no_grad():
-        longer = system(small["in.img"], file["in.word_len10"])
-        shorter = system(small["in.img"], file["in.word_len10"][:, :7])
-    file.compare("out.eval.logits_len10", longer)
-    file.compare("out.eval.logits_len7", shorter)
+        padded_tokens = next(value for name, value in file.items() if name.startswith("in.word"))
+        names = [name for name in file if name.startswith("out.eval.logits_len")]
+        lengths = sorted(int(name.removeprefix("out.eval.logits_len")) for name in names)
+        logits = [system(small["in.img"], padded_tokens[:, :length]) for length in lengths]
+    for length, result in zip(lengths, logits, strict=True):
+        file.compare(f"out.eval.logits_len{length}", result)
+    shorter, longer = logits
     assert (longer - shorter).abs().max() > 1e-2
     file.assert_all_compared()
 

@@ -7,70 +7,42 @@ from typing import Any
 
 import pytest
 import torch
-from official_etris import SMALL
 from parity import Recording
+from recorded_sizes import etris_overrides, etris_tower_sizes
 from released_files import official_state, write_released
 from torch import Tensor
 
-from risbook.config import to_values
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
 from risbook.systems.system import NoTokenizer
 from risbook.towers.tower_presets import TOWERS, TowerPreset
 
-#: the towers of the recorded small models
-RECORDED = {
-    "recorded-rn": TowerPreset(
-        "clip-resnet",
-        {"layers": (1, 2, 1, 1), "width": 4, "output_dim": 24, "num_heads": 2, "pos_grid": 3},
-    ),
-    "recorded-vit": TowerPreset(
-        "clip-vit",
-        {
-            "kind": "clip",
-            "embed_dim": 24,
-            "depth": 12,
-            "num_heads": 3,
-            "patch_size": 8,
-            "pos_grid": 4,
-        }
-        | {"projection_dim": 24},
-    ),
-    "recorded-text": TowerPreset(
-        "clip-text",
-        {"vocab_size": 50, "embed_dim": 16, "depth": 12, "num_heads": 2, "context_length": 20}
-        | {"projection_dim": 24},
-    ),
-}
+
+def recorded_overrides(file: Recording, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The configuration of a recorded small ETRIS, whose towers become presets for the test."""
+    image_sizes, text_sizes = etris_tower_sizes(file)
+    family = "clip-resnet" if "layers" in image_sizes else "clip-vit"
+    monkeypatch.setitem(TOWERS, "recorded-image", TowerPreset(family, image_sizes))
+    monkeypatch.setitem(TOWERS, "recorded-text", TowerPreset("clip-text", text_sizes))
+    towers = {"image_tower": "recorded-image", "text_tower": "recorded-text"}
+    return etris_overrides(file) | towers
 
 
-def recorded_overrides(kind: str) -> dict[str, Any]:
-    towers = {"image_tower": f"recorded-{kind}", "text_tower": "recorded-text"}
-    return {**to_values(SMALL), **towers, "image_size": 64 if kind == "rn" else 32}
-
-
-@pytest.fixture
-def recorded_towers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, preset in RECORDED.items():
-        monkeypatch.setitem(TOWERS, name, preset)
-
-
-@pytest.mark.usefixtures("recorded_towers")
-@pytest.mark.parametrize(
-    ("kit", "kind"), [("etris/full_small_rn.npz", "rn"), ("etris/full_small_vit.npz", "vit")]
-)
+@pytest.mark.parametrize("kit", ["etris/full_small_rn.npz", "etris/full_small_vit.npz"])
 @pytest.mark.parametrize("plain", [False, True])
-def test_parity_of_a_released_file(tmp_path: Path, kit: str, kind: str, plain: bool) -> None:
+def test_parity_of_a_released_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kit: str, plain: bool
+) -> None:
     file = Recording(kit)
     path = tmp_path / "best_model.pth"
     if plain:
         torch.save(file.below("w."), path)
     else:
         write_released(file.below("w."), path)
-    system = load_released(
-        path, "etris-rn50", overrides=recorded_overrides(kind), tokenizer=NoTokenizer(7)
-    )
+    overrides = recorded_overrides(file, monkeypatch)
+    tokenizer = NoTokenizer(overrides["max_tokens"])
+    system = load_released(path, "etris-rn50", overrides=overrides, tokenizer=tokenizer)
     assert not system.training
     with torch.no_grad():
         logits = system(file["in.img"], file["in.word"])

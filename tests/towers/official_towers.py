@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from parity import below
+from recorded_sizes import text_sizes, vit_sizes
 from torch import Tensor
 
 from risbook.towers.image_transformer import ImageTransformer
@@ -76,15 +77,7 @@ def rename_text_block(block: Weights, to: str) -> dict[str, Tensor]:
 def text_tower(weights: Weights, *, heads: int) -> TextTransformer:
     """A text tower with recorded weights; `weights` has OpenAI's names."""
     blocks = blocks_of(weights, "transformer.resblocks.")
-    words, projection = weights["token_embedding.weight"], weights["text_projection"]
-    tower = TextTransformer(
-        vocab_size=len(words),
-        embed_dim=words.shape[1],
-        depth=len(blocks),
-        num_heads=heads,
-        context_length=len(weights["positional_embedding"]),
-        projection_dim=projection.shape[1],
-    )
+    tower = TextTransformer(**text_sizes(weights, num_heads=heads))
     state = {ours: weights[theirs] for theirs, ours in TEXT_NAMES.items()}
     for number, block in enumerate(blocks):
         state |= rename_text_block(block, f"text.encoder.layers.{number}.")
@@ -95,20 +88,11 @@ def text_tower(weights: Weights, *, heads: int) -> TextTransformer:
 def clip_tower(weights: Weights, *, heads: int) -> ImageTransformer:
     """A CLIP image tower with recorded weights; `weights` has OpenAI's names."""
     blocks = blocks_of(weights, "transformer.resblocks.")
-    table, projection = weights["positional_embedding"], weights["proj"]
-    tower = ImageTransformer(
-        kind="clip",
-        embed_dim=table.shape[1],
-        depth=len(blocks),
-        num_heads=heads,
-        patch_size=weights["conv1.weight"].shape[-1],
-        pos_grid=round((len(table) - 1) ** 0.5),
-        projection_dim=projection.shape[1],
-    )
+    tower = ImageTransformer(**vit_sizes(weights, num_heads=heads))
     state = {
-        "projection": projection,
+        "projection": weights["proj"],
         "vit.cls_token": weights["class_embedding"][None, None],
-        "vit.pos_embed": table[None],
+        "vit.pos_embed": weights["positional_embedding"][None],
         "vit.patch_embed.proj.weight": weights["conv1.weight"],
     }
     for theirs, ours in (("ln_pre", "vit.norm_pre"), ("ln_post", "vit.norm")):

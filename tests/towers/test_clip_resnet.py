@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from parity import TOLERANCE, Recording
+from recorded_sizes import resnet_sizes
 from torch import Tensor, nn
 
 from risbook.errors import DataError
@@ -47,8 +48,7 @@ def recorded(file: Recording, start: str) -> dict[str, Tensor]:
 
 
 def recorded_tower(file: Recording) -> CLIPResNet:
-    # CLIP's rule for the heads: 64 channels each
-    tower = CLIPResNet(layers=(1, 2, 1, 1), width=4, output_dim=24, num_heads=128 // 64, pos_grid=3)
+    tower = CLIPResNet(**resnet_sizes(file.below("w.backbone.visual.")))
     tower.load_state_dict(recorded(file, "w.backbone."), strict=True)
     return tower.eval()
 

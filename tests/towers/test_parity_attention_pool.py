@@ -3,6 +3,7 @@
 import pytest
 import torch
 from parity import Recording
+from recorded_sizes import side_of
 from torch import Tensor
 
 from risbook.towers.attention_pool import AttentionPool
@@ -13,13 +14,16 @@ from risbook.towers.pos_embed import (
 )
 
 
-def recorded_pool(file: Recording) -> AttentionPool:
+def recorded_pool(file: Recording, *, connect: bool = True) -> AttentionPool:
     """An attention pool with the recorded weights, loaded by name, none too many or too few."""
     weights = file.below("w.")
-    rows, channels = weights["positional_embedding"].shape
-    output = len(weights["c_proj.bias"])
+    if not connect:
+        weights = {k: v for k, v in weights.items() if not k.startswith("connect.")}
+    channels = weights["positional_embedding"].shape[1]
+    output_dim = len(weights["c_proj.bias"])
+    pos_grid = side_of(weights["positional_embedding"])
     pool = AttentionPool(
-        channels=channels, output_dim=output, num_heads=2, pos_grid=round((rows - 1) ** 0.5)
+        channels=channels, output_dim=output_dim, num_heads=2, pos_grid=pos_grid, connect=connect
     )
     pool.load_state_dict(weights, strict=True)
     return pool.eval()
@@ -27,24 +31,25 @@ def recorded_pool(file: Recording) -> AttentionPool:
 
 def test_parity_clip_table() -> None:
     file = Recording("etris/clip_vit_pos_resize.npz")
-    assert set(file) == {"in.pos_embed_3x3_plus_cls", "out.pos_embed_5x5_plus_cls"}
-    table = file["in.pos_embed_3x3_plus_cls"][None]
-    wanted = file["out.pos_embed_5x5_plus_cls"][None]
-    torch.testing.assert_close(resize_clip_pos_embed(table, (5, 5)), wanted, atol=1e-6, rtol=1e-5)
-    dinov2 = resize_dinov2_pos_embed(table, (5, 5), prefix=1)
+    given, resized = sorted(file)
+    assert given.startswith("in.pos_embed_") and resized.startswith("out.pos_embed_")
+    table, wanted = file[given][None], file[resized][None]
+    grid = (side_of(wanted[0]), side_of(wanted[0]))
+    torch.testing.assert_close(resize_clip_pos_embed(table, grid), wanted, atol=1e-6, rtol=1e-5)
+    dinov2 = resize_dinov2_pos_embed(table, grid, prefix=1)
     assert not torch.allclose(dinov2, wanted, atol=1e-3)  # the test can tell the rules apart
 
 
-SIZES = [(448, 448), (224, 224), (112, 112), (448, 336), (518, 518), (560, 560)]
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("prefix", [0, 1])
-def test_parity_dinov2_table(size: tuple[int, int], prefix: int) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name in Recording("detris/dino_pos_embed.npz") if name.startswith("out/")]
+)
+def test_parity_dinov2_table(name: str, prefix: int) -> None:
     file = Recording("detris/dino_pos_embed.npz")
     table = file["in/pos_embed"][:, 1 - prefix :]
-    wanted = file[f"out/pos_{size[0]}x{size[1]}"][:, 1 - prefix :]
-    grid = (size[0] // 14, size[1] // 14)
+    wanted = file[name][:, 1 - prefix :]
+    height, width = (int(side) for side in name.removeprefix("out/pos_").split("x"))
+    grid = (height // 14, width // 14)
     resized = resize_dinov2_pos_embed(table, grid, prefix=prefix)
     torch.testing.assert_close(resized, wanted, atol=1e-6, rtol=1e-5)
     remembered = CachedPosEmbed(resize_dinov2_pos_embed, prefix=prefix)
@@ -60,7 +65,8 @@ def test_parity_attention_pool(reduced: bool, monkeypatch: pytest.MonkeyPatch) -
     recorded = {name for name in file if not name.startswith("w.")}
     assert recorded == {"in.x", "mid.pos_embed_resized", "out.eval"}
     features = file["in.x"]
-    table = resize_clip_pos_embed(pool.positional_embedding[None], (4, 5))[:, 1:]
+    grid = tuple(features.shape[-2:])
+    table = resize_clip_pos_embed(pool.positional_embedding[None], grid)[:, 1:]
     wanted_table = file["mid.pos_embed_resized"].transpose(1, 2)
     torch.testing.assert_close(table, wanted_table, atol=1e-6, rtol=1e-5)
     wanted = file["out.eval"]
@@ -73,9 +79,7 @@ def test_parity_attention_pool_without_connect_lacks_just_that() -> None:
     file = Recording("etris/clip_attnpool.npz")
     full = recorded_pool(file)
     assert full.connect is not None
-    plain = AttentionPool(channels=32, output_dim=12, num_heads=2, pos_grid=3, connect=False)
-    names = plain.state_dict().keys()
-    plain.load_state_dict({key: value for key, value in full.state_dict().items() if key in names})
+    plain = recorded_pool(file, connect=False)
     features = file["in.x"]
     dense: Tensor = plain(features)
     assert (dense < 0).any()

@@ -16,13 +16,11 @@ from parity import Recording
 
 from risbook.towers.clip_tokenizer import CLIPTokenizer
 
-#: File, name of the sentences, pattern of the ids' names.
+#: File, name of the sentences, beginning of the ids' names.
 KITS = [
-    ("etris/tokenizer.npz", "sentences", "ids_{}"),
-    ("detris/tokenizer.npz", "in/text", "out/ids{}"),
+    ("etris/tokenizer.npz", "sentences", "ids_"),
+    ("detris/tokenizer.npz", "in/text", "out/ids"),
 ]
-
-LENGTHS = [17, 22, 77]
 
 HARD = [
     "the owner’s “big” dog", "ﬁrst ﬂower, oﬃce", "ＬＯＵＤ　ＮＯＩＳＥ", "&rsquo;s man",
@@ -49,20 +47,20 @@ def merges(carrier: Path) -> Path:
     return carrier / "bpe_simple_vocab_16e6.txt.gz"
 
 
-@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("kit", "texts", "ids"), KITS, ids=[kit for kit, _, _ in KITS])
-def test_parity_ids(
-    merges: Path, tmp_path: Path, kit: str, texts: str, ids: str, length: int
-) -> None:
+def test_parity_ids(merges: Path, tmp_path: Path, kit: str, texts: str, ids: str) -> None:
     file = Recording(kit)
-    assert set(file) == {texts, *(ids.format(length) for length in LENGTHS)}
-    sentences, expected = [str(text) for text in file[texts]], file.array(ids.format(length))
-    tokenizer = CLIPTokenizer.from_vocabulary(merges, length=length)
-    assert len(sentences) == len(expected) > 0
-    assert np.array_equal(tokenizer(sentences).numpy(), expected)
-    tokenizer.to_file(tmp_path / "tokenizer.json")
-    again = CLIPTokenizer.from_file(tmp_path / "tokenizer.json", length=length)
-    assert np.array_equal(again(sentences).numpy(), expected)
+    sentences = [str(text) for text in file[texts]]
+    names = [name for name in file if name != texts]
+    assert sentences and names
+    for name in names:
+        assert name.startswith(ids)
+        length, expected = int(name.removeprefix(ids)), file.array(name)
+        tokenizer = CLIPTokenizer.from_vocabulary(merges, length=length)
+        assert np.array_equal(tokenizer(sentences).numpy(), expected)
+        tokenizer.to_file(tmp_path / "tokenizer.json")
+        again = CLIPTokenizer.from_file(tmp_path / "tokenizer.json", length=length)
+        assert np.array_equal(again(sentences).numpy(), expected)
 
 
 def test_parity_with_the_hub_s_tokenizer_file(merges: Path, tmp_path: Path) -> None:
