@@ -1,14 +1,21 @@
 """The front door: what a newcomer types first works, in a new interpreter and in one line."""
 
+import io
+import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
 import risbook
 from risbook.errors import RisbookError
+from risbook.systems import System
 
 
 def test_every_room_opens_at_its_first_use() -> None:
@@ -51,3 +58,105 @@ def test_a_shipped_model_is_loaded_by_its_name() -> None:
     assert not model.training
     with pytest.raises(RisbookError, match="etris-mini"):
         risbook.load("etris-minni")
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A JPEG of a person's own: here a scene of the sample, 100 x 80."""
+    pixels = risbook.data.load("refscenes-sample", split="val").image(0)[:80, :100]
+    path = tmp_path_factory.mktemp("photos") / "photo.jpg"
+    Image.fromarray(pixels).save(path, quality=95)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model() -> System:
+    return risbook.load("etris-mini")
+
+
+def test_predict_takes_what_people_have(model: System, photograph: Path) -> None:
+    mask = model.predict(str(photograph), "the left dog")
+    assert mask.shape == (80, 100) and mask.dtype == np.bool_
+    image = Image.open(photograph)
+    for same in (photograph, image, np.asarray(image)):
+        assert np.array_equal(model.predict(same, "the left dog"), mask)
+    probability = model.predict(image, "the left dog", return_probability=True)
+    assert probability.dtype == np.float32 and np.array_equal(probability > 0.35, mask)
+    assert not model.predict(image, "the left dog", threshold=2.0).any()
+    assert model.predict(image.convert("L"), "the left dog").shape == (80, 100)
+
+
+@pytest.mark.parametrize(
+    ("image", "text", "message"),
+    [
+        ("no-such-photo.jpg", "the left dog", "no-such-photo.jpg"),
+        (np.zeros((8, 8, 3)), "the left dog", "uint8"),
+        (None, "the left dog", "path, a PIL image"),
+        (np.zeros((8, 8, 3), np.uint8), " ", "sentence is empty"),
+        (np.zeros((8, 8, 3), np.uint8), 7, "not text"),
+    ],
+)
+def test_predict_refuses_the_rest_in_one_line(
+    model: System, image: Any, text: Any, message: str
+) -> None:
+    with pytest.raises(RisbookError, match=message) as caught:
+        model.predict(image, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_system_class_loads_by_name_too() -> None:
+    assert isinstance(System.from_pretrained("first-model"), System)
+
+
+def test_adapters_are_plain_modules() -> None:
+    from risbook.adapters import Bridger, ZoomLayer
+
+    bridger = Bridger(image_dim=512, text_dim=512)
+    v, t = bridger(torch.randn(2, 512, 14, 14), torch.randn(2, 17, 512))
+    assert v.shape == (2, 512, 14, 14) and t.shape == (2, 17, 512)
+    (v.square().sum() + t.square().sum()).backward()
+    assert all(parameter.grad is not None for parameter in bridger.parameters())
+    assert isinstance(ZoomLayer, type)
+
+
+def test_a_timm_tower_takes_lora() -> None:
+    import timm
+
+    from risbook.adapters import apply_peft
+
+    tower = timm.create_model("vit_tiny_patch16_224", img_size=32, depth=2, num_classes=0)
+    images = torch.randn(1, 3, 32, 32)
+    expected = tower.eval()(images)
+    apply_peft(tower, "lora", target_modules=["qkv"])
+    assert torch.allclose(tower(images), expected, atol=1e-5)  # LoRA starts as no change
+    tuned = [name for name, p in tower.named_parameters() if p.requires_grad]
+    assert tuned and all("lora" in name for name in tuned)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_rows_of_hugging_face_are_a_dataset(name: str, tmp_path: Path) -> None:
+    path, png = tmp_path / name, io.BytesIO()
+    Image.new("RGB", (12, 8), "grey").save(png, format="PNG")
+    (tmp_path / "scene.png").write_bytes(png.getvalue())
+    annotation = {"id": 5, "image_id": 3, "category_id": 18, "bbox": [1, 1, 4, 4], "iscrowd": 0}
+    row = {
+        "ref_id": 2,
+        "ann_id": 5,
+        "sent_ids": [4],
+        "image_id": 3,
+        "category_id": 18,
+        "split": "train",
+        "sentences": [{"raw": "Dog!", "sent": "dog", "sent_id": 4}],
+        "raw_anns": json.dumps(annotation | {"segmentation": [[1, 1, 5, 1, 5, 5, 1, 5]]}),
+        "raw_image_info": json.dumps({"id": 3, "file_name": "scene.png", "height": 8, "width": 12}),
+        "image_path": "scene.png",
+    }
+    if name.endswith(".jsonl"):
+        path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pytest.importorskip("pyarrow").Table.from_pylist([row]), path)
+    data = risbook.data.load(f"hf:{path}", image_size=32)
+    (batch,) = DataLoader(data, batch_size=8)
+    assert batch["text"] == ["dog"] and batch["image"].shape == (1, 3, 32, 32)
+    assert data.mask(0).sum() == 16

@@ -166,7 +166,7 @@ class System(nn.Module):
     def predict(
         self,
         image: ImageInput,
-        text: list[str],
+        text: list[str] | tuple[str, ...],
         *,
         threshold: float = ...,
         return_probability: bool = ...,
@@ -175,7 +175,7 @@ class System(nn.Module):
     def predict(
         self,
         image: ImageInput,
-        text: str | list[str],
+        text: str | list[str] | tuple[str, ...],
         *,
         threshold: float = THRESHOLD,
         return_probability: bool = False,
@@ -197,7 +197,9 @@ class System(nn.Module):
         """
         from risbook.systems.inference import predict_probabilities
 
-        sentences = [text] if isinstance(text, str) else text
+        if not isinstance(text, str | list | tuple):
+            raise DataError(f"the sentence is a {type(text).__name__}, not text")
+        sentences = [text] if isinstance(text, str) else list(text)
         results: list[NDArray[Any]] = predict_probabilities(self, image, sentences)
         if not return_probability:
             results = [np.greater(probability, threshold) for probability in results]
