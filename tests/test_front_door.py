@@ -160,3 +160,11 @@ def test_rows_of_hugging_face_are_a_dataset(name: str, tmp_path: Path) -> None:
     (batch,) = DataLoader(data, batch_size=8)
     assert batch["text"] == ["dog"] and batch["image"].shape == (1, 3, 32, 32)
     assert data.mask(0).sum() == 16
+
+
+def test_training_by_name(tmp_path: Path) -> None:
+    fields = {"batch_size": 2, "show_progress": False}
+    model = risbook.train("etris-mini", data="refscenes-sample", steps=2, splits=["val"], **fields)
+    assert isinstance(model, System) and not model.training
+    image = risbook.data.load("refscenes-sample", split="val").image(0)
+    assert model.predict(image, "the left dog").shape == image.shape[:2]

@@ -45,7 +45,6 @@ def predict(
     from PIL import Image
 
     from risbook.data import read_image
-    from risbook.evaluation import predict
     from risbook.files import write_atomically
     from risbook.systems import load_system
 
@@ -56,21 +55,22 @@ def predict(
         check_png(path, overwrite=overwrite)
     pixels = read_image(image, upright=True)
     system = load_system(checkpoint).to(choose_device(device))
-    prediction = predict(system, pixels, text, threshold=threshold)
-    for notice in notices(system, text):
+    unread = notices(system, text)  # first: the tokenizer then need not warn of the same words
+    mask = system.predict(pixels, text, threshold=threshold)
+    for notice in unread:
         print(f"risbook predict: {notice}", file=sys.stderr)
     with write_atomically(out) as path:
-        Image.fromarray(prediction.mask).convert("L").save(path, format="PNG")
+        Image.fromarray(mask).convert("L").save(path, format="PNG")
     if overlay:
         from risbook.figures import paint_mask
 
         with write_atomically(overlay) as path:
-            Image.fromarray(paint_mask(pixels, prediction.mask)).save(path, format="PNG")
+            Image.fromarray(paint_mask(pixels, mask)).save(path, format="PNG")
     record = {
         "mask": str(out),
-        "pixels": int(prediction.mask.sum()),
-        "share": float(prediction.mask.mean()),
-        "unknown_words": list(prediction.unknown_words),
+        "pixels": int(mask.sum()),
+        "share": float(mask.mean()),
+        "unknown_words": list(system.tokenizer.unknown_words(text)),
     }
     if json:
         print_json(record)

@@ -2,7 +2,6 @@
 
 from risbook.evaluation.baselines import BASELINES, score_baseline
 from risbook.evaluation.evaluate import ScoredPrediction, evaluate, predict_batch
-from risbook.evaluation.prediction import Prediction, predict
 from risbook.evaluation.result_files import read_result, write_result
 from risbook.metrics import Scores, Summary
 from risbook.systems.postprocess import THRESHOLD, predict_mask
@@ -10,12 +9,10 @@ from risbook.systems.postprocess import THRESHOLD, predict_mask
 __all__ = [
     "BASELINES",
     "THRESHOLD",
-    "Prediction",
     "ScoredPrediction",
     "Scores",
     "Summary",
     "evaluate",
-    "predict",
     "predict_batch",
     "predict_mask",
     "read_result",
