@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from risbook.cli import main, read_arguments
+from risbook.cli import SUMMARIES, main, read_arguments
 from risbook.cli.evaluate_command import training_data
 from risbook.cli.train_command import read_config
 from risbook.evaluation import read_result
@@ -167,6 +169,14 @@ def test_show_draws_a_picture(
         (["evaluate", "first-model", "--text", "both"], "--text is 'both'; it must be 'sent' or"),
         (["evaluate", "no/such\n\x1b[31mname"], "no/such [31mname: no checkpoint here"),
         (["data", "cuonts"], "'cuonts'"),
+        (
+            ["train", "etris-mini", "--out", "OUT", "--set", "bridger.dim=1000000000"],
+            "bridger.dim is 1000000000; it must be a whole number from 1 to 65536",
+        ),
+        (
+            ["train", "first-model", "--data", "refscenes-sample", "--set", "blocks=99999999999"],
+            "blocks is 99999999999; it must be a whole number from 1 to 1024",
+        ),
         (["data", "show", "refscenes-sample", "--out", "no/such/x.png"], "no such folder"),
         (["data", "show", "refscenes-sample", "--out", "OUT.jpg"], ".png"),
         (
@@ -381,3 +391,28 @@ def test_a_sentence_that_is_no_text_is_one_line(
 ) -> None:
     assert main(predict_words(tiny_world, tmp_path / "mask.png", "left \udcff")) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = [
+    *(ROOT / "book").rglob("*.md"),
+    *(ROOT / "risbook" / "checkpoints").rglob("README.md"),
+    ROOT / "README.md",
+]
+
+
+def test_every_command_that_is_shown_can_be_typed() -> None:
+    lines = {
+        line.strip("`")
+        for path in SHOWN
+        for line in re.findall(r"^risbook [^\n<]+|`risbook [^`<]+`", path.read_text("utf-8"), re.M)
+        if line.split()[1] in SUMMARIES and len(line.split()) > 2 and "--help" not in line
+    }
+    commands = {shlex.split(line, comments=True)[1] for line in lines}
+    assert {"data", "train", "evaluate", "predict", "study", "pretrain"} <= commands
+    for line in lines:
+        command, namespace = read_arguments(shlex.split(line, comments=True)[1:])
+        for word in re.findall(r" (--[\w-]+)", line.partition("#")[0]):
+            # in full: a beginning that is unique today may not be so tomorrow
+            assert word in [command.flag(name) for name in command.options], line
+        assert command.values(namespace) is not None
