@@ -12,8 +12,11 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "book" / "_tools"))
 
 # Two threads are enough for every test and notebook, and results then differ less from machine
-# to machine. Set before torch is imported; notebook kernels inherit it.
+# to machine. Threads that have nothing to do sleep: by default they spin, and on a loaded machine
+# they then take the time of those that work (see the Makefile). Set before torch is imported;
+# notebook kernels inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     dict.fromkeys([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])

@@ -92,6 +92,7 @@ def execute(book: Notebook, path: Path) -> tuple[float, float]:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # see the Makefile
         "TQDM_DISABLE": "1",
     }
     for cell in book.cells:

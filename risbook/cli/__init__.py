@@ -157,6 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 for pages that `results --check` finds wrong, or 2 for a mistake that the user can
         mend, or 130 after Ctrl-C, or 143 after SIGTERM.
     """
+    # Threads that wait sleep; two that spin stop each other on a loaded machine. torch reads the
+    # policy once, when it is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     _escape_what_terminals_lack()
     name = next((word for word in words if word in SUMMARIES), "")

@@ -1,0 +1,36 @@
+"""Where our commands start Python, threads that wait sleep instead of spinning."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOW = "import os; print(os.environ['OMP_WAIT_POLICY'])"
+
+
+def without_policy() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+
+
+def test_tests_and_kernels_sleep() -> None:
+    # Set by the conftest.py of the root; kernels of notebooks inherit it.
+    assert os.environ.get("OMP_WAIT_POLICY")
+
+
+def test_the_command_line_sleeps_from_before_torch_is_imported() -> None:
+    start = "import sys, risbook.cli; assert 'torch' not in sys.modules"
+    code = f"{start}\nrisbook.cli.main(['towers'])\n{SHOW}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=without_policy(),
+        check=True,
+    )
+    assert done.stdout.endswith("PASSIVE\n")
+
+
+def test_make_and_the_gate_say_so() -> None:
+    assert "export OMP_WAIT_POLICY ?= PASSIVE" in (ROOT / "Makefile").read_text()
+    assert "export OMP_WAIT_POLICY=" in (ROOT / ".ci" / "run").read_text()
