@@ -1,9 +1,12 @@
-"""Sprites of men, women and children, with hats and held objects."""
+"""Sprites of men, women and children."""
 
-from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter, mix
+from typing import NamedTuple
+
+from risbook.refscenes.accessories import around, draw_bag, draw_hat, draw_raised
+from risbook.refscenes.colours import RGB, RGB_OF, darker, mix
 from risbook.refscenes.scene_types import SceneObject
-from risbook.refscenes.sprite_canvas import Points, SpriteCanvas
-from risbook.refscenes.textures import CLOTH, METAL, SAME, SKIN, WOOD
+from risbook.refscenes.sprite_canvas import Point, Points, SpriteCanvas
+from risbook.refscenes.textures import CLOTH, METAL, SAME, SKIN
 
 _SKINS: tuple[RGB, ...] = (
     (250, 214, 184), (238, 190, 152), (216, 162, 120), (188, 130, 90), (148, 100, 70),
@@ -15,7 +18,6 @@ _HAIRS: tuple[RGB, ...] = (
     _GREY,
 )  # fmt: skip
 _SHOES: tuple[RGB, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
-_POLE: RGB = (112, 88, 70)
 
 #: category -> period of the shirt's pattern, units
 PERIOD: dict[str, float] = {"man": 8.5, "woman": 8.5, "child": 8.5}
@@ -46,24 +48,23 @@ def draw_person(canvas: SpriteCanvas, obj: SceneObject) -> None:
         hair = _HAIRS[0]
     shoe = _SHOES[obj.variant // 5 % len(_SHOES)]
     stride = (1.0, 3.5, 6.0)[obj.variant // 7 % 3]
-    if obj.category == "man":
-        _man(canvas, obj, shirt, lower, skin, hair, shoe, stride)
-    elif obj.category == "woman":
-        _woman(canvas, obj, shirt, lower, skin, hair, shoe, stride)
-    else:
-        _child(canvas, obj, shirt, lower, skin, hair, shoe, stride)
+    appearance = _Appearance(shirt, lower, skin, hair, shoe, stride)
+    {"man": _man, "woman": _woman, "child": _child}[obj.category](canvas, obj, appearance)
 
 
-def _man(
-    c: SpriteCanvas,
-    obj: SceneObject,
-    shirt: RGB,
-    lower: RGB,
-    skin: RGB,
-    hair: RGB,
-    shoe: RGB,
-    stride: float,
-) -> None:
+class _Appearance(NamedTuple):
+    """Colours of a person, and half the width of a step in units."""
+
+    shirt: RGB
+    lower: RGB
+    skin: RGB
+    hair: RGB
+    shoe: RGB
+    stride: float
+
+
+def _man(c: SpriteCanvas, obj: SceneObject, appearance: _Appearance) -> None:
+    shirt, lower, skin, hair, shoe, stride = appearance
     for side in (-1, 1):
         foot = side * (6.5 + stride)
         c.oval(foot + 2.5, 3, 7, 3.6, shoe, METAL)
@@ -82,16 +83,8 @@ def _man(
     _front_arm(c, obj, (14, 70), 8.5, shirt, skin)
 
 
-def _woman(
-    c: SpriteCanvas,
-    obj: SceneObject,
-    shirt: RGB,
-    lower: RGB,
-    skin: RGB,
-    hair: RGB,
-    shoe: RGB,
-    stride: float,
-) -> None:
+def _woman(c: SpriteCanvas, obj: SceneObject, appearance: _Appearance) -> None:
+    shirt, lower, skin, hair, shoe, stride = appearance
     for side in (-1, 1):
         foot = side * (4.5 + 0.6 * stride)
         c.limb(((side * 4, 26), (foot, 5)), 6.2, skin if side > 0 else darker(skin, 0.1), SKIN)
@@ -116,16 +109,8 @@ def _woman(
     _front_arm(c, obj, (10, 71), 6.8, shirt, skin)
 
 
-def _child(
-    c: SpriteCanvas,
-    obj: SceneObject,
-    shirt: RGB,
-    lower: RGB,
-    skin: RGB,
-    hair: RGB,
-    shoe: RGB,
-    stride: float,
-) -> None:
+def _child(c: SpriteCanvas, obj: SceneObject, appearance: _Appearance) -> None:
+    shirt, lower, skin, hair, shoe, stride = appearance
     for side in (-1, 1):
         foot = side * (7.5 + stride)
         c.limb(((side * 6.5, 24), (foot, 7)), 8.5, skin if side > 0 else darker(skin, 0.1), SKIN)
@@ -144,26 +129,14 @@ def _child(
     _front_arm(c, obj, (12, 53), 9, shirt, skin)
 
 
-def _around(x: float, y: float, rx: float, ry: float, points: Points) -> Points:
-    """Points given in half axes around a centre, in units."""
-    return tuple((x + a * rx, y + b * ry) for a, b in points)
-
-
-def _sleeve(
-    c: SpriteCanvas, points: tuple[tuple[float, float], ...], width: float, shirt: RGB, skin: RGB
-) -> None:
+def _sleeve(c: SpriteCanvas, points: Points, width: float, shirt: RGB, skin: RGB) -> None:
     x, y = points[-1]
     c.oval(x, y - 2.5, width * 0.5, width * 0.52, skin, SKIN)
     c.limb(points, width, darker(shirt, 0.06), CLOTH, pattern=True)
 
 
 def _head(
-    c: SpriteCanvas,
-    obj: SceneObject,
-    centre: tuple[float, float],
-    size: tuple[float, float],
-    skin: RGB,
-    hair: RGB,
+    c: SpriteCanvas, obj: SceneObject, centre: Point, size: Point, skin: RGB, hair: RGB
 ) -> None:
     x, y = centre
     rx, ry = size
@@ -176,55 +149,29 @@ def _head(
         beard = (
             (-0.72, -0.3), (0, -0.62), (0.7, -0.6), (0.85, -0.72), (0.2, -1.16), (-0.6, -0.9),
         )  # fmt: skip
-        c.blob(_around(x, y, rx, ry, beard), hair, CLOTH)
+        c.blob(around(x, y, rx, ry, beard), hair, CLOTH)
     low = -0.75 if obj.category == "woman" else -0.05
     mop = (
         (-0.98, low), (-1.12, 0.45), (-0.5, 1.05), (0.45, 1.06), (1.08, 0.55), (0.9, 0.3),
         (0.2, 0.56), (-0.4, 0.4), (-0.6, 0.1),
     )  # fmt: skip
-    c.blob(_around(x, y, rx, ry, mop), hair, CLOTH)
+    c.blob(around(x, y, rx, ry, mop), hair, CLOTH)
     if obj.hat:
-        _hat(c, obj.hat, RGB_OF[obj.hat_colour or "red"], x, y, rx, ry)
-
-
-def _hat(c: SpriteCanvas, hat: str, rgb: RGB, x: float, y: float, rx: float, ry: float) -> None:
-    dome = _around(x, y, rx, ry, (
-        (-1.1, 0.36), (-0.98, 0.95), (0, 1.3), (0.98, 0.95), (1.1, 0.36), (0, 0.44),
-    ))  # fmt: skip
-    if hat == "cap":
-        c.blob(dome, rgb, CLOTH)
-        visor = ((0.3, 0.52), (1.2, 0.56), (1.95, 0.3), (1.1, 0.28))
-        c.blob(_around(x, y, rx, ry, visor), darker(rgb, 0.16), CLOTH)
-        c.oval(x, y + 1.28 * ry, 0.16 * rx, 0.1 * ry, darker(rgb, 0.2))
-    elif hat == "beanie":
-        c.oval(x, y + 1.42 * ry, 0.38 * rx, 0.34 * ry, lighter(rgb, 0.5), CLOTH)
-        c.blob(dome, rgb, CLOTH)
-        c.box(
-            x - 1.14 * rx, y + 0.28 * ry, x + 1.14 * rx, y + 0.62 * ry, 2, darker(rgb, 0.18), CLOTH
-        )
-    else:
-        c.box(x - 0.85 * rx, y + 0.5 * ry, x + 0.85 * rx, y + 1.42 * ry, 0.4 * rx, rgb, CLOTH)
-        c.box(x - 0.87 * rx, y + 0.56 * ry, x + 0.87 * rx, y + 0.8 * ry, 0, darker(rgb, 0.4), CLOTH)
-        c.oval(x, y + 0.5 * ry, 1.75 * rx, 0.26 * ry, rgb, CLOTH)
+        draw_hat(c, obj.hat, RGB_OF[obj.hat_colour or "red"], x, y, rx, ry)
 
 
 def _front_arm(
-    c: SpriteCanvas,
-    obj: SceneObject,
-    shoulder: tuple[float, float],
-    width: float,
-    shirt: RGB,
-    skin: RGB,
+    c: SpriteCanvas, obj: SceneObject, shoulder: Point, width: float, shirt: RGB, skin: RGB
 ) -> None:
     x, y = shoulder
     rgb = RGB_OF[obj.holding_colour or "red"]
     if obj.holding in ("balloon", "umbrella", "flag"):
         hand = (x + 13, y - 5)
-        _raised(c, obj.holding, rgb, hand)
+        draw_raised(c, obj.holding, rgb, hand)
         arm = ((x, y), (x + 6, y - 12), hand)
     elif obj.holding == "bag":
         hand = (x + 4.5, y - 26)
-        _bag(c, rgb, hand)
+        draw_bag(c, rgb, hand)
         arm = ((x, y), (x + 5, y - 13), (hand[0], hand[1] + 2))
     else:
         swing = (0.5, 5.0)[obj.variant // 3 % 2]
@@ -234,47 +181,3 @@ def _front_arm(
     c.limb(arm, width, shirt, CLOTH, pattern=True)
     if obj.holding in ("balloon", "umbrella", "flag"):
         c.oval(hand[0], hand[1], 0.55 * width, 0.55 * width, skin, SKIN)
-
-
-def _raised(c: SpriteCanvas, item: str, rgb: RGB, hand: tuple[float, float]) -> None:
-    x, y = hand
-    if item == "balloon":
-        c.line(((x, y), (x + 2, y + 20), (x + 1, 110)), 1.4, (120, 110, 110), CLOTH)
-        c.poly(((x - 2.5, 107), (x + 4.5, 107), (x + 1, 112)), darker(rgb, 0.2), METAL)
-        c.oval(x + 1, 127, 14.5, 17, rgb, METAL)
-        c.oval(x - 4, 133, 3.6, 5, lighter(rgb, 0.6))
-    elif item == "umbrella":
-        c.line(((x, y - 9), (x, 128)), 2.4, _POLE, WOOD)
-        _canopy(c, x - 4, 104, 36, 28, rgb)
-    else:
-        c.line(((x - 1, y - 10), (x + 3, 124)), 2.8, _POLE, WOOD)
-        c.blob(
-            ((x + 3, 123), (x + 14, 126), (x + 24, 121), (x + 34, 123), (x + 33, 112),
-             (x + 33, 102), (x + 23, 100), (x + 13, 104), (x + 2, 101), (x + 2.5, 112)), rgb, CLOTH,
-        )  # fmt: skip
-        c.line(((x + 14, 123), (x + 14, 106)), 1.5, darker(rgb, 0.18))
-        c.line(((x + 24, 119), (x + 24, 103)), 1.5, lighter(rgb, 0.3))
-
-
-def _canopy(c: SpriteCanvas, x: float, y: float, rx: float, ry: float, rgb: RGB) -> None:
-    """An open umbrella's roof with four panels; (x, y) is the middle of its lower side."""
-    rim = (
-        (-1, 0), (-0.93, 0.36), (-0.6, 0.76), (0, 1), (0.6, 0.76), (0.93, 0.36), (1, 0),
-        (0.75, 0.12), (0.5, -0.04), (0.25, 0.1), (0, -0.05), (-0.25, 0.1), (-0.5, -0.04),
-        (-0.75, 0.12),
-    )  # fmt: skip
-    c.blob(_around(x, y, rx, ry, rim), rgb, CLOTH)
-    for foot, bend, tone in ((-0.5, -0.32, 0.0), (0.5, 0.32, 0.28), (0.0, 0.0, 0.14)):
-        points = ((x, y + ry), (x + bend * rx, y + 0.55 * ry), (x + foot * rx, y))
-        c.line(points, 1.6, darker(rgb, 0.12 + tone))
-    c.line(((x, y + 0.96 * ry), (x, y + 1.12 * ry)), 2.4, _POLE)
-
-
-def _bag(c: SpriteCanvas, rgb: RGB, hand: tuple[float, float]) -> None:
-    x, y = hand
-    c.arc(x + 1, y - 6, 6, 8, (180, 360), 2.0, darker(rgb, 0.35), CLOTH)
-    c.blob(
-        ((x - 8, y - 6), (x + 10, y - 6), (x + 12, y - 15), (x + 11, y - 24), (x - 9, y - 24),
-         (x - 10, y - 15)), rgb, CLOTH,
-    )  # fmt: skip
-    c.line(((x - 8, y - 11), (x + 10, y - 11)), 1.6, darker(rgb, 0.25))

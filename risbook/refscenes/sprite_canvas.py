@@ -23,7 +23,8 @@ from risbook.refscenes.textures import SAME, TEXTURE_SIZE, Bools, Floats, patter
 SUPERSAMPLING = 3
 _TALL = 26.0
 
-Points = tuple[tuple[float, float], ...]
+Point = tuple[float, float]
+Points = tuple[Point, ...]
 
 
 @lru_cache(maxsize=2048)
@@ -87,7 +88,7 @@ class SpriteCanvas:
             self._patterned.append(pattern)
         return (*rgb, len(self._material) - 1)
 
-    def _pixels(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    def _pixels(self, points: Sequence[Point]) -> list[Point]:
         s, ox, oy = self.scale, self._x, self._y
         return [(ox + x * s, oy - y * s) for x, y in points]
 
@@ -120,7 +121,7 @@ class SpriteCanvas:
         self._draw.arc(self._box(x, y, rx, ry), span[0], span[1], fill=fill, width=width)
 
     def poly(
-        self, points: Sequence[tuple[float, float]], rgb: RGB, material: int = SAME,
+        self, points: Sequence[Point], rgb: RGB, material: int = SAME,
         *, pattern: bool = False,
     ) -> None:  # fmt: skip
         """Fill a polygon with sharp corners."""
@@ -146,7 +147,7 @@ class SpriteCanvas:
             self._draw.rounded_rectangle(box, corner * s, fill=rgba)
 
     def limb(
-        self, points: Sequence[tuple[float, float]], width: float, rgb: RGB, material: int = SAME,
+        self, points: Sequence[Point], width: float, rgb: RGB, material: int = SAME,
         *, pattern: bool = False,
     ) -> None:  # fmt: skip
         """Draw a thick line with round joints and ends."""
@@ -158,9 +159,7 @@ class SpriteCanvas:
             for x, y in pixels:
                 self._draw.ellipse((x - r, y - r, x + r, y + r), fill=rgba)
 
-    def line(
-        self, points: Sequence[tuple[float, float]], width: float, rgb: RGB, material: int = SAME
-    ) -> None:
+    def line(self, points: Sequence[Point], width: float, rgb: RGB, material: int = SAME) -> None:
         """Draw a line with blunt ends, at least two tile pixels wide."""
         wide = max(2, round(width * self.scale))
         self._draw.line(self._pixels(points), fill=self._fill(rgb, material, False), width=wide)
