@@ -24,6 +24,6 @@ def progress_bar(
     Returns:
         The bar.
     """
-    seen = sys.stderr.isatty() or "ipykernel" in sys.modules
-    wanted = show and seen and os.environ.get("TQDM_DISABLE", "") in ("", "0")
+    visible = sys.stderr.isatty() or "ipykernel" in sys.modules
+    wanted = show and visible and os.environ.get("TQDM_DISABLE", "") in ("", "0")
     return tqdm(items, disable=not wanted, **settings)

@@ -1,4 +1,4 @@
-"""The progress bar: seen where somebody looks, silent in files."""
+"""The progress bar: visible where somebody looks, silent in files."""
 
 import sys
 
@@ -8,7 +8,7 @@ from risbook.progress_bar import progress_bar
 
 
 @pytest.mark.parametrize(
-    ("terminal", "show", "setting", "seen"),
+    ("terminal", "show", "setting", "visible"),
     [
         (True, True, "", True),
         (True, False, "", False),
@@ -17,11 +17,11 @@ from risbook.progress_bar import progress_bar
     ],
 )
 def test_when_it_is_seen(
-    monkeypatch: pytest.MonkeyPatch, terminal: bool, show: bool, setting: str, seen: bool
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, show: bool, setting: str, visible: bool
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setenv("TQDM_DISABLE", setting)
     bar = progress_bar(range(3), show=show)
-    assert bar.disable is not seen
+    assert bar.disable is not visible
     assert list(bar) == [0, 1, 2]

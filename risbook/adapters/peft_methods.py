@@ -160,8 +160,8 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
             f"for which there are {possible}"
         )
     if unknown := [name for name in options if name not in chosen.options]:
-        known = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
-        raise DataError(f'method "{method}" has no option "{unknown[0]}": {known}')
+        hint = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
+        raise DataError(f'method "{method}" has no option "{unknown[0]}": {hint}')
     freeze(model)
     try:
         chosen.function(model, **options)

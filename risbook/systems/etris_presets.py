@@ -40,8 +40,8 @@ ETRIS_CONFIGS: dict[str, tuple[str, ETRISConfig]] = {
 }
 
 
-def _out_indices(stage_ends: Any) -> dict[str, Any]:
-    return {"out_indices": [end - 1 for end in stage_ends]}  # blocks were counted from 1
+def _out_indices(last_blocks: Any) -> dict[str, Any]:
+    return {"out_indices": [block - 1 for block in last_blocks]}  # were counted from 1
 
 
 def _text_input(decoder_reads: Any) -> dict[str, Any]:

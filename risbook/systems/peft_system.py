@@ -88,11 +88,11 @@ def prepare_towers(
         RisbookError: if there is no such method, or neither has an option of this name.
     """
     options = dict(adapter_options or {})
-    known = {*_options_of(image_adapter), *_options_of(text_adapter)}
-    if unknown := sorted(set(options) - known):
+    allowed = {*_options_of(image_adapter), *_options_of(text_adapter)}
+    if unknown := sorted(set(options) - allowed):
         raise RisbookError(
             f"adapter_options: neither {image_adapter} nor {text_adapter} has the option "
-            f"{unknown[0]!r}; they have {', '.join(sorted(known)) or 'none'}"
+            f"{unknown[0]!r}; they have {', '.join(sorted(allowed)) or 'none'}"
         )
     towers: tuple[Any, Any] = (image_tower, text_tower)
     for tower, method in zip(towers, (image_adapter, text_adapter), strict=True):
