@@ -138,7 +138,7 @@ def too_few_words(book):
 
 
 def long_cell(book):
-    first(book, "x = 2").source = "\n".join(["x = 2"] * 41)
+    first(book, "x = 2").source = "\n".join(["x = 2"] * 61)
 
 
 def too_few_cells(book):
