@@ -1,6 +1,7 @@
 """The house: rooms in the order of the story, imports going one way, and a light front door."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,11 @@ def test_importing_is_light(module: str, forbidden: tuple[str, ...]) -> None:
     code = f"import sys, {module}; print(*[m for m in {forbidden!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_readme_lists_the_rooms_in_this_order() -> None:
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"^\| `risbook/(\w+)(?:\.py)?` \|", text, flags=re.MULTILINE)
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert rooms == [room for room in ORDER if room in rooms]
+    assert folders <= set(rooms)
