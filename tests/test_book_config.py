@@ -84,8 +84,8 @@ def test_missing_pages_and_remote_assets_are_found(tmp_path):
     }
     for name, text in bad.items():
         (tmp_path / name).write_text(text)
-    found = remote_assets(tmp_path, read_pages(tmp_path))
-    assert {told.partition(":")[0] for told in found} == set(bad)
+    assets = remote_assets(tmp_path, read_pages(tmp_path))
+    assert {asset.partition(":")[0] for asset in assets} == set(bad)
 
 
 def test_dead_links_are_found(tmp_path):

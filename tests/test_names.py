@@ -104,8 +104,9 @@ def forbidden_in(code: str, file: str = "") -> list[str]:
 
 
 def files() -> list[Path]:
-    """Code of the package, of the book's tools and of its chapters."""
-    paths = [*(ROOT / "risbook").rglob("*.py"), *(ROOT / "book").rglob("*.py")]
+    """Code of the package, of the tests, of the book's tools and of its chapters."""
+    folders = [ROOT / name for name in ("risbook", "tests", "book")]
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
     notebooks = (ROOT / "book").rglob("*.ipynb")
     paths += [path for path in notebooks if ".ipynb_checkpoints" not in path.parts]
     return sorted(paths)

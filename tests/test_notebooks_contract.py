@@ -28,8 +28,8 @@ def test_there_are_chapters():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
 def test_chapter_keeps_the_contract(path):
-    told = problems(nbformat.read(path, as_version=4))
-    assert not told, "\n".join(["", *told])
+    faults = problems(nbformat.read(path, as_version=4))
+    assert not faults, "\n".join(["", *faults])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
@@ -47,11 +47,11 @@ def test_no_notebook_stands_outside_the_book():
     assert not strays
 
 
-def said(text):
+def printed(text):
     return [new_output("stream", name="stdout", text=text)]
 
 
-def drawn():
+def plotted():
     return [new_output("display_data", {"image/png": PIXEL, "text/plain": "<Figure>"})]
 
 
@@ -66,10 +66,10 @@ def good():
     cells = [new_markdown_cell(f'# Title\n\nPromise. <span class="launch"></span>\n\n{box}')]
     for part in PARTS[:-1]:
         cells.append(new_markdown_cell(f"## {part}\n\n{filler}"))
-        cells += [code("assert 1 + 1 == 2"), code("print(2)", said("2\n")), code("x = 2\ny = x")]
+        cells += [code("assert 1 + 1 == 2"), code("print(2)", printed("2\n")), code("x = 2\ny = x")]
     alt = {"image": {"alt": "a white square with nothing on it"}}
-    cells.append(code("plt.plot([1])\nplt.show()", drawn(), mystnb=alt))
-    cells.append(code("train()", said("loss 0.1\n"), tags=["nbval-ignore-output"]))
+    cells.append(code("plt.plot([1])\nplt.show()", plotted(), mystnb=alt))
+    cells.append(code("train()", printed("loss 0.1\n"), tags=["nbval-ignore-output"]))
     cells.append(code("assert after < before"))
     options = (
         "<details><summary>A</summary>Yes.</details>\n<details><summary>B</summary>No.</details>"
@@ -80,9 +80,9 @@ def good():
     cells.append(new_markdown_cell(text))
     for n in (1, 2):
         cells.append(new_markdown_cell(f"### Exercise {n}\n\nDo it."))
-        cells.append(code(f"check('E{n}', f{n}, [])", said(f"E{n}: not attempted yet.\n")))
+        cells.append(code(f"check('E{n}', f{n}, [])", printed(f"E{n}: not attempted yet.\n")))
         solution = f"def f{n}(a):\n    return a\n\n\ncheck('E{n}', f{n}, [])"
-        cells.append(code(solution, said(f"E{n}: correct (1 case).\n"), tags=["solution"]))
+        cells.append(code(solution, printed(f"E{n}: correct (1 case).\n"), tags=["solution"]))
     five = "\n".join(f"- line {n}" for n in range(5))
     cells.append(new_markdown_cell(f"### Take away\n\n{five}\n\n### Further reading\n\nA paper."))
     return normal(new_notebook(cells=cells))
@@ -127,7 +127,7 @@ def stub_removed(book):
 
 
 def solution_wrong(book):
-    first(book, "def f1").outputs = said("E1: not yet, case 1\n")
+    first(book, "def f1").outputs = printed("E1: not yet, case 1\n")
 
 
 def too_few_words(book):
@@ -146,11 +146,11 @@ def too_few_cells(book):
 
 
 def many_figures(book):
-    first(book, "plt.plot").outputs = drawn() * 9
+    first(book, "plt.plot").outputs = plotted() * 9
 
 
 def heavy(book):
-    first(book, "print(2)").outputs = said("2" * 900_000)
+    first(book, "print(2)").outputs = printed("2" * 900_000)
 
 
 def count_off(book):
@@ -174,15 +174,15 @@ def failed(book):
 
 
 def prints_path(book):
-    first(book, "print(2)").outputs = said("saved to /home/reader/a.png")
+    first(book, "print(2)").outputs = printed("saved to /home/reader/a.png")
 
 
 def prints_address(book):
-    first(book, "print(2)").outputs = said("<object at 0x7f3a2b1c>")
+    first(book, "print(2)").outputs = printed("<object at 0x7f3a2b1c>")
 
 
 def prints_time(book):
-    first(book, "print(2)").outputs = said("took 3.2 s")
+    first(book, "print(2)").outputs = printed("took 3.2 s")
 
 
 def unknown_tag(book):
@@ -270,7 +270,7 @@ BREACHES = {
 def test_every_breach_is_told(breach):
     book = good()
     breach(book)
-    assert BREACHES[breach] in {told.partition(":")[0] for told in problems(book)}
+    assert BREACHES[breach] in {problem.partition(":")[0] for problem in problems(book)}
 
 
 def test_every_rule_has_a_breach():

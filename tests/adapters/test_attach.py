@@ -179,16 +179,16 @@ def test_dropout_drops_only_while_training() -> None:
 
 
 def test_adaptformer_is_parallel_beside_the_mlp_at_a_tenth() -> None:
-    one = apply_peft(make("dinov2"), "adaptformer", bottleneck_dim=4)
+    tower = apply_peft(make("dinov2"), "adaptformer", bottleneck_dim=4)
     other = apply_peft(make("dinov2"), "parallel", bottleneck_dim=4, branches=("mlp",), scale=0.1)
-    assert list(one.adapters) == [f"{number}_mlp" for number in range(DEPTH)]
+    assert list(tower.adapters) == [f"{number}_mlp" for number in range(DEPTH)]
     with torch.no_grad():
-        for parameter in tuned(one).values():
+        for parameter in tuned(tower).values():
             parameter.normal_()
-    other.load_state_dict(one.state_dict(), strict=True)
-    assert near(answers(one, "dinov2"), answers(other, "dinov2"))
+    other.load_state_dict(tower.state_dict(), strict=True)
+    assert near(answers(tower, "dinov2"), answers(other, "dinov2"))
     with torch.no_grad():
-        assert not same(answers(one, "dinov2"), answers(make("dinov2"), "dinov2"))
+        assert not same(answers(tower, "dinov2"), answers(make("dinov2"), "dinov2"))
 
 
 def test_methods_can_be_put_together() -> None:

@@ -28,7 +28,7 @@ PROJECTIONS["dinov2"] = PROJECTIONS["clip"]
 def test_every_projection_of_the_attention_and_nothing_else(kind: str) -> None:
     tower = apply_peft(make(kind), "lora", rank=2)
     assert set(tuned(tower)) == {
-        f"{name}.lora_{one}.default.weight" for name in PROJECTIONS[kind] for one in "AB"
+        f"{name}.lora_{side}.default.weight" for name in PROJECTIONS[kind] for side in "AB"
     }
 
 
@@ -44,8 +44,8 @@ def test_the_change_is_b_times_a(alpha: float | None, factor: float) -> None:
             lora = getattr(tower.blocks[number].attn, name)
             change = lora.lora_B["default"].weight @ lora.lora_A["default"].weight
             getattr(by_hand.blocks[number].attn, name).weight += factor * change
-    for one, other in zip(answers(tower, "clip"), answers(by_hand, "clip"), strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    for output, expected in zip(answers(tower, "clip"), answers(by_hand, "clip"), strict=True):
+        torch.testing.assert_close(output, expected, atol=1e-4, rtol=1e-4)
     assert not same(answers(make("clip"), "clip"), answers(tower, "clip"))
 
 

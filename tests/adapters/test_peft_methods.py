@@ -96,7 +96,7 @@ def count(method: str, kind: str) -> int:
 def test_the_tower_says_the_same_until_something_is_learned(method: str, kind: str) -> None:
     before, tower = answers(make(kind), kind), tuned_tower(method, kind)
     after = answers(tower, kind)
-    assert [one.shape for one in after] == [one.shape for one in before]
+    assert [output.shape for output in after] == [output.shape for output in before]
     assert near(before, after) == (not method.startswith("prompts"))
     assert not any(module.training for module in tower.modules())
 
@@ -206,13 +206,13 @@ def test_names_and_options_that_are_not_there() -> None:
 
 @pytest.mark.parametrize("method", [name for name in PEFT_METHODS if name not in EVERYWHERE])
 def test_methods_that_need_blocks_say_so(method: str) -> None:
-    said = rf'^method "{method}" works on ImageTransformer, TextTransformer, not on CLIPRes'
-    with pytest.raises(DataError, match=said + r".*frozen, full, bitfit, layer-norm, lora$"):
+    message = rf'^method "{method}" works on ImageTransformer, TextTransformer, not on CLIPRes'
+    with pytest.raises(DataError, match=message + r".*frozen, full, bitfit, layer-norm, lora$"):
         apply_peft(make("resnet"), method)
 
 
 @pytest.mark.parametrize(
-    ("method", "options", "said"),
+    ("method", "options", "message"),
     [
         ("houlsby", {"bottleneck_dim": 0}, "bottleneck_dim is 0"),
         ("houlsby", {"activation": "swish"}, 'no activation "swish": choose relu, gelu'),
@@ -222,8 +222,8 @@ def test_methods_that_need_blocks_say_so(method: str) -> None:
         ("lora", {"rank": 0}, "rank is 0"),
     ],
 )
-def test_options_that_cannot_be(method: str, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(DataError, match=f"^{said}"):
+def test_options_that_cannot_be(method: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=f"^{message}"):
         apply_peft(make("clip"), method, **options)
 
 

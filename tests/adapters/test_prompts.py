@@ -52,8 +52,8 @@ def test_maps_are_those_of_the_patches(kind: str, deep: bool) -> None:
     assert grid == (3, 5)
     assert tower.tokens_to_map(tokens, grid).equal(plain.tokens_to_map(*plain.embed(inputs(kind))))
     assert tower.replace_patches(tokens, tower.tokens_to_map(tokens, grid)).equal(tokens)
-    assert [one.shape for one in tower(inputs(kind)).maps] == [
-        one.shape for one in plain(inputs(kind)).maps
+    assert [feature_map.shape for feature_map in tower(inputs(kind)).maps] == [
+        feature_map.shape for feature_map in plain(inputs(kind)).maps
     ]
     assert tower.pooled(inputs(kind)).shape == plain.pooled(inputs(kind)).shape
 
@@ -121,13 +121,13 @@ def test_no_sentence_becomes_too_long() -> None:
 @EACH
 def test_new_prompts_are_small_and_differ(kind: str) -> None:
     tower = prompted(kind, deep=True, count=50)
-    drawn = tower.prompts.detach()
+    prompts = tower.prompts.detach()
     if kind == "text":
-        assert 0.018 < drawn.std() < 0.022
+        assert 0.018 < prompts.std() < 0.022
     else:
         bound = (6 / (3 * tower.patch_size**2 + WIDTH)) ** 0.5
-        assert 0.9 * bound < drawn.abs().max() <= bound
-    assert len(drawn.flatten(0, 1).unique(dim=0)) == 50 * DEPTH
+        assert 0.9 * bound < prompts.abs().max() <= bound
+    assert len(prompts.flatten(0, 1).unique(dim=0)) == 50 * DEPTH
 
 
 @EACH

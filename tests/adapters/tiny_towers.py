@@ -90,8 +90,8 @@ def loss(tower: Any, kind: str) -> Tensor:
     """A number in which all answers take part, each value with another weight."""
     generator = torch.Generator().manual_seed(2)
     total = torch.zeros(())
-    for one in answers(tower, kind):
-        total = total + (one * torch.randn(one.shape, generator=generator)).mean()
+    for output in answers(tower, kind):
+        total = total + (output * torch.randn(output.shape, generator=generator)).mean()
     return total
 
 

@@ -97,8 +97,8 @@ def test_there_and_back(height: int, width: int) -> None:
 
 def test_weights_sum_to_one_and_stay_exact_in_float32() -> None:
     assert np.array_equal(_weights(4).sum(axis=1), np.ones(32))
-    for taps in (2, 4):
-        weights = _integer_weights(taps)
+    for filter_taps in (2, 4):
+        weights = _integer_weights(filter_taps)
         assert (weights.sum(axis=(0, 1)) == 2**15).all()
         assert np.abs(weights).sum(axis=(0, 1)).max() * 255 + 2**14 < 2**24
 

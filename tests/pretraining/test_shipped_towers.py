@@ -44,7 +44,7 @@ def test_patches_know_more_than_random_ones(name: str, question: str) -> None:
 
 @pytest.mark.parametrize("name", ["clip-mini-image", "clip-mini-rn-image"])
 def test_clip_finds_captions_and_pictures(name: str) -> None:
-    found = scores_of(name)["retrieval"]
-    assert found["count"] == 500
-    for way in ("image to text", "text to image"):
-        assert found[way]["R@1"] > 100 * found["chance"]["R@1"]
+    scores = scores_of(name)["retrieval"]
+    assert scores["count"] == 500
+    for direction in ("image to text", "text to image"):
+        assert scores[direction]["R@1"] > 100 * scores["chance"]["R@1"]

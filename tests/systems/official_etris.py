@@ -92,7 +92,9 @@ def watched(system: ETRIS, images: Tensor, words: Tensor) -> tuple[Tensor, dict[
         theirs[f"backbone.transformer.resblocks.{block}"] = states.transpose(0, 1)
     if resnet:
         theirs["backbone.visual.attnpool"] = outputs["image_tower.attention_pool"]
-        theirs |= {f"backbone.visual.layer{n}": one for n, one in enumerate(image_runs, start=1)}
+        theirs |= {
+            f"backbone.visual.layer{n}": output for n, output in enumerate(image_runs, start=1)
+        }
     else:
         theirs["backbone.visual.ln_pre"] = outputs["image_tower.vit.norm_pre"]
         theirs["backbone.visual.ln_post"] = outputs["image_tower.vit.norm"][:, 1:]
@@ -101,11 +103,11 @@ def watched(system: ETRIS, images: Tensor, words: Tensor) -> tuple[Tensor, dict[
             theirs[name] = tokens.transpose(0, 1)
     for official, (ours, first_stage) in BRIDGER_PARTS.items():
         for stage in system.bridgers.stages:
-            one = outputs.get(f"bridgers.stages.{stage}.{ours}")
-            if one is not None:
+            output = outputs.get(f"bridgers.stages.{stage}.{ours}")
+            if output is not None:
                 is_map = official.startswith("zoom")
                 theirs[f"bridger.{official}.{int(stage) - first_stage}"] = (
-                    one if is_map else one.transpose(0, 1)
+                    output if is_map else output.transpose(0, 1)
                 )
     theirs |= {"neck": outputs["head.neck"], "decoder": outputs["head.decoder"].flatten(2)}
     return logits, theirs | {"proj": outputs["head.projector"]}
@@ -124,7 +126,7 @@ def _runs_of(tower: Any) -> list[Tensor]:
     return runs
 
 
-def drawn(name: str, shape: tuple[int, ...]) -> Tensor:
+def random_weight(name: str, shape: tuple[int, ...]) -> Tensor:
     """The weight that the recorder drew for a name (README of the recorded files)."""
     leaf = name.rsplit(".", 1)[-1]
     if leaf == "num_batches_tracked":

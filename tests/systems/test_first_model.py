@@ -58,9 +58,9 @@ def test_a_sentence_without_words_is_still_read() -> None:
 def test_word_order_matters() -> None:
     torch.manual_seed(0)
     tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
-    one = tower(torch.tensor([[2, 3, 4]])).sentence
-    two = tower(torch.tensor([[4, 3, 2]])).sentence
-    assert (one - two).abs().max() > 1e-3
+    first = tower(torch.tensor([[2, 3, 4]])).sentence
+    second = tower(torch.tensor([[4, 3, 2]])).sentence
+    assert (first - second).abs().max() > 1e-3
 
 
 def test_coordinates_are_x_then_y() -> None:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from official_etris import (
     build_recorded,
-    drawn,
     load,
+    random_weight,
     recorded_etris,
     watched,
 )
@@ -33,8 +33,8 @@ def test_parity_logits_and_intermediates(kit: str, resnet: bool) -> None:
         logits = system(file["in.img"], file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(file["in.img"], file["in.word"])
         text = system.text_tower.forward_final(words, file["in.word"])
-    for number, one in enumerate(maps):
-        file.compare(f"mid.bridger.out_vis{number}", one)
+    for number, image_map in enumerate(maps):
+        file.compare(f"mid.bridger.out_vis{number}", image_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
     file.compare("mid.bridger.out_state", text.sentence)
     file.compare("mid.neck", intermediates["neck"])
@@ -114,8 +114,8 @@ def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
         maps, words = system.bridge(file["in.img"], file["in.word"])
         text = system.text_tower.forward_final(words, file["in.word"])
         logits = system(file["in.img"], file["in.word"])
-    for number, one in enumerate(maps):
-        file.compare(f"mid.bridger.out_vis{number}", one)
+    for number, image_map in enumerate(maps):
+        file.compare(f"mid.bridger.out_vis{number}", image_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
     file.compare("mid.bridger.out_state", text.sentence)
     file.compare("out.eval.logits", logits)
@@ -188,7 +188,7 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
     for (key, shape), first in zip(
         file.shapes().items(), file["manifest.checksum_first3"], strict=True
     ):
-        state[key] = drawn(key, shape)
+        state[key] = random_weight(key, shape)
         start = state[key].flatten()[:3].float()
         torch.testing.assert_close(start, first[: len(start)], atol=1e-6, rtol=1e-6)
     ours = rename_etris(state, resnet="rn" in name)
@@ -202,9 +202,9 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
         logits = system(pictures, file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(pictures, file["in.word"])
         finished = system.text_tower.forward_final(words, file["in.word"])
-    for number, one in enumerate(maps):
-        file.compare(f"mid.bridger_vis{number}_sub", one[:, ::16, ::6, ::6])
-        mean_std = torch.stack([one.mean(), one.std()])
+    for number, image_map in enumerate(maps):
+        file.compare(f"mid.bridger_vis{number}_sub", image_map[:, ::16, ::6, ::6])
+        mean_std = torch.stack([image_map.mean(), image_map.std()])
         file.compare(f"mid.bridger_vis{number}_mean_std", mean_std)
     file.compare("mid.bridger_txt_sub", finished.text_tokens[..., ::8])
     file.compare("mid.state", finished.sentence)

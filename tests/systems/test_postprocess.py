@@ -19,12 +19,12 @@ def test_one_and_a_batch_agree() -> None:
     boxes = [Letterbox(height=h, width=w, size=32) for h, w in ((20, 30), (41, 17), (32, 32))]
     batch = probabilities_at_original_size(logits, boxes)
     masks = predict_mask(logits, boxes)
-    for answer, mask, one, box in zip(batch, masks, logits, boxes, strict=True):
+    for answer, mask, logit, box in zip(batch, masks, logits, boxes, strict=True):
         assert answer.shape == (box.height, box.width)
         assert answer.dtype == np.float32
-        assert np.array_equal(answer, probabilities_at_original_size(one[0], box))
+        assert np.array_equal(answer, probabilities_at_original_size(logit[0], box))
         assert np.array_equal(mask, answer > THRESHOLD)
-        assert np.array_equal(mask, predict_mask(one[0], box))
+        assert np.array_equal(mask, predict_mask(logit[0], box))
 
 
 def test_a_flat_answer_stays_flat_inside() -> None:

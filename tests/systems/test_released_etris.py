@@ -215,6 +215,10 @@ def test_without_the_tokenizer_there_are_three_ways_out(
     path = stand_in_file(tmp_path / "best_model.pth", shapes_of("etris-rn50"), monkeypatch)
     with pytest.raises(RisbookError) as caught:
         load_released(path, "etris-rn50")
-    for way in ("network once", "RISBOOK_WEIGHTS to a folder that holds clip-rn50/tok", "hand one"):
-        assert way in str(caught.value)
+    for remedy in (
+        "network once",
+        "RISBOOK_WEIGHTS to a folder that holds clip-rn50/tok",
+        "hand one",
+    ):
+        assert remedy in str(caught.value)
     assert "\n" not in str(caught.value)

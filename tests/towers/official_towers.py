@@ -47,9 +47,9 @@ CLIP_BLOCK = {
 
 def blocks_of(weights: Weights, prefix: str) -> list[dict[str, Tensor]]:
     """The weights of each block, adapters left out."""
-    found = {int(m[1]) for key in weights if (m := re.match(re.escape(prefix) + r"(\d+)\.", key))}
-    assert found == set(range(len(found)))
-    return [without_adapters(below(weights, f"{prefix}{number}.")) for number in sorted(found)]
+    numbers = {int(m[1]) for key in weights if (m := re.match(re.escape(prefix) + r"(\d+)\.", key))}
+    assert numbers == set(range(len(numbers)))
+    return [without_adapters(below(weights, f"{prefix}{number}.")) for number in sorted(numbers)]
 
 
 def without_adapters(block: Weights) -> dict[str, Tensor]:

@@ -194,11 +194,11 @@ def test_a_folder_without_network(tiny: TowerPreset, tmp_path: Path, below: str)
     state = write_tiny(tmp_path / below)
     tower = build_tower("tiny-image", weights=str(tmp_path))
     assert isinstance(tower, CLIPResNet)
-    found = tower.state_dict()
-    assert all(torch.equal(found[name], value) for name, value in state.items())
+    loaded = tower.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
     origin = weights_source(tower)
     assert origin.kind == "real" and origin.random_parts == ("attention_pool.connect",)
-    assert found["attention_pool.connect.0.weight"].std() > 0
+    assert loaded["attention_pool.connect.0.weight"].std() > 0
     assert tower(torch.zeros(1, 3, 64, 64)).maps[-1].isfinite().all()
 
 

@@ -224,14 +224,14 @@ def test_a_narrow_tower_has_clips_widths_and_batch_norms() -> None:
     shapes = {key: tuple(value.shape) for key, value in narrow.state_dict().items()}
     assert shapes["body.stages.0.0.conv2_kxk.conv.weight"] == (4, 4, 3, 3)
     assert shapes.keys() == wide.state_dict().keys()
-    for (_, one), (_, other) in zip(
+    for (_, first), (_, second) in zip(
         narrow.body.named_modules(), wide.body.named_modules(), strict=True
     ):
-        assert type(one) is type(other)
-        if isinstance(one, nn.BatchNorm2d) and isinstance(other, nn.BatchNorm2d):
-            assert (one.eps, one.momentum) == (other.eps, other.momentum)
-        if isinstance(one, nn.Conv2d) and isinstance(other, nn.Conv2d):
-            assert (one.stride, one.padding) == (other.stride, other.padding)
+        assert type(first) is type(second)
+        if isinstance(first, nn.BatchNorm2d) and isinstance(second, nn.BatchNorm2d):
+            assert (first.eps, first.momentum) == (second.eps, second.momentum)
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d):
+            assert (first.stride, first.padding) == (second.stride, second.padding)
 
 
 def test_gradients_reach_every_parameter_of_the_way_taken() -> None:
@@ -253,11 +253,11 @@ def test_readings_of_the_attention_pool() -> None:
     assert pool(features).shape == pool.projected(features).shape == (2, 6, 2, 3)
     assert pool.pooled(features).shape == (2, 6)
     # one position attends to itself alone: then attention is the projection of its value
-    one = torch.randn(2, 16, 1, 1)
+    position = torch.randn(2, 16, 1, 1)
     with torch.no_grad():
         pool.positional_embedding.zero_()
-    assert torch.allclose(pool(one), pool.projected(one), atol=1e-6)
-    assert torch.allclose(pool.pooled(one), pool.projected(one)[..., 0, 0], atol=1e-6)
+    assert torch.allclose(pool(position), pool.projected(position), atol=1e-6)
+    assert torch.allclose(pool.pooled(position), pool.projected(position)[..., 0, 0], atol=1e-6)
 
 
 def test_importing_the_room_leaves_timm_alone() -> None:

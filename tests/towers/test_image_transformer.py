@@ -105,7 +105,7 @@ def test_the_projection_is_what_timm_calls_the_head() -> None:
 def test_maps_have_the_shape_of_the_picture(kind: Kind, grid: tuple[int, int]) -> None:
     tower = make_tower(kind, projection=24 if kind == "clip" else None)
     features = tower(pictures(kind, *grid))
-    assert [tuple(one.shape) for one in features.maps] == [
+    assert [tuple(feature_map.shape) for feature_map in features.maps] == [
         (2, channels, *grid) for channels in tower.channels
     ]
     assert features.strides == tower.strides == (PATCH[kind],) * 3
@@ -127,8 +127,8 @@ def test_blocks_can_be_run_in_groups(kind: Kind) -> None:
         tokens = tower.forward_blocks(tokens, *tower.stage_blocks(stage))
         maps.append(tower.tokens_to_map(tokens, grid))
     maps[-1] = tower.tokens_to_map(tower.forward_final(tokens), grid)
-    for one, other in zip(maps, features.maps, strict=True):
-        torch.testing.assert_close(one, other)
+    for expected, feature_map in zip(maps, features.maps, strict=True):
+        torch.testing.assert_close(expected, feature_map)
 
 
 @KINDS
@@ -174,11 +174,11 @@ def test_masked_patches_keep_only_their_position(kind: Kind) -> None:
     other = images.clone()
     side = PATCH[kind]
     other[0, :, side : 2 * side, side : 2 * side] = 7.0  # patch 5 of a grid of 4 x 4
-    seen, _ = tower.embed(images)
-    one, _ = tower.embed(images, mask=mask)
-    two, _ = tower.embed(other, mask=mask)
-    assert one.equal(two)
-    differs = (one != seen).any(dim=-1)
+    unmasked, _ = tower.embed(images)
+    masked, _ = tower.embed(images, mask=mask)
+    again, _ = tower.embed(other, mask=mask)
+    assert masked.equal(again)
+    differs = (masked != unmasked).any(dim=-1)
     assert differs.nonzero().tolist() == [[0, tower.first_patch + 5]]
 
 
@@ -189,8 +189,8 @@ def test_a_size_that_patches_do_not_tile_is_one_clear_error(
 ) -> None:
     side = 4 * PATCH[kind]
     images = torch.zeros(1, 3, side + extra_rows, side + extra_columns)
-    said = f"{side + extra_rows} x {side + extra_columns} pixels is not tiled by patches of"
-    with pytest.raises(DataError, match=rf"^an image of {said} {PATCH[kind]}: .*multiples"):
+    sizes = f"{side + extra_rows} x {side + extra_columns} pixels is not tiled by patches of"
+    with pytest.raises(DataError, match=rf"^an image of {sizes} {PATCH[kind]}: .*multiples"):
         make_tower(kind)(images)
 
 
@@ -198,7 +198,7 @@ def test_a_size_that_patches_do_not_tile_is_one_clear_error(
 def test_a_frozen_tower_builds_no_graph(kind: Kind) -> None:
     tower, images = make_tower(kind).requires_grad_(False), pictures(kind, 3, 5)
     assert saved(lambda: tower(images)) == 0
-    assert all(one.grad_fn is None for one in tower(images).maps)
+    assert all(feature_map.grad_fn is None for feature_map in tower(images).maps)
 
 
 @KINDS
@@ -212,7 +212,7 @@ def test_the_graph_begins_at_the_first_tuned_block(kind: Kind) -> None:
     assert saved(lambda: above.append(tower.forward_blocks(below[0], 2, 3))) > 0
     assert above[0].grad_fn is not None
     features = tower(images)
-    assert [one.grad_fn is not None for one in features.maps] == [False, True, True]
+    assert [feature_map.grad_fn is not None for feature_map in features.maps] == [False, True, True]
     features.maps[-1].sum().backward()
     tuned = {name for name, p in tower.named_parameters() if p.grad is not None}
     assert tuned == {name for name, p in tower.named_parameters() if p.requires_grad}

@@ -85,10 +85,10 @@ def test_shapes_at_any_length(length: int) -> None:
 
 def test_later_words_do_not_change_earlier_states() -> None:
     tower = make_tower()
-    one = tower.forward_blocks(tower.embed(row(3, 4, 5, 6, length=8)))
-    two = tower.forward_blocks(tower.embed(row(3, 4, 9, length=8)))
-    torch.testing.assert_close(one[:, :3], two[:, :3], atol=1e-6, rtol=1e-6)
-    assert (one[:, 3:] - two[:, 3:]).abs().amax(dim=-1).min() > 1e-3
+    first = tower.forward_blocks(tower.embed(row(3, 4, 5, 6, length=8)))
+    second = tower.forward_blocks(tower.embed(row(3, 4, 9, length=8)))
+    torch.testing.assert_close(first[:, :3], second[:, :3], atol=1e-6, rtol=1e-6)
+    assert (first[:, 3:] - second[:, 3:]).abs().amax(dim=-1).min() > 1e-3
 
 
 def test_padding_behind_the_end_does_not_change_the_sentence() -> None:

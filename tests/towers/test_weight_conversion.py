@@ -208,8 +208,8 @@ def test_timm_computes_the_same() -> None:
     load_weights(dino, theirs.state_dict(), family="dinov2")
     with torch.no_grad():
         dino(images, intermediates=intermediates)
-        found = theirs.forward_features(images)
-    torch.testing.assert_close(intermediates["final"], found, atol=1e-5, rtol=1e-5)
+        expected = theirs.forward_features(images)
+    torch.testing.assert_close(intermediates["final"], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_name_too_many_is_named() -> None:

@@ -46,8 +46,8 @@ def test_reading_and_finding(tmp_path: Path, name: str) -> None:
         save_file(state, tmp_path / name)
     else:
         torch.save({"state_dict": state, "epoch": 3}, tmp_path / name)
-    found = read_weights(find_file(tmp_path))
-    assert list(found) == ["a"] and torch.equal(found["a"], state["a"])
+    weights = read_weights(find_file(tmp_path))
+    assert list(weights) == ["a"] and torch.equal(weights["a"], state["a"])
 
 
 def test_the_old_pickle_of_torch_is_read(tmp_path: Path) -> None:

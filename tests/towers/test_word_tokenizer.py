@@ -100,9 +100,9 @@ def test_file_round_trip(tmp_path: Path, ends: bool) -> None:
 
 
 def test_vocabulary_does_not_depend_on_the_order_of_sentences() -> None:
-    one = WordTokenizer.from_sentences(["b a", "c a"], length=2).backend.get_vocab()
-    two = WordTokenizer.from_sentences(["c a", "b a"], length=2).backend.get_vocab()
-    assert one == two
+    first = WordTokenizer.from_sentences(["b a", "c a"], length=2).backend.get_vocab()
+    second = WordTokenizer.from_sentences(["c a", "b a"], length=2).backend.get_vocab()
+    assert first == second
 
 
 def test_bad_files_are_named(tmp_path: Path) -> None:

@@ -82,8 +82,10 @@ def test_the_bridgers_have_their_own_rate(
     with pytest.raises(KeyboardInterrupt):
         train_system(config, tmp_path / "stopped", show_progress=False, on_step=stop_at_three)
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
-    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
-    assert one == two
+    first, second = (
+        (tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped")
+    )
+    assert first == second
     assert [[rate for rate, _ in groups] for groups in taken] == rates + rates
 
 

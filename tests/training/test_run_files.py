@@ -187,8 +187,10 @@ def test_a_full_disk_loses_nothing(config: TrainingConfig, tmp_path: Path, file:
     assert saved == (4 if file == "model.safetensors" else 3)
     train_system(config, run, resume=True, show_progress=False)
     train_system(config, tmp_path / "whole", show_progress=False)
-    one, two = ((folder / "model.safetensors").read_bytes() for folder in (run, tmp_path / "whole"))
-    assert one == two
+    first, second = (
+        (folder / "model.safetensors").read_bytes() for folder in (run, tmp_path / "whole")
+    )
+    assert first == second
 
 
 def test_a_loss_that_blows_up_is_warned_of_once(config: TrainingConfig, tmp_path: Path) -> None:

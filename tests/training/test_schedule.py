@@ -75,8 +75,10 @@ def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path
                 config, tmp_path / "stopped", resume=stop_at > 1, show_progress=False, on_step=stop
             )
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
-    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
-    assert one == two
+    first, second = (
+        (tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped")
+    )
+    assert first == second
     for run in ("whole", "stopped"):
         rates = [row["lr"] for row in read_log(tmp_path / run / "log.jsonl")]
         assert rates == [1e-3] * fall + [1e-4] * epoch_steps
@@ -131,8 +133,10 @@ def test_a_run_from_before_there_was_a_choice_goes_on(
     del values["lr_multipliers"]
     path.write_text(json.dumps(values))
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
-    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
-    assert one == two
+    first, second = (
+        (tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped")
+    )
+    assert first == second
 
 
 def test_a_schedule_that_there_is_not(config: TrainingConfig) -> None:

@@ -30,8 +30,10 @@ def test_a_stopped_run_saves_its_state_and_goes_on_bit_for_bit(
     assert state["progress"]["step"] == 5
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     train_system(config, tmp_path / "whole", show_progress=False)
-    one, two = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped"))
-    assert one == two
+    first, second = (
+        (tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped")
+    )
+    assert first == second
     logs = [read_log(tmp_path / run / "log.jsonl") for run in ("whole", "stopped")]
     assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
 

@@ -23,7 +23,7 @@ from risbook.training import TrainingConfig, read_log, train_system
 
 
 def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Path) -> None:
-    seen: list[int] = []
+    steps_run: list[int] = []
     run = tmp_path / "run"
     config = replace(
         config,
@@ -33,8 +33,8 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
         eval_every=30,
         eval_limit=10,
     )
-    train_system(config, run, show_progress=False, on_step=lambda step, _: seen.append(step))
-    assert seen == list(range(1, 61))
+    train_system(config, run, show_progress=False, on_step=lambda step, _: steps_run.append(step))
+    assert steps_run == list(range(1, 61))
     names = {path.name for path in run.iterdir()}
     assert names == {
         ".run.lock",
@@ -62,11 +62,11 @@ def test_the_same_seed_gives_the_same_weights(config: TrainingConfig, tmp_path: 
     for name in ("one", "two"):
         train_system(config, tmp_path / name, show_progress=False)
     train_system(replace(config, seed=1), tmp_path / "other", show_progress=False)
-    one, two, other = (
+    first, second, other = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")
     )
-    assert one == two
-    assert one != other
+    assert first == second
+    assert first != other
 
 
 def test_killed_at_any_moment_it_goes_on_bit_for_bit(
@@ -90,9 +90,9 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(
     assert steps[-1] == 12
 
     train_system(config, tmp_path / "whole", show_progress=False)
-    one = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
     two = (tmp_path / "killed" / "model.safetensors").read_bytes()
-    assert one == two
+    assert whole == two
     rows = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
     for row in rows[0] + rows[1]:
         row.pop("seconds")
@@ -222,11 +222,11 @@ def test_two_processes_train_and_count_every_expression_once(
     on_cpu = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     subprocess.run(words, check=True, env=on_cpu, timeout=300)
     train_system(config, tmp_path / "one", show_progress=False)
-    one, two = (
+    first, second = (
         [r for r in read_log(tmp_path / name / "log.jsonl") if r["kind"] == "validation"]
         for name in ("one", "two")
     )
-    assert one[0]["count"] == two[0]["count"] > 0
+    assert first[0]["count"] == second[0]["count"] > 0
     # Each process normalises its half of a batch by itself, so the weights are near, not equal.
     a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert a.keys() == b.keys()
