@@ -42,20 +42,20 @@ def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_p
 
 @pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
 @pytest.mark.parametrize(
-    "changes",
+    "overrides",
     [
         {},
-        {"stages": [], "image_tuning": "lora", "text_tuning": "lora"},
-        {"stages": [], "image_tuning": "full", "text_tuning": "full"},
-        {"image_tuning": "houlsby", "tuning_options": {"hidden": 8}},
+        {"bridger.stages": [], "image_adapter": "lora", "text_adapter": "lora"},
+        {"bridger.stages": [], "image_adapter": "full", "text_adapter": "full"},
+        {"image_adapter": "houlsby", "adapter_options": {"bottleneck_dim": 8}},
     ],
     ids=str,
 )
-def test_it_learns(config: TrainingConfig, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_it_learns(config: TrainingConfig, tmp_path: Path, overrides: dict[str, Any]) -> None:
     config = replace(
         config,
         system="etris-mini",
-        overrides={"weights": config.overrides["weights"], **changes},
+        overrides={"weights": config.overrides["weights"], **overrides},
         steps=24,
         batch_size=8,
     )
@@ -63,4 +63,4 @@ def test_it_learns(config: TrainingConfig, tmp_path: Path, changes: dict[str, An
     losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]
     assert sum(losses[-8:]) < 0.7 * sum(losses[:8])
     again = load_system(tmp_path / "run")
-    assert again.configuration()["image_tuning"] == changes.get("image_tuning", "frozen")
+    assert again.configuration()["image_adapter"] == overrides.get("image_adapter", "frozen")
