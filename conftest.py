@@ -46,7 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Collect notebooks of the book only, and none of its working folders."""
+    """Collect notebooks of the book only, none of its working folders, and no conftest.py.
+
+    A conftest.py has no doctests, and two of them would be modules of one name.
+    """
+    if collection_path.name == "conftest.py":
+        return True
     if not collection_path.is_relative_to(ROOT):
         return None
     inside = collection_path.relative_to(ROOT).parts

@@ -26,7 +26,7 @@ def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
         patch_size=8,
         pos_grid=4,
         projection_dim=16,
-        out_indices=(1, 2, 2),
+        out_indices=(0, 1),
     )
     text = TextTransformer(
         vocab_size=tokenizer.vocabulary_size,

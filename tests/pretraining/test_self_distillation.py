@@ -87,7 +87,7 @@ def test_masked_patches_do_not_reach_the_tokens() -> None:
     changed = images.clone()
     changed[:, :, :8, :8] = 0
     mask = torch.tensor([[True, False, False, False]])
-    first, second = (tower.embed(batch, hidden=mask)[0] for batch in (images, changed))
+    first, second = (tower.embed(batch, mask=mask)[0] for batch in (images, changed))
     assert torch.equal(first, second)
     assert not torch.equal(tower.embed(images)[0], tower.embed(changed)[0])
 
