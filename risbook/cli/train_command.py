@@ -4,8 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from risbook.config import from_values, with_overrides
-from risbook.errors import RisbookError
 from risbook.training.training_config import TrainingConfig
 
 #: whose fields are options, too
@@ -42,33 +40,10 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
     in --out, on a CPU to exactly the same weights.
     """
     from risbook.training import train_system
+    from risbook.training.front_door import resolve_config
 
-    config = read_config(system, **fields)
+    config = resolve_config(system, **fields)
     out = out or Path("runs") / config.system
     train_system(config, out, resume=resume)
     if int(os.environ.get("RANK", "0")) == 0:
         print(f"checkpoint: {out}")
-
-
-def read_config(system: str, **fields: Any) -> TrainingConfig:
-    """The run that the options describe; what they leave open is the default's.
-
-    The defaults are those of `TrainingConfig`, and without ``--data`` those of the run that made
-    the checkpoint of that name.
-
-    Raises:
-        RisbookError: without ``--data`` for a system of which no checkpoint comes along.
-    """
-    from risbook.systems.system_presets import SHIPPED, system_preset
-
-    system_preset(system)  # a name that does not exist is the first thing to say
-    if "data" in fields:
-        return from_values(TrainingConfig, {"system": system, **fields})
-    recorded = SHIPPED / system / "training.json"
-    if not recorded.is_file():
-        raise RisbookError(
-            f"{system}: say with --data what to train on, for instance --data refscenes"
-        )
-    config = TrainingConfig.load(recorded)
-    overrides = {**config.overrides, **fields.pop("overrides", {})}
-    return with_overrides(config, {**fields, "overrides": overrides})

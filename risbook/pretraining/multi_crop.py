@@ -111,9 +111,10 @@ def sample_crops(
     for _ in range(2):
         view = crops(config.large_area, size + config.margin * patch_size)
         corners = torch.randint(config.margin + 1, (2, 2), generator=generator).tolist()
-        student.append(augment(_window(view, corners[0], size, patch_size)))
-        teacher.append(augment(_window(view, corners[1], size, patch_size)))
-        matches.append(match_patches(*corners, size // patch_size))
+        student_corner, teacher_corner = corners
+        student.append(augment(_window(view, student_corner, size, patch_size)))
+        teacher.append(augment(_window(view, teacher_corner, size, patch_size)))
+        matches.append(match_patches(student_corner, teacher_corner, size // patch_size))
     small = [augment(crops(config.small_area, config.small_size)) for _ in range(config.num_small)]
     return CropBatch(
         student=torch.cat(student),

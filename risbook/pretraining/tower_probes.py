@@ -58,7 +58,7 @@ def sample_scenes(data: ReferData, splits: Sequence[str], count: int, *, seed: i
 @torch.inference_mode()
 def last_feature_maps(tower: nn.Module, images: Tensor) -> Tensor:
     """Patch features of an image tower's last map, (N, h, w, C)."""
-    maps = [tower(batch).maps[-1] for batch in images.split(_BATCH)]
+    maps = [tower(batch).maps[-1] for batch in torch.split(images, _BATCH)]
     return torch.cat(maps).permute(0, 2, 3, 1).float()
 
 
@@ -135,8 +135,8 @@ def score_retrieval(
     tokens = tokenizer(captions)
     images = torch.cat([subset.images(size) for subset in scenes])
     return evaluate_retrieval(
-        torch.cat([clip.image_vectors(batch) for batch in images.split(_BATCH)]),
-        torch.cat([clip.text_vectors(batch) for batch in tokens.split(_BATCH)]),
+        torch.cat([clip.image_vectors(batch) for batch in torch.split(images, _BATCH)]),
+        torch.cat([clip.text_vectors(batch) for batch in torch.split(tokens, _BATCH)]),
         captions,
     )
 
@@ -169,7 +169,7 @@ def _object_features(tower: nn.Module, scenes: SceneSet, size: int) -> tuple[Ten
         crops += object_crops(scenes.data.image(image_id), masks, size, margin=1.3)
         labels += [categories.index(category) for category, _ in objects]
     pooled: Callable[[Tensor], Tensor] = tower.pooled  # type: ignore[assignment]
-    vectors = [pooled(batch) for batch in preprocess(crops, size).split(_BATCH)]
+    vectors = [pooled(batch) for batch in torch.split(preprocess(crops, size), _BATCH)]
     return torch.cat(vectors), torch.tensor(labels)
 
 

@@ -1,6 +1,6 @@
 """`risbook.train`: a training in one line of Python."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,7 +46,7 @@ def train(
     if data is not None:
         names = [data] if isinstance(data, str | Path) else data
         fields["data"] = [str(name) for name in names]
-    config = resolve_config({"system": system, **fields})
+    config = resolve_config(system, **fields)
     if out is not None:
         return train_system(config, Path(out), resume=resume, show_progress=show_progress)
     if resume:
@@ -62,7 +62,7 @@ def train(
             ) from None
 
 
-def resolve_config(fields: Mapping[str, Any]) -> TrainingConfig:
+def resolve_config(system: str, **fields: Any) -> TrainingConfig:
     """The run that some fields describe.
 
     What they leave open has the default of `TrainingConfig`; without "data" it is as in the run
@@ -72,16 +72,15 @@ def resolve_config(fields: Mapping[str, Any]) -> TrainingConfig:
         RisbookError: names the field that is wrong; without "data" for a system of which no
             checkpoint comes with the package.
     """
-    name = fields.get("system")
-    system_preset(str(name))  # a name that does not exist is the first thing to say
+    system_preset(system)  # a name that does not exist is the first thing to say
     if "data" in fields:
-        return from_values(TrainingConfig, fields)
-    recorded = SHIPPED / str(name) / "training.json"
+        return from_values(TrainingConfig, {"system": system, **fields})
+    recorded = SHIPPED / system / "training.json"
     if not recorded.is_file():
         raise RisbookError(
-            f"{name}: say what to train on, for instance data='refscenes' (--data refscenes on "
+            f"{system}: say what to train on, for instance data='refscenes' (--data refscenes on "
             "the command line)"
         )
     config = TrainingConfig.load(recorded)
-    overrides = {**config.overrides, **fields.get("overrides", {})}
+    overrides = {**config.overrides, **fields.pop("overrides", {})}
     return with_overrides(config, {**fields, "overrides": overrides})

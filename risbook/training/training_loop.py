@@ -142,7 +142,7 @@ def run_loop(
         # Means of all processes, so that a loss that is not finite stops every one of them.
         stacked = torch.stack([value.detach().float() for value in losses.values()])
         means = accelerator.reduce(stacked, reduction="mean").tolist()
-        values = dict(zip(losses, means, strict=True))
+        values: dict[str, float] = dict(zip(losses, means, strict=True))
         _check_loss(values["loss"], progress, lrs[0], accelerator.mixed_precision)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(losses["loss"])

@@ -16,10 +16,10 @@ from PIL import Image
 
 from risbook.cli import SUMMARIES, main, read_arguments
 from risbook.cli.evaluate_command import training_data
-from risbook.cli.train_command import read_config
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED
 from risbook.training import TrainingConfig
+from risbook.training.front_door import resolve_config
 
 SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "image_size=32"]
 
@@ -33,7 +33,7 @@ def config_of(*words: str) -> TrainingConfig:
     """The run that a command line describes."""
     command, namespace = read_arguments(["train", *words])
     values = command.values(namespace)
-    return read_config(**{k: v for k, v in values.items() if k not in ("out", "resume")})
+    return resolve_config(**{k: v for k, v in values.items() if k not in ("out", "resume")})
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,10 @@ def scores_of(name: str) -> dict[str, Any]:
     return about
 
 
-def linear(name: str, question: str, weights: str) -> float:
+def linear_accuracy(name: str, label_set: str, weights: str) -> float:
     """Accuracy of the linear probe on the patches of things."""
-    wanted = {"of": question, "on": "things", "method": "linear", "weights": weights}
-    [row] = [row for row in scores_of(name)["patches"] if wanted.items() <= row.items()]
+    probe = {"of": label_set, "on": "things", "method": "linear", "weights": weights}
+    [row] = [row for row in scores_of(name)["patches"] if probe.items() <= row.items()]
     return float(row["accuracy"])
 
 
@@ -37,14 +37,16 @@ def test_the_folder_holds_what_the_card_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in TOWERS if name != "clip-mini-text"])
-@pytest.mark.parametrize("question", ["kind", "part"])
-def test_patches_know_more_than_random_ones(name: str, question: str) -> None:
-    assert linear(name, question, "pretrained") > 1.25 * linear(name, question, "random")
+@pytest.mark.parametrize("label_set", ["kind", "part"])
+def test_pretrained_patches_are_probed_better_than_random_ones(name: str, label_set: str) -> None:
+    assert linear_accuracy(name, label_set, "pretrained") > 1.25 * linear_accuracy(
+        name, label_set, "random"
+    )
 
 
 @pytest.mark.parametrize("name", ["clip-mini-image", "clip-mini-rn-image"])
-def test_clip_finds_captions_and_pictures(name: str) -> None:
-    scores = scores_of(name)["retrieval"]
-    assert scores["count"] == 500
+def test_clip_retrieves_captions_and_images(name: str) -> None:
+    retrieval = scores_of(name)["retrieval"]
+    assert retrieval["count"] == 500
     for direction in ("image to text", "text to image"):
-        assert scores[direction]["R@1"] > 100 * scores["chance"]["R@1"]
+        assert retrieval[direction]["R@1"] > 100 * retrieval["chance"]["R@1"]

@@ -52,15 +52,18 @@ def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_p
     ids=str,
 )
 def test_it_learns(config: TrainingConfig, tmp_path: Path, overrides: dict[str, Any]) -> None:
+    # 64 of 144 patches and half of the steps that a smooth curve would need: seconds per method
+    small = {"weights": config.overrides["weights"], "image_size": 64}
     config = replace(
         config,
         system="etris-mini",
-        overrides={"weights": config.overrides["weights"], **overrides},
-        steps=24,
+        overrides={**small, **overrides},
+        steps=12,
         batch_size=8,
+        checkpoint_every=12,
     )
     train_system(config, tmp_path / "run", show_progress=False)
     losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]
-    assert sum(losses[-8:]) < 0.7 * sum(losses[:8])
-    again = load_system(tmp_path / "run")
-    assert again.configuration()["image_adapter"] == overrides.get("image_adapter", "frozen")
+    assert sum(losses[-4:]) < 0.75 * sum(losses[:4])
+    loaded = load_system(tmp_path / "run").configuration()
+    assert loaded["image_adapter"] == overrides.get("image_adapter", "frozen")

@@ -74,5 +74,5 @@ def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> Non
     from risbook.training.front_door import resolve_config
 
     recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
-    assert resolve_config({"system": "first-model"}) == recorded
-    assert resolve_config({"system": "first-model", "seed": 3}).seed == 3
+    assert resolve_config("first-model") == recorded
+    assert resolve_config("first-model", seed=3).seed == 3
