@@ -26,7 +26,8 @@ class Item(TypedDict):
     #: letterboxed and normalised with CLIP's mean and standard deviation, float32 (3, S, S)
     image: Tensor
     text: str
-    #: letterboxed, float32 (1, S, S) in [0, 1], soft at its edges
+    #: letterboxed, float32 (1, S, S) of 0 and 1, so that it serves as target and for the metrics;
+    #: `Letterbox.mask` gives the soft edges on which the released codes train
     mask: Tensor
     image_id: int
     ref_id: int
@@ -97,10 +98,11 @@ class ReferringDataset(Dataset[Item]):
         expression = self.expression(index)
         letterbox = self.letterbox(index)
         image = normalise(letterbox.image(self.data.image(expression)))
+        mask = letterbox.mask(self.data.mask(expression)) > 0.5
         return Item(
             image=torch.from_numpy(image),
             text=expression.text(self.text),
-            mask=torch.from_numpy(letterbox.mask(self.data.mask(expression)))[None],
+            mask=torch.from_numpy(mask).float()[None],
             image_id=expression.image_id,
             ref_id=expression.ref_id,
             ann_id=expression.ann_id,
