@@ -62,7 +62,6 @@ NOT_CLEAN_YET: set[str] = {
     "book/etris/decoder.ipynb",
     "book/etris/etris.ipynb",
     "book/towers/clip_and_dinov2.ipynb",
-    "book/tuning/adapters.ipynb",
 }
 
 
