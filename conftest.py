@@ -1,6 +1,7 @@
 """Settings that make the bare commands `pytest` and `pytest --nbval` right for this project."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Give `pytest --nbval` the sanitize file and the kernel of the running Python."""
     config.addinivalue_line("markers", "slow: takes minutes; run with --slow")
+    # Shells start what runs in the background with Ctrl-C ignored, and children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if getattr(config.option, "nbval", False) or getattr(config.option, "nbval_lax", False):
         config.option.nbval_sanitize_with = str(ROOT / "book" / "_tools" / "nbval_sanitize.cfg")
         config.option.nbval_current_env = True

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from risbook.config import to_values
 from risbook.training import TrainingConfig
 
@@ -51,7 +53,12 @@ def start_run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"},
+        # As many threads as here: sums are equal bit for bit only in the same order.
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
+            "ACCELERATE_USE_CPU": "1",
+        },
     )
 
 
