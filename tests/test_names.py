@@ -61,7 +61,6 @@ NOT_CLEAN_YET: set[str] = {
     "book/etris/bridger.ipynb",
     "book/etris/decoder.ipynb",
     "book/etris/etris.ipynb",
-    "book/towers/clip_and_dinov2.ipynb",
 }
 
 
