@@ -14,7 +14,7 @@ from risbook.errors import RisbookError
 from risbook.files import write_json
 from risbook.training.objective import Objective
 from risbook.training.run_folder import RunFolder
-from risbook.training.schedule import learning_rate
+from risbook.training.schedule import warmup_cosine_lr
 from risbook.training.training_config import Precision
 from risbook.training.training_loop import LoopSettings, build_accelerator, run_loop
 
@@ -57,12 +57,12 @@ class PretrainingConfig:
 
 def build_optimizer(network: nn.Module, config: PretrainingConfig) -> torch.optim.AdamW:
     """AdamW over everything that is not frozen."""
-    learned = [value for value in network.parameters() if value.requires_grad]
-    is_matrix = [value.ndim >= 2 and min(value.shape) > 1 for value in learned]
+    trainable = [value for value in network.parameters() if value.requires_grad]
+    is_matrix = [value.ndim >= 2 and min(value.shape) > 1 for value in trainable]
     groups: list[dict[str, Any]] = [
-        {"params": [v for v, matrix in zip(learned, is_matrix, strict=True) if matrix]},
+        {"params": [v for v, matrix in zip(trainable, is_matrix, strict=True) if matrix]},
         {
-            "params": [v for v, matrix in zip(learned, is_matrix, strict=True) if not matrix],
+            "params": [v for v, matrix in zip(trainable, is_matrix, strict=True) if not matrix],
             "weight_decay": 0.0,
         },
     ]
@@ -135,7 +135,9 @@ def pretrain(
 
 
 def _rate(config: PretrainingConfig, step: int) -> float:
-    return learning_rate(step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup)
+    return warmup_cosine_lr(
+        step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup
+    )
 
 
 def _check(values: Mapping[str, Any], run: RunFolder, *, resume: bool) -> None:

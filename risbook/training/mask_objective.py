@@ -51,7 +51,9 @@ class MaskObjective(Objective):
         sentences = self.samples.sentences()
         self.system = build_system(config.system, sentences=sentences, overrides=config.overrides)
         self.samples.image_size = self.system.image_size
-        self.eval_splits = [self._eval_split(place, sources) for place in config.eval_splits]
+        self.eval_splits = [
+            self._open_split(eval_split, sources) for eval_split in config.eval_splits
+        ]
         # Never more samples per step than there are, and the same number for every process.
         self.batch_size = min(config.batch_size, len(self.samples))
         if self.batch_size % accelerator.num_processes:
@@ -139,10 +141,14 @@ class MaskObjective(Objective):
             name, partition=self.config.partition or None, images=self.config.images or None
         )
 
-    def _eval_split(self, place: str, sources: dict[str, ReferData]) -> tuple[str, str, ReferData]:
-        name, _, split = place.rpartition(":")
+    def _open_split(
+        self, eval_split: str, sources: dict[str, ReferData]
+    ) -> tuple[str, str, ReferData]:
+        name, _, split = eval_split.rpartition(":")
         if not name:
-            raise RisbookError(f"eval_splits {place!r}: write it as SET:SPLIT, as refscenes:val")
+            raise RisbookError(
+                f"eval_splits {eval_split!r}: write it as SET:SPLIT, for instance refscenes:val"
+            )
         source = sources[name] if name in sources else self._open(name)
         source.expressions.split(split)  # an unknown split is refused here
         return name, split, source

@@ -17,11 +17,11 @@ def _cpu_multiplies_bf16() -> bool:
     return False
 
 
-def choose_precision(wish: Precision, device: torch.device) -> Literal["no", "bf16", "fp16"]:
+def choose_precision(requested: Precision, device: torch.device) -> Literal["no", "bf16", "fp16"]:
     """Turn "auto" into what this device computes fast.
 
     Args:
-        wish: "auto" or a choice, which is kept.
+        requested: "auto" or a choice, which is kept.
         device: where the run computes.
 
     Returns:
@@ -34,10 +34,10 @@ def choose_precision(wish: Precision, device: torch.device) -> Literal["no", "bf
     >>> choose_precision("no", torch.device("cpu"))
     'no'
     """
-    if wish == "fp16" and device.type != "cuda":
+    if requested == "fp16" and device.type != "cuda":
         raise RisbookError("precision fp16 needs a GPU; choose auto, bf16 or no")
-    if wish != "auto":
-        return wish
+    if requested != "auto":
+        return requested
     if device.type == "cuda":
         # is_bf16_supported() is also true where bf16 is only emulated, as on a T4
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"

@@ -3,7 +3,7 @@
 import math
 
 
-def learning_rate(step: int, *, peak: float, steps: int, warmup: int) -> float:
+def warmup_cosine_lr(step: int, *, peak: float, steps: int, warmup: int) -> float:
     """Linear warm-up to `peak`, then half a cosine down to zero.
 
     Args:
@@ -12,7 +12,7 @@ def learning_rate(step: int, *, peak: float, steps: int, warmup: int) -> float:
         steps: steps of the whole run.
         warmup: steps of the warm-up.
 
-    >>> [round(learning_rate(s, peak=1.0, steps=10, warmup=2), 2) for s in (0, 1, 2, 6, 9)]
+    >>> [round(warmup_cosine_lr(s, peak=1.0, steps=10, warmup=2), 2) for s in (0, 1, 2, 6, 9)]
     [0.5, 1.0, 1.0, 0.5, 0.04]
     """
     if step < warmup:
@@ -21,7 +21,7 @@ def learning_rate(step: int, *, peak: float, steps: int, warmup: int) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def milestone_rate(
+def milestone_lr(
     step: int, *, peak: float, steps: int, epoch_steps: int, multiplier: float = 1.0
 ) -> float:
     """The released schedule of ETRIS: constant from the first step on, at last a tenth of it.
@@ -41,7 +41,7 @@ def milestone_rate(
         epoch_steps: steps of one epoch.
         multiplier: 1 for all but the Bridgers.
 
-    >>> [milestone_rate(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
+    >>> [milestone_lr(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
     [0.0001, 0.0001, 1e-05, 1e-05]
     """
     # In whole numbers, since 0.7 is none that a float can hold; + 5 rounds to the nearest.

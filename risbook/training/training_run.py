@@ -11,7 +11,7 @@ from risbook.systems import System, save_system
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.parameter_groups import optimizer_groups
 from risbook.training.run_folder import RunFolder
-from risbook.training.schedule import learning_rate, milestone_rate
+from risbook.training.schedule import milestone_lr, warmup_cosine_lr
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_loop import LoopSettings, OnStep, build_accelerator, run_loop
 
@@ -118,7 +118,7 @@ def _rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float
     """A group's rate at a step; it follows from the step alone, also in a run that goes on."""
     peak, steps = config.learning_rate, config.steps
     if config.schedule == "milestones":
-        return milestone_rate(
+        return milestone_lr(
             step, peak=peak, steps=steps, epoch_steps=epoch_steps, multiplier=multiplier
         )
-    return learning_rate(step, peak=multiplier * peak, steps=steps, warmup=config.warmup)
+    return warmup_cosine_lr(step, peak=multiplier * peak, steps=steps, warmup=config.warmup)

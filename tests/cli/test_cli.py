@@ -19,7 +19,7 @@ from risbook.cli.evaluate_command import training_data
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED
 from risbook.training import TrainingConfig
-from risbook.training.front_door import resolve_config
+from risbook.training.train_by_name import resolve_config
 
 SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "image_size=32"]
 
@@ -315,6 +315,17 @@ def test_only_the_command_that_is_typed_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["risbook.cli.towers_command"]
+
+
+def test_the_options_of_a_training_are_shown_without_torch() -> None:
+    code = (
+        "import sys; from risbook.cli import read_arguments\n"
+        "try: read_arguments(['train', '--help'])\n"
+        "finally: print('torch' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--learning-rate" in done.stdout
+    assert done.stderr.strip() == "False"
 
 
 def test_an_ascii_terminal_gets_escapes(tmp_path: Path) -> None:

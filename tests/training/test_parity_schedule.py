@@ -3,7 +3,7 @@
 import pytest
 from parity import Recording
 
-from risbook.training.schedule import milestone_rate
+from risbook.training.schedule import milestone_lr
 
 #: steps of an epoch: RefCOCO's 42,404 objects in batches of 32
 EPOCH = 42_404 // 32
@@ -20,5 +20,5 @@ def test_parity_learning_rates(multiplier: int) -> None:
     for epoch, (bridgers, others) in enumerate(rates):
         for step in (epoch * EPOCH, (epoch + 1) * EPOCH - 1):
             run = {"peak": 1e-4, "steps": len(rates) * EPOCH, "epoch_steps": EPOCH}
-            assert milestone_rate(step, **run, multiplier=multiplier) == pytest.approx(bridgers)
-            assert milestone_rate(step, **run) == pytest.approx(others)
+            assert milestone_lr(step, **run, multiplier=multiplier) == pytest.approx(bridgers)
+            assert milestone_lr(step, **run) == pytest.approx(others)

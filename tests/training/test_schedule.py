@@ -11,14 +11,13 @@ from risbook.data import open_data
 from risbook.data.samples import TrainingSamples
 from risbook.errors import RisbookError
 from risbook.training import TrainingConfig, read_log, train_system
-from risbook.training.schedule import milestone_rate
+from risbook.training.schedule import milestone_lr
 
 
 def falls_at(steps: int, epoch_steps: int) -> int | None:
     """The first step that has another rate than the first; None if there is none."""
     rates = [
-        milestone_rate(step, peak=1.0, steps=steps, epoch_steps=epoch_steps)
-        for step in range(steps)
+        milestone_lr(step, peak=1.0, steps=steps, epoch_steps=epoch_steps) for step in range(steps)
     ]
     assert set(rates) <= {1.0, 0.1} and rates == sorted(rates, reverse=True)
     return rates.index(0.1) if 0.1 in rates else None

@@ -71,7 +71,7 @@ def test_a_mistake_is_told_in_one_line(
 
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
     from risbook.systems.checkpoints import SHIPPED
-    from risbook.training.front_door import resolve_config
+    from risbook.training.train_by_name import resolve_config
 
     recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
     assert resolve_config("first-model") == recorded
