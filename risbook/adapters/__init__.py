@@ -1,7 +1,7 @@
 """Adapters: small trained modules inside and between frozen towers."""
 
 from risbook.adapters.bottleneck import Bottleneck
-from risbook.adapters.bridger import Bridger, Bridgers
+from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, apply_peft
 from risbook.adapters.placement import Parallel, Serial
@@ -11,6 +11,7 @@ __all__ = [
     "PEFT_METHODS",
     "Bottleneck",
     "Bridger",
+    "BridgerConfig",
     "Bridgers",
     "Interactor",
     "InteractorT",

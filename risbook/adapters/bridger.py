@@ -1,6 +1,6 @@
-"""The Bridger: a narrow bridge between two frozen towers, behind some of their stages.
+"""The Bridger: a narrow bridge between two frozen towers, after some of their stages.
 
-ETRIS (Xu et al., 2023), section 3.2 and released code. Behind each stage the image map F_v and the
+ETRIS (Xu et al., 2023), section 3.2 and released code. After each stage the image map F_v and the
 text tokens F_t are reduced to few channels (a Zoom Layer, a linear layer), interact, are brought
 back, and are added to what the towers continue with:
 
@@ -12,19 +12,49 @@ code it is their *input*, which is the default here (`link`).
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from einops import rearrange
+from pydantic import Field
 from torch import Tensor, nn
 
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.zoom_layer import ZoomKind, ZoomLayer
+from risbook.config import Probability, Size, configuration
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.stages import Architecture
 
 InteractorKind = Literal["auto", "full", "product"]
 Link = Literal["inputs", "outputs", "none"]
+
+
+@configuration
+class BridgerConfig:
+    """Sizes and choices of the Bridgers.
+
+    Args:
+        stages: stages with a Bridger, counted from 1.
+        dim: D, the common dimension of image and text.
+        num_heads: heads of the interactors; 4 with a ResNet, 8 with a transformer.
+        ffn_dim: channels inside the feed-forward layer of full interactors.
+        interactor: "full" as the paper describes it, "product", or "auto": full with a ResNet, a
+            product with a transformer.
+        zoom: kind of the Zoom Layers.
+        link: what a Bridger hands to the next one.
+        key_padding_mask: whether padding is masked.
+        dropout: of full interactors.
+    """
+
+    stages: Annotated[tuple[int, ...], Field(examples=[[1, 2, 3]])] = (1, 2, 3)
+    dim: Size = 64
+    num_heads: Size = 4
+    ffn_dim: Size = 128
+    interactor: InteractorKind = "auto"
+    zoom: ZoomKind = "deconv"
+    link: Link = "inputs"
+    key_padding_mask: bool = False
+    dropout: Probability = 0.1
 
 
 class BridgerTokens(NamedTuple):
@@ -46,7 +76,7 @@ class Exchange(NamedTuple):
         image_delta: (B, C, H, W), to be added to the map.
         text_delta: (B, L, T), to be added to the text tokens.
         inputs: reduced tokens before the interactors.
-        outputs: reduced tokens behind the interactors.
+        outputs: reduced tokens after the interactors.
     """
 
     image_delta: Tensor
@@ -79,8 +109,8 @@ class Bridger(nn.Module):
         ffn_dim: channels inside the feed-forward layer of a full interactor.
         dropout: of a full interactor.
         linked: whether the tokens of a previous Bridger are added.
-        last: whether it stands behind the last stage; there, the released code stores the weights
-            of 1x1 zooms the other way round.
+        last: whether it stands after the last stage: there, the transposed convolution of the
+            released code is the first of the two 1x1 zooms, not the second.
     """
 
     def __init__(
@@ -179,7 +209,7 @@ class Bridger(nn.Module):
             previous: tokens of the previous Bridger, (B, N, D) and (B, L, D).
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
-            intermediates: gets "reduced" and "fused", the reduced map before and behind the
+            intermediates: gets "reduced" and "fused", the reduced map before and after the
                 interactor, both (B, D, h, w); "image.attn" of positions on text tokens, (B, heads,
                 h w, L); and "text.attn" of text tokens on positions, (B, heads, L, h w).
 
@@ -223,24 +253,16 @@ class Bridger(nn.Module):
 
 
 class Bridgers(nn.Module):
-    """The Bridgers of a system, each behind its stage.
+    """The Bridgers of a system, each after its stage.
 
     Args:
-        image_dims: channels of the map behind each of the tower's stages.
+        config: sizes and choices. ETRIS has a Bridger after all three stages; the paper's Table 4
+            has other choices; the released code knows only the last few (its `multi_stage`).
+        image_dims: channels of the map after each of the tower's stages.
         factors: zoom factor of each stage.
         text_dim: T, channels of the text tokens.
-        stages: stages with a Bridger, counted from 1; ETRIS has all three. The paper's Table 4 has
-            others; the released code knows only the last few (its `multi_stage`).
-        sides: sides H = W of the stages' maps, for zooms with weights per position.
-        link: what the next Bridger gets: the "inputs" of this one's interactors (released code),
-            their "outputs" (the paper's figure), or "none".
-        dim: see `Bridger` for this and the others.
-        num_heads: of the interactors.
         architecture: of the image tower.
-        interactor: kind.
-        zoom: kind.
-        ffn_dim: of full interactors.
-        dropout: of full interactors.
+        sides: sides H = W of the stages' maps, for zooms with weights per position.
 
     Raises:
         RisbookError: if the tower has no such stage.
@@ -248,42 +270,35 @@ class Bridgers(nn.Module):
 
     def __init__(
         self,
+        config: BridgerConfig,
         *,
         image_dims: Sequence[int],
         factors: Sequence[float],
         text_dim: int,
-        stages: Sequence[int] = (1, 2, 3),
+        architecture: Architecture,
         sides: Sequence[int] | None = None,
-        link: Link = "inputs",
-        dim: int = 64,
-        num_heads: int = 4,
-        architecture: Architecture = "resnet",
-        interactor: InteractorKind = "auto",
-        zoom: ZoomKind = "deconv",
-        ffn_dim: int = 128,
-        dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if unknown := set(stages) - set(range(1, len(image_dims) + 1)):
+        if unknown := set(config.stages) - set(range(1, len(image_dims) + 1)):
             raise RisbookError(
-                f"no stage {min(unknown)}: Bridgers can stand behind stages 1 to {len(image_dims)}"
+                f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {len(image_dims)}"
             )
-        self.link = link
+        self.link = config.link
         self.stages = nn.ModuleDict()
-        for stage in sorted(set(stages)):
+        for stage in sorted(set(config.stages)):
             self.stages[str(stage)] = Bridger(
                 image_dim=image_dims[stage - 1],
                 text_dim=text_dim,
-                dim=dim,
-                num_heads=num_heads,
+                dim=config.dim,
+                num_heads=config.num_heads,
                 architecture=architecture,
-                interactor=interactor,
+                interactor=config.interactor,
                 factor=factors[stage - 1],
-                zoom=zoom,
+                zoom=config.zoom,
                 side=None if sides is None else sides[stage - 1],
-                ffn_dim=ffn_dim,
-                dropout=dropout,
-                linked=link != "none" and len(self.stages) > 0,
+                ffn_dim=config.ffn_dim,
+                dropout=config.dropout,
+                linked=config.link != "none" and len(self.stages) > 0,
                 last=stage == len(image_dims),
             )
 
@@ -297,12 +312,12 @@ class Bridgers(nn.Module):
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> tuple[Tensor, Tensor, BridgerTokens | None]:
-        """Bridge behind a stage, if it has a Bridger.
+        """Bridge after a stage, if it has a Bridger.
 
         Args:
             stage: counted from 1.
             image: the stage's map (B, C, H, W).
-            text: text tokens behind the same stage of the text tower (B, L, T).
+            text: text tokens after the same stage of the text tower (B, L, T).
             previous: third result of the previous stage's call.
             key_padding_mask: bool (B, L), true for padding.
             intermediates: gets those of `Bridger.exchange` below the stage's number.

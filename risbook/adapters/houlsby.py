@@ -1,7 +1,7 @@
 """Serial adapters (Houlsby et al., 2019, "Parameter-efficient transfer learning for NLP").
 
-Section 2.1 and figure 2: two in every block, one behind the attention's output projection and one
-behind the MLP, each with a skip connection: x + (out + Adapter(out)). The paper tunes the layer
+Section 2.1 and figure 2: two in every block, one after the attention's output projection and one
+after the MLP, each with a skip connection: x + (out + Adapter(out)). The paper tunes the layer
 norms as well; here they stay frozen, so that the method is the adapters alone.
 """
 

@@ -13,7 +13,7 @@ from risbook.towers.attention import MultiHeadAttention
 
 
 class Interactor(nn.Module):
-    """The form for ResNets: self-attention, cross-attention, feed-forward, a norm behind each.
+    """The form for ResNets: self-attention, cross-attention, feed-forward, a norm after each.
 
     Args:
         dim: D, channels of both modalities' tokens.

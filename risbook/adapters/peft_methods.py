@@ -79,7 +79,7 @@ PEFT_METHODS: dict[str, PEFTMethod] = {
         towers=ANY,
     ),
     "houlsby": PEFTMethod(
-        summary="a bottleneck behind attention and MLP of every block",
+        summary="a bottleneck after attention and MLP of every block",
         source="Houlsby et al., 2019",
         function=add_houlsby,
     ),

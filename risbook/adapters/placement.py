@@ -1,4 +1,4 @@
-"""Where an adapter stands at a branch of a block: behind its output, or beside it.
+"""Where an adapter stands at a branch of a block: after its output, or beside it.
 
 Adapters are pure modules, tokens to tokens. A placement is the thin layer that knows a tower's
 `Site`; a system with another wiring brings a placement of its own.
@@ -10,7 +10,7 @@ from risbook.towers.transformer_tower import Site
 
 
 class Serial(nn.Module):
-    """Behind the branch: out + adapter(out), with out behind LayerScale.
+    """After the branch: out + adapter(out), with out after LayerScale.
 
     Args:
         adapter: (B, N, C) to (B, N, C).

@@ -1,6 +1,6 @@
 """Prompts: learned tokens among those of the image or of the sentence.
 
-Image tower: Jia et al., 2022, "Visual prompt tuning", section 3.2. Prompts stand behind the class
+Image tower: Jia et al., 2022, "Visual prompt tuning", section 3.2. Prompts stand after the class
 token and the registers; they are inserted once (shallow) or replaced before every block (deep).
 Text tower: Zhou et al., 2022, "Learning to prompt for vision-language models" (CoOp), section 3.2.
 The context vectors, shared by all sentences, stand between the start token and the words. CoOp

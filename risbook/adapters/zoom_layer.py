@@ -1,7 +1,7 @@
 """Zoom Layers: maps of any size and channels to one common, narrow grid, and back.
 
 ETRIS (Xu et al., 2023), section 3.2: the interaction of a Bridger works at one grid and few
-channels. A Zoom Layer in front of it brings the map of each stage there, one behind it brings the
+channels. A Zoom Layer in front of it brings the map of each stage there, one after it brings the
 result back. The released code uses 2x2 convolutions of stride 2 to reduce, 2x2 transposed
 convolutions to enlarge, and 1x1 convolutions where the grid is right ("deconv").
 
@@ -36,9 +36,9 @@ class ZoomLayer(nn.Sequential):
         out_dim: channels of the output.
         factor: ratio of the sides, n or 1 / n for a whole number n.
         kind: "deconv" is the released code's.
-        norm: batch norm and ReLU behind it, as in ETRIS' form for transformers.
-        transpose: whether factor 1 is a transposed convolution. It computes the same but stores
-            its weight the other way round; the released code has both.
+        norm: batch norm and ReLU after it, as in ETRIS' form for transformers.
+        transpose: whether factor 1 is a transposed convolution. It computes the same, but its
+            weight is stored as (in, out, 1, 1), not (out, in, 1, 1). Released files have both.
         side: h = w, for the kinds "linear" and "mlp".
 
     Raises:
@@ -62,13 +62,12 @@ class ZoomLayer(nn.Sequential):
     ) -> None:
         if kind not in KINDS:
             raise RisbookError(f"zoom {kind!r}: there are {', '.join(KINDS)}")
-        up, down = whole_factor(factor)
         zoom: nn.Module
         if kind == "deconv":
-            zoom = _convolution(in_dim, out_dim, up, down, transpose=transpose)
+            zoom = resize_convolution(in_dim, out_dim, factor, transpose=transpose)
         elif kind == "interpolate":
-            zoom = _convolution(in_dim, out_dim, 1, down)
-            if up > 1:
+            zoom = resize_convolution(in_dim, out_dim, min(factor, 1.0))
+            if factor > 1:
                 zoom = nn.Sequential(zoom, BilinearResize(factor))
         else:
             zoom = _position_wise(in_dim, out_dim, factor, kind=kind, side=side)
@@ -91,6 +90,26 @@ def whole_factor(factor: float) -> tuple[int, int]:
     return up, down
 
 
+def resize_convolution(
+    in_dim: int, out_dim: int, factor: float, *, transpose: bool = False
+) -> nn.Conv2d | nn.ConvTranspose2d:
+    """The convolution that brings a map to other sides and channels, without bias.
+
+    Args:
+        in_dim: channels of the input.
+        out_dim: channels of the output.
+        factor: ratio of the sides, n or 1 / n for a whole number n; n is kernel size and stride.
+        transpose: whether factor 1 is a transposed convolution.
+
+    Raises:
+        RisbookError: for another factor.
+    """
+    up, down = whole_factor(factor)
+    if up > 1 or (transpose and down == 1):
+        return nn.ConvTranspose2d(in_dim, out_dim, up, stride=up, bias=False)
+    return nn.Conv2d(in_dim, out_dim, down, stride=down, bias=False)
+
+
 class BilinearResize(nn.Module):
     """Bilinear resizing by a factor."""
 
@@ -103,7 +122,7 @@ class BilinearResize(nn.Module):
         return F.interpolate(features, scale_factor=self.factor, mode="bilinear")
 
 
-class PositionMap(nn.Module):
+class SpatialLinear(nn.Module):
     """A learned linear map over the positions, the same for every channel.
 
     Args:
@@ -116,7 +135,7 @@ class PositionMap(nn.Module):
         super().__init__()
         self.in_side = in_side
         self.out_side = out_side
-        self.map: nn.Module = (
+        self.linear: nn.Module = (
             nn.Linear(in_side**2, out_side**2)
             if hidden_dim is None
             else nn.Sequential(
@@ -137,16 +156,8 @@ class PositionMap(nn.Module):
                 f"positions and got {height} x {width}; keep the image size, or choose the zoom "
                 "'deconv' or 'interpolate'"
             )
-        mapped: Tensor = self.map(features.flatten(2))
+        mapped: Tensor = self.linear(features.flatten(2))
         return mapped.reshape(*features.shape[:2], self.out_side, self.out_side)
-
-
-def _convolution(
-    in_dim: int, out_dim: int, up: int, down: int, *, transpose: bool = False
-) -> nn.Module:
-    if up > 1 or (transpose and down == 1):
-        return nn.ConvTranspose2d(in_dim, out_dim, up, stride=up, bias=False)
-    return nn.Conv2d(in_dim, out_dim, down, stride=down, bias=False)
 
 
 def _position_wise(
@@ -156,10 +167,10 @@ def _position_wise(
         raise RisbookError(f"a zoom of kind {kind!r} needs side=, the side of its input maps")
     narrow = min(in_dim, out_dim)
     hidden_dim = narrow if kind == "mlp" else None
-    positions = PositionMap(side, round(side * factor), hidden_dim=hidden_dim)
+    spatial = SpatialLinear(side, round(side * factor), hidden_dim=hidden_dim)
     channels = nn.Conv2d(in_dim, out_dim, 1)
     # Positions are mapped where there are fewer channels, which costs less.
-    layers = (channels, positions) if out_dim < in_dim else (positions, channels)
+    layers = (channels, spatial) if out_dim < in_dim else (spatial, channels)
     return nn.Sequential(*layers)
 
 

@@ -44,16 +44,16 @@ class ConcatenationDecoder(nn.Module):
             nn.BatchNorm2d(dim),
             nn.ReLU(),
         )
-        self.compare = nn.Sequential(
+        self.context_blocks = nn.Sequential(
             *(BasicBlock(in_dim=dim, out_dim=dim, dilation=dilation) for dilation in dilations)
         )
-        self.sharpen = nn.ModuleList(
+        self.upsample_blocks = nn.ModuleList(
             [
                 nn.Sequential(conv_norm(dim + fine, dim // 2), nn.ReLU()),
                 nn.Sequential(conv_norm(dim // 2 + finest, dim // 4), nn.ReLU()),
             ]
         )
-        self.answer = nn.Conv2d(dim // 4, 1, 1)
+        self.mask_conv = nn.Conv2d(dim // 4, 1, 1)
 
     def forward(
         self,
@@ -67,7 +67,7 @@ class ConcatenationDecoder(nn.Module):
         Args:
             image: maps at strides 2, 4, 8 and 16.
             text: features of B sentences; only the sentence vector is used.
-            intermediates: gets "fused" and "compared", both (B, dim, H / 8, W / 8).
+            intermediates: gets "fused" and "context", both (B, dim, H / 8, W / 8).
 
         Returns:
             Logits (B, 1, H / 2, W / 2).
@@ -81,17 +81,18 @@ class ConcatenationDecoder(nn.Module):
             batch=len(middle),
         )
         parts = [middle, resize_like(coarse, middle), sentence.to(middle.dtype), xy]
-        fused = self.fuse(torch.cat(parts, dim=1))
-        compared = self.compare(fused)
+        fused = self.fuse(torch.cat(parts, dim=1))  # (B, dim, H / 8, W / 8)
+        context = self.context_blocks(fused)
         intermediates["fused"] = fused
-        intermediates["compared"] = compared
-        x = compared
-        for sharpen, finer in zip(self.sharpen, (fine, finest), strict=True):
-            x = sharpen(torch.cat([resize_like(x, finer), finer], dim=1))
-        logits: Tensor = self.answer(x)
+        intermediates["context"] = context
+        features = context
+        for upsample, finer in zip(self.upsample_blocks, (fine, finest), strict=True):
+            features = upsample(torch.cat([resize_like(features, finer), finer], dim=1))
+        logits: Tensor = self.mask_conv(features)
         return logits
 
 
-def resize_like(x: Tensor, like: Tensor) -> Tensor:
+def resize_like(features: Tensor, reference: Tensor) -> Tensor:
     """Bring a map (B, C, h, w) to the height and width of another, bilinearly."""
-    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+    size = reference.shape[-2:]
+    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)

@@ -5,52 +5,27 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from risbook.adapters.zoom_layer import whole_factor
+from risbook.adapters.zoom_layer import resize_convolution
 
 
-def conv_norm_relu(
-    in_dim: int, out_dim: int, kernel_size: int = 1, *, stride: int = 1
-) -> nn.Sequential:
-    """Convolution without bias, batch norm, ReLU: (B, in_dim, H, W) to (B, out_dim, H/s, W/s).
+def conv_norm_relu(in_dim: int, out_dim: int, kernel_size: int = 1) -> nn.Sequential:
+    """Convolution without bias, batch norm, ReLU: (B, in_dim, H, W) to (B, out_dim, H, W).
 
     Args:
         in_dim: channels of the input.
         out_dim: channels of the output.
-        kernel_size: odd with stride 1; equal to a larger stride.
-        stride: s.
+        kernel_size: odd.
     """
-    padding = kernel_size // 2 if stride == 1 else 0
-    conv = nn.Conv2d(in_dim, out_dim, kernel_size, stride=stride, padding=padding, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_dim), nn.ReLU())
-
-
-def deconv_norm_relu(in_dim: int, out_dim: int, factor: int) -> nn.Sequential:
-    """Transposed convolution without bias, batch norm, ReLU.
-
-    Map (B, in_dim, H, W) to (B, out_dim, factor H, factor W); the kernel has the factor's side.
-    """
-    conv = nn.ConvTranspose2d(in_dim, out_dim, factor, stride=factor, bias=False)
+    conv = nn.Conv2d(in_dim, out_dim, kernel_size, padding=kernel_size // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(out_dim), nn.ReLU())
 
 
 def resize_norm_relu(
     in_dim: int, out_dim: int, factor: float, *, transpose: bool = False
 ) -> nn.Sequential:
-    """A layer that brings a map to other sides and channels, batch norm, ReLU.
-
-    Args:
-        in_dim: channels of the input.
-        out_dim: channels of the output.
-        factor: ratio of the sides, n or 1 / n for a whole number n.
-        transpose: whether factor 1 is a transposed convolution.
-
-    Raises:
-        RisbookError: for another factor.
-    """
-    up, down = whole_factor(factor)
-    if up > 1 or (transpose and down == 1):
-        return deconv_norm_relu(in_dim, out_dim, up)
-    return conv_norm_relu(in_dim, out_dim, down, stride=down)
+    """A convolution to other sides and channels (see `resize_convolution`), batch norm, ReLU."""
+    conv = resize_convolution(in_dim, out_dim, factor, transpose=transpose)
+    return nn.Sequential(conv, nn.BatchNorm2d(out_dim), nn.ReLU())
 
 
 @lru_cache(maxsize=8)

@@ -15,13 +15,13 @@ from risbook.towers.attention import MultiHeadAttention
 
 
 class GlobalAlignmentLayer(nn.Module):
-    """One layer: self-attention, cross-attention, feed-forward, with norms before and behind each.
+    """One layer: self-attention, cross-attention, feed-forward, with norms before and after each.
 
     Args:
-        dim: C, channels of positions and text tokens.
+        dim: C, channels of image and text tokens.
         num_heads: attention heads.
         ffn_dim: channels inside the feed-forward layer.
-        dropout: behind each part, and inside it.
+        dropout: after each part, and inside it.
     """
 
     def __init__(self, dim: int, num_heads: int, *, ffn_dim: int, dropout: float) -> None:
@@ -51,7 +51,7 @@ class GlobalAlignmentLayer(nn.Module):
 
     def forward(
         self,
-        positions: Tensor,
+        image_tokens: Tensor,
         text: Tensor,
         *,
         pos_embed: Tensor,
@@ -62,7 +62,7 @@ class GlobalAlignmentLayer(nn.Module):
         """Run the layer.
 
         Args:
-            positions: (B, N, C).
+            image_tokens: (B, N, C).
             text: (B, L, C).
             pos_embed: of the map, (1, N, C).
             text_pos_embed: of the text, (1, L, C).
@@ -72,11 +72,11 @@ class GlobalAlignmentLayer(nn.Module):
         Returns:
             (B, N, C).
         """
-        value = self.norm1(positions)
+        value = self.norm1(image_tokens)
         query = value + pos_embed
         attn_out = self.self_attn(query, query, value)
-        positions = positions + self.dropout(self.self_attn_norm(attn_out))
-        query = self.norm2(positions) + pos_embed
+        image_tokens = image_tokens + self.dropout(self.self_attn_norm(attn_out))
+        query = self.norm2(image_tokens) + pos_embed
         attn_out = self.multihead_attn(
             query,
             text + text_pos_embed,
@@ -84,8 +84,8 @@ class GlobalAlignmentLayer(nn.Module):
             key_padding_mask=key_padding_mask,
             intermediates=intermediates,
         )
-        positions = positions + self.dropout(self.cross_attn_norm(attn_out))
-        output: Tensor = positions + self.dropout(self.ffn(self.norm3(positions)))
+        image_tokens = image_tokens + self.dropout(self.cross_attn_norm(attn_out))
+        output: Tensor = image_tokens + self.dropout(self.ffn(self.norm3(image_tokens)))
         return output
 
 
@@ -145,19 +145,21 @@ class GlobalAlignment(nn.Module):
             Map (B, C, H, W).
         """
         _, channels, height, width = features.shape
-        positions = rearrange(features, "b c h w -> b (h w) c")
+        image_tokens = rearrange(features, "b c h w -> b (h w) c")
         pos_embed = sine_pos_embed_2d(height, width, channels, features.device)
         text_pos_embed = sine_pos_embed_1d(text.shape[1], channels, text.device)
-        of_layers = intermediates.sub("layers")
+        layer_intermediates = intermediates.sub("layers")
         for number, layer in enumerate(self.layers, start=1):
-            positions = layer(
-                positions,
+            image_tokens = layer(
+                image_tokens,
                 text,
                 pos_embed=pos_embed.to(features.dtype),
                 text_pos_embed=text_pos_embed.to(text.dtype),
                 key_padding_mask=key_padding_mask,
-                intermediates=of_layers.sub(str(number)),
+                intermediates=layer_intermediates.sub(str(number)),
             )
-            of_layers[str(number)] = rearrange(positions, "b (h w) c -> b c h w", h=height)
-        normed: Tensor = self.norm(positions)
+            layer_intermediates[str(number)] = rearrange(
+                image_tokens, "b (h w) c -> b c h w", h=height
+            )
+        normed: Tensor = self.norm(image_tokens)
         return rearrange(normed, "b (h w) c -> b c h w", h=height)

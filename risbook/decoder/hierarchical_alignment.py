@@ -70,7 +70,7 @@ class HierarchicalAlignment(nn.Module):
         in_dims: channels of the three maps, fine to coarse.
         factors: ratio of the sides of the output and of each map, n or 1 / n; (1 / 2, 1, 2) for a
             ResNet, (1, 1, 1) for a vision transformer.
-        sentence_dim: S, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence vector.
         dim: C, channels of the output.
         num_heads: see `SentenceGate`.
 
@@ -113,7 +113,7 @@ class HierarchicalAlignment(nn.Module):
 
         Args:
             maps: (B, C_i, H_i, W_i), fine to coarse.
-            sentence: (B, S).
+            sentence: (B, P).
             intermediates: gets "stage3" to "stage5", the gated maps (B, C, H, W), numbered as
                 ResNets number the stages that they come from.
 
@@ -129,28 +129,3 @@ class HierarchicalAlignment(nn.Module):
         intermediates["stage5"] = fused5
         fused: Tensor = self.coordconv(self.aggr(torch.cat([fused3, fused4, fused5], dim=1)))
         return fused
-
-
-class LastMapNeck(nn.Module):
-    """For ablations, in place of the neck: the last map alone, at the neck's size and dimension.
-
-    Args:
-        in_dim: channels of the last map.
-        dim: channels of the output.
-        factor: ratio of the sides of output and input.
-    """
-
-    def __init__(self, in_dim: int, dim: int, *, factor: float) -> None:
-        super().__init__()
-        self.bring = resize_norm_relu(in_dim, dim, factor)
-
-    def forward(
-        self,
-        maps: Sequence[Tensor],
-        sentence: Tensor,
-        *,
-        intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> Tensor:
-        """The last of the maps as (B, C, H, W); the sentence has no effect."""
-        resized: Tensor = self.bring(maps[-1])
-        return resized

@@ -10,11 +10,19 @@ from torch import Tensor, nn
 
 from risbook.config import Depth, Probability, Size, configuration
 from risbook.decoder.global_alignment import GlobalAlignment, GlobalAlignmentLayer
-from risbook.decoder.hierarchical_alignment import HierarchicalAlignment, LastMapNeck
+from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
+from risbook.decoder.last_map_neck import LastMapNeck
 from risbook.decoder.projector import Projector
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.features import TextFeatures
+
+NeckKind = Literal["hierarchical", "last"]
+#: necks by name; a new one takes the same arguments
+NECKS: dict[NeckKind, type[HierarchicalAlignment | LastMapNeck]] = {
+    "hierarchical": HierarchicalAlignment,
+    "last": LastMapNeck,
+}
 
 
 @configuration
@@ -33,7 +41,7 @@ class MaskHeadConfig:
         dropout: of the decoder.
     """
 
-    neck: Literal["hierarchical", "last"] = "hierarchical"
+    neck: NeckKind = "hierarchical"
     dim: Size = 512
     num_layers: Depth = 3
     num_heads: Size = 8
@@ -55,7 +63,7 @@ class MaskHead(nn.Module):
         in_dims: channels of the three maps, fine to coarse.
         factors: ratio of the sides of the output of the neck and of each map.
         text_dim: channels of the text tokens.
-        sentence_dim: S, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence vector.
 
     Raises:
         RisbookError: if the text tokens do not have the decoder's channels.
@@ -76,17 +84,13 @@ class MaskHead(nn.Module):
                 f"head.dim is {config.dim}; the decoder attends to the text tower's tokens as they "
                 f"are, so it must be {text_dim}"
             )
-        self.neck: nn.Module
-        if config.neck == "hierarchical":
-            self.neck = HierarchicalAlignment(
-                in_dims=in_dims,
-                factors=factors,
-                sentence_dim=sentence_dim,
-                dim=config.dim,
-                num_heads=config.num_heads,
-            )
-        else:
-            self.neck = LastMapNeck(in_dims[-1], config.dim, factor=factors[-1])
+        self.neck = NECKS[config.neck](
+            in_dims=in_dims,
+            factors=factors,
+            sentence_dim=sentence_dim,
+            dim=config.dim,
+            num_heads=config.num_heads,
+        )
         self.sentence_proj: nn.Linear | None = None
         if config.text_input == "sentence":
             self.sentence_proj = nn.Linear(sentence_dim, config.dim)
@@ -112,7 +116,7 @@ class MaskHead(nn.Module):
 
         Args:
             maps: three maps (B, C_i, H_i, W_i), fine to coarse.
-            text: text tokens (B, L, C) and sentence (B, S).
+            text: text tokens (B, L, C) and sentence (B, P).
             intermediates: gets "neck" and "decoder", maps (B, C, H, W), and below these names and
                 "projector" what the three parts record.
 
@@ -121,13 +125,13 @@ class MaskHead(nn.Module):
         """
         fused = self.neck(maps, text.sentence, intermediates=intermediates.sub("neck"))
         intermediates["neck"] = fused
-        of_decoder = intermediates.sub("decoder")
+        decoder_intermediates = intermediates.sub("decoder")
         if self.sentence_proj is not None:
             sentence = self.sentence_proj(text.sentence)[:, None]  # (B, 1, C)
-            aligned = self.decoder(fused, sentence, intermediates=of_decoder)
+            aligned = self.decoder(fused, sentence, intermediates=decoder_intermediates)
         else:
             aligned = self.decoder(
-                fused, text.text_tokens, text.key_padding_mask, intermediates=of_decoder
+                fused, text.text_tokens, text.key_padding_mask, intermediates=decoder_intermediates
             )
         intermediates["decoder"] = aligned
         logits: Tensor = self.projector(

@@ -17,7 +17,7 @@ class Projector(nn.Module):
     """Two enlargements by 2, then a convolution with the sentence's kernel.
 
     Args:
-        sentence_dim: S, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence vector.
         dim: C, channels that the sentence's convolution reads.
         kernel_size: side k of its kernel, odd.
         in_dim: channels of the map; None for 2 C.
@@ -54,7 +54,7 @@ class Projector(nn.Module):
 
         Args:
             features: map (B, in_dim, H, W).
-            sentence: (B, S).
+            sentence: (B, P).
             intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of the sentence's convolution.
 
         Returns:

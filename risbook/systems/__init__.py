@@ -1,7 +1,8 @@
 """Systems: two towers, adapters and a mask head, composed and named."""
 
+from risbook.adapters.bridger import BridgerConfig
 from risbook.systems.checkpoints import load_system, save_system, shipped
-from risbook.systems.etris import ETRIS, BridgerConfig, ETRISConfig, build_etris
+from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.parameters import count_parameters
 from risbook.systems.peft_system import PEFTSystem, prepare_towers

@@ -1,4 +1,4 @@
-"""ETRIS: two frozen CLIP towers, Bridgers between them behind three stages, and a mask head.
+"""ETRIS: two frozen CLIP towers, Bridgers between them after three stages, and a mask head.
 
 Bridging vision and language encoders: parameter-efficient tuning for referring image segmentation
 (Xu et al., 2023), and its released code. Where the two differ, the released code is the default and
@@ -8,8 +8,8 @@ the paper an option, if it is a cheap one:
 - padding takes part in the Bridgers (`bridger.key_padding_mask`);
 - a transformer's interactors are a product (`bridger.interactor`);
 - the decoder attends to the text tokens, not to the sentence (`head.text_input`);
-- a transformer's stages are thirds; the last three of four groups end with blocks 5, 8 and 11
-  (`out_indices`, counted from 0);
+- released: a transformer has three equal stages. Paper: four groups of three blocks, with Bridgers
+  after the last three, that is `out_indices` of (5, 8, 11), counted from 0;
 - position embeddings are tuned, and a ResNet's batch norms follow the batches (`train_pos_embed`,
   `norm_eval`).
 
@@ -19,16 +19,15 @@ branch `connect`.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, field
-from typing import Annotated, Any, ClassVar
+from dataclasses import field
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from risbook.adapters.bridger import Bridgers, BridgerTokens, InteractorKind, Link
-from risbook.adapters.zoom_layer import ZoomKind
-from risbook.config import Options, Probability, Size, configuration
+from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
+from risbook.config import Options, Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
@@ -40,38 +39,12 @@ from risbook.systems.peft_system import (
 )
 from risbook.systems.system import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
+from risbook.towers.stages import StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.transformer_tower import NUM_STAGES
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
-
-
-@configuration
-class BridgerConfig:
-    """Sizes and choices of the Bridgers.
-
-    Args:
-        stages: stages with a Bridger, counted from 1.
-        dim: D, the common dimension of image and text.
-        num_heads: heads of the interactors; 4 with a ResNet, 8 with a transformer.
-        ffn_dim: channels inside the feed-forward layer of full interactors.
-        interactor: "full" as the paper describes it, "product", or "auto": full with a ResNet, a
-            product with a transformer.
-        zoom: kind of the Zoom Layers.
-        link: what a Bridger hands to the next one.
-        key_padding_mask: whether padding is masked.
-        dropout: of full interactors.
-    """
-
-    stages: Annotated[tuple[int, ...], Field(examples=[[1, 2, 3]])] = (1, 2, 3)
-    dim: Size = 64
-    num_heads: Size = 4
-    ffn_dim: Size = 128
-    interactor: InteractorKind = "auto"
-    zoom: ZoomKind = "deconv"
-    link: Link = "inputs"
-    key_padding_mask: bool = False
-    dropout: Probability = 0.1
+OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
 
 
 @configuration
@@ -84,9 +57,9 @@ class ETRISConfig:
         weights: where both towers' weights come from, see `risbook.towers.build.build_tower`.
         image_size: side S of the letterboxed input, pixels.
         max_tokens: token ids per sentence; 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
-        out_indices: last block of each stage in towers that are transformers, counted from 0;
-            empty for three equal stages, (5, 8, 11) for those of the paper. A ResNet has stages of
-            its own.
+        image_out_indices: last block of each stage of an image tower that is a transformer, counted
+            from 0; empty for what the tower's preset says. A ResNet has stages of its own.
+        text_out_indices: the same for the text tower.
         train_pos_embed: whether the towers' position embeddings are tuned.
         norm_eval: whether a ResNet's batch norms stay in evaluation mode.
         bridger: the Bridgers.
@@ -102,7 +75,8 @@ class ETRISConfig:
     weights: str = "auto"
     image_size: Size = 416
     max_tokens: Size = 17
-    out_indices: Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])] = ()
+    image_out_indices: OutIndices = ()
+    text_out_indices: OutIndices = ()
     train_pos_embed: bool = True
     norm_eval: bool = False
     bridger: BridgerConfig = BridgerConfig()
@@ -135,7 +109,7 @@ class ETRIS(PEFTSystem):
 
     def __init__(
         self,
-        image_tower: Any,
+        image_tower: StagedImageTower,
         text_tower: TextTransformer,
         head: MaskHead,
         *,
@@ -204,7 +178,7 @@ class ETRIS(PEFTSystem):
         previous: BridgerTokens | None = None
         for stage in range(NUM_STAGES):
             state = image_tower.run_stage(stage, state)
-            text_tokens = text_tower.forward_blocks(text_tokens, *text_tower.stage_blocks(stage))
+            text_tokens = text_tower.run_stage_blocks(stage, text_tokens)
             features, text_tokens, previous = self.bridgers(
                 stage + 1,
                 image_tower.stage_map(state),
@@ -230,7 +204,7 @@ def build_etris(
     config: ETRISConfig,
     *,
     name: str = "etris",
-    towers: tuple[Any, TextTransformer] | None = None,
+    towers: tuple[StagedImageTower, TextTransformer] | None = None,
     tokenizer: Tokenizer | None = None,
     meta: bool = False,
 ) -> ETRIS:
@@ -264,19 +238,17 @@ def build_etris(
         text_adapter=config.text_adapter,
         adapter_options=config.adapter_options,
     )
-    image_tower.set_stages(config.out_indices)
-    text_tower.set_stages(config.out_indices)
+    image_tower.set_stages(config.image_out_indices)
+    text_tower.set_stages(config.text_out_indices)
     strides = image_tower.strides
     factors = [stride / strides[1] for stride in strides]  # all maps to the grid of the middle one
-    bridger = config.bridger
-    sides = [config.image_size // stride for stride in strides]
     bridgers = Bridgers(
+        config.bridger,
         image_dims=image_tower.stage_channels,
         factors=factors,
         text_dim=text_tower.embed_dim,
         architecture=image_tower.architecture,
-        sides=sides,
-        **{k: v for k, v in asdict(bridger).items() if k != "key_padding_mask"},
+        sides=[config.image_size // stride for stride in strides],
     )
     head = MaskHead(
         config.head,

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from risbook.adapters.bridger import BridgerConfig
 from risbook.config import Aliases
 from risbook.decoder.mask_head import MaskHeadConfig
-from risbook.systems.etris import BridgerConfig, ETRISConfig
+from risbook.systems.etris import ETRISConfig
 
 # A run of an hour underfits, so the small ones have no dropout.
 _MINI = ETRISConfig(
@@ -41,7 +42,8 @@ ETRIS_CONFIGS: dict[str, tuple[str, ETRISConfig]] = {
 
 
 def _out_indices(last_blocks: Any) -> dict[str, Any]:
-    return {"out_indices": [block - 1 for block in last_blocks]}  # were counted from 1
+    out_indices = [block - 1 for block in last_blocks]  # blocks were counted from 1
+    return {"image_out_indices": out_indices, "text_out_indices": out_indices}
 
 
 def _text_input(decoder_reads: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ Nothing is pretrained and nothing is frozen: what it knows comes from the expres
 alone. Every later system is compared with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -52,6 +52,12 @@ class FirstModel(System):
     """
 
     config: FirstModelConfig
+    old_names: ClassVar[Mapping[str, str]] = {
+        "text_tower.reader.": "text_tower.gru.",
+        "decoder.compare.": "decoder.context_blocks.",
+        "decoder.sharpen.": "decoder.upsample_blocks.",
+        "decoder.answer.": "decoder.mask_conv.",
+    }
 
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)

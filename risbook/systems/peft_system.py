@@ -10,7 +10,7 @@ So an adapter cannot be lost, whenever it was added and whether it is frozen now
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -114,9 +114,6 @@ class PEFTSystem(System):
     """
 
     owns_tokenizer = False
-    #: beginnings of names in checkpoints of earlier versions, and today's
-    old_names: ClassVar[Mapping[str, str]] = {}
-
     image_tower: StagedImageTower
     text_tower: TextTransformer
 
@@ -156,17 +153,6 @@ class PEFTSystem(System):
         for prefix, tower in self.towers.items():
             names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
         return names | self._tuned_from_file
-
-    def current_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A checkpoint's entries under the names of this version."""
-        renamed = {}
-        for name, value in state.items():
-            for old, new in self.old_names.items():
-                if name.startswith(old):
-                    name = new + name.removeprefix(old)
-                    break
-            renamed[name] = value
-        return renamed
 
     def weights_sources(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""

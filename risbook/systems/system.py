@@ -7,7 +7,7 @@ outside.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, overload
+from typing import Any, ClassVar, Protocol, Self, overload
 
 import numpy as np
 import torch.nn.functional as F
@@ -50,19 +50,19 @@ class NoTokenizer:
         self.length = length
 
     def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """Refuses."""
+        """Raises RisbookError."""
         raise RisbookError("this system was made without its tokenizer")
 
     def num_tokens(self, sentence: str) -> int:
-        """None."""
+        """Always 0."""
         return 0
 
     def unknown_words(self, sentence: str) -> list[str]:
-        """None that would be known of."""
+        """Always empty."""
         return []
 
     def to_file(self, path: Path) -> None:
-        """Refuses."""
+        """Raises RisbookError."""
         raise RisbookError("this system was made without its tokenizer")
 
 
@@ -94,10 +94,12 @@ class System(nn.Module):
         config: the choices that build the system again, see `risbook.config`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
+        old_names: beginnings of names in checkpoints of earlier versions, and the present ones.
     """
 
     config: Any
     owns_tokenizer = True
+    old_names: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -241,7 +243,14 @@ class System(nn.Module):
 
     def current_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A checkpoint's entries under the names of this version."""
-        return dict(state)
+        renamed = {}
+        for name, value in state.items():
+            for old, new in self.old_names.items():
+                if name.startswith(old):
+                    name = new + name.removeprefix(old)
+                    break
+            renamed[name] = value
+        return renamed
 
     def weights_sources(self) -> dict[str, dict[str, Any]]:
         """Where the weights of pretrained parts come from, by part, as plain values; here none."""

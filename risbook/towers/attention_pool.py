@@ -1,10 +1,10 @@
-"""CLIP's attention pool: one vector for an image, or, as CRIS and ETRIS use it, a map.
+"""CLIP's attention pool: one vector for an image, or, as in CRIS and ETRIS, a map.
 
 CLIP's ResNets end in attention instead of average pooling (Radford et al., 2021, "Learning
 transferable visual models from natural language supervision", section 2.4): the mean of all
-positions asks the positions, and the answer lies in the space that CLIP shares with sentences.
-CRIS (Wang et al., 2022) and ETRIS (Xu et al., 2023; released code) let every position ask instead
-and keep the map.
+positions is the query, all positions are keys and values, and the output lies in the joint space of
+images and sentences. CRIS (Wang et al., 2022) and ETRIS (Xu et al., 2023; released code) use every
+position as a query and keep the map.
 """
 
 import torch
@@ -86,7 +86,7 @@ class AttentionPool(nn.Module):
             Map (B, P, h, w).
         """
         height, width = features.shape[-2:]
-        tokens = _tokens(features) + self._positions(height, width)[:, 1:]
+        tokens = _tokens(features) + self._pos_embed_for(height, width)[:, 1:]
         attended = self._attend(tokens, tokens)
         dense = rearrange(attended, "b (row column) c -> b c row column", row=height)
         return dense if self.connect is None else F.relu(dense + self.connect(features))
@@ -102,7 +102,7 @@ class AttentionPool(nn.Module):
         """
         tokens = _tokens(features)
         tokens = torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)
-        tokens = tokens + self._positions(*features.shape[-2:])
+        tokens = tokens + self._pos_embed_for(*features.shape[-2:])
         return self._attend(tokens[:, :1], tokens).squeeze(1)
 
     def projected(self, features: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class AttentionPool(nn.Module):
         tokens: Tensor = self.c_proj(self.v_proj(_tokens(features)))
         return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
 
-    def _positions(self, height: int, width: int) -> Tensor:
+    def _pos_embed_for(self, height: int, width: int) -> Tensor:
         return self._resize_pos_embed(self.positional_embedding, (height, width))
 
     def _attend(self, queries: Tensor, tokens: Tensor) -> Tensor:

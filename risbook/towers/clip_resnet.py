@@ -112,7 +112,7 @@ class CLIPResNet(nn.Module):
         """Run layer 1 to 4.
 
         Args:
-            features: the map behind the stem, the previous layer, or an adapter.
+            features: the map after the stem, the previous layer, or an adapter.
             layer: 1 to 4, as OpenAI counts.
 
         Returns:

@@ -23,10 +23,9 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import ImageFeatures
 from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed, resize_dinov2_pos_embed
-from risbook.towers.transformer_tower import Branch, TransformerTower, check_out_indices
+from risbook.towers.transformer_tower import Branch, Grid, TransformerTower, check_out_indices
 
 Kind = Literal["clip", "dinov2"]
-Grid = tuple[int, int]
 
 
 class TokenState(NamedTuple):
@@ -57,7 +56,7 @@ class ImageTransformer(TransformerTower):
         num_registers: number of register tokens.
         projection_dim: P, channels of the space shared with a text tower; None for none.
         layer_scale: initial value of DINOv2's LayerScale; CLIP has none.
-        out_indices: blocks behind which `forward` returns a map, counted from 0; None for three
+        out_indices: blocks after which `forward` returns a map, counted from 0; None for three
             stages of equal depth, as in ETRIS. DETRIS has 4, 8 and 11 of 12.
 
     Attributes:
@@ -152,7 +151,7 @@ class ImageTransformer(TransformerTower):
 
     @property
     def stage_channels(self) -> tuple[int, ...]:
-        """Channels of the map behind each stage."""
+        """Channels of the map after each stage."""
         return tuple(self.embed_dim for _ in self.out_indices)
 
     def grid(self, images: Tensor) -> Grid:
@@ -238,8 +237,8 @@ class ImageTransformer(TransformerTower):
 
     def pooled(self, images: Tensor) -> Tensor:
         """One vector per image, (B, P): the final class token, which CLIP compares with text."""
-        tokens, _ = self.embed(images)
-        return self.forward_final(self.forward_blocks(tokens)[:, :1])[:, 0]
+        tokens, grid = self.embed(images)
+        return self.forward_final(self.forward_blocks(tokens, grid=grid)[:, :1])[:, 0]
 
     # The interface of `risbook.towers.stages`.
 
@@ -249,7 +248,7 @@ class ImageTransformer(TransformerTower):
 
     def run_stage(self, stage: int, state: TokenState, *, context: Any = None) -> TokenState:
         """Run the blocks of a stage, counted from 0."""
-        tokens = self.forward_blocks(state.tokens, *self.stage_blocks(stage), context=context)
+        tokens = self.run_stage_blocks(stage, state.tokens, context=context, grid=state.grid)
         return state._replace(tokens=tokens)
 
     def stage_map(self, state: TokenState) -> Tensor:
@@ -261,7 +260,7 @@ class ImageTransformer(TransformerTower):
         return state._replace(tokens=self.replace_patches(state.tokens, features))
 
     def final_map(self, state: TokenState) -> Tensor:
-        """The map (B, P, H, W) behind the last norm and the projection."""
+        """The map (B, P, H, W) after the last norm and the projection."""
         return self.tokens_to_map(self.forward_final(state.tokens), state.grid)
 
     def forward(
@@ -279,7 +278,7 @@ class ImageTransformer(TransformerTower):
             intermediates: gets the tokens (B, N, C) "embedded", "stages.1" and so on, "final".
 
         Returns:
-            One map per stage, (B, C, H, W) as the blocks leave it; the last one behind the norm
+            One map per stage, (B, C, H, W) as the blocks leave it; the last one after the norm
             and the projection.
         """
         state = self.begin_stages(images)
@@ -289,8 +288,9 @@ class ImageTransformer(TransformerTower):
             state = self.run_stage(stage, state, context=context)
             maps.append(self.stage_map(state))
             intermediates.sub("stages")[str(stage + 1)] = state.tokens
-        behind = self.out_indices[-1] + 1
-        final = self.forward_final(self.forward_blocks(state.tokens, behind, context=context))
+        next_block = self.out_indices[-1] + 1
+        tokens = self.forward_blocks(state.tokens, next_block, context=context, grid=state.grid)
+        final = self.forward_final(tokens)
         intermediates["final"] = final
         maps[-1] = self.tokens_to_map(final, state.grid)
         return ImageFeatures(maps=tuple(maps), strides=self.strides)

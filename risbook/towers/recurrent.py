@@ -27,7 +27,7 @@ class RecurrentTower(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, word_dim, padding_idx=0)
         self.dropout = nn.Dropout(dropout)
-        self.reader = nn.GRU(word_dim, embed_dim // 2, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(word_dim, embed_dim // 2, batch_first=True, bidirectional=True)
         self.embed_dim = embed_dim
 
     def forward(self, token_ids: Tensor) -> TextFeatures:
@@ -45,7 +45,7 @@ class RecurrentTower(nn.Module):
         lengths = (~padding).sum(dim=1).clamp(min=1).cpu()
         vectors = self.dropout(self.embedding(token_ids))
         packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
-        states, last = self.reader(packed)
+        states, last = self.gru(packed)
         text_tokens, _ = pad_packed_sequence(
             states, batch_first=True, total_length=token_ids.shape[1]
         )

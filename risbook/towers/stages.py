@@ -1,7 +1,7 @@
 """The interface of image towers that run stage by stage, so that adapters can stand between stages.
 
-A system never asks which kind of tower it has: a CLIP ResNet's stages are its layers, those of a
-transformer are groups of blocks.
+A system runs every image tower through this interface: the stages of a CLIP ResNet are its layers,
+those of a transformer are groups of blocks. ETRIS reads `architecture` to choose its Bridgers.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ class StagedImageTower(Protocol):
 
     Attributes:
         architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
-        stage_channels: channels of the map behind each stage.
+        stage_channels: channels of the map after each stage.
         channels: channels of the maps that `forward` returns: the last one is the final map's.
-        strides: stride of the map behind each stage, pixels.
+        strides: stride of the map after each stage, pixels.
         pos_embed: the learned position embeddings.
     """
 

@@ -2,7 +2,7 @@
 
 The blocks are those of transformers' `CLIPTextModel`; this file runs them group by group, cuts the
 position embeddings to the length at hand, and returns both things that the systems use: the text
-tokens behind the last norm, and the sentence, which is the token at the end token's place times
+tokens after the last norm, and the sentence, which is the token at the end token's place times
 the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released code).
 """
 
@@ -23,7 +23,7 @@ from risbook.towers.transformer_tower import Branch, TransformerTower, check_out
 class TextTransformer(TransformerTower):
     """CLIP's text tower, batch first, whose blocks run one group at a time.
 
-    Prompts, if `add_prompts` added any, stand behind the start token: K learned vectors without a
+    Prompts, if `add_prompts` added any, stand after the start token: K learned vectors without a
     position embedding, so that every word keeps its own. `embed` puts them in, `forward_final`
     takes them out; in between, the token of word i > 0 is at position i + K.
 
@@ -162,7 +162,7 @@ class TextTransformer(TransformerTower):
         """The last norm and the sentence.
 
         Args:
-            tokens: (B, L, C) behind the last block; with K prompts (B, L + K, C).
+            tokens: (B, L, C) after the last block; with K prompts (B, L + K, C).
             token_ids: (B, L).
 
         Raises:
@@ -193,7 +193,7 @@ class TextTransformer(TransformerTower):
         Args:
             token_ids: (B, L), an end token in each row, 0 where padded.
             context: handed to every adapter, see `Site`.
-            intermediates: gets "embedded" and "blocks", the tokens before and behind the blocks,
+            intermediates: gets "embedded" and "blocks", the tokens before and after the blocks,
                 prompts included.
 
         Returns:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError
 
+Grid = tuple[int, int]
 Branch = Literal["attention", "mlp"]
 #: the branches of a block, in the order in which they are added
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
@@ -34,6 +35,8 @@ class Site(NamedTuple):
         out: (B, N, C) layer(normed), before LayerScale.
         scale: LayerScale, or the identity.
         context: what the system handed to `forward_blocks`, for instance the text tokens.
+        grid: H and W of the patches, for adapters that convolve; None in a text tower.
+        num_prefix_tokens: tokens before the patches or words: class token, registers, prompts.
     """
 
     x: Tensor
@@ -41,6 +44,8 @@ class Site(NamedTuple):
     out: Tensor
     scale: Callable[[Tensor], Tensor]
     context: Any = None
+    grid: Grid | None = None
+    num_prefix_tokens: int = 0
 
 
 class TransformerTower(nn.Module):
@@ -90,7 +95,13 @@ class TransformerTower(nn.Module):
     # Blocks and stages.
 
     def forward_blocks(
-        self, tokens: Tensor, start: int = 0, stop: int | None = None, *, context: Any = None
+        self,
+        tokens: Tensor,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        context: Any = None,
+        grid: Grid | None = None,
     ) -> Tensor:
         """Run the blocks `start` to `stop` - 1.
 
@@ -99,6 +110,7 @@ class TransformerTower(nn.Module):
             start: first block, counted from 0.
             stop: the block after the last; None for all that are left.
             context: handed to every adapter, see `Site`.
+            grid: the same.
 
         Returns:
             (B, N, C).
@@ -107,18 +119,32 @@ class TransformerTower(nn.Module):
         for block in range(len(self.blocks))[start:stop]:
             tokens = self._renew_prompts(block, tokens)
             for branch in BRANCHES:
-                tokens = tokens + self.forward_branch(block, branch, tokens, context=context)
+                tokens = tokens + self.forward_branch(
+                    block, branch, tokens, context=context, grid=grid
+                )
         return tokens
 
     def forward_branch(
-        self, block: int, branch: Branch, tokens: Tensor, *, context: Any = None
+        self,
+        block: int,
+        branch: Branch,
+        tokens: Tensor,
+        *,
+        context: Any = None,
+        grid: Grid | None = None,
     ) -> Tensor:
         """What one branch of a block adds to the tokens (B, N, C), its adapter included."""
         norm, layer, scale = self.branch_layers(block, branch, tokens)
         normed = norm(tokens)
-        return self.apply_adapter(
-            block, branch, Site(tokens, normed, layer(normed), scale, context)
-        )
+        prefix = self.num_prefix_tokens + self.num_prompts
+        site = Site(tokens, normed, layer(normed), scale, context, grid, prefix)
+        return self.apply_adapter(block, branch, site)
+
+    def run_stage_blocks(
+        self, stage: int, tokens: Tensor, *, context: Any = None, grid: Grid | None = None
+    ) -> Tensor:
+        """Run the blocks of a stage, counted from 0, on tokens (B, N, C)."""
+        return self.forward_blocks(tokens, *self.stage_blocks(stage), context=context, grid=grid)
 
     def stage_blocks(self, stage: int) -> tuple[int, int]:
         """First block of a stage (counted from 0), and the block after its last."""
@@ -129,13 +155,13 @@ class TransformerTower(nn.Module):
         """Divide all blocks into three stages.
 
         Args:
-            out_indices: last block of each stage, counted from 0; empty for equal stages.
+            out_indices: last block of each stage, counted from 0; empty to keep today's.
 
         Raises:
             DataError: unless there are three, and the last is the tower's last block.
         """
         depth = len(self.blocks)
-        indices = check_out_indices(out_indices or None, depth=depth)
+        indices = check_out_indices(out_indices or self.out_indices, depth=depth)
         if len(indices) != NUM_STAGES or indices[-1] != depth - 1:
             raise DataError(
                 f"out_indices is {list(indices)}; it must be {NUM_STAGES} rising numbers of "
@@ -183,7 +209,7 @@ class TransformerTower(nn.Module):
     # Prompts.
 
     def add_prompts(self, count: int, *, deep: bool = False) -> None:
-        """Put learned tokens behind the prefix tokens.
+        """Put learned tokens after the prefix tokens.
 
         Args:
             count: K, number of prompts.

@@ -10,9 +10,10 @@ from parity import Recording, outputs_of
 from recorded_sizes import etris_overrides, etris_tower_sizes
 from torch import Tensor
 
+from risbook.adapters.bridger import BridgerConfig
 from risbook.config import with_overrides
 from risbook.decoder.mask_head import MaskHeadConfig
-from risbook.systems.etris import ETRIS, BridgerConfig, ETRISConfig, build_etris
+from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
 from risbook.systems.system import NoTokenizer
 from risbook.towers.clip_resnet import CLIPResNet

@@ -94,11 +94,11 @@ def test_weights_that_do_not_fit_are_named(system: System, tmp_path: Path) -> No
     save_system(system, tmp_path)
     path = tmp_path / "model.safetensors"
     state = load_file(path)
-    save_file({k: v for k, v in state.items() if k != "decoder.answer.bias"}, path)
-    with pytest.raises(DataError, match=r"decoder\.answer\.bias"):
+    save_file({k: v for k, v in state.items() if k != "decoder.mask_conv.bias"}, path)
+    with pytest.raises(DataError, match=r"decoder\.mask_conv\.bias"):
         load_system(tmp_path)
-    save_file({**state, "decoder.answer.bias": torch.zeros(2)}, path)
-    with pytest.raises(DataError, match=r"decoder\.answer\.bias is \(2,\), not \(1,\)"):
+    save_file({**state, "decoder.mask_conv.bias": torch.zeros(2)}, path)
+    with pytest.raises(DataError, match=r"decoder\.mask_conv\.bias is \(2,\), not \(1,\)"):
         load_system(tmp_path)
     path.write_bytes(b"not weights")
     with pytest.raises(DataError, match="not a file of weights that can be read"):
@@ -122,8 +122,8 @@ def test_weights_that_are_no_finite_floats_are_named(
 ) -> None:
     save_system(system, tmp_path)
     path = tmp_path / "model.safetensors"
-    save_file({**load_file(path), "decoder.answer.bias": value}, path)
-    with pytest.raises(DataError, match=rf"model\.safetensors: decoder\.answer\.bias {message}"):
+    save_file({**load_file(path), "decoder.mask_conv.bias": value}, path)
+    with pytest.raises(DataError, match=rf"model\.safetensors: decoder\.mask_conv\.bias {message}"):
         load_system(tmp_path)
 
 

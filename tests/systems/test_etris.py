@@ -10,7 +10,7 @@ from official_etris import small_etris, small_towers
 from safetensors.torch import load_file
 from torch import Tensor
 
-from risbook.adapters.bridger import Bridgers
+from risbook.adapters.bridger import BridgerConfig, Bridgers
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_system, load_system, save_system
 from risbook.systems.etris import ETRIS, build_etris
@@ -159,7 +159,7 @@ def test_dead_parameters_are_those_without_gradient(
         {"bridger.link": "outputs"},
         {"bridger.link": "none"},
         {"bridger.key_padding_mask": True},
-        {"out_indices": (5, 8, 11)},
+        {"image_out_indices": (5, 8, 11), "text_out_indices": (5, 8, 11)},
         {"bridger.zoom": "interpolate"},
         {"bridger.zoom": "linear"},
         {"bridger.zoom": "mlp"},
@@ -218,7 +218,8 @@ def test_stages_end_at_out_indices(resnet: bool) -> None:
     logits = {}
     for out_indices in ((), (3, 7, 11), (5, 8, 11)):
         torch.manual_seed(0)
-        system = small_etris({"out_indices": out_indices}, resnet=resnet).eval()
+        overrides = {"image_out_indices": out_indices, "text_out_indices": out_indices}
+        system = small_etris(overrides, resnet=resnet).eval()
         with torch.no_grad():
             logits[out_indices] = system(*inputs(system))
     assert torch.equal(logits[()], logits[(3, 7, 11)])
@@ -267,9 +268,9 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"bridger.stages": ""}, r"bridger.stages is ''; it must be a list.*\[1, 2, 3\]"),
         ({"bridger.stages": 1}, "bridger.stages is 1; it must be a list"),
         ({"bridger.stages": ("1",)}, r"bridger.stages is \('1',\); it must be a list of whole"),
-        ({"out_indices": 5}, r"out_indices is 5; it must be a list.*\[5, 8, 11\]"),
-        ({"out_indices": (0, 1, 5)}, "of which the last is the tower's last, 11"),
-        ({"out_indices": (8, 5, 11)}, "it must be rising numbers of blocks"),
+        ({"text_out_indices": 5}, r"text_out_indices is 5; it must be a list.*\[5, 8, 11\]"),
+        ({"text_out_indices": (0, 1, 5)}, "of which the last is the tower's last, 11"),
+        ({"text_out_indices": (8, 5, 11)}, "it must be rising numbers of blocks"),
         ({"adapter_options": 5}, "adapter_options is 5; it must be"),
         ({"head.dropout": 1.0}, "head.dropout is 1.0; it must be a number from 0 to below 1"),
         ({"head.dropout": "some"}, "head.dropout is 'some'; it must be a number"),
@@ -283,7 +284,11 @@ def test_mistakes_end_in_one_line(overrides: dict[str, Any], message: str) -> No
 
 def test_bridgers_on_different_grids_are_told() -> None:
     bridgers = Bridgers(
-        image_dims=(4, 4), factors=(1.0, 1.0), text_dim=4, stages=(1, 2), dim=4, num_heads=2
+        BridgerConfig(stages=(1, 2), dim=4, num_heads=2),
+        image_dims=(4, 4),
+        factors=(1.0, 1.0),
+        text_dim=4,
+        architecture="resnet",
     )
     text = torch.zeros(1, 3, 4)
     _, text, previous = bridgers(1, torch.zeros(1, 4, 4, 4), text)

@@ -77,7 +77,7 @@ def test_logits_intermediates_and_text(model: FirstModel) -> None:
     assert logits.shape == (2, 1, 32, 32)
     assert {name: tuple(value.shape) for name, value in intermediates.items()} == {
         "decoder.fused": (2, 16, 8, 8),
-        "decoder.compared": (2, 16, 8, 8),
+        "decoder.context": (2, 16, 8, 8),
     }
     other = model(image, model.tokenizer(["red dog", "red dog"]))
     assert (logits - other).abs().max() > 1e-4

@@ -136,7 +136,7 @@ def test_ruined_weights_are_not_saved(config: TrainingConfig, tmp_path: Path) ->
         for thing in gc.get_objects():
             if isinstance(thing, FirstModel):
                 with torch.no_grad():
-                    thing.decoder.answer.bias.fill_(float("nan"))
+                    thing.decoder.mask_conv.bias.fill_(float("nan"))
 
     config = replace(config, steps=3, checkpoint_every=1, log_every=1)
     with pytest.raises(TrainingDivergedError):
