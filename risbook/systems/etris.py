@@ -101,6 +101,7 @@ class ETRIS(PEFTSystem):
 
     config: ETRISConfig
     old_names: ClassVar[Mapping[str, str]] = {
+        "neck.bring.": "head.neck.resize.",
         "neck.": "head.neck.",
         "decoder.": "head.decoder.",
         "projector.": "head.projector.",
