@@ -15,7 +15,7 @@ from book_config import BOOK, notebooks
 
 from risbook.evaluation import read_result
 from risbook.systems import shipped
-from risbook.systems.checkpoints import SHIPPED
+from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig, read_log
 
 PAGE = BOOK / "index.md"
@@ -34,9 +34,11 @@ def rows() -> list[tuple[str, str, str]]:
         cost = measured.group(1) if measured and measured.group(1) else "not measured yet"
         table.append((f"chapter [{title}]({place})", "two CPU cores", cost))
     for name in shipped():
-        result = read_result(SHIPPED / name / "scores.json")
-        config = TrainingConfig.load(SHIPPED / name / "training.json")
-        log = [row for row in read_log(SHIPPED / name / "log.jsonl") if row["kind"] == "step"]
+        result = read_result(SHIPPED_SYSTEMS / name / "scores.json")
+        config = TrainingConfig.load(SHIPPED_SYSTEMS / name / "training.json")
+        log = [
+            row for row in read_log(SHIPPED_SYSTEMS / name / "log.jsonl") if row["kind"] == "step"
+        ]
         minutes = round(log[-1]["seconds"] / 60)
         cost = (
             f"{minutes} min for {config.steps:,} steps (run by us on {result['device']}, "

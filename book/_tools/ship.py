@@ -18,7 +18,7 @@ import torch
 from risbook.data import open_data
 from risbook.evaluation import evaluate, read_result, write_result
 from risbook.systems import load_system, save_system
-from risbook.systems.checkpoints import SHIPPED
+from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
 from risbook.training import TrainingConfig, read_log
@@ -54,8 +54,8 @@ def what_learned(system: System) -> str:
     )
     return (
         f"{report.tuned:,} of {report.total:,} parameters were tuned on the drawn world RefScenes "
-        f"({report.adapters:,} of them in or between the towers); the others are those of the "
-        f"frozen towers and do not lie here: {towers}."
+        f"({report.backbone_tuned:,} of them in or between the towers); the others are those of "
+        f"the frozen towers and do not lie here: {towers}."
     )
 
 
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     options = parser.parse_args()
-    folder = SHIPPED / options.name
+    folder = SHIPPED_SYSTEMS / options.name
     save_system(load_system(options.run), folder, dtype=torch.float16)
     for file in ("training.json", "log.jsonl"):
         shutil.copyfile(options.run / file, folder / file)

@@ -15,10 +15,10 @@ def params(systems: tuple[str, ...] = (), *, json: bool = False) -> None:
         systems: names of systems (default: all of them).
         json: print JSON instead of a table.
 
-    "adapters" is what learns inside and between the two towers; papers print it as a share of the
-    image tower alone or of both towers, and count neither neck, decoder and projector nor the
-    towers' position embeddings, which learn as well. "dead" parameters learn by name only: their
-    gradient is zero by construction.
+    "tuned in backbone" counts what is tuned inside and between the two towers. Papers print it as a
+    share of the image tower alone or of both towers. They count neither neck, decoder and projector
+    nor the towers' position embeddings, which are tuned as well. "dead" counts tuned parameters
+    whose gradient is zero by construction.
     """
     from risbook.systems.parameters import count_parameters
     from risbook.systems.system_presets import SYSTEMS, build_meta, system_preset
@@ -27,9 +27,9 @@ def params(systems: tuple[str, ...] = (), *, json: bool = False) -> None:
         system_preset(name)  # a wrong name is refused before anything is counted
     reports = [count_parameters(build_meta(name)) for name in systems or SYSTEMS]
     if json:
-        print_json([report.record() for report in reports])
+        print_json([report.as_dict() for report in reports])
         return
-    header = ["system", "all", "tuned", "adapters", "of image tower", "of towers", "dead"]
+    header = ["system", "all", "tuned", "tuned in backbone", "of image tower", "of towers", "dead"]
     print_table(header, [_row(report) for report in reports])
     for report in reports if systems else ():
         print()
@@ -42,7 +42,7 @@ def _row(report: "ParameterReport") -> list[str]:
         report.system,
         f"{report.total:,}",
         f"{report.tuned:,}",
-        f"{report.adapters:,}",
+        f"{report.backbone_tuned:,}",
         _percent(report.share_of_image_tower),
         _percent(report.share_of_towers),
         f"{report.dead:,}",

@@ -148,6 +148,6 @@ def _describe_training(system: System, config: TrainingConfig, folder: Path) -> 
         "seed": config.seed,
         "precision": choose_precision(config.precision, _device()),
         "tuned": parameters.tuned,
-        "adapters": parameters.adapters,
+        "adapters": parameters.backbone_tuned,  # the key of results on disk
         "seconds": float(read_log(folder / "log.jsonl")[-1]["seconds"]),
     }

@@ -15,7 +15,7 @@ from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
-    SHIPPED,
+    SHIPPED_SYSTEMS,
     SYSTEMS,
     BuildSource,
     read_system_config,
@@ -24,12 +24,12 @@ from risbook.systems.system_presets import (
 from risbook.towers.weight_files import read_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 
-FORMAT = 1
+CHECKPOINT_FORMAT = 1
 
 
 def shipped() -> list[str]:
     """Names of the checkpoints that come with the package."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+    return sorted(path.parent.name for path in SHIPPED_SYSTEMS.glob("*/config.json"))
 
 
 def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = None) -> None:
@@ -51,7 +51,7 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
     if system.owns_tokenizer:
         with write_atomically(folder / "tokenizer.json") as path:
             system.tokenizer.to_file(path)
-    about = {"format": FORMAT, "system": system.name, "config": system.configuration()}
+    about = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
     if sources := system.weights_sources():
         about["towers"] = sources
     write_json(folder / "config.json", about)
@@ -73,8 +73,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
         about = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise DataError(f"{path}: not a checkpoint of format {FORMAT}")
+    if not isinstance(about, dict) or about.get("format") != CHECKPOINT_FORMAT:
+        raise DataError(f"{path}: not a checkpoint of format {CHECKPOINT_FORMAT}")
     if not isinstance(about.get("system"), str) or about["system"] not in SYSTEMS:
         raise DataError(f"{path}: unknown system {about.get('system')!r}")
     towers = about.setdefault("towers", {})
@@ -91,7 +91,7 @@ def find_checkpoint(where: str | Path) -> Path:
     """The folder of a checkpoint: `where` itself, or the shipped one of that name."""
     folder = Path(where)
     if not (folder / "config.json").is_file() and str(folder) in shipped():
-        return SHIPPED / folder  # also with a slash behind the name, as shells complete it
+        return SHIPPED_SYSTEMS / folder  # also with a slash behind the name, as shells complete it
     return folder
 
 
@@ -133,7 +133,7 @@ def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: Syst
         if recorded.get(part, {}).get("inside"):
             try:
                 set_weights_source(
-                    system.get_submodule(part), WeightsSource.from_record(recorded[part])
+                    system.get_submodule(part), WeightsSource.from_dict(recorded[part])
                 )
             except TypeError as error:
                 raise DataError(f"{path}: {part} has a source with unknown entries") from error

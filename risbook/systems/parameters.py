@@ -14,9 +14,9 @@ from torch import nn
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
 
-TOWERS = ("image tower", "text tower")
+TOWER_GROUPS = ("image tower", "text tower")
 #: the parts that the field calls backbone when it speaks of a share of tuned parameters
-BACKBONE = (*TOWERS, "image adapters", "text adapters", "bridgers")
+BACKBONE = (*TOWER_GROUPS, "image adapters", "text adapters", "bridgers")
 #: parts of the names of parameters that adapters brought into a tower
 ADAPTER_MARKS = ("adapters.", "prompts", "lora_")
 
@@ -44,8 +44,8 @@ class ParameterReport:
         system: its name.
         groups: its parts, in the order of the computation.
         dead: tuned parameters whose gradient is zero by construction.
-        pretrained: whether it has pretrained towers; a system trained from scratch has no adapters
-            and no share.
+        pretrained: whether it has pretrained towers; a system trained from scratch has no
+            backbone to tune, and so no share.
     """
 
     system: str
@@ -69,8 +69,12 @@ class ParameterReport:
         return self.tuned + self.frozen
 
     @property
-    def adapters(self) -> int:
-        """Tuned parameters inside and between the towers, position embeddings left out."""
+    def backbone_tuned(self) -> int:
+        """Tuned parameters of the backbone: both towers, their adapters and the Bridgers.
+
+        With the adapter "full" these are all weights of a tower. Position embeddings that are tuned
+        beside other adapters are not counted.
+        """
         if not self.pretrained:
             return 0
         return sum(group.tuned for group in self.groups if group.name in BACKBONE)
@@ -82,16 +86,16 @@ class ParameterReport:
 
     @property
     def share_of_image_tower(self) -> float | None:
-        """Adapters over the image tower alone; None for a system trained from scratch."""
-        return self.adapters / self.tower("image tower") if self.pretrained else None
+        """Tuned backbone over the image tower alone; None for a system trained from scratch."""
+        return self.backbone_tuned / self.tower("image tower") if self.pretrained else None
 
     @property
     def share_of_towers(self) -> float | None:
-        """Adapters over both towers; None for a system trained from scratch."""
-        return self.adapters / self.tower(*TOWERS) if self.pretrained else None
+        """Tuned backbone over both towers; None for a system trained from scratch."""
+        return self.backbone_tuned / self.tower(*TOWER_GROUPS) if self.pretrained else None
 
-    def record(self) -> dict[str, Any]:
-        """The same as plain values."""
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return {
             "system": self.system,
             "groups": [asdict(group) for group in self.groups],
@@ -99,7 +103,7 @@ class ParameterReport:
             "frozen": self.frozen,
             "total": self.total,
             "dead": self.dead,
-            "adapters": self.adapters,
+            "backbone_tuned": self.backbone_tuned,
             "share of image tower": self.share_of_image_tower,
             "share of both towers": self.share_of_towers,
         }

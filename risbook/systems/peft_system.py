@@ -156,7 +156,7 @@ class PEFTSystem(System):
 
     def weights_sources(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""
-        return {prefix: weights_source(tower).record() for prefix, tower in self.towers.items()}
+        return {prefix: weights_source(tower).as_dict() for prefix, tower in self.towers.items()}
 
     def dead_parameters(self) -> int:
         """Tuned parameters whose gradient is zero by construction.

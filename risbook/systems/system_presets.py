@@ -20,7 +20,7 @@ from risbook.systems.first_model import FirstModelConfig, build_first_model
 from risbook.systems.system import System
 
 #: the checkpoints that come with the package
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+SHIPPED_SYSTEMS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SystemPreset:
 
 def _first_model(config: FirstModelConfig, source: BuildSource) -> System:
     # for shapes, the vocabulary of the shipped checkpoint stands in for that of the data
-    folder = SHIPPED / "first-model" if source.meta else source.folder
+    folder = SHIPPED_SYSTEMS / "first-model" if source.meta else source.folder
     return build_first_model(config, sentences=source.sentences, folder=folder)
 
 

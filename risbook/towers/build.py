@@ -20,11 +20,11 @@ from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.clip_tokenizer import CLIPTokenizer
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.load_weights import load_weights
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import Family, TowerPreset, tower_preset
 from risbook.towers.weight_files import read_weights
-from risbook.towers.weight_lookup import SHIPPED, fetch, find_weights, local_folder
-from risbook.towers.weights import load_weights
+from risbook.towers.weight_lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 
@@ -37,7 +37,7 @@ CLASSES: dict[Family, type[Tower]] = {
     "dinov2": ImageTransformer,
 }
 
-FORMAT = 1
+TOWER_FORMAT = 1
 
 #: the largest values that arguments of a tower may have, far beyond every published tower
 LARGEST = {"vocab_size": 1_000_000, "depth": 100, "layers": 100}
@@ -124,7 +124,7 @@ def tokenizer_of(
     if str(weights) == "random":
         weights = "auto"
     if is_ours and str(weights) == "auto":
-        return WordTokenizer.from_file(SHIPPED / name / "tokenizer.json", length=length)
+        return WordTokenizer.from_file(SHIPPED_TOWERS / name / "tokenizer.json", length=length)
     folder = local_folder(name, weights)
     if folder is not None:
         path = (folder if folder.is_dir() else folder.parent) / "tokenizer.json"
@@ -171,7 +171,7 @@ def save_tower(
         with write_atomically(folder / "tokenizer.json") as path:
             tokenizer.to_file(path)
     config = {
-        "format": FORMAT,
+        "format": TOWER_FORMAT,
         "tower": name,
         "arch": dict(tower_preset(name).arch),
         "origin": {"kind": "small", "source": source},
@@ -197,7 +197,7 @@ def _make(
 
 
 def _vocabulary_size(name: str, folder: Path | None) -> int:
-    for place in (folder, SHIPPED / name):
+    for place in (folder, SHIPPED_TOWERS / name):
         if place is not None and (place / "tokenizer.json").is_file():
             return WordTokenizer.from_file(place / "tokenizer.json", length=77).vocabulary_size
     raise RisbookError(

@@ -8,7 +8,7 @@ from risbook.errors import RisbookError
 from risbook.towers.build import Tower, build_meta_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import TowerPreset, tower_preset
-from risbook.towers.weight_lookup import FOLDER_VARIABLE, SHIPPED, cached, local_folder
+from risbook.towers.weight_lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]
 
@@ -82,7 +82,7 @@ def weights_status(name: str) -> str:
     """Where `build_tower(name)` would find the weights, in a few words; asks no network."""
     preset = tower_preset(name)
     if preset.hub is None:
-        is_shipped = (SHIPPED / name / "config.json").is_file()
+        is_shipped = (SHIPPED_TOWERS / name / "config.json").is_file()
         return "shipped" if is_shipped else "not shipped"
     if local_folder(name, "auto") is not None:
         return FOLDER_VARIABLE

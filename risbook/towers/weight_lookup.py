@@ -16,7 +16,7 @@ from risbook.towers.weight_files import file_digest, find_file
 from risbook.towers.weights_source import WeightsSource
 
 #: Weights that come with the package, one folder per tower.
-SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints" / "towers"
+SHIPPED_TOWERS = Path(__file__).resolve().parent.parent / "checkpoints" / "towers"
 
 #: An environment variable: a folder that holds weights, one folder per tower or pair of towers.
 FOLDER_VARIABLE = "RISBOOK_WEIGHTS"
@@ -58,7 +58,7 @@ def find_weights(
     if preset.hub is None and str(weights) == "hub":
         raise RisbookError(f"{name} is not on the hub: it comes with the package")
     if preset.hub is None and str(weights) == "auto":
-        path = SHIPPED / name / "model.safetensors"
+        path = SHIPPED_TOWERS / name / "model.safetensors"
         if not path.with_name("config.json").is_file():
             raise RisbookError(
                 f"{name}: its weights are not in this installation; make them by "

@@ -44,7 +44,7 @@ class WeightsSource:
             line += f", but {' and '.join(self.random_parts)} random"
         return line
 
-    def record(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for a results file or a checkpoint's configuration."""
         return {
             "kind": self.kind,
@@ -55,7 +55,7 @@ class WeightsSource:
         }
 
     @classmethod
-    def from_record(cls, values: Mapping[str, Any]) -> "WeightsSource":
+    def from_dict(cls, values: Mapping[str, Any]) -> "WeightsSource":
         """The way back from `record`."""
         return cls(**{**values, "random_parts": tuple(values.get("random_parts", ()))})
 

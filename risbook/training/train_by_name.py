@@ -8,7 +8,7 @@ from typing import Any
 from risbook.config import from_values, with_overrides
 from risbook.errors import RisbookError, StoppedError
 from risbook.systems import System
-from risbook.systems.system_presets import SHIPPED, system_preset
+from risbook.systems.system_presets import SHIPPED_SYSTEMS, system_preset
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_run import train_system
 
@@ -75,7 +75,7 @@ def resolve_config(system: str, **fields: Any) -> TrainingConfig:
     system_preset(system)  # a name that does not exist is the first thing to say
     if "data" in fields:
         return from_values(TrainingConfig, {"system": system, **fields})
-    recorded = SHIPPED / system / "training.json"
+    recorded = SHIPPED_SYSTEMS / system / "training.json"
     if not recorded.is_file():
         raise RisbookError(
             f"{system}: say what to train on, for instance data='refscenes' (--data refscenes on "

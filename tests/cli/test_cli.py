@@ -17,7 +17,7 @@ from PIL import Image
 from risbook.cli import SUMMARIES, main, read_arguments
 from risbook.cli.evaluate_command import training_data
 from risbook.evaluation import read_result
-from risbook.systems.checkpoints import SHIPPED
+from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
 from risbook.training.train_by_name import resolve_config
 
@@ -223,7 +223,7 @@ def test_verbose_shows_where_it_came_from() -> None:
 
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
     config = config_of("first-model", "--steps", "7", "--set", "blocks=1")
-    recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
+    recorded = TrainingConfig.load(SHIPPED_SYSTEMS / "first-model" / "training.json")
     assert recorded.difference(config) == ["overrides", "steps"]
     assert (config.steps, config.overrides) == (7, {"blocks": 1})
 

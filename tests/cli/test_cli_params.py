@@ -23,7 +23,7 @@ def test_all_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     for report in reports:
         share = report["share of both towers"]
         from_scratch = report["system"] == "first-model"
-        assert (share is None) == (report["adapters"] == 0) == from_scratch
+        assert (share is None) == (report["backbone_tuned"] == 0) == from_scratch
         assert share is None or 0 < share < report["share of image tower"]
         assert report["tuned"] + report["frozen"] == report["total"]
         assert sum(group["tuned"] for group in report["groups"]) == report["tuned"]

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from risbook.pretraining.tower_card import tower_card
-from risbook.towers.weight_lookup import SHIPPED
+from risbook.towers.weight_lookup import SHIPPED_TOWERS
 
 TOWERS = ("clip-mini-image", "clip-mini-rn-image", "clip-mini-text", "dinov2-mini")
 MOST_BYTES = 6_000_000
 
 
 def scores_of(name: str) -> dict[str, Any]:
-    about: dict[str, Any] = json.loads((SHIPPED / name / "scores.json").read_text())
+    about: dict[str, Any] = json.loads((SHIPPED_TOWERS / name / "scores.json").read_text())
     return about
 
 
@@ -28,7 +28,7 @@ def linear_accuracy(name: str, label_set: str, weights: str) -> float:
 
 @pytest.mark.parametrize("name", TOWERS)
 def test_the_folder_holds_what_the_card_says(name: str) -> None:
-    folder: Path = SHIPPED / name
+    folder: Path = SHIPPED_TOWERS / name
     assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
     assert (folder / "README.md").read_text(encoding="utf-8") == tower_card(name, folder)
     if name != "clip-mini-text":  # which is measured with its image tower

@@ -47,7 +47,7 @@ def test_counts_are_those_of_the_released_models(name: str) -> None:
     groups = {group.name: group for group in report.groups}
     assert (report.total, report.tuned) == (total, tuned)
     assert [groups[n].tuned for n in ("bridgers", "neck", "decoder", "projector")] == parts
-    assert report.adapters == parts[0]
+    assert report.backbone_tuned == parts[0]
     assert all(parameter.is_meta for parameter in build_meta(name).parameters())
 
 
@@ -97,12 +97,12 @@ def test_full_tuning_tunes_all_of_both_towers() -> None:
     overrides = {"bridger.stages": (), "image_adapter": "full", "text_adapter": "full"}
     report = count_parameters(build_meta("etris-rn101", overrides))
     # all but CLIP's temperature; the paper's Table 2 has 120.74 M
-    assert report.adapters == 120_737_633 - 1
-    assert report.share_of_towers == report.adapters / 120_737_633
+    assert report.backbone_tuned == 120_737_633 - 1
+    assert report.share_of_towers == report.backbone_tuned / 120_737_633
 
 
 def bridger_count(overrides: dict[str, Any]) -> int:
-    return count_parameters(build_meta("etris-rn101", overrides)).adapters
+    return count_parameters(build_meta("etris-rn101", overrides)).backbone_tuned
 
 
 @pytest.mark.parametrize("resnet", [True, False])

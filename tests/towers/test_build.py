@@ -20,7 +20,7 @@ from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_info import tower_info, weights_status
 from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
-from risbook.towers.weight_lookup import SHIPPED
+from risbook.towers.weight_lookup import SHIPPED_TOWERS
 from risbook.towers.weights_source import weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 
@@ -120,19 +120,21 @@ def test_a_value_too_large_for_the_file(tmp_path: Path) -> None:
     assert not (tmp_path / "config.json").exists()
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
+@pytest.mark.parametrize(
+    "name", sorted(path.parent.name for path in SHIPPED_TOWERS.glob("*/config.json"))
+)
 def test_what_is_shipped(name: str) -> None:
     tower = build_tower(name)
     assert weights_source(tower).kind == "small" and weights_status(name) == "shipped"
-    assert (SHIPPED / name / "model.safetensors").stat().st_size <= 6_000_000
+    assert (SHIPPED_TOWERS / name / "model.safetensors").stat().st_size <= 6_000_000
     if isinstance(tower, TextTransformer):
         tokens = tokenizer_of(name, length=20)(["the red"])
         assert int(tokens.max()) == tower.end_id == tower.vocab_size - 1
 
 
 def test_what_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weight_lookup, "SHIPPED", tmp_path)
-    monkeypatch.setattr(build, "SHIPPED", tmp_path)
+    monkeypatch.setattr(weight_lookup, "SHIPPED_TOWERS", tmp_path)
+    monkeypatch.setattr(build, "SHIPPED_TOWERS", tmp_path)
     with pytest.raises(RisbookError, match=r"risbook pretrain.*weights='random'"):
         build_tower("dinov2-mini")
     with pytest.raises(RisbookError, match="vocab_size="):

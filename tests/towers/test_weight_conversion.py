@@ -13,10 +13,10 @@ from risbook.intermediates import Intermediates
 from risbook.towers.build import CLASSES
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.load_weights import load_weights
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import TOWERS, Family
 from risbook.towers.weight_conversion import convert
-from risbook.towers.weights import load_weights
 
 Tower = ImageTransformer | CLIPResNet | TextTransformer
 State = dict[str, Tensor]

@@ -14,9 +14,9 @@ from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.load_weights import load_weights
 from risbook.towers.pos_embed import resize_clip_pos_embed
 from risbook.towers.weight_files import check_tensors, file_digest, find_file, read_weights
-from risbook.towers.weights import load_weights
 from risbook.towers.weights_source import WeightsSource, set_weights_source, weights_source
 
 
@@ -234,7 +234,7 @@ def test_origin_is_part_of_the_tower() -> None:
     assert str(weights_source(copy.deepcopy(tower))) == (
         "real weights: timm/x@12345678 (sha256 abababab), but attention_pool.connect random"
     )
-    assert weights_source(tower).record()["kind"] == "real"
+    assert weights_source(tower).as_dict()["kind"] == "real"
 
 
 def test_freezing_keeps_gradients_to_the_input() -> None:

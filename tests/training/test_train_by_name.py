@@ -70,9 +70,9 @@ def test_a_mistake_is_told_in_one_line(
 
 
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
-    from risbook.systems.checkpoints import SHIPPED
+    from risbook.systems.checkpoints import SHIPPED_SYSTEMS
     from risbook.training.train_by_name import resolve_config
 
-    recorded = TrainingConfig.load(SHIPPED / "first-model" / "training.json")
+    recorded = TrainingConfig.load(SHIPPED_SYSTEMS / "first-model" / "training.json")
     assert resolve_config("first-model") == recorded
     assert resolve_config("first-model", seed=3).seed == 3

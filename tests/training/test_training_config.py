@@ -9,7 +9,7 @@ import pytest
 from risbook.config import from_values, to_values
 from risbook.errors import RisbookError
 from risbook.ledger.measured import results_folder
-from risbook.systems.checkpoints import SHIPPED
+from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
 from risbook.training.training_config import OLD_NAMES
 
@@ -18,7 +18,7 @@ PLAIN = TrainingConfig(system="first-model", data=("refscenes",))
 
 @pytest.mark.parametrize("name", ["first-model", "etris-mini"])
 def test_shipped_runs_are_read_by_their_old_names(name: str, tmp_path: Path) -> None:
-    config = TrainingConfig.load(SHIPPED / name / "training.json")
+    config = TrainingConfig.load(SHIPPED_SYSTEMS / name / "training.json")
     assert (config.steps, config.batch_size, config.eval_limit) == (7000, 32, 300)
     assert config.eval_splits == ("refscenes:val", "refscenes+:val", "refscenesg:val")
     assert config.lr_multipliers == {}
