@@ -16,7 +16,7 @@ from risbook.training.objective import Objective
 from risbook.training.run_folder import RunFolder
 from risbook.training.schedule import warmup_cosine_lr
 from risbook.training.training_config import Precision
-from risbook.training.training_loop import LoopSettings, build_accelerator, run_loop
+from risbook.training.training_loop import TrainingLoop, build_accelerator
 
 SETTINGS_FILE = "pretraining.json"
 
@@ -100,7 +100,7 @@ def pretrain(
         settings: whatever else decides the run; a run that differs in it is not resumed.
 
     Raises:
-        RisbookError: as `risbook.training.training_loop.run_loop`, and for a folder that holds
+        RisbookError: as `risbook.training.training_loop.TrainingLoop`, and for a folder that holds
             another run.
     """
     run = RunFolder(folder, settings_file=SETTINGS_FILE)
@@ -115,26 +115,24 @@ def pretrain(
         run.remove_leftovers()
         write_json(run.settings_file, values)
         optimizer = build_optimizer(objective, config)
-        run_loop(
+        TrainingLoop(
             objective,
             optimizer,
             run,
-            LoopSettings(
-                steps=config.steps,
-                log_every=config.log_every,
-                checkpoint_every=config.checkpoint_every,
-                max_grad_norm=config.max_grad_norm,
-            ),
+            config,
             accelerator=accelerator,
             batches=lambda start: seeded_steps(config.seed, start),
-            rates=lambda step: [_rate(config, step)] * len(optimizer.param_groups),
+            learning_rates=lambda step: (
+                [_learning_rate(config, step)] * len(optimizer.param_groups)
+            ),
+            max_grad_norm=config.max_grad_norm,
             resume=resume,
-        )
+        ).run()
     finally:
         run.unlock()
 
 
-def _rate(config: PretrainingConfig, step: int) -> float:
+def _learning_rate(config: PretrainingConfig, step: int) -> float:
     return warmup_cosine_lr(
         step, peak=config.learning_rate, steps=config.steps, warmup=config.warmup
     )

@@ -1,31 +1,32 @@
 """What the training loop trains: one interface for systems and for the pretraining of towers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """A network together with its losses.
 
-    A subclass defines `forward`; the other methods have defaults. Mixed precision
-    surrounds `forward` only, so a network that is evaluated by itself computes in float32.
+    A subclass defines `forward`; the other methods have defaults. Mixed precision applies to
+    `forward` only, so `evaluate` computes in float32.
     """
 
+    @abstractmethod
     def forward(self, *batch: Any) -> dict[str, Tensor]:
-        """Losses of a batch by name, scalars; "loss" is the one to descend."""
-        raise NotImplementedError(f"{type(self).__name__} does not define its losses")
+        """Scalar losses of a batch by name; the optimiser minimises "loss"."""
 
     def update(self, step: int, steps: int) -> None:
-        """Called after step `step` of `steps`, for instance to move a teacher."""
+        """Called after step `step` of `steps`, for instance to update a teacher."""
 
     def log_values(self, step: int) -> dict[str, float]:
         """Further values for the log's rows."""
         return {}
 
     def evaluation_is_due(self, step: int) -> bool:
-        """Whether `evaluate` shall be called after a step."""
+        """Whether `evaluate` is called after this step."""
         return False
 
     def evaluate(self) -> Iterable[dict[str, Any]]:
@@ -33,9 +34,9 @@ class Objective(nn.Module):
         return ()
 
     def saved_state(self) -> dict[str, Tensor]:
-        """What the state of a run holds of this network."""
+        """The tensors of this network that the state of a run holds."""
         return dict(self.state_dict())
 
     def load_saved(self, state: dict[str, Tensor]) -> None:
-        """Take back what `saved_state` gave."""
+        """Load the result of `saved_state`."""
         self.load_state_dict(state)

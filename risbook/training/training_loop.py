@@ -1,7 +1,7 @@
 """The loop of every training: systems and the pretraining of towers, on a CPU, a GPU or several.
 
-Hugging Face Accelerate scales fp16 gradients and shares batches among processes; everything that
-the result depends on (order, sentences, schedule) follows from the seed and the step.
+Hugging Face Accelerate scales fp16 gradients and shares batches among processes. The order of the
+samples, their sentences and the schedule follow from the seed and the step.
 """
 
 import math
@@ -9,13 +9,13 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration
+from torch import Tensor
 
 from risbook.errors import RisbookError, StoppedError, TrainingDivergedError
 from risbook.progress_bar import progress_bar
@@ -29,37 +29,31 @@ from risbook.training.training_config import Precision
 
 #: called after every step with the step's number and its loss
 OnStep = Callable[[int, float], None]
-#: a loss that has grown by this factor will not come back, though it may stay finite
+#: a run whose loss has grown by this factor does not recover, even if the loss stays finite
 BLOWN_UP = 1e6
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoopSettings:
-    """How long a loop runs, and what it leaves on the way.
+class LoopConfig(Protocol):
+    """The fields that the loop reads from the configuration of a training or a pretraining."""
 
-    Args:
-        steps: optimiser steps.
-        log_every: steps between two rows of the log.
-        checkpoint_every: steps between two saved states.
-        max_grad_norm: gradients are scaled down to this norm, None for no limit.
-    """
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
 
-    steps: int
-    log_every: int
-    checkpoint_every: int
-    max_grad_norm: float | None = None
+    @property
+    def log_every(self) -> int:
+        """Steps between two rows of the log."""
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between two saved states."""
 
 
 def build_accelerator(precision: Precision, device: torch.device) -> Accelerator:
-    """Accelerate for one run; a process may run several with different settings.
-
-    Args:
-        precision: arithmetic of the losses.
-        device: of this process.
-    """
+    """Accelerate for one run; a process may run several with different settings."""
     # Accelerate keeps its settings for the whole process and refuses to change them.
-    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    AcceleratorState._reset_state(reset_partial_state=alone)
+    is_single_process = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    AcceleratorState._reset_state(reset_partial_state=is_single_process)
     return Accelerator(
         cpu=device.type == "cpu",
         mixed_precision=choose_precision(precision, device),
@@ -67,160 +61,210 @@ def build_accelerator(precision: Precision, device: torch.device) -> Accelerator
     )
 
 
-def run_loop(
-    objective: Objective,
-    optimizer: torch.optim.Optimizer,
-    folder: RunFolder,
-    settings: LoopSettings,
-    *,
-    accelerator: Accelerator,
-    batches: Callable[[int], Iterator[tuple[Any, ...]]],
-    rates: Callable[[int], Sequence[float]],
-    resume: bool = False,
-    show_progress: bool = True,
-    on_step: OnStep | None = None,
-) -> None:
-    """Run an objective to its last step, and leave the log and the last state in the folder.
+class TrainingLoop:
+    """Trains an objective to its last step; the folder gets the log and the states.
 
     Args:
-        objective: what is trained.
-        optimizer: over its parameters.
+        objective: network and losses.
+        optimizer: over the parameters of the objective.
         folder: locked by the caller.
-        settings: how long.
-        accelerator: of `build_accelerator`.
-        batches: the arguments of the objective's `forward`, step by step and without end, from a
-            number of steps on. They follow from the seed and the step alone, so that a resumed
-            run goes on exactly where it was.
-        rates: learning rate of each of the optimiser's groups, by step (0 for the first).
-        resume: go on from the state in the folder, if there is one; on a CPU the result equals,
-            bit for bit, that of a run that was never interrupted.
+        config: the length of the run.
+        accelerator: from `build_accelerator`.
+        batches: takes a number of steps already taken and yields, without end, the arguments of
+            `objective.forward` for each later step. A batch may depend on the seed and the step
+            only, because a resumed run starts in the middle.
+        learning_rates: takes a number of steps already taken (0 before the first step) and
+            returns the learning rate of each group of the optimiser.
+        max_grad_norm: gradients are scaled down to this norm; None for no limit.
+        resume: continue from the state in the folder, if there is a state. On a CPU the result
+            equals, bit for bit, that of a run without interruption.
         show_progress: show a progress bar.
         on_step: called after every step.
 
     Raises:
-        RisbookError: for a state of another run, or a full disk.
-        StoppedError: after SIGINT or SIGTERM; the state of the last step is saved.
-        TrainingDivergedError: as soon as a loss is not finite; the last whole state stays.
+        RisbookError: if the state in the folder is damaged or belongs to another run.
     """
-    network, optimizer = accelerator.prepare(objective, optimizer)
-    state = RunState(folder.state_file, objective, optimizer, accelerator.scaler)
-    progress = state.load() if resume else Progress()
-    if progress.step > settings.steps:
-        raise RisbookError(f"{folder.state_file}: is the state of a longer run")
-    is_main = accelerator.is_main_process
-    log = Log(folder.log_file, resumed_at=progress.step) if is_main else None
-    learned = [value for value in objective.parameters() if value.requires_grad]
-    saved_step = progress.step
 
-    def save() -> None:
-        nonlocal saved_step
-        if saved_step == progress.step:
-            return
-        # A loss is computed before its update: without this the last update would go unchecked.
-        if not all(bool(value.isfinite().all()) for value in objective.parameters()):
-            raise TrainingDivergedError(
-                f"the weights are no longer finite after step {progress.step}: train into another "
-                "folder with a smaller --learning-rate"
-            )
-        if is_main:
-            state.save(progress)
-        saved_step = progress.step
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: torch.optim.Optimizer,
+        folder: RunFolder,
+        config: LoopConfig,
+        *,
+        accelerator: Accelerator,
+        batches: Callable[[int], Iterator[tuple[Any, ...]]],
+        learning_rates: Callable[[int], Sequence[float]],
+        max_grad_norm: float | None = None,
+        resume: bool = False,
+        show_progress: bool = True,
+        on_step: OnStep | None = None,
+    ) -> None:
+        self.objective = objective
+        self.network, self.optimizer = accelerator.prepare(objective, optimizer)
+        self.config = config
+        self.accelerator = accelerator
+        self.batches = batches
+        self.learning_rates = learning_rates
+        self.max_grad_norm = max_grad_norm
+        self.on_step = on_step
+        self.trainable_parameters = [p for p in objective.parameters() if p.requires_grad]
 
-    def evaluate() -> None:
-        # The state is saved first: a run that ends while it evaluates does that again.
-        save()
-        for row in objective.evaluate():
-            if log:
-                log.write(kind="validation", step=progress.step, **row)
-        network.train()
+        self.state = RunState(folder.state_file, objective, self.optimizer, accelerator.scaler)
+        self.progress = self.state.load() if resume else Progress()
+        start = self.progress.step
+        if start > config.steps:
+            raise RisbookError(f"{folder.state_file}: is the state of a longer run")
+        self._saved_step = start
+        self._start_time = time.monotonic() - self.progress.seconds
+        is_main = accelerator.is_main_process
+        self.log = Log(folder.log_file, resumed_at=start) if is_main else None
+        self.bar = progress_bar(
+            show=show_progress and is_main, total=config.steps, initial=start, unit="step"
+        )
 
-    def train_step(batch: tuple[Any, ...]) -> float:
-        lrs = rates(progress.step)
-        for group, lr in zip(optimizer.param_groups, lrs, strict=True):
+    def run(self) -> None:
+        """Train to the last step; once per loop, because the log is closed at the end.
+
+        Raises:
+            RisbookError: if the disk is full.
+            StoppedError: after SIGINT or SIGTERM; the state of the last step is saved.
+            TrainingDivergedError: as soon as a loss is not finite; the last saved state stays.
+        """
+        signals = StopSignals(between_steps=self.accelerator.num_processes == 1)
+        try:
+            with signals:
+                try:
+                    self._run_steps(signals)
+                except StoppedError as stop:
+                    with signals.shielded():
+                        self.save()
+                    raise StoppedError(
+                        f"stopped at step {self.progress.step}; continue with --resume",
+                        stop.signum,
+                    ) from None
+        finally:
+            self.bar.close()
+            if self.log:
+                self.log.close()
+
+    def _run_steps(self, signals: StopSignals) -> None:
+        progress = self.progress
+        # The process may have been killed during the evaluation after its last saved step.
+        if progress.step and self.objective.evaluation_is_due(progress.step):
+            self.evaluate()
+        self.network.train()
+        batches = self.batches(progress.step)
+        while progress.step < self.config.steps:
+            batch = next(batches)
+            with signals.deferred():
+                loss = self.train_step(batch)
+            self.bar.update()
+            if self.objective.evaluation_is_due(progress.step):
+                self.evaluate()
+            if self.on_step is not None:
+                self.on_step(progress.step, loss)
+            if self.accelerator.num_processes > 1:
+                self._stop_together(signals)
+
+    def train_step(self, batch: tuple[Any, ...]) -> float:
+        """Update the weights once, with the log and the checkpoint where they are due.
+
+        Returns:
+            The loss before the update, the mean of all processes.
+        """
+        progress = self.progress
+        lrs = self.learning_rates(progress.step)
+        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             group["lr"] = lr
-        losses = network(*batch)
-        # Means of all processes, so that a loss that is not finite stops every one of them.
-        stacked = torch.stack([value.detach().float() for value in losses.values()])
-        means = accelerator.reduce(stacked, reduction="mean").tolist()
-        values: dict[str, float] = dict(zip(losses, means, strict=True))
-        _check_loss(values["loss"], progress, lrs[0], accelerator.mixed_precision)
-        optimizer.zero_grad(set_to_none=True)
-        accelerator.backward(losses["loss"])
-        if settings.max_grad_norm is not None:
-            accelerator.clip_grad_norm_(learned, settings.max_grad_norm)
-        optimizer.step()
-        objective.update(progress.step + 1, settings.steps)
+        losses = self.network(*batch)
+        values = self._mean_losses(losses)
+        self._check_loss(values["loss"], lrs[0])
+
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(losses["loss"])
+        if self.max_grad_norm is not None:
+            self.accelerator.clip_grad_norm_(self.trainable_parameters, self.max_grad_norm)
+        self.optimizer.step()
+        self.objective.update(progress.step + 1, self.config.steps)
 
         progress.step += 1
-        progress.seconds = time.monotonic() - started
+        progress.seconds = time.monotonic() - self._start_time
         progress.add(values)
-        last = progress.step == settings.steps
-        if last or progress.step % settings.log_every == 0:
-            row = {**objective.log_values(progress.step), **progress.take_means(), "lr": lrs[0]}
-            if log:
-                seconds = round(progress.seconds, 2)
-                log.write(kind="step", step=progress.step, **row, seconds=seconds)
-            bar.set_postfix(loss=f"{row['loss']:.3f}")
-        if last or progress.step % settings.checkpoint_every == 0:
-            save()
+        if self._is_due(self.config.log_every):
+            self.log_row(lrs[0])
+        if self._is_due(self.config.checkpoint_every):
+            self.save()
         return values["loss"]
 
-    bar = progress_bar(
-        show=show_progress and is_main, total=settings.steps, initial=progress.step, unit="step"
-    )
-    started = time.monotonic() - progress.seconds
-    signals = StopSignals(between_steps=accelerator.num_processes == 1)
-    try:
-        with signals:
-            try:
-                if progress.step and objective.evaluation_is_due(progress.step):
-                    evaluate()
-                network.train()
-                remaining = batches(progress.step)
-                while progress.step < settings.steps:
-                    batch = next(remaining)
-                    with signals.deferred():
-                        loss = train_step(batch)
-                    bar.update()
-                    if objective.evaluation_is_due(progress.step):
-                        evaluate()
-                    if on_step is not None:
-                        on_step(progress.step, loss)
-                    if accelerator.num_processes > 1:
-                        _stop_together(signals, accelerator)
-            except StoppedError as stop:
-                with signals.shielded():
-                    save()
-                raise StoppedError(
-                    f"stopped at step {progress.step}; go on with --resume", stop.signum
-                ) from None
-    finally:
-        bar.close()
-        if log:
-            log.close()
+    def evaluate(self) -> None:
+        """Score the held-out splits for the log."""
+        # The state is saved first: if the process is killed during the evaluation, the resumed
+        # run repeats the evaluation only.
+        self.save()
+        for row in self.objective.evaluate():
+            if self.log:
+                self.log.write(kind="validation", step=self.progress.step, **row)
+        self.network.train()
 
+    def log_row(self, lr: float) -> None:
+        """Write the mean losses since the last row."""
+        progress = self.progress
+        row = {**self.objective.log_values(progress.step), **progress.take_means(), "lr": lr}
+        if self.log:
+            seconds = round(progress.seconds, 2)
+            self.log.write(kind="step", step=progress.step, **row, seconds=seconds)
+        self.bar.set_postfix(loss=f"{row['loss']:.3f}")
 
-def _check_loss(loss: float, progress: Progress, lr: float, precision: str) -> None:
-    """Stop at a loss that is not finite; warn once of one that has blown up."""
-    if not math.isfinite(loss):
-        raise TrainingDivergedError(
-            f"the loss is {loss} at step {progress.step + 1} (learning rate {lr:.2g}, "
-            f"precision {precision}): train into another folder with a smaller --learning-rate "
-            "or with --precision no"
-        )
-    first = progress.first_loss
-    if first is not None and not progress.blown_up and loss > BLOWN_UP * abs(first):
-        progress.blown_up = True
-        warnings.warn(
-            f"the loss is {loss:.3g} at step {progress.step + 1}, and was {first:.3g} at the "
-            f"first: the learning rate ({lr:.2g}) is too large; train into another folder with a "
-            "smaller --learning-rate",
-            stacklevel=2,
-        )
+    def save(self) -> None:
+        """Save the state, unless the state of this step is already saved.
 
+        Raises:
+            TrainingDivergedError: if a weight is not finite; the last saved state stays.
+        """
+        step = self.progress.step
+        if self._saved_step == step:
+            return
+        # Each loss checks the update before it. The last update has no later loss.
+        if not all(bool(value.isfinite().all()) for value in self.objective.parameters()):
+            raise TrainingDivergedError(
+                f"the weights are no longer finite after step {step}: train into another folder "
+                "with a smaller --learning-rate"
+            )
+        if self.accelerator.is_main_process:
+            self.state.save(self.progress)
+        self._saved_step = step
 
-def _stop_together(signals: StopSignals, accelerator: Accelerator) -> None:
-    """Let every process stop after the same step, whichever of them the signal reached."""
-    own = torch.tensor([signals.signum], device=accelerator.device)
-    if signum := int(accelerator.gather(own).max()):
-        raise StoppedError("stopped", signum)
+    def _is_due(self, every: int) -> bool:
+        return self.progress.step == self.config.steps or self.progress.step % every == 0
+
+    def _mean_losses(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Means of all processes, so that every process stops at a loss that is not finite."""
+        stacked = torch.stack([value.detach().float() for value in losses.values()])
+        means = self.accelerator.reduce(stacked, reduction="mean").tolist()
+        return dict(zip(losses, means, strict=True))
+
+    def _check_loss(self, loss: float, lr: float) -> None:
+        """Stop at a loss that is not finite; warn once of a loss that has blown up."""
+        progress = self.progress
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(
+                f"the loss is {loss} at step {progress.step + 1} (learning rate {lr:.2g}, "
+                f"precision {self.accelerator.mixed_precision}): train into another folder with a "
+                "smaller --learning-rate or with --precision no"
+            )
+        first = progress.first_loss
+        if first is not None and not progress.blown_up and loss > BLOWN_UP * abs(first):
+            progress.blown_up = True
+            warnings.warn(
+                f"the loss is {loss:.3g} at step {progress.step + 1}, and was {first:.3g} at the "
+                f"first: the learning rate ({lr:.2g}) is too large; train into another folder "
+                "with a smaller --learning-rate",
+                stacklevel=2,
+            )
+
+    def _stop_together(self, signals: StopSignals) -> None:
+        """Stop every process after the same step if a signal reached at least one of them."""
+        received = torch.tensor([signals.signum], device=self.accelerator.device)
+        if signum := int(self.accelerator.gather(received).max()):
+            raise StoppedError("stopped", signum)

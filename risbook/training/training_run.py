@@ -13,7 +13,7 @@ from risbook.training.parameter_groups import optimizer_groups
 from risbook.training.run_folder import RunFolder
 from risbook.training.schedule import milestone_lr, warmup_cosine_lr
 from risbook.training.training_config import TrainingConfig
-from risbook.training.training_loop import LoopSettings, OnStep, build_accelerator, run_loop
+from risbook.training.training_loop import OnStep, TrainingLoop, build_accelerator
 
 
 def train_system(
@@ -77,24 +77,21 @@ def train_system(
         optimizer = torch.optim.Adam(
             [{"params": group} for group in groups], lr=config.learning_rate
         )
-        run_loop(
+        TrainingLoop(
             objective,
             optimizer,
             run,
-            LoopSettings(
-                steps=config.steps,
-                log_every=config.log_every,
-                checkpoint_every=config.checkpoint_every,
-            ),
+            config,
             accelerator=accelerator,
             batches=objective.batches,
-            rates=lambda step: [
-                _rate(config, step, objective.epoch_steps, factor) for factor in multipliers
+            learning_rates=lambda step: [
+                _learning_rate(config, step, objective.epoch_steps, factor)
+                for factor in multipliers
             ],
             resume=resume,
             show_progress=show_progress,
             on_step=on_step,
-        )
+        ).run()
         if is_main:
             save_system(system, folder)
         accelerator.wait_for_everyone()
@@ -114,8 +111,8 @@ def _check(config: TrainingConfig, run: RunFolder, *, resume: bool) -> None:
         )
 
 
-def _rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float) -> float:
-    """A group's rate at a step; it follows from the step alone, also in a run that goes on."""
+def _learning_rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float) -> float:
+    """The learning rate of a group; it depends on the step only, also in a resumed run."""
     peak, steps = config.learning_rate, config.steps
     if config.schedule == "milestones":
         return milestone_lr(
