@@ -260,6 +260,10 @@ def oiou(pred: Any, target: Any) -> float:
     return _score(pred, target).summary().oiou
 
 
+#: as the papers write them
+mIoU, oIoU = miou, oiou  # noqa: N816
+
+
 @overload
 def precision_at(pred: Any, target: Any, thresholds: float) -> float: ...
 

@@ -167,3 +167,63 @@ def test_training_by_name(tmp_path: Path) -> None:
     assert isinstance(model, System) and not model.training
     image = risbook.data.load("refscenes-sample", split="val").image(0)
     assert model.predict(image, "the left dog").shape == image.shape[:2]
+
+
+def test_what_there_is_can_be_listed() -> None:
+    assert "shipped" in risbook.list_models()["etris-mini"]
+    assert {"refcoco", "refscenes"} <= set(risbook.list_datasets())
+    assert {"lora", "houlsby"} <= set(risbook.list_adapters())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("apply_lora", r'risbook\.apply_peft\(model, "lora"\)'),
+        ("predict", r"\.predict\(image, text\)"),
+        ("laod", r"risbook\.load$"),
+        ("nonsense", r"dir\(risbook\)"),
+    ],
+)
+def test_another_first_guess_is_answered(name: str, hint: str) -> None:
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'; try .*{hint}"):
+        getattr(risbook, name)
+
+
+def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: Path) -> None:
+    model = risbook.load_model("etris-mini")
+    data = risbook.load_dataset("refscenes-sample", split="val", image_size=96)
+    metrics = risbook.evaluate(model, data, batch_size=4, limit=6, show_progress=False)
+    assert metrics["count"] == 6 and 0 < metrics["mIoU"] < 1 and 0 < metrics["oIoU"] < 1
+    by_name = risbook.evaluate(model, "refscenes-sample", limit=6, show_progress=False)
+    assert by_name == metrics
+    report = risbook.count_parameters(model)
+    assert f"{report.tuned:,}" in str(report)
+    model.save_pretrained(str(tmp_path / "copy"))
+    copy = risbook.load(str(tmp_path / "copy"))
+    batch = next(iter(DataLoader(data, batch_size=2)))
+    with torch.no_grad():
+        logits = model(batch["image"], batch["text"])
+        assert torch.equal(logits, copy(batch["image"], batch["text"]))
+        assert torch.equal(logits, model(batch["image"], model.tokenizer(batch["text"])))
+    with pytest.raises(RisbookError, match="evaluate takes a model"):
+        risbook.evaluate("etris-mini", data)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+def test_a_model_is_trained_further_on_a_dataset() -> None:
+    model = risbook.load("etris-mini")
+    before = model.bridgers.stages["1"].text_in.weight.clone()
+    data = risbook.data.load("refscenes-sample", split="train")
+    trained = risbook.train(model, data, steps=2, batch_size=4, lr=1e-3, show_progress=False)
+    assert trained is model
+    change = (model.bridgers.stages["1"].text_in.weight - before).abs().max()
+    assert 0 < change < 0.01
+    with pytest.raises(RisbookError, match="data is 7; name a set"):
+        risbook.train("etris-mini", data=7, steps=1)  # type: ignore[arg-type]
+
+
+def test_a_method_that_cannot_be_applied_leaves_the_model_as_it_was() -> None:
+    vit = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    with pytest.raises(RisbookError, match=r'target_modules=\["qkv"\]'):
+        risbook.apply_peft(vit, "lora")
+    assert all(parameter.requires_grad for parameter in vit.parameters()) and vit.training

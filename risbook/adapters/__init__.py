@@ -3,7 +3,7 @@
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
-from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, apply_peft
+from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, apply_peft, list_adapters
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.zoom_layer import ZoomLayer
 
@@ -20,4 +20,5 @@ __all__ = [
     "Serial",
     "ZoomLayer",
     "apply_peft",
+    "list_adapters",
 ]

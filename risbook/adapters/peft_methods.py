@@ -24,6 +24,7 @@ from risbook.errors import DataError
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.transformer_tower import TransformerTower
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -124,6 +125,11 @@ PEFT_METHODS: dict[str, PEFTMethod] = {
 }
 
 
+def list_adapters() -> dict[str, str]:
+    """Names of the methods that `apply_peft` takes, with a line on each."""
+    return {name: f"{method.summary} ({method.source})" for name, method in PEFT_METHODS.items()}
+
+
 def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
     """Freeze a tower and apply one method to it, in place.
 
@@ -162,13 +168,35 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
     if unknown := [name for name in options if name not in chosen.options]:
         hint = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
         raise DataError(f'method "{method}" has no option "{unknown[0]}": {hint}')
+    undo = _snapshot(model)
     freeze(model)
     try:
         chosen.function(model, **options)
+    except DataError:
+        undo()
+        raise
     except (TypeError, ValueError) as error:  # a word for a number, a number for a list
+        undo()
         given = ", ".join(f"{name}={value!r}" for name, value in options.items())
         usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
         raise DataError(
             f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
         ) from error
     return model.eval()
+
+
+def _snapshot(model: nn.Module) -> Callable[[], None]:
+    """A function that takes back what a failed method did: freezing, and adapters already added."""
+    training = model.training
+    requires_grad = {id(p): p.requires_grad for p in model.parameters()}
+    adapters = set(model.adapters) if isinstance(model, TransformerTower) else set()
+
+    def undo() -> None:
+        if isinstance(model, TransformerTower):
+            for site in set(model.adapters) - adapters:
+                del model.adapters[site]
+        for parameter in model.parameters():
+            parameter.requires_grad_(requires_grad.get(id(parameter), True))
+        model.train(training)
+
+    return undo

@@ -5,7 +5,7 @@ splits. Everything that is read is checked on the way in, so that code further o
 can trust it; what is wrong ends in a `risbook.errors.DataError` that names file and record.
 """
 
-from risbook.data.catalog import ReferData, load, open_data
+from risbook.data.catalog import ReferData, list_datasets, load, open_data
 from risbook.data.counts import GREF_PAPER, PUBLISHED, check_counts, is_full_release
 from risbook.data.expressions import Expression, ExpressionTable, Referent
 from risbook.data.hf_rows import from_hf_rows
@@ -30,6 +30,7 @@ __all__ = [
     "encode_mask",
     "from_hf_rows",
     "is_full_release",
+    "list_datasets",
     "load",
     "mask_area",
     "mask_box",

@@ -14,6 +14,7 @@ from risbook.systems.system_presets import (
     SystemPreset,
     build_meta,
     build_system,
+    list_models,
     register_system,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "build_system",
     "convert_released",
     "count_parameters",
+    "list_models",
     "load_released",
     "load_system",
     "predict_mask",

@@ -32,7 +32,7 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED_SYSTEMS.glob("*/config.json"))
 
 
-def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = None) -> None:
+def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
     """Write a checkpoint.
 
     Args:
@@ -41,6 +41,7 @@ def save_system(system: System, folder: Path, *, dtype: torch.dtype | None = Non
         dtype: a smaller float type for the file, for instance `torch.float16`; integers and
             everything that a reader computes with stay as they are after loading.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)  # until all of the new files are there
     state = {

@@ -94,6 +94,15 @@ class ParameterReport:
         """Tuned backbone over both towers; None for a system trained from scratch."""
         return self.backbone_tuned / self.tower(*TOWER_GROUPS) if self.pretrained else None
 
+    def __str__(self) -> str:
+        rows = [(group.name, group.tuned, group.frozen) for group in self.groups]
+        rows.append(("all", self.tuned, self.frozen))
+        lines = [f"{self.system:26} {'tuned':>13} {'frozen':>13}"]
+        lines += [f"{name:26} {tuned:13,} {frozen:13,}" for name, tuned, frozen in rows]
+        if self.share_of_towers is not None:
+            lines.append(f"tuned in the backbone: {self.share_of_towers:.2%} of both towers")
+        return "\n".join(lines)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {

@@ -129,6 +129,19 @@ class System(nn.Module):
             )
         return system
 
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a checkpoint, which `from_pretrained` and `risbook.load` read."""
+        from risbook.systems.checkpoints import save_system
+
+        save_system(self, folder)
+
+    def __call__(self, image: Tensor, text: Tensor | Sequence[str], **options: Any) -> Tensor:
+        """Logits of `forward`; sentences in place of token ids are tokenised first."""
+        if not isinstance(text, Tensor):
+            text = self.tokenizer(list(text)).to(image.device)
+        logits: Tensor = super().__call__(image, text, **options)
+        return logits
+
     def forward(
         self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:

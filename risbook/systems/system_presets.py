@@ -126,6 +126,15 @@ def read_system_config(name: str, values: Any, *, where: str = "") -> Any:
     return from_values(type(preset.config), values, where=where, aliases=preset.old_keys)
 
 
+def list_models() -> dict[str, str]:
+    """Names of all systems with a line on each; those with a shipped checkpoint say so."""
+    return {
+        name: preset.summary
+        + (", shipped" if (SHIPPED_SYSTEMS / name / "config.json").is_file() else "")
+        for name, preset in SYSTEMS.items()
+    }
+
+
 def build_system(
     name: str, *, sentences: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> System:

@@ -1,6 +1,6 @@
 """Training a system to segment: its samples, its loss, and its held-out splits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -24,6 +24,8 @@ class MaskObjective(Objective):
     Args:
         config: the run.
         accelerator: shares batches and evaluated expressions among its processes.
+        system: a system to train further, in place of a new one.
+        sources: data sets by the names that `config.data` has for them, in place of opening those.
 
     Raises:
         RisbookError: for sets that are not there or hold nothing to train on, and for a wrong
@@ -32,11 +34,19 @@ class MaskObjective(Objective):
 
     system: System
 
-    def __init__(self, config: TrainingConfig, *, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        *,
+        accelerator: Accelerator,
+        system: System | None = None,
+        sources: Mapping[str, ReferData] | None = None,
+    ) -> None:
         super().__init__()
         self.config = config
         self.accelerator = accelerator
-        sources = {name: self._open(name) for name in config.data}
+        opened = dict(sources or {})
+        sources = {name: opened.get(name) or self._open(name) for name in config.data}
         # The system's vocabulary may come from the samples, and their size from the system.
         self.samples = TrainingSamples(
             sources=list(sources.values()),
@@ -48,8 +58,10 @@ class MaskObjective(Objective):
         )
         if not self.samples.objects:
             raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
-        sentences = self.samples.sentences()
-        self.system = build_system(config.system, sentences=sentences, overrides=config.overrides)
+        if system is None:
+            sentences = self.samples.sentences()
+            system = build_system(config.system, sentences=sentences, overrides=config.overrides)
+        self.system = system
         self.samples.image_size = self.system.image_size
         self.eval_splits = [
             self._open_split(eval_split, sources) for eval_split in config.eval_splits

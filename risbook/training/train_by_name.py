@@ -6,16 +6,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from risbook.config import from_values, with_overrides
+from risbook.data.dataset import ReferData
+from risbook.data.referring_dataset import ReferringDataset
 from risbook.errors import RisbookError, StoppedError
 from risbook.systems import System
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, system_preset
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_run import train_system
 
+Data = str | Path | ReferringDataset
+
 
 def train(
-    system: str,
-    data: str | Path | Sequence[str | Path] | None = None,
+    system: str | System,
+    data: Data | Sequence[Data] | None = None,
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -28,13 +32,14 @@ def train(
         mask = model.predict("photo.jpg", "the left dog")
 
     Args:
-        system: a preset's name.
-        data: names or folders of the sets to train on, one or a list. Without it, a system that
-            comes with the package is trained as its checkpoint was.
+        system: a preset's name for a new system, or a system to train further.
+        data: what to train on, one or a list of names, folders, or datasets of
+            `risbook.data.load`. Without it, a system that comes with the package is trained as its
+            checkpoint was.
         out: folder of the run; without it nothing is left on the disk.
         resume: go on with the run in `out`.
         show_progress: show a progress bar.
-        fields: other fields of `risbook.training.TrainingConfig`.
+        fields: other fields of `risbook.training.TrainingConfig`; "lr" is its learning_rate.
 
     Returns:
         The trained system, in evaluation mode.
@@ -43,17 +48,36 @@ def train(
         RisbookError: for a field that does not exist or a value that makes no sense, and as
             `risbook.training.train_system`.
     """
+    sources: dict[str, ReferData] = {}
     if data is not None:
-        names = [data] if isinstance(data, str | Path) else data
-        fields["data"] = [str(name) for name in names]
-    config = resolve_config(system, **fields)
+        names = []
+        for entry in data if isinstance(data, list | tuple) else [data]:
+            if not isinstance(entry, str | Path | ReferringDataset):
+                raise RisbookError(
+                    f"data is {entry!r:.60}; name a set such as 'refscenes', or give what "
+                    "risbook.data.load returned"
+                )
+            names.append(str(entry.name if isinstance(entry, ReferringDataset) else entry))
+            if isinstance(entry, ReferringDataset):
+                sources[entry.name] = entry.data
+                fields.setdefault("splits", [entry.split])
+        fields["data"] = names
+    if "lr" in fields:
+        fields["learning_rate"] = fields.pop("lr")
+    model = system if isinstance(system, System) else None
+    config = resolve_config(system.name if isinstance(system, System) else system, **fields)
+    given: dict[str, Any] = {
+        "system": model,
+        "sources": sources,
+        "show_progress": show_progress,
+    }
     if out is not None:
-        return train_system(config, Path(out), resume=resume, show_progress=show_progress)
+        return train_system(config, Path(out), resume=resume, **given)
     if resume:
         raise RisbookError("resume=True: name with out= the folder of the run to go on with")
     with TemporaryDirectory(prefix="risbook-") as folder:
         try:
-            return train_system(config, Path(folder), show_progress=show_progress)
+            return train_system(config, Path(folder), **given)
         except StoppedError as stop:
             message = str(stop).split(";")[0]
             raise StoppedError(

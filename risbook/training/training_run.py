@@ -1,11 +1,13 @@
 """From a training's configuration to a checkpoint."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from accelerate.utils import set_seed
 
+from risbook.data.dataset import ReferData
 from risbook.errors import RisbookError
 from risbook.systems import System, save_system
 from risbook.training.mask_objective import MaskObjective
@@ -23,6 +25,8 @@ def train_system(
     resume: bool = False,
     show_progress: bool = True,
     on_step: OnStep | None = None,
+    system: System | None = None,
+    sources: Mapping[str, ReferData] | None = None,
 ) -> System:
     """Train a system and leave it in `folder`.
 
@@ -37,6 +41,8 @@ def train_system(
             that was never interrupted.
         show_progress: show a progress bar.
         on_step: called after every step.
+        system: a system to train further, in place of a new one of the configuration.
+        sources: data sets by the names that the configuration has for them.
 
     Returns:
         The trained system, in evaluation mode.
@@ -57,7 +63,7 @@ def train_system(
         if is_main:
             run.check_idle()
         set_seed(config.seed)
-        objective = MaskObjective(config, accelerator=accelerator)
+        objective = MaskObjective(config, accelerator=accelerator, system=system, sources=sources)
         system = objective.system
         groups, multipliers = optimizer_groups(system, config.lr_multipliers)
         # Only now, so that a run that never began does not occupy its folder; and only when every
