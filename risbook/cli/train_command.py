@@ -18,7 +18,7 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
         data: refscenes, refscenes+ or refscenesg, with -sample for the few scenes that come with
             the package, or folders in the REFER layout, with instances.json and refs(...).p.
         out: folder of the run (default: runs/ and the system's name).
-        resume: go on with the run in --out.
+        resume: continue the run in --out.
         overrides: fields of the system's configuration, for instance image_size=256.
         fields: those of `TrainingConfig`.
 
@@ -36,8 +36,8 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
     Without --data a system that comes with the package is trained as its checkpoint was; options
     given beside it change that run.
 
-    The run can be killed at any moment: the same command with --resume goes on from the last state
-    in --out, on a CPU to exactly the same weights.
+    The run can be killed at any moment: the same command with --resume continues from the last
+    state in --out, on a CPU to exactly the same weights.
     """
     from risbook.training import train_system
     from risbook.training.train_by_name import resolve_config

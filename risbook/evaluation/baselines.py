@@ -41,7 +41,7 @@ def centre_box(shape: tuple[int, int], objects: Sequence[tuple[str, BoolMask]]) 
 
 
 def largest_object(shape: tuple[int, int], objects: Sequence[tuple[str, BoolMask]]) -> BoolMask:
-    """The annotated object of most pixels; of equals the first, of none nothing."""
+    """The annotated object of most pixels, the first of equal ones; nothing without objects."""
     if not objects:
         return nothing(shape, objects)
     return max((mask for _, mask in objects), key=np.count_nonzero)
@@ -67,7 +67,7 @@ def score_baseline(data: ReferData, split: str, baseline: str | Baseline) -> Sum
         baseline: a name of `BASELINES`, or a function of your own.
 
     Raises:
-        DataError: there is no such baseline or split.
+        DataError: for an unknown baseline or split.
     """
     if isinstance(baseline, str):
         if baseline not in BASELINES:

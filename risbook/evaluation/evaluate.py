@@ -60,7 +60,7 @@ def predict_batch(
     """Predict the masks of expressions in one forward pass.
 
     Args:
-        system: the system; it is used in evaluation mode and left as it was.
+        system: the system; it is used in evaluation mode, and its mode is restored.
         data: the set that the expressions come from.
         expressions: B expressions; those of one image should follow each other.
         threshold: probability strictly above which a pixel belongs to the mask.

@@ -1,4 +1,4 @@
-"""Result files: figures together with everything that says where they come from."""
+"""Result files: figures together with the command, device, versions and weights that gave them."""
 
 import datetime
 import hashlib
@@ -49,7 +49,7 @@ def write_result(
         rows: one mapping per row of figures.
         command: the words of the command that gives the same rows.
         system: the measured system.
-        settings: what was chosen for the measurement.
+        settings: the settings of the measurement.
         about: further entries, for instance the seed of the training and its suite.
     """
     content = {

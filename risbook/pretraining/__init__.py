@@ -1,4 +1,4 @@
-"""Pretraining: how the small towers came to be, and what they are worth."""
+"""Pretraining: the recipes of the small towers, and their scores."""
 
 from risbook.pretraining.recipe_run import run_recipe
 from risbook.pretraining.recipes import RECIPES, SETS, Recipe

@@ -31,10 +31,10 @@ class PretrainingConfig:
         warmup: steps of the warm-up.
         weight_decay: of matrices; vectors and position tables have none.
         max_grad_norm: largest norm of the gradient.
-        seed: decides the weights at the start and every batch.
-        precision: arithmetic; "auto" takes bf16 where the machine is fast at it.
+        seed: of the initial weights and of every batch.
+        precision: arithmetic; "auto" is bf16 where the machine computes it fast.
         log_every: steps between two rows of the log.
-        checkpoint_every: steps between two states that a killed run can go on from.
+        checkpoint_every: steps between two states that a killed run can continue from.
     """
 
     steps: int
@@ -56,7 +56,7 @@ class PretrainingConfig:
 
 
 def build_optimizer(network: nn.Module, config: PretrainingConfig) -> torch.optim.AdamW:
-    """AdamW over everything that is not frozen."""
+    """AdamW over the trainable parameters; vectors have no weight decay."""
     trainable = [value for value in network.parameters() if value.requires_grad]
     is_matrix = [value.ndim >= 2 and min(value.shape) > 1 for value in trainable]
     groups: list[dict[str, Any]] = [
@@ -96,8 +96,8 @@ def pretrain(
         config: how long and how fast.
         folder: gets ``pretraining.json``, ``log.jsonl`` and ``progress.pt``.
         device: where to compute.
-        resume: go on from the state in the folder.
-        settings: whatever else decides the run; a run that differs in it is not resumed.
+        resume: continue from the state in the folder.
+        settings: all other settings of the run; a run with other settings is not resumed.
 
     Raises:
         RisbookError: as `risbook.training.training_loop.TrainingLoop`, and for a folder that holds
@@ -111,7 +111,7 @@ def pretrain(
         raise RisbookError("pretraining runs in one process; start it without accelerate launch")
     try:
         run.lock()
-        _check(values, run, resume=resume)  # another run may have begun in the meantime
+        _check(values, run, resume=resume)  # another run may have started in the meantime
         run.remove_leftovers()
         write_json(run.settings_file, values)
         optimizer = build_optimizer(objective, config)

@@ -43,7 +43,7 @@ def run_recipe(
         sources: drawn sets. Training reads their training images, the scores their other images.
         folder: gets the run's settings, log and state, and a folder for each tower.
         device: where to compute.
-        resume: go on from the state in the folder.
+        resume: continue from the state in the folder.
         text: folder of a text tower, for a recipe that needs one; "auto" for the shipped one.
         overrides: fields of the recipe's `PretrainingConfig` to change.
 
@@ -51,7 +51,7 @@ def run_recipe(
         The towers' folders.
 
     Raises:
-        RisbookError: as `pretrain`, and for a tower's folder that holds something else.
+        RisbookError: as `pretrain`, and for a tower's folder that holds other files.
     """
     recipe = get_recipe(name)
     config = replace(recipe.loop, **(overrides or {}))
@@ -77,7 +77,7 @@ def _about(
     device: torch.device,
     text: str | Path,
 ) -> dict[str, Any]:
-    """How to repeat the run, and what it was."""
+    """The command that repeats the run, and its settings."""
     words = ["risbook", "pretrain", name, "--out", f"runs/{name}"]
     for key in ("steps", "seed", "precision"):
         if getattr(config, key) != getattr(recipe.loop, key):
@@ -120,7 +120,7 @@ def _keep(
         about = {**about, "scale": round(float(setup.clip.scale.detach()), 4)}
     shutil.copyfile(folder / LOG_FILE, tower_folder / LOG_FILE)
     write_json(tower_folder / "pretraining.json", about)
-    # The scores are those of the 16-bit file, as anybody loads it.
+    # The scores belong to the 16-bit file, which users load, not to the float32 weights.
     text_tower = None if setup.clip is None else setup.clip.text
     scores = score_tower(
         name, tower_folder, sources, text_tower=text_tower, tokenizer=setup.tokenizer

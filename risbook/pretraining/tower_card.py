@@ -1,4 +1,4 @@
-"""The card of a pretrained tower: what it is, how it was trained, and how well it does."""
+"""The card of a pretrained tower: its size, its training and its scores."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from risbook.towers.build import build_tower
 
 
 def tower_card(name: str, folder: Path) -> str:
-    """The README of a tower: what it is, how it came to be, and what it is worth."""
+    """The README of a tower: size, training and scores."""
     about = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     file = folder / "model.safetensors"

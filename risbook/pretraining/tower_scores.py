@@ -49,14 +49,14 @@ def score_tower(
         return {}
     tower = build_tower(name, weights=weights)
     torch.manual_seed(0)
-    # With DINOv2's first LayerScale, 1e-5, a random tower would be little more than its patches.
+    # With DINOv2's initial LayerScale, 1e-5, a random tower would hardly change its patches.
     changes: dict[str, Any] = {"layer_scale": 1.0} if preset.family == "dinov2" else {}
     towers = {"pretrained": tower, "random": build_tower(name, weights="random", **changes)}
     size = preset.image_size
     train = sample_scenes(sources[0], ["train"], 500)
     test = sample_scenes(sources[0], HELD_OUT, 300)
     scores: dict[str, Any] = {
-        # not where the folder lies: it is moved when it is shipped
+        # without the path: the folder is moved when it is shipped
         "origin": {"kind": weights_source(tower).kind, "sha256": weights_source(tower).sha256},
         "scenes": {"probes learn from": len(train.image_ids), "probes asked": len(test.image_ids)},
         "patches": [

@@ -1,1 +1,1 @@
-"""Probing: what frozen features hold, measured by neighbours, linear maps and retrieval."""
+"""Probing: the content of frozen features, measured by neighbours, linear maps and retrieval."""

@@ -1,7 +1,7 @@
 """Images and sentences through frozen towers, and a map of patches back to its image.
 
-Towers take squares of one size and answer in patches; images have sizes of their own. These
-functions go both ways, batch by batch and without a graph.
+Towers take square images of one size and return patches; images of a dataset have any size. These
+functions convert in both directions, in batches and without gradients.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from risbook.towers.word_tokenizer import WordTokenizer
 Pixels = npt.NDArray[np.uint8]
 BoolMask = npt.NDArray[np.bool_]
 
-#: How tokens go through a tower's blocks; `ImageTransformer.forward_blocks` is the usual way.
+#: How tokens go through a tower's blocks; `ImageTransformer.forward_blocks` is the default.
 ForwardBlocks = Callable[[ImageTransformer, Tensor], Tensor]
 
 _BATCH = 50
@@ -48,7 +48,7 @@ def encode_image(
     Args:
         tower: the tower, on any device.
         images: preprocessed images (N, 3, S, S).
-        forward_blocks: another way through the blocks; it may drop tokens before the patches.
+        forward_blocks: replaces the pass through the blocks; it may drop tokens before the patches.
 
     Returns:
         On the CPU: the finished class tokens (N, C) and patches (N, S / patch, S / patch, C).
@@ -90,7 +90,7 @@ def upsample_to_image(
         (H, W) or (H, W, K).
 
     Raises:
-        DataError: the map has another number of dimensions.
+        DataError: the map has neither two nor three dimensions.
     """
     if cells.ndim not in (2, 3):
         raise DataError(f"a map of patches is (h, w) or (h, w, K), not {tuple(cells.shape)}")

@@ -1,7 +1,7 @@
 """Labels for the patches of letterboxed drawn scenes: kind, group or part of the object.
 
 A pixel of the square takes the label of the image's pixel that it came from. A patch takes the
-label of most of its pixels, and none (-1) where no label covers enough of it, or in the padding.
+label of most of its pixels, or -1 in the padding and where no label covers enough of the patch.
 """
 
 import json
@@ -191,4 +191,4 @@ def _read_scenes(data: ReferData) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: is no record of scenes ({error})") from error
+        raise DataError(f"{path}: is not a record of scenes ({error})") from error

@@ -130,7 +130,7 @@ def fit_linear(
     features = features.detach().float()
     mean, scale = features.mean(0), features.std(0, correction=0).clamp_min(1e-6)
     inputs = (features - mean) / scale
-    # The caller may stand in torch.no_grad() or inference_mode(); fitting needs gradients.
+    # The caller may be inside torch.no_grad() or inference_mode(); fitting needs gradients.
     with torch.inference_mode(False), torch.enable_grad():
         inputs, targets = inputs.clone(), labels.clone()
         weight = torch.zeros(inputs.shape[1], classes, device=inputs.device, requires_grad=True)

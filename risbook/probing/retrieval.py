@@ -82,12 +82,12 @@ def evaluate_retrieval(
     """Measure retrieval among N pairs.
 
     A wrong answer that is exactly as similar as the best correct one counts as ahead of it, so
-    towers that give the same vector for everything score 0 and not 1.
+    towers that give the same vector for all inputs score 0 and not 1.
 
     Args:
         images: (N, C), one vector per image; brought to unit length here.
         texts: (N, C), the vector of each image's caption.
-        captions: N captions, or anything else that can be compared; pairs with equal ones are
+        captions: N captions or other hashable values; pairs with equal captions are
             correct answers to each other. Without them all pairs differ.
 
     Raises:

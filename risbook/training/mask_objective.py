@@ -19,7 +19,7 @@ from risbook.training.training_config import TrainingConfig
 
 
 class MaskObjective(Objective):
-    """A system together with what it learns from and what it is evaluated on.
+    """A system together with its training samples and its held-out splits.
 
     Args:
         config: the run.
@@ -28,8 +28,8 @@ class MaskObjective(Objective):
         sources: data sets by the names that `config.data` has for them, in place of opening those.
 
     Raises:
-        RisbookError: for sets that are not there or hold nothing to train on, and for a wrong
-            `eval_splits`; a run finds its mistakes before its first step.
+        RisbookError: for missing or empty sets and wrong `eval_splits`, so that a run reports
+            these mistakes before its first step.
     """
 
     system: System
@@ -66,7 +66,7 @@ class MaskObjective(Objective):
         self.eval_splits = [
             self._open_split(eval_split, sources) for eval_split in config.eval_splits
         ]
-        # Never more samples per step than there are, and the same number for every process.
+        # At most all samples per step, and the same number for every process.
         self.batch_size = min(config.batch_size, len(self.samples))
         if self.batch_size % accelerator.num_processes:
             raise RisbookError(
@@ -103,8 +103,8 @@ class MaskObjective(Objective):
                 batch_sampler=order,
                 collate_fn=collate,
                 num_workers=self.config.num_workers,
-                # Without one of its own, each new loader draws from the generator that dropout
-                # uses, and a resumed run, which makes one loader more, would go another way.
+                # Without this generator each new loader would draw from the one that dropout uses.
+                # A resumed run makes one more loader and would get other weights.
                 generator=torch.Generator().manual_seed(self.config.seed),
             )
             prepared = self.accelerator.prepare_data_loader(loader, device_placement=False)
@@ -141,11 +141,11 @@ class MaskObjective(Objective):
             yield {"set": name, "split": split, **scores}
 
     def saved_state(self) -> dict[str, Tensor]:
-        """What a checkpoint of the system holds."""
+        """The tensors that a checkpoint of the system holds."""
         return self.system.saved_state()
 
     def load_saved(self, state: dict[str, Tensor]) -> None:
-        """Take it back."""
+        """Load the result of `saved_state`."""
         self.system.load_saved(state)
 
     def _open(self, name: str) -> ReferData:

@@ -11,10 +11,10 @@ from risbook.systems import System
 def optimizer_groups(
     system: System, lr_multipliers: Mapping[str, float]
 ) -> tuple[list[list[nn.Parameter]], list[float]]:
-    """The parameters that learn, by their multiple of the learning rate.
+    """The trainable parameters, grouped by their multiple of the learning rate.
 
-    A group whose multiple is 1 joins the default group, in the order of the system's parameters.
-    The states of runs from before there was a choice therefore still fit.
+    A group whose multiple is 1 joins the default group, in the order of the system's parameters,
+    so that states of runs without `lr_multipliers` still fit.
 
     Args:
         system: the system.
@@ -24,7 +24,7 @@ def optimizer_groups(
         The groups, the default group first, and the multiple of each.
 
     Raises:
-        RisbookError: for a group that the system does not have, or of which nothing learns.
+        RisbookError: for a group that the system does not have, or that is frozen.
     """
     named = system.parameter_groups()
     scaled = {name: value for name, value in lr_multipliers.items() if value != 1}

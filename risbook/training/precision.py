@@ -1,4 +1,4 @@
-"""Which arithmetic a machine is good at."""
+"""The arithmetic of a run: float32, bf16 or fp16."""
 
 from typing import Literal
 
@@ -18,10 +18,10 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 def choose_precision(requested: Precision, device: torch.device) -> Literal["no", "bf16", "fp16"]:
-    """Turn "auto" into what this device computes fast.
+    """Replace "auto" by the fastest arithmetic of the device.
 
     Args:
-        requested: "auto" or a choice, which is kept.
+        requested: "auto", or an arithmetic that is returned unchanged.
         device: where the run computes.
 
     Returns:
@@ -29,7 +29,7 @@ def choose_precision(requested: Precision, device: torch.device) -> Literal["no"
         "no" (float32) elsewhere.
 
     Raises:
-        RisbookError: for fp16 on a CPU, which has no gradient scaler there.
+        RisbookError: for fp16 on a CPU: the gradient scaler needs a GPU.
 
     >>> choose_precision("no", torch.device("cpu"))
     'no'

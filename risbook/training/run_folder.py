@@ -1,4 +1,4 @@
-"""The folder of a run: one process at a time, and nothing of anybody else's is overwritten."""
+"""The folder of a run: one process trains in it, and files of another run are not overwritten."""
 
 import re
 import warnings
@@ -19,8 +19,8 @@ class RunFolder:
     """A folder that holds one run.
 
     Args:
-        path: the folder; it need not be there yet.
-        settings_file: name of the file that tells the run's settings. It is written before the
+        path: the folder; it need not exist yet.
+        settings_file: name of the file with the run's settings. It is written before the
             first step, so a folder without it holds no run.
     """
 
@@ -29,14 +29,14 @@ class RunFolder:
         self.settings_file = path / settings_file
         self.state_file = path / STATE_FILE
         self.log_file = path / LOG_FILE
-        # Every process that an operating system kills loses this lock, unlike a marker file.
+        # The operating system frees this lock when it kills the process; a marker file would stay.
         self._lock = FileLock(path / LOCK_FILE, timeout=0)
 
     def check_free(self) -> None:
         """Refuse a folder that holds a run, a checkpoint or a part of one.
 
         Raises:
-            RisbookError: names what is there.
+            RisbookError: names the file.
         """
         if self.settings_file.exists():
             raise RisbookError(
@@ -50,10 +50,10 @@ class RunFolder:
                 )
 
     def check_idle(self) -> None:
-        """Refuse a folder in which another process trains, before any work is done.
+        """Refuse a folder in which another process trains, before the slow preparations.
 
         Raises:
-            RisbookError: if one does.
+            RisbookError: if another process trains there.
         """
         if (self.path / LOCK_FILE).exists():
             self.lock()
@@ -61,7 +61,7 @@ class RunFolder:
     def lock(self) -> None:
         """Make the folder, and keep other processes from training in it.
 
-        A file system without locks gives a warning, no error.
+        A file system without locks gives a warning, not an error.
 
         Raises:
             RisbookError: if another process trains there.
@@ -78,17 +78,17 @@ class RunFolder:
             ) from None
         except (OSError, NotImplementedError) as error:
             warnings.warn(
-                f"{self.path}: this file system has no locks ({error}); see to it yourself that "
-                "no second run writes here",
+                f"{self.path}: this file system has no locks ({error}); make sure that no "
+                "second run writes here",
                 stacklevel=2,
             )
 
     def unlock(self) -> None:
-        """Let others train here."""
+        """Let other processes train here."""
         self._lock.release()
 
     def remove_leftovers(self) -> None:
-        """Delete what a killed process left half-written; every other file stays."""
+        """Delete the half-written files of a killed process; every other file stays."""
         names = "|".join(re.escape(name) for name in (*RUN_FILES, self.settings_file.name))
         leftover = re.compile(rf"\.({names})\.\d+\.tmp")
         for entry in self.path.iterdir():

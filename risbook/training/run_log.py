@@ -15,10 +15,10 @@ from risbook.files import write_atomically, write_error
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Read a log; a torn last line, left by a process that was killed, is passed over.
+    """Read a log; an incomplete last line, left by a killed process, is ignored.
 
     Raises:
-        DataError: if the file is missing or no text, or a line before the last is no row.
+        DataError: if the file is missing or is not text, or if a line before the last is not a row.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no log here")
@@ -52,9 +52,9 @@ class Log:
 
     Args:
         path: the file.
-        resumed_at: step that a resumed run starts from; rows of later steps, which the killed
-            process had written after its last checkpoint, are taken out, and so are validations
-            at that step, which are done again. 0 starts a new log.
+        resumed_at: step that a resumed run starts from. Rows of later steps, which the killed
+            process wrote after its last checkpoint, are removed. Validations at that step are
+            removed too, because the resumed run repeats them. 0 starts a new log.
     """
 
     def __init__(self, path: Path, *, resumed_at: int = 0) -> None:
@@ -74,7 +74,7 @@ class Log:
         """Append one row; it is in the file when this returns.
 
         Raises:
-            RisbookError: if the disk is full; half a line at the end is passed over by `read_log`.
+            RisbookError: if the disk is full; `read_log` ignores the incomplete last line.
         """
         try:
             self._file.write(json.dumps(row) + "\n")
@@ -84,5 +84,5 @@ class Log:
 
     def close(self) -> None:
         """Close the file."""
-        with suppress(OSError):  # of a row that was told already
+        with suppress(OSError):  # write() has already reported this row
             self._file.close()

@@ -1,8 +1,9 @@
-"""The state of a run between two steps, so that it can go on after it was killed.
+"""The state of a run between two steps, so that a killed run can continue.
 
 One file holds everything that the next step depends on: weights, optimiser, gradient scaler,
-generators and counters. It is written under another name and renamed, so a kill at any moment
-leaves the last whole state; it is read with `weights_only=True`, so it cannot run code.
+generators and counters. It is written under another name and then renamed: a process that is killed
+while it writes leaves the last complete state. It is read with `weights_only=True`, so that a file
+cannot run code.
 """
 
 import math
@@ -19,15 +20,15 @@ from risbook.training.objective import Objective
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """The counters of a run.
 
     Args:
         step: optimiser steps taken.
         loss_sums: sum of each loss since the last row of the log.
         loss_counts: number of steps in each sum.
-        seconds: seconds of training so far, all processes that worked on the run together.
-        first_loss: loss of the first step, None before it.
-        blown_up: whether a loss has become so large that a warning was given.
+        seconds: seconds of training so far, those before an interruption included.
+        first_loss: loss of the first step, None before that step.
+        blown_up: whether the run has warned of a loss that is too large.
     """
 
     step: int = 0
@@ -102,7 +103,7 @@ class RunState:
         write_torch(self.path, state)
 
     def load(self) -> Progress:
-        """Set everything back; a run that was killed before its first state begins anew.
+        """Restore the state; a run that was killed before its first state starts from step 0.
 
         Raises:
             RisbookError: if the file cannot be read, or is the state of another run.
@@ -115,8 +116,8 @@ class RunState:
             model, optimizer, scaler = state["model"], state["optimizer"], state["scaler"]
             cpu, cuda = state["cpu_generator"], state["cuda_generators"]
             torch.set_rng_state(cpu)
-        # Whatever a damaged file does to the reader. Torch's own text would advise to read it
-        # with weights_only=False, which runs code.
+        # A damaged file can raise any exception. Torch's own message would advise to read the file
+        # with weights_only=False, which can run code.
         except Exception as error:
             raise RisbookError(
                 f"{self.path}: the state of the run cannot be read; delete the file to begin the "
@@ -137,7 +138,7 @@ class RunState:
         return progress
 
     def _load_optimizer(self, state: dict[str, Any]) -> None:
-        """Load, and compare shapes, which torch does only inside the next step."""
+        """Load and compare shapes; torch compares them only inside the next step."""
         self.optimizer.load_state_dict(state)
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:

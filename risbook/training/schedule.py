@@ -24,19 +24,19 @@ def warmup_cosine_lr(step: int, *, peak: float, steps: int, warmup: int) -> floa
 def milestone_lr(
     step: int, *, peak: float, steps: int, epoch_steps: int, multiplier: float = 1.0
 ) -> float:
-    """The released schedule of ETRIS: constant from the first step on, at last a tenth of it.
+    """The released schedule of ETRIS: a constant learning rate, then a tenth of it.
 
-    The released code lowers the rate between two epochs, after 35 of 50. Here it falls at the end
-    of the epoch that lies nearest to 70 % of the run, and never before the first has ended: a run
-    of one epoch, or of less, keeps its rate.
+    The released code lowers the learning rate after epoch 35 of 50. Here the drop comes at the end
+    of the epoch nearest to 70 % of the run, and never before the end of the first epoch: a run of
+    at most one epoch keeps its learning rate.
 
-    The released code can give the Bridgers a rate of their own, `multiplier` times the others', but
-    in such a way that it takes effect only from the second epoch on; so it does here. All its
-    configurations have 1, though the paper speaks of 10 for the transformer.
+    The released code multiplies the learning rate of the Bridgers by a factor, but the factor takes
+    effect only from the second epoch on. This function does the same. All released configurations
+    have the factor 1; the paper reports 10 for the vision transformer.
 
     Args:
         step: steps already taken, 0 for the first.
-        peak: the rate before it falls.
+        peak: learning rate before the drop.
         steps: steps of the whole run.
         epoch_steps: steps of one epoch.
         multiplier: 1 for all but the Bridgers.
@@ -44,8 +44,8 @@ def milestone_lr(
     >>> [milestone_lr(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
     [0.0001, 0.0001, 1e-05, 1e-05]
     """
-    # In whole numbers, since 0.7 is none that a float can hold; + 5 rounds to the nearest.
+    # 0.7 has no exact float value, so whole numbers are used; + 5 rounds to the nearest.
     milestone = max(1, (7 * steps + 5 * epoch_steps) // (10 * epoch_steps))
     epoch = step // epoch_steps
-    own = peak * (multiplier if epoch else 1.0)
-    return own if epoch < milestone else own / 10
+    group_lr = peak * (multiplier if epoch else 1.0)
+    return group_lr if epoch < milestone else group_lr / 10

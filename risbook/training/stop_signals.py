@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: the step that is under way is finished and saved first."""
+"""Ctrl-C and SIGTERM during a run: the current step is finished and saved first."""
 
 import signal
 import threading
@@ -13,16 +13,16 @@ from risbook.errors import StoppedError
 class StopSignals:
     """Turns SIGINT and SIGTERM into `StoppedError`, between two steps only.
 
-    A second Ctrl-C stops at once; the last saved state stays. Outside of the main thread Python
-    allows no handlers, and a signal that the process was told to ignore (`nohup`) stays ignored.
+    A second Ctrl-C stops at once; the last saved state stays. Python allows handlers in the main
+    thread only, and a signal that the process was told to ignore (`nohup`) stays ignored.
 
     Args:
-        between_steps: raise as soon as no step is under way. Several processes cannot stop one by
-            one, because each waits for the others: False only notes the signal in `signum`.
+        between_steps: raise at the end of the current step. False only records the signal in
+            `signum`: several processes must stop together, because each waits for the others.
     """
 
     def __init__(self, *, between_steps: bool = True) -> None:
-        #: number of the signal that came, 0 before
+        #: number of the received signal, 0 without one
         self.signum = 0
         self._immediate = between_steps
         self._deferred = False
@@ -53,7 +53,7 @@ class StopSignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """A part of the run that a signal does not interrupt; it stops at the end of the part."""
+        """A part of the run that a signal stops at its end only."""
         self._deferred = True
         try:
             yield

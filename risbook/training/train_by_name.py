@@ -36,8 +36,8 @@ def train(
         data: what to train on, one or a list of names, folders, or datasets of
             `risbook.data.load`. Without it, a system that comes with the package is trained as its
             checkpoint was.
-        out: folder of the run; without it nothing is left on the disk.
-        resume: go on with the run in `out`.
+        out: folder of the run; without `out` the run leaves no files.
+        resume: continue the run in `out`.
         show_progress: show a progress bar.
         fields: other fields of `risbook.training.TrainingConfig`; "lr" is its learning_rate.
 
@@ -45,7 +45,7 @@ def train(
         The trained system, in evaluation mode.
 
     Raises:
-        RisbookError: for a field that does not exist or a value that makes no sense, and as
+        RisbookError: for an unknown field or an impossible value, and as
             `risbook.training.train_system`.
     """
     sources: dict[str, ReferData] = {}
@@ -74,29 +74,29 @@ def train(
     if out is not None:
         return train_system(config, Path(out), resume=resume, **given)
     if resume:
-        raise RisbookError("resume=True: name with out= the folder of the run to go on with")
+        raise RisbookError("resume=True: name with out= the folder of the run to continue")
     with TemporaryDirectory(prefix="risbook-") as folder:
         try:
             return train_system(config, Path(folder), **given)
         except StoppedError as stop:
             message = str(stop).split(";")[0]
             raise StoppedError(
-                f"{message}; it cannot go on, because it had no folder: name one with out=",
+                f"{message}; a run without a folder cannot be continued: name a folder with out=",
                 stop.signum,
             ) from None
 
 
 def resolve_config(system: str, **fields: Any) -> TrainingConfig:
-    """The run that some fields describe.
+    """Complete the configuration of a run from some of its fields.
 
-    What they leave open has the default of `TrainingConfig`; without "data" it is as in the run
-    that made the checkpoint which comes with the package.
+    Other fields have the defaults of `TrainingConfig`; without "data" they are those of the run
+    that made the checkpoint in the package.
 
     Raises:
-        RisbookError: names the field that is wrong; without "data" for a system of which no
-            checkpoint comes with the package.
+        RisbookError: for a wrong field, or without "data" for a system that has no checkpoint in
+            the package.
     """
-    system_preset(system)  # a name that does not exist is the first thing to say
+    system_preset(system)  # an unknown name is reported before any other mistake
     if "data" in fields:
         return from_values(TrainingConfig, {"system": system, **fields})
     recorded = SHIPPED_SYSTEMS / system / "training.json"

@@ -1,4 +1,4 @@
-"""Everything that decides a training run, in one frozen record."""
+"""The configuration of a training run."""
 
 import json
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class TrainingConfig:
 
     Args:
         system: a preset's name.
-        data: names or folders of the sets to train on (see `risbook.data.open_data`).
+        data: names or folders of the sets to train on, as in `risbook.data.open_data`.
         splits: splits to train on.
         partition: "unc", "google" or "umd" where a folder holds several, "" for its default.
         images: folder of the images where they do not lie beside the sets, "" otherwise.
@@ -63,8 +63,8 @@ class TrainingConfig:
         schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
             ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
         warmup: steps of the linear warm-up; "milestones" has none.
-        seed: seeds the weights, the order, the choice of sentences and dropout.
-        precision: "auto" takes bf16 or fp16 where the machine computes them fast.
+        seed: of the weights, the order, the choice of sentences and dropout.
+        precision: "auto" is bf16 or fp16 where the machine computes them fast.
         text: "sent" or "raw".
         eval_splits: splits, as "set:split", that are evaluated while training.
         eval_every: steps between two evaluations.
@@ -104,7 +104,7 @@ class TrainingConfig:
 
     @classmethod
     def load(cls, path: Path) -> "TrainingConfig":
-        """Read the record back; a field that was added after it was written has its default.
+        """Read the record back; a field that the file lacks has its default.
 
         Raises:
             RisbookError: if the file is missing or holds something else.
@@ -119,5 +119,5 @@ class TrainingConfig:
 
     def difference(self, other: "TrainingConfig") -> list[str]:
         """Names of the fields in which two runs differ."""
-        own, others = to_values(self), to_values(other)
-        return [name for name in own if own[name] != others[name]]
+        values, other_values = to_values(self), to_values(other)
+        return [name for name in values if values[name] != other_values[name]]

@@ -36,9 +36,9 @@ def train_system(
 
     Args:
         config: the run.
-        folder: made if it is not there; a folder that already holds a run is only resumed.
-        resume: go on from the last state; on a CPU the result equals, bit for bit, that of a run
-            that was never interrupted.
+        folder: created if it does not exist; a run in the folder can only be resumed.
+        resume: continue from the last state; on a CPU the result equals, bit for bit, that of a
+            run without interruption.
         show_progress: show a progress bar.
         on_step: called after every step.
         system: a system to train further, in place of a new one of the configuration.
@@ -55,7 +55,7 @@ def train_system(
     """
     run = RunFolder(folder)
     _check(config, run, resume=resume)
-    # CUDA or CPU: recurrent networks on packed rows are not known to work on other devices.
+    # CUDA or CPU: recurrent networks on packed rows are untested on other devices.
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     accelerator = build_accelerator(config.precision, device)
     is_main = accelerator.is_main_process
@@ -66,12 +66,12 @@ def train_system(
         objective = MaskObjective(config, accelerator=accelerator, system=system, sources=sources)
         system = objective.system
         groups, multipliers = optimizer_groups(system, config.lr_multipliers)
-        # Only now, so that a run that never began does not occupy its folder; and only when every
-        # process has looked into the folder.
+        # The folder is locked after the preparations, so that a run that fails in them leaves no
+        # folder, and after every process has checked the folder.
         accelerator.wait_for_everyone()
         if is_main:
             run.lock()
-            _check(config, run, resume=resume)  # another run may have begun in the meantime
+            _check(config, run, resume=resume)  # another run may have started in the meantime
             run.remove_leftovers()
             config.save(run.settings_file)
             if dropped := objective.samples.dropped:
