@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.tower_presets import Family
 from risbook.towers.weight_conversion import convert
 
 #: Parts of the Bridgers: the released name, ours, and the stage that its number 0 stands for. A
@@ -48,7 +47,7 @@ def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tens
             towers[name.removeprefix("backbone.")] = value
         else:
             ours[_rename(name, resnet=resnet)] = value
-    families: dict[str, Family] = {
+    families = {
         "image_tower": "clip-resnet" if resnet else "clip-vit",
         "text_tower": "clip-text",
     }

@@ -17,25 +17,14 @@ from torch import nn
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
-from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.clip_tokenizer import CLIPTokenizer
-from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.load_weights import load_weights
-from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import Family, TowerPreset, tower_preset
+from risbook.towers.tower_families import Tower, tower_family
+from risbook.towers.tower_presets import TowerPreset, tower_preset
 from risbook.towers.weight_files import read_weights
 from risbook.towers.weight_lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
 from risbook.towers.weights_source import WeightsSource, set_weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
-
-Tower = ImageTransformer | CLIPResNet | TextTransformer
-
-CLASSES: dict[Family, type[Tower]] = {
-    "clip-vit": ImageTransformer,
-    "clip-resnet": CLIPResNet,
-    "clip-text": TextTransformer,
-    "dinov2": ImageTransformer,
-}
 
 TOWER_FORMAT = 1
 
@@ -116,9 +105,9 @@ def tokenizer_of(
         RisbookError: if the tower has no text side, or its vocabulary cannot be had.
     """
     preset = tower_preset(name)
-    if preset.family != "clip-text" and preset.partner:
+    if not tower_family(preset.family).is_text and preset.partner:
         name, preset = preset.partner, tower_preset(preset.partner)
-    if preset.family != "clip-text":
+    if not tower_family(preset.family).is_text:
         raise RisbookError(f"{name} has no text side, and so no tokenizer")
     is_ours = preset.hub is None
     if str(weights) == "random":
@@ -183,7 +172,8 @@ def _make(
     name: str, preset: TowerPreset, arch: Mapping[str, Any], folder: Path | None = None
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
-    if preset.family == "clip-text" and "vocab_size" not in arch:
+    family = tower_family(preset.family)
+    if family.is_text and "vocab_size" not in arch:
         arch = {**arch, "vocab_size": _vocabulary_size(name, folder)}
     for key, value in arch.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
@@ -191,7 +181,7 @@ def _make(
         if any(isinstance(size, int) and not 0 <= size <= largest for size in sizes):
             raise RisbookError(f"{name}: {key} is {value}; it has to be from 0 to {largest}")
     try:
-        return CLASSES[preset.family](**arch)
+        return family.tower_class(**arch)
     except TypeError as error:
         raise RisbookError(f"{name}: {error}") from error
 

@@ -1,17 +1,15 @@
 """The table of towers: their sizes, and where their weights are published.
 
-Adding a tower is an entry here; `risbook.towers.build` makes it by its name.
+A new tower of a known design is one entry of `TOWERS`; `risbook.towers.build` makes it by its name.
+A new design is one entry of `risbook.towers.tower_families.FAMILIES`.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from risbook.errors import RisbookError
-
-#: the designs of towers; their classes stand in `risbook.towers.build.CLASSES`
-Family = Literal["clip-vit", "clip-resnet", "clip-text", "dinov2"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class HubFile:
         revision: a commit of 40 hexadecimal digits, or "main" where none could be verified; the
             commit of the file is noted in the weights' source either way.
         sha256: its digest, if one is known from an independent source; then it is checked.
-        size: bytes, about; for whoever decides whether to download.
+        size: bytes, about; shown before a download.
     """
 
     repo: str
@@ -47,16 +45,16 @@ class TowerPreset:
     """How a named tower is made.
 
     Args:
-        family: its design, see `risbook.towers.build.CLASSES`.
+        family: its design, a name of `risbook.towers.tower_families.FAMILIES`.
         arch: arguments of the class.
         image_size: side of the images that it was trained on, pixels; 0 for a text tower.
         step: image sides are multiples of this; 0 for a text tower.
-        hub: its weights; None for a tower of ours, which is shipped.
+        hub: its weights; None for a tower of risbook, which is shipped.
         tokenizer: for a text tower, the vocabulary on the hub.
         partner: the tower that shares its space: of an image tower the text tower.
     """
 
-    family: Family
+    family: str
     arch: Mapping[str, Any]
     image_size: int = 0
     step: int = 0
@@ -133,7 +131,8 @@ def _clip_resnet(
     return TowerPreset("clip-resnet", arch, 224, 32, hub=hub, partner=partner)
 
 
-# The blocks after which DETRIS takes a map, counted from 0 as in its released code.
+# The out_indices of the DINOv2 towers are the blocks after which DETRIS takes a map, counted from 0
+# as in its released code.
 _DINOV2 = {"kind": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
 TOWERS: dict[str, TowerPreset] = {
@@ -143,8 +142,15 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-rn101-text": _clip_text(_RN101, 512, "clip-rn101-image"),
     "clip-vitb16-image": TowerPreset(
         "clip-vit",
-        {"kind": "clip", "embed_dim": 768, "depth": 12, "num_heads": 12, "patch_size": 16}
-        | {"pos_grid": 14, "projection_dim": 512},
+        {
+            "kind": "clip",
+            "embed_dim": 768,
+            "depth": 12,
+            "num_heads": 12,
+            "patch_size": 16,
+            "pos_grid": 14,
+            "projection_dim": 512,
+        },
         image_size=224,
         step=16,
         hub=_VITB16,
@@ -167,8 +173,15 @@ TOWERS: dict[str, TowerPreset] = {
     ),
     "clip-mini-image": TowerPreset(
         "clip-vit",
-        {"kind": "clip", "embed_dim": 128, "depth": 12, "num_heads": 2, "patch_size": 8}
-        | {"pos_grid": 12, "projection_dim": 128},
+        {
+            "kind": "clip",
+            "embed_dim": 128,
+            "depth": 12,
+            "num_heads": 2,
+            "patch_size": 8,
+            "pos_grid": 12,
+            "projection_dim": 128,
+        },
         image_size=96,
         step=8,
         partner="clip-mini-text",
@@ -176,21 +189,34 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-mini-text": TowerPreset(
         "clip-text",
         # the vocabulary's size is that of the shipped tokenizer
-        {"embed_dim": 128, "depth": 12, "num_heads": 2, "context_length": 77}
-        | {"projection_dim": 128},
+        {
+            "embed_dim": 128,
+            "depth": 12,
+            "num_heads": 2,
+            "context_length": 77,
+            "projection_dim": 128,
+        },
         partner="clip-mini-image",
     ),
     "clip-mini-rn-image": TowerPreset(
         "clip-resnet",
-        {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8} | {"pos_grid": 6},
+        {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8, "pos_grid": 6},
         image_size=192,
         step=32,
         partner="clip-mini-text",
     ),
     "dinov2-mini": TowerPreset(
         "dinov2",
-        {"kind": "dinov2", "embed_dim": 128, "depth": 12, "num_heads": 2, "patch_size": 8}
-        | {"pos_grid": 12, "num_registers": 4, "out_indices": (4, 8, 11)},
+        {
+            "kind": "dinov2",
+            "embed_dim": 128,
+            "depth": 12,
+            "num_heads": 2,
+            "patch_size": 8,
+            "pos_grid": 12,
+            "num_registers": 4,
+            "out_indices": (4, 8, 11),
+        },
         image_size=96,
         step=8,
     ),
@@ -201,7 +227,7 @@ def tower_preset(name: str) -> TowerPreset:
     """Look a tower up.
 
     Raises:
-        RisbookError: if there is none of that name; the message lists those there are.
+        RisbookError: if there is none of that name; the message lists all of them.
     """
     if name not in TOWERS:
         raise RisbookError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")
