@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         towers,
         training,
     )
-    from risbook.adapters import apply_peft, list_adapters
+    from risbook.adapters import apply_lora, apply_peft, list_adapters
     from risbook.data import list_datasets
     from risbook.data import load as load_dataset
     from risbook.evaluation import evaluate_model as evaluate  # type: ignore[no-redef]
@@ -49,6 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "adapters",
+    "apply_lora",
     "apply_peft",
     "count_parameters",
     "data",
@@ -78,6 +79,7 @@ __all__ = [
 
 #: name -> the room and the function that it stands for; every other name is a room's.
 _FUNCTIONS = {
+    "apply_lora": ("risbook.adapters", "apply_lora"),
     "apply_peft": ("risbook.adapters", "apply_peft"),
     "count_parameters": ("risbook.systems", "count_parameters"),
     "evaluate": ("risbook.evaluation", "evaluate_model"),
@@ -92,8 +94,8 @@ _FUNCTIONS = {
 
 #: other first guesses, and what to write
 _HINTS = {
+    "collate_fn": "a DataLoader without collate_fn=: the default works",
     "apply_adapter": 'risbook.apply_peft(model, "houlsby")',
-    "apply_lora": 'risbook.apply_peft(model, "lora")',
     "add_lora": 'risbook.apply_peft(model, "lora")',
     "bridger": "risbook.adapters.Bridger",
     "build_model": 'risbook.systems.build_system("etris-mini")',

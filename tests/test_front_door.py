@@ -178,7 +178,8 @@ def test_what_there_is_can_be_listed() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("apply_lora", r'risbook\.apply_peft\(model, "lora"\)'),
+        ("add_lora", r'risbook\.apply_peft\(model, "lora"\)'),
+        ("collate_fn", "the default works"),
         ("predict", r"\.predict\(image, text\)"),
         ("laod", r"risbook\.load$"),
         ("nonsense", r"dir\(risbook\)"),
@@ -216,6 +217,7 @@ def test_a_model_is_trained_further_on_a_dataset() -> None:
     data = risbook.data.load("refscenes-sample", split="train")
     trained = risbook.train(model, data, steps=2, batch_size=4, lr=1e-3, show_progress=False)
     assert trained is model
+    assert [row["step"] for row in model.history if row["kind"] == "step"][-1] == 2
     change = (model.bridgers.stages["1"].text_in.weight - before).abs().max()
     assert 0 < change < 0.01
     with pytest.raises(RisbookError, match="data is 7; name a set"):
@@ -227,3 +229,27 @@ def test_a_method_that_cannot_be_applied_leaves_the_model_as_it_was() -> None:
     with pytest.raises(RisbookError, match=r'target_modules=\["qkv"\]'):
         risbook.apply_peft(vit, "lora")
     assert all(parameter.requires_grad for parameter in vit.parameters()) and vit.training
+
+
+def test_parameters_of_any_module_are_counted() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 1))
+    model[0].requires_grad_(False)
+    assert risbook.count_parameters(model, trainable_only=True) == 4
+    assert "15" in str(risbook.count_parameters(model))
+
+
+def test_unknown_keywords_are_answered_with_the_right_one() -> None:
+    model = risbook.load("etris-mini")
+    image = np.zeros((40, 60, 3), np.uint8)
+    with pytest.raises(TypeError, match="'return_probs'; write return_probability"):
+        model.predict(image, "left dog", return_probs=True)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="'vis_dim'; write image_dim"):
+        risbook.adapters.Bridger(vis_dim=32, text_dim=16)  # type: ignore[call-arg]
+    probability = model.predict(image, "left dog", return_probability=True)
+    assert 0 <= probability.min() <= probability.max() <= 1
+
+
+def test_lora_by_the_names_of_peft() -> None:
+    layers = torch.nn.Sequential(torch.nn.Linear(6, 4))
+    tuned = risbook.apply_lora(layers, r=2, alpha=4, target_modules=["0"])
+    assert risbook.count_parameters(tuned, trainable_only=True) == 2 * (6 + 4)

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "risbook"
 ORDER = [
     "errors",
     "intermediates",
+    "keyword_hints",
     "files",
     "config_messages",
     "config",

@@ -3,7 +3,13 @@
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
-from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, apply_peft, list_adapters
+from risbook.adapters.peft_methods import (
+    PEFT_METHODS,
+    PEFTMethod,
+    apply_lora,
+    apply_peft,
+    list_adapters,
+)
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.zoom_layer import ZoomLayer
 
@@ -19,6 +25,7 @@ __all__ = [
     "Parallel",
     "Serial",
     "ZoomLayer",
+    "apply_lora",
     "apply_peft",
     "list_adapters",
 ]

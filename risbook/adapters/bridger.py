@@ -23,6 +23,7 @@ from risbook.adapters.zoom_layer import ZoomKind, ZoomLayer
 from risbook.config import Probability, Size, configuration
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_hints import suggest_keywords
 from risbook.towers.stages import Architecture
 
 InteractorKind = Literal["auto", "full", "product"]
@@ -86,7 +87,7 @@ class Exchange(NamedTuple):
 
 
 class Bridger(nn.Module):
-    """One Bridger, usable between any two towers.
+    """One Bridger, usable between any two towers: maps (B, C, H, W) or image tokens (B, N, C).
 
     >>> import torch
     >>> bridger = Bridger(image_dim=32, text_dim=16)
@@ -113,6 +114,18 @@ class Bridger(nn.Module):
             released code is the first of the two 1x1 zooms, not the second.
     """
 
+    @suggest_keywords(
+        {
+            "vis_dim": "image_dim",
+            "visual_dim": "image_dim",
+            "txt_dim": "text_dim",
+            "lang_dim": "text_dim",
+            "hidden_dim": "dim",
+            "bottleneck_dim": "dim",
+            "embed_dim": "dim",
+            "heads": "num_heads",
+        }
+    )
     def __init__(
         self,
         *,

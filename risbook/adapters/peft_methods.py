@@ -7,7 +7,7 @@ Frozen and full tuning are the two ends between which the others lie.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -126,8 +126,26 @@ PEFT_METHODS: dict[str, PEFTMethod] = {
 
 
 def list_adapters() -> dict[str, str]:
-    """Names of the methods that `apply_peft` takes, with a line on each."""
-    return {name: f"{method.summary} ({method.source})" for name, method in PEFT_METHODS.items()}
+    """Names of the methods that `apply_peft` takes, and of the modules, with a line on each."""
+    methods = {name: f"{entry.summary} ({entry.source})" for name, entry in PEFT_METHODS.items()}
+    bridger = (
+        "between two towers, as in the etris models: risbook.adapters.Bridger (Xu et al., 2023)"
+    )
+    return {**methods, "bridger": bridger}
+
+
+def apply_lora(
+    model: ModuleT,
+    r: int = 8,
+    alpha: float | None = None,
+    *,
+    dropout: float = 0.0,
+    target_modules: Sequence[str] | str | None = None,
+) -> ModuleT:
+    """`apply_peft(model, "lora")` with peft's names: rank r, scale alpha / r."""
+    return apply_peft(
+        model, "lora", rank=r, alpha=alpha, dropout=dropout, target_modules=target_modules
+    )
 
 
 def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
@@ -153,6 +171,11 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
     >>> [parameter.requires_grad for parameter in tower.parameters()]
     [False, True]
     """
+    if method == "bridger":
+        raise DataError(
+            "a Bridger stands between two towers, not in one: use risbook.adapters.Bridger, or "
+            'a system such as risbook.load("etris-mini")'
+        )
     if method not in PEFT_METHODS:
         raise DataError(f'no method "{method}": choose one of {", ".join(PEFT_METHODS)}')
     chosen = PEFT_METHODS[method]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from risbook.data.checks import show
 from risbook.data.dataset import ReferData
@@ -84,6 +84,9 @@ class ReferringDataset(Dataset[Item]):
     def splits(self) -> tuple[str, ...]:
         """Names of all splits of the dataset."""
         return self.data.splits
+
+    #: the loader's own, for those who pass one
+    collate_fn = staticmethod(default_collate)
 
     def __len__(self) -> int:
         return len(self.expressions)

@@ -7,7 +7,7 @@ several times as large. Here everything is counted, by group, and both shares ar
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 from torch import nn
 
@@ -118,20 +118,37 @@ class ParameterReport:
         }
 
 
-def count_parameters(system: System) -> ParameterReport:
-    """Count the parameters of a system; a shared one counts once.
+@overload
+def count_parameters(
+    model: nn.Module, *, trainable_only: Literal[False] = False
+) -> ParameterReport: ...
+
+
+@overload
+def count_parameters(model: nn.Module, *, trainable_only: Literal[True]) -> int: ...
+
+
+def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> ParameterReport | int:
+    """Count the parameters of a model; a shared one counts once.
 
     Args:
-        system: on any device, the meta device included.
+        model: a system, or any other module; on any device, the meta device included.
+        trainable_only: return the number of tuned parameters alone.
     """
     order: dict[str, list[int]] = {}
-    for name, value in system.named_parameters():
-        counts = order.setdefault(_group(system, name, value), [0, 0])
+    for name, value in model.named_parameters():
+        group = _group(model, name, value) if isinstance(model, System) else name.split(".")[0]
+        counts = order.setdefault(group, [0, 0])
         counts[0 if value.requires_grad else 1] += value.numel()
     groups = tuple(Group(name, tuned, frozen) for name, (tuned, frozen) in order.items())
-    if isinstance(system, PEFTSystem):
-        return ParameterReport(system.name, groups, dead=system.dead_parameters())
-    return ParameterReport(system.name, groups, dead=0, pretrained=False)
+    is_peft = isinstance(model, PEFTSystem)
+    report = ParameterReport(
+        model.name if isinstance(model, System) else type(model).__name__,
+        groups,
+        dead=model.dead_parameters() if isinstance(model, PEFTSystem) else 0,
+        pretrained=is_peft,
+    )
+    return report.tuned if trainable_only else report
 
 
 def _group(system: System, name: str, value: nn.Parameter) -> str:

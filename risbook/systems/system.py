@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from risbook.config import to_values
 from risbook.errors import DataError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_hints import suggest_keywords
 from risbook.systems.image_input import ImageInput
 from risbook.systems.postprocess import THRESHOLD
 
@@ -92,12 +93,14 @@ class System(nn.Module):
 
     Attributes:
         config: the choices that build the system again, see `risbook.config`.
+        history: rows of the log of the last training, see `risbook.training.read_log`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
         old_names: beginnings of names in checkpoints of earlier versions, and the present ones.
     """
 
     config: Any
+    history: list[dict[str, Any]]
     owns_tokenizer = True
     old_names: ClassVar[Mapping[str, str]] = {}
 
@@ -106,6 +109,7 @@ class System(nn.Module):
         self.name = name
         self.image_size = image_size
         self.tokenizer = tokenizer
+        self.history = []
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> Self:
@@ -187,6 +191,18 @@ class System(nn.Module):
         return_probability: bool = ...,
     ) -> list[NDArray[Any]]: ...
 
+    @suggest_keywords(
+        {
+            "return_probs": "return_probability",
+            "return_prob": "return_probability",
+            "return_probabilities": "return_probability",
+            "probs": "return_probability=True",
+            "expression": "text",
+            "prompt": "text",
+            "sentence": "text",
+            "query": "text",
+        }
+    )
     def predict(
         self,
         image: ImageInput,
@@ -216,7 +232,10 @@ class System(nn.Module):
             raise DataError(f"the sentence is a {type(text).__name__}, not text")
         sentences = [text] if isinstance(text, str) else list(text)
         results: list[NDArray[Any]] = predict_probabilities(self, image, sentences)
-        if not return_probability:
+        if return_probability:
+            # bicubic resizing overshoots a little
+            results = [probability.clip(0, 1) for probability in results]
+        else:
             results = [np.greater(probability, threshold) for probability in results]
         return results[0] if isinstance(text, str) else results
 

@@ -42,7 +42,7 @@ def train(
         fields: other fields of `risbook.training.TrainingConfig`; "lr" is its learning_rate.
 
     Returns:
-        The trained system, in evaluation mode.
+        The trained system, in evaluation mode; `history` has its losses.
 
     Raises:
         RisbookError: for an unknown field or an impossible value, and as

@@ -13,6 +13,7 @@ from risbook.systems import System, save_system
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.parameter_groups import optimizer_groups
 from risbook.training.run_folder import RunFolder
+from risbook.training.run_log import read_log
 from risbook.training.schedule import milestone_lr, warmup_cosine_lr
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_loop import OnStep, TrainingLoop, build_accelerator
@@ -100,6 +101,7 @@ def train_system(
         ).run()
         if is_main:
             save_system(system, folder)
+            system.history = read_log(run.log_file)
         accelerator.wait_for_everyone()
     finally:
         run.unlock()
