@@ -1,9 +1,9 @@
-"""One count of parameters for every system: tuned, frozen, and which share of what.
+"""Count the parameters of a system: tuned, frozen, and the two shares that papers print.
 
-Papers on parameter-efficient tuning print one percentage, and mean different ones by it: the tuned
-part of the backbone over the image tower alone (ETRIS' 3.39 % for RN101), or over both towers
-(DETRIS' 0.9 to 1.8 %). Neither counts neck, decoder and projector, which are tuned as well and are
-several times as large. Here everything is counted, by group, and both shares are named.
+Papers on parameter-efficient tuning print one percentage, with different definitions: the tuned
+part of the backbone over the image tower alone (ETRIS: 3.39 % for RN101), or over both towers
+(DETRIS: 0.9 to 1.8 %). Neither counts neck, decoder and projector, which are tuned as well and
+several times as large. Here all parameters are counted, by group, and both shares are given.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,9 +15,9 @@ from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
 
 TOWER_GROUPS = ("image tower", "text tower")
-#: the parts that the field calls backbone when it speaks of a share of tuned parameters
+#: the groups that count as backbone in a paper's share of tuned parameters
 BACKBONE = (*TOWER_GROUPS, "image adapters", "text adapters", "bridgers")
-#: parts of the names of parameters that adapters brought into a tower
+#: parts of parameter names that mark the adapters inside a tower
 ADAPTER_MARKS = ("adapters.", "prompts", "lora_")
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the released ETRIS: read as they are, or turned into one of ours.
+"""Checkpoints of the released ETRIS: read as they are, or converted to one of risbook.
 
 The released training writes ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
 kkakkkka/ETRIS): a dictionary whose "state_dict" holds the whole model, both CLIP towers included,
@@ -37,18 +37,19 @@ def load_released(
     """Read a checkpoint that the released training wrote.
 
     Args:
-        path: the ``.pth`` file; a plain state dict does as well.
+        path: the ``.pth`` file; a plain state dict is accepted, too.
         name: the preset that it was trained as: "etris-rn50", "etris-rn101" or "etris-vitb16".
         overrides: fields of the preset's configuration to change, where the file was trained with
-            others. No file tells its `max_tokens`: 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
-        tokenizer: to take in place of CLIP's, which the file does not hold.
+            others. The file does not hold its `max_tokens`: 17 for RefCOCO and RefCOCO+, 22 for
+            RefCOCOg.
+        tokenizer: replaces CLIP's, which the file does not hold.
 
     Returns:
-        The system in float32, on the CPU, in evaluation mode; the file is the origin of both
-        towers, and a checkpoint of it holds them.
+        The system in float32, on the CPU, in evaluation mode; both towers come from the
+        file, and a checkpoint of the system holds them.
 
     Raises:
-        DataError: if it is no such file, or one of another backbone or other sizes; the message
+        DataError: if it is not such a file, or has another backbone or other sizes; the message
             names the preset that fits, or the entry that does not.
         RisbookError: for an unknown preset or field, or if there is no tokenizer; the message
             says what to do.
@@ -63,18 +64,18 @@ def load_released(
 def convert_released(
     path: str | Path, name: str, folder: Path, *, overrides: Mapping[str, Any] | None = None
 ) -> WeightsSource:
-    """Write a checkpoint of ours from one that the released training wrote.
+    """Convert a checkpoint of the released training to one of risbook.
 
-    Neither a network nor a tokenizer is needed; whoever reads the folder needs CLIP's tokenizer.
+    Needs neither a network nor a tokenizer; loading the folder needs CLIP's tokenizer.
 
     Args:
-        path: as `load_released` has it.
-        name: the same.
-        folder: made if it is not there; `risbook.systems.load_system` reads it.
-        overrides: as `load_released` has it.
+        path: as in `load_released`.
+        name: as in `load_released`.
+        folder: created if it does not exist; `risbook.systems.load_system` reads it.
+        overrides: as in `load_released`.
 
     Returns:
-        What the file is, as the folder's ``config.json`` tells it.
+        The file's name and digest, as ``config.json`` holds them.
 
     Raises:
         DataError: as `load_released`.
@@ -84,7 +85,7 @@ def convert_released(
     if any((folder / file).exists() for file in ("config.json", "training.json")):
         raise RisbookError(f"{folder} already holds a checkpoint or a run; name another folder")
     config, state = _fitting(Path(path), name, overrides or {})
-    stand_in = NoTokenizer(config.max_tokens)  # no sentence is read here
+    stand_in = NoTokenizer(config.max_tokens)  # no sentence is encoded here
     system = build_etris(config, name=name, tokenizer=stand_in)
     origin = _fill(system, state, Path(path))
     save_system(system, folder)
@@ -92,7 +93,7 @@ def convert_released(
 
 
 def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSource:
-    """Put a file's entries into a system, and note where they are from."""
+    """Load a file's entries into a system, and note where they come from."""
     system.load_state_dict(state)
     origin = WeightsSource("real", path.name, file_digest(path), inside=True)
     for tower in system.towers.values():
@@ -104,9 +105,10 @@ def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSour
 def _fitting(
     path: Path, name: str, overrides: Mapping[str, Any]
 ) -> tuple[ETRISConfig, dict[str, Tensor]]:
-    """The configuration, and the file's entries under our names; every name and shape is checked.
+    """The configuration, and the file's entries under our own names.
 
-    Shapes are compared before anything is built, so a wrong file costs no memory.
+    All names and shapes are checked. Shapes are compared on the meta device, so a wrong file costs
+    no memory.
     """
     wanted = _meta_etris(name, overrides)
     if not path.is_file():
@@ -132,23 +134,23 @@ def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
     """The system's configuration and shapes, without memory for its weights.
 
     Raises:
-        RisbookError: if the preset is no ETRIS, or cannot be changed so.
+        RisbookError: if the preset is not an ETRIS, or an override is impossible.
     """
-    system_preset(name)  # a name that does not exist is the first thing to say
+    system_preset(name)  # a wrong name is reported before everything else
     if name not in ETRIS_CONFIGS:
-        raise RisbookError(f"{name} is no ETRIS; those are {', '.join(ETRIS_CONFIGS)}")
+        raise RisbookError(f"{name} is not an ETRIS; these are: {', '.join(ETRIS_CONFIGS)}")
     system = build_meta(name, {**overrides, "weights": "random"})  # the file holds all weights
     assert isinstance(system, ETRIS)
     return system
 
 
 def _misfit(state: Mapping[str, Tensor], system: ETRIS, parts: tuple[str, ...] = ("",)) -> str:
-    """The first entry that is missing, too many or of another shape, in words; "" if none is.
+    """Describe the first entry that is missing, surplus or of another shape; "" if none is.
 
     Args:
-        state: a file's entries under our names.
-        system: what it should be; its shapes are enough.
-        parts: beginnings of the names that are looked at.
+        state: a file's entries under our own names.
+        system: the expected system; its shapes are enough.
+        parts: beginnings of the names that are compared.
     """
     wanted = {entry: value.shape for entry, value in system.state_dict().items()}
     for entry in filter(lambda entry: entry.startswith(parts), wanted):
@@ -157,14 +159,14 @@ def _misfit(state: Mapping[str, Tensor], system: ETRIS, parts: tuple[str, ...] =
         if state[entry].shape != wanted[entry]:
             return f"{entry} is {tuple(state[entry].shape)}, not {tuple(wanted[entry])}"
     surplus = (entry for entry in state if entry.startswith(parts) and entry not in wanted)
-    return next((f"{entry} is too many" for entry in surplus), "")
+    return next((f"{entry} is surplus" for entry in surplus), "")
 
 
 def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> list[str]:
     """The presets whose towers have the names and shapes of a file's."""
     fitting = []
     for name in ETRIS_CONFIGS:
-        with suppress(RisbookError):  # the overrides may be none that this preset allows
+        with suppress(RisbookError):  # this preset may not allow the overrides
             if not _misfit(state, _meta_etris(name, overrides), _TOWERS):
                 fitting.append(name)
     return fitting
@@ -174,13 +176,13 @@ def _tokenizer(name: str, config: ETRISConfig) -> Tokenizer:
     try:
         return tokenizer_of(config.text_tower, length=config.max_tokens)
     except DataError:
-        raise  # it is here, and broken
+        raise  # the tokenizer exists and is damaged
     except RisbookError as error:
         pair = config.text_tower.removesuffix("-text")
         raise RisbookError(
-            f"{name} reads by CLIP's tokenizer, which is neither in the file nor on this machine, "
-            "and could not be had; connect to the network once and it is kept, point "
-            f"{FOLDER_VARIABLE} to a folder that holds {pair}/tokenizer.json, or hand one over as "
+            f"{name} needs CLIP's tokenizer, which is neither in the file nor on this machine and "
+            "could not be downloaded; connect to the network once, point "
+            f"{FOLDER_VARIABLE} to a folder that holds {pair}/tokenizer.json, or pass one as "
             "tokenizer=, for instance CLIPTokenizer.from_vocabulary of the released code's "
             "bpe_simple_vocab_16e6.txt.gz"
         ) from error

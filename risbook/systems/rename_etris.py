@@ -1,7 +1,7 @@
-"""A checkpoint of the released ETRIS under our names.
+"""Rename the entries of a checkpoint of the released ETRIS to our own names.
 
-The towers' names are those of `risbook.towers.weight_conversion`; neck, decoder and projector keep
-theirs below ``head.``.
+The towers are renamed by `risbook.towers.weight_conversion`; neck, decoder and projector keep their
+names below ``head.``.
 """
 
 import re
@@ -12,8 +12,8 @@ from torch import Tensor
 from risbook.errors import DataError
 from risbook.towers.weight_conversion import convert
 
-#: Parts of the Bridgers: the released name, ours, and the stage that its number 0 stands for. A
-#: norm's number is that of the link between two stages, and the first link leads to stage 2.
+#: Parts of the Bridgers: the released name, our own, and the stage of the released index 0. A norm
+#: belongs to the link between two stages, and the first link leads to stage 2.
 BRIDGER_PARTS = {
     "zoom_in": ("zoom_in", 1),
     "zoom_out": ("zoom_out", 1),
@@ -27,34 +27,34 @@ BRIDGER_PARTS = {
 
 
 def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tensor]:
-    """Bring a released ETRIS to our names.
+    """Rename the entries of a released ETRIS.
 
     Args:
         state: names and values of the released model; a leading "module." is dropped.
         resnet: whether its image tower is a ResNet.
 
     Returns:
-        Our names and values.
+        Our own names and the values.
 
     Raises:
-        DataError: names an entry that is not known.
+        DataError: names an unknown entry.
     """
-    ours: dict[str, Tensor] = {}
+    renamed: dict[str, Tensor] = {}
     towers: dict[str, Tensor] = {}
     for published, value in state.items():
         name = published.removeprefix("module.")
         if name.startswith("backbone.") and name != "backbone.logit_scale":
             towers[name.removeprefix("backbone.")] = value
         else:
-            ours[_rename(name, resnet=resnet)] = value
+            renamed[_rename(name, resnet=resnet)] = value
     families = {
         "image_tower": "clip-resnet" if resnet else "clip-vit",
         "text_tower": "clip-text",
     }
     for part, family in families.items():
         converted = convert(towers, family)
-        ours |= {f"{part}.{name}": value for name, value in converted.items()}
-    return ours
+        renamed |= {f"{part}.{name}": value for name, value in converted.items()}
+    return renamed
 
 
 def _rename(name: str, *, resnet: bool) -> str:
@@ -67,8 +67,8 @@ def _rename(name: str, *, resnet: bool) -> str:
         return f"head.projector.{name.removeprefix('proj.')}"
     match = re.fullmatch(r"bridger\.(\w+)\.(\d{1,4})\.(.+)", name)
     if match is None or match[1] not in BRIDGER_PARTS:
-        raise DataError(f"{name}: no part of a released ETRIS")
+        raise DataError(f"{name}: not an entry of a released ETRIS")
     part, first_stage = BRIDGER_PARTS[match[1]]
     if resnet and part.startswith("zoom"):
-        part += ".0"  # theirs is the convolution itself, ours a sequence of it alone
+        part += ".0"  # released: the convolution itself; here: a sequence that holds only it
     return f"bridgers.stages.{int(match[2]) + first_stage}.{part}.{match[3]}"

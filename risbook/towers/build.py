@@ -28,9 +28,9 @@ from risbook.towers.word_tokenizer import WordTokenizer
 
 TOWER_FORMAT = 1
 
-#: the largest values that arguments of a tower may have, far beyond every published tower
-LARGEST = {"vocab_size": 1_000_000, "depth": 100, "layers": 100}
-LARGEST_OTHER = 10_000
+#: upper limits of a tower's arguments, far above every published tower
+MAX_VALUES = {"vocab_size": 1_000_000, "depth": 100, "layers": 100}
+MAX_OTHER = 10_000
 
 
 def build_tower(
@@ -42,20 +42,20 @@ def build_tower(
         name: a name of `risbook.towers.tower_presets.TOWERS`.
         weights: "auto": the shipped ones of a mini tower; of a published tower those in the
             folder that RISBOOK_WEIGHTS names, if it has them, or else those of the hub. "hub":
-            only the hub's. "random": none. Anything else is a file of weights, or a folder that
-            holds one or has a folder per tower.
+            only the hub's. "random": initial values. Anything else is the path of a file of
+            weights, or of a folder that holds one file or one folder per tower.
         pos_grid: side of the grid of position embeddings, if not the published one; the published
             embeddings are resized to it by the family's own rule.
         overrides: other arguments of the tower's class, for instance ``out_indices=(3, 7, 11)``.
 
     Returns:
-        The tower in float32, on the CPU, in evaluation mode, its parameters still free to learn;
-        see `risbook.towers.freezing.freeze`. `weights_source` says where its weights are from.
+        The tower in float32, on the CPU, in evaluation mode, with all parameters trainable; see
+        `risbook.towers.freezing.freeze`. `weights_source` says where its weights come from.
 
     Raises:
-        RisbookError: for an unknown name or argument, or weights that cannot be had; the message
-            says what to do.
-        DataError: if a file is not what the tower needs; the message names the weight.
+        RisbookError: for an unknown name or argument, or weights that are not available; the
+            message says what to do.
+        DataError: if the file does not fit the tower; the message names the weight.
     """
     preset = tower_preset(name)
     path, source = find_weights(name, preset, weights)
@@ -63,17 +63,17 @@ def build_tower(
     if pos_grid is not None:
         arch["pos_grid"] = pos_grid
     if path is None:
-        tower = _make(name, preset, arch)
+        tower = _build(name, preset, arch)
     else:
-        # On the meta device random first values cost nothing: the file replaces all of them.
+        # The meta device saves computing initial values that the file replaces.
         with torch.device("meta"):
-            tower = _make(name, preset, arch, path.parent)
+            tower = _build(name, preset, arch, path.parent)
         state = read_weights(path)
         try:
             absent = load_weights(tower, state, family=preset.family, resize=pos_grid is not None)
         except DataError as error:
             raise DataError(f"{name} from {path}: {error}") from error
-        _fill_the_rest(tower, absent)
+        _initialise_absent(tower, absent)
         source = WeightsSource(source.kind, source.source, source.sha256, absent)
     set_weights_source(tower, source)
     return tower.eval()
@@ -87,7 +87,7 @@ def build_meta_tower(name: str) -> Tower:
     """
     preset = tower_preset(name)
     with torch.device("meta"):
-        return _make(name, preset, preset.arch)
+        return _build(name, preset, preset.arch)
 
 
 def tokenizer_of(
@@ -102,17 +102,18 @@ def tokenizer_of(
             weights; "random" does the same as "auto".
 
     Raises:
-        RisbookError: if the tower has no text side, or its vocabulary cannot be had.
+        RisbookError: if neither the tower nor its partner encodes text, or the vocabulary is not
+            available.
     """
     preset = tower_preset(name)
     if not tower_family(preset.family).is_text and preset.partner:
         name, preset = preset.partner, tower_preset(preset.partner)
     if not tower_family(preset.family).is_text:
-        raise RisbookError(f"{name} has no text side, and so no tokenizer")
-    is_ours = preset.hub is None
+        raise RisbookError(f"{name} has no text side, and therefore no tokenizer")
+    is_shipped = preset.hub is None
     if str(weights) == "random":
         weights = "auto"
-    if is_ours and str(weights) == "auto":
+    if is_shipped and str(weights) == "auto":
         return WordTokenizer.from_file(SHIPPED_TOWERS / name / "tokenizer.json", length=length)
     folder = local_folder(name, weights)
     if folder is not None:
@@ -121,7 +122,7 @@ def tokenizer_of(
         path = fetch(preset.tokenizer)
     else:
         raise RisbookError(f"{name}: its vocabulary is not on the hub; see weights=")
-    return (WordTokenizer if is_ours else CLIPTokenizer).from_file(path, length=length)
+    return (WordTokenizer if is_shipped else CLIPTokenizer).from_file(path, length=length)
 
 
 def save_tower(
@@ -137,9 +138,9 @@ def save_tower(
 
     Args:
         tower: a tower of `name`'s architecture.
-        folder: made if it is not there.
+        folder: created if it does not exist.
         name: the tower's name in the table.
-        source: how the weights came to be.
+        source: where the weights come from, for people.
         tokenizer: of a text tower.
         dtype: float type of the file.
 
@@ -147,7 +148,7 @@ def save_tower(
         DataError: if a value is too large for `dtype`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").unlink(missing_ok=True)  # until all of the new files are there
+    (folder / "config.json").unlink(missing_ok=True)  # it returns when all new files are written
     state = {
         key: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
         for key, value in tower.state_dict().items()
@@ -168,7 +169,7 @@ def save_tower(
     write_json(folder / "config.json", config)
 
 
-def _make(
+def _build(
     name: str, preset: TowerPreset, arch: Mapping[str, Any], folder: Path | None = None
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
@@ -177,7 +178,7 @@ def _make(
         arch = {**arch, "vocab_size": _vocabulary_size(name, folder)}
     for key, value in arch.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
-        largest = LARGEST.get(key, LARGEST_OTHER)
+        largest = MAX_VALUES.get(key, MAX_OTHER)
         if any(isinstance(size, int) and not 0 <= size <= largest for size in sizes):
             raise RisbookError(f"{name}: {key} is {value}; it has to be from 0 to {largest}")
     try:
@@ -187,16 +188,17 @@ def _make(
 
 
 def _vocabulary_size(name: str, folder: Path | None) -> int:
-    for place in (folder, SHIPPED_TOWERS / name):
-        if place is not None and (place / "tokenizer.json").is_file():
-            return WordTokenizer.from_file(place / "tokenizer.json", length=77).vocabulary_size
+    for candidate in (folder, SHIPPED_TOWERS / name):
+        if candidate is not None and (candidate / "tokenizer.json").is_file():
+            tokenizer = WordTokenizer.from_file(candidate / "tokenizer.json", length=77)
+            return tokenizer.vocabulary_size
     raise RisbookError(
         f"{name}: its vocabulary is not in this installation; give its size as vocab_size="
     )
 
 
-def _fill_the_rest(tower: nn.Module, absent: tuple[str, ...]) -> None:
-    """Give memory and first values to what the file did not bring."""
+def _initialise_absent(tower: nn.Module, absent: tuple[str, ...]) -> None:
+    """Give memory and initial values to the parts and buffers that the file does not hold."""
     for part in absent:
         for module in tower.get_submodule(part).modules():
             if any(value.is_meta for value in module.parameters(recurse=False)):
@@ -211,4 +213,4 @@ def _fill_the_rest(tower: nn.Module, absent: tuple[str, ...]) -> None:
             elif name == "position_ids":  # of transformers' text tower
                 setattr(module, name, torch.arange(buffer.shape[-1])[None])
             else:
-                raise RuntimeError(f"nothing gives a value to the buffer {name}")
+                raise RuntimeError(f"no initial value is defined for the buffer {name}")

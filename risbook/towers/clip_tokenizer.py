@@ -21,11 +21,11 @@ from risbook.towers.word_tokenizer import check_ids, check_text, fill_rows, read
 
 START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 
-#: What 49,408 ids leave for merges: each byte has one id inside a word and one at its end, and
-#: the start and the end of the sentence have one each. OpenAI's file lists more, unused.
+#: Number of merges: of 49,408 ids, 256 are bytes inside a word, 256 are bytes at its end, and two
+#: are the start and the end of the sentence. OpenAI's file lists more merges, which are not used.
 MERGES = 49408 - 2 * 256 - 2
 
-#: How a text falls into words, from OpenAI's code: English clitics, letters, one digit, the rest.
+#: How a text is split into words in OpenAI's code: English clitics, letters, one digit, the rest.
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]")
@@ -38,14 +38,14 @@ def clean_text(text: str) -> str:
     """Clean a text as OpenAI's code does before it looks for words.
 
     That code calls `ftfy.fix_text`, decodes HTML twice, joins white space and lowers the case. Of
-    ftfy we do what concerns text that was decoded correctly: straight quotation marks, letters
-    for ligatures and full-width forms, no control characters, composed accents. We do not guess
-    at text in a wrong encoding (``cafÃ©``), which the expressions of the data sets do not hold.
+    ftfy's steps we take those for text that was decoded correctly: straight quotation marks,
+    letters in place of ligatures and full-width forms, no control characters, composed accents.
+    Text in a wrong encoding (``cafÃ©``) is not repaired; the data sets' expressions have none.
 
     >>> clean_text("  The  owner\u2019s  CAF\u00c9 &amp;amp; dog ")
     "the owner's café & dog"
     """
-    if "<" not in text:  # ftfy takes that for the mark of a text that is HTML as it stands
+    if "<" not in text:  # ftfy leaves a text with "<" as it is, since it may be HTML
         text = html.unescape(text)
     text = _WIDTHS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
     text = unicodedata.normalize("NFC", _CONTROL.sub("", text.translate(_QUOTES)))
@@ -68,11 +68,11 @@ class CLIPTokenizer:
     def __init__(self, backend: Tokenizer, *, length: int) -> None:
         start, end = backend.token_to_id(START), backend.token_to_id(END)
         if start is None or end is None:
-            raise DataError(f"no CLIP vocabulary: it holds no {START} or no {END}")
+            raise DataError(f"not a CLIP vocabulary: {START} or {END} is missing")
         check_ids(backend)
         if end != backend.get_vocab_size() - 1:
             # CLIP's text tower finds the sentence's end by the largest id.
-            raise DataError(f"no CLIP vocabulary: {END} must have the largest id, not {end}")
+            raise DataError(f"not a CLIP vocabulary: {END} must have the largest id, not {end}")
         if length < 3:
             raise RisbookError(f"length is {length}; a sentence needs at least 3 ids")
         backend.no_padding()  # some files ask for one; rows are filled here
@@ -91,7 +91,7 @@ class CLIPTokenizer:
             length: ids per sentence.
 
         Raises:
-            DataError: if the file is missing, is no tokenizer file or is not CLIP's.
+            DataError: if the file is missing, is not a tokenizer file or is not CLIP's.
         """
         backend = read_backend(path)
         try:
@@ -109,7 +109,7 @@ class CLIPTokenizer:
             length: ids per sentence.
 
         Raises:
-            DataError: if the file is missing or is no such list.
+            DataError: if the file is missing or is not such a list.
         """
         if not path.is_file():
             raise DataError(f"{path}: there is no list of merges here")
@@ -150,7 +150,7 @@ class CLIPTokenizer:
             Ids (B, length), int64: start, pieces, end, then 0.
 
         Raises:
-            DataError: for a sentence that is no valid text.
+            DataError: for a sentence that is not valid text.
         """
         batch = [self._encode(sentence) for sentence in sentences]
         return fill_rows(batch, length=self.length, end_id=self.end_id)

@@ -35,7 +35,7 @@ def load_weights(
     has_own_names = any(name in wanted for name in state)
     weights = dict(state) if has_own_names else convert(state, family)
     if surplus := [name for name in weights if name not in wanted]:
-        raise DataError(f"a weight too many for this tower: {surplus[0]}")
+        raise DataError(f"this tower has no weight {surplus[0]}")
     if resize and design.pos_embed is not None:
         _resize_pos_embed(weights, wanted, design.pos_embed)
     # Counts of batches serve cumulative averages; our towers use moving averages.

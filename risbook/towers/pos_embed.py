@@ -131,7 +131,7 @@ class CachedPosEmbed:
     """Resizes frozen position embeddings once per grid, not at every step.
 
     Tuned ones are resized each time, since they change and need their gradient. Frozen ones are
-    cached until they are written to, moved or replaced. The cache is no part of a module's state:
+    cached until they are changed, moved or replaced. The cache is not part of a module's state:
     it is neither saved nor copied.
 
     Args:

@@ -41,7 +41,7 @@ class TowerInfo:
 
 
 def tower_info(name: str) -> TowerInfo:
-    """Describe a tower; neither memory for its weights nor a network is needed.
+    """Describe a tower without its weights and without a network.
 
     Args:
         name: a tower's name.
@@ -80,7 +80,7 @@ def _features(tower: Tower, preset: TowerPreset) -> dict[str, Shape]:
 
 
 def weights_status(name: str) -> str:
-    """Where `build_tower(name)` would find the weights, in a few words; asks no network."""
+    """Where `build_tower(name)` would find the weights, in a few words; makes no request."""
     preset = tower_preset(name)
     if preset.hub is None:
         is_shipped = (SHIPPED_TOWERS / name / "config.json").is_file()

@@ -1,7 +1,8 @@
-"""Files of weights: names and tensors, read without ever running a stranger's code.
+"""Files of weights: names and tensors, read without running code from the file.
 
 Safetensors are read as they are; ``.pt``, ``.pth`` and ``.bin`` files only as tensors
-(`torch.load(weights_only=True)`), after a look at what a small file can blow up with.
+(`torch.load(weights_only=True)`), after checks against
+small files that expand to fill the memory.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from risbook.errors import DataError
 
-#: file names that go first in a folder; without them its only file with one of the endings
+#: preferred file names in a folder; otherwise its only file with one of the endings is taken
 FILES = (
     "model.safetensors",
     "open_clip_model.safetensors",
@@ -26,7 +27,7 @@ FILES = (
 )
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 
-#: types of a weight, and the only entries that may be integers: counts and sizes, no weights
+#: types of a weight, and the only entries that may be integers: counts and sizes, not weights
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (
     "num_batches_tracked",
@@ -69,7 +70,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             or "model" is opened.
 
     Raises:
-        DataError: if it is no such file, holds more than tensors, or a weight is no finite
+        DataError: if it is not such a file, holds more than tensors, or a weight is not a finite
             floating-point number.
     """
     if path.suffix not in ENDINGS:
@@ -115,7 +116,7 @@ def _check_archive(path: Path, file: IO[bytes]) -> None:
                 "opened; use open_clip_model.safetensors of the tower's hub repository instead"
             )
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            # A few compressed kilobytes can fill the memory.
+            # A few kilobytes of compressed data can expand to fill the memory.
             raise DataError(f"{path}: holds compressed entries, which torch never writes")
         for entry in entries:
             if entry.filename.endswith(".pkl"):
@@ -132,14 +133,14 @@ def _check_pickle(path: Path, file: IO[bytes]) -> None:
 
 
 def check_tensors(state: Mapping[Any, Any], path: str | Path) -> None:
-    """Refuse what is no weight.
+    """Refuse entries that are not weights.
 
     Args:
         state: names and values as a file holds them.
         path: the file, for messages.
 
     Raises:
-        DataError: names the entry that is no tensor, no floating-point number or not finite.
+        DataError: names the entry that is not a tensor, not floating-point or not finite.
     """
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):

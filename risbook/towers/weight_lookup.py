@@ -1,6 +1,6 @@
-"""Where the weights of a tower lie: in the package, in a folder, or on the hub.
+"""Find the weights of a tower: in the package, in a folder, or on the hub.
 
-The hub is asked through `huggingface_hub`, by pinned revision, and answers from its cache.
+Files of the hub are fetched by `huggingface_hub` at a pinned revision, or taken from its cache.
 """
 
 import json
@@ -50,7 +50,7 @@ def find_weights(
         The file, None for random weights, and what it is.
 
     Raises:
-        RisbookError: if there is none, or it cannot be had; the message says what to do.
+        RisbookError: if there is none, or it is not available; the message says what to do.
         DataError: if it is for another tower, or not the pinned file.
     """
     if str(weights) == "random":
@@ -76,7 +76,7 @@ def find_weights(
         is_published = digest == preset.hub.sha256
         source = f"{preset.hub}, from {path}" if is_published else str(path)
         return path, WeightsSource("real", source, digest)
-    assert preset.hub is not None, "a tower of ours is shipped or named"
+    assert preset.hub is not None, "without a hub file, weights are shipped or named"
     path = fetch(preset.hub)
     digest = file_digest(path)
     if preset.hub.sha256 and digest != preset.hub.sha256:
@@ -89,7 +89,7 @@ def find_weights(
 
 
 def local_folder(name: str, weights: str | Path) -> Path | None:
-    """Where a tower's weights lie on this machine, if the user named a place.
+    """The file or folder of a tower's weights, if the user named one.
 
     Args:
         name: the tower's name.
@@ -117,7 +117,7 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
 
 
 def cached(hub: HubFile) -> Path | None:
-    """The file in the hub client's cache, or None; asks no network."""
+    """The file in the hub client's cache, or None; makes no request."""
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(hub.repo, hub.file, revision=hub.revision)
@@ -128,7 +128,7 @@ def fetch(hub: HubFile) -> Path:
     """The file, from the cache or downloaded into it.
 
     Raises:
-        RisbookError: if it is not in the cache and cannot be had; the message says what to do.
+        RisbookError: if it is neither in the cache nor available; the message says what to do.
         DataError: if it is not of the revision that the table pins.
     """
     from huggingface_hub import hf_hub_download
@@ -143,7 +143,7 @@ def fetch(hub: HubFile) -> Path:
     path = cached(hub)
     if path is None:
         wanted, help_line = f"{hub.repo}/{hub.file} at {hub.revision[:8]}", _offline_help(hub.file)
-        offline = f"{wanted} is not here, the hub not in reach; {help_line}"
+        offline = f"{wanted} is not on this machine, and the hub is not reachable; {help_line}"
         if not hub_in_reach():
             raise RisbookError(offline)
         try:
@@ -154,7 +154,9 @@ def fetch(hub: HubFile) -> Path:
             raise RisbookError(f"the hub has no {wanted} (any more); {help_line}") from error
         except (HfHubHTTPError, OSError) as error:
             reason = next(iter(str(error).strip().splitlines()), "no answer")
-            raise RisbookError(f"{wanted} could not be had ({reason}); {help_line}") from error
+            raise RisbookError(
+                f"{wanted} could not be downloaded ({reason}); {help_line}"
+            ) from error
     if hub.pinned and _commit(path) != hub.revision:
         raise DataError(f"{path}: not of revision {hub.revision}, which is pinned for {hub.repo}")
     return path
@@ -167,7 +169,7 @@ def hub_in_reach(*, timeout: float = 5.0) -> bool:
         timeout: seconds to wait.
 
     Returns:
-        True also where a proxy stands between, which only the client can ask.
+        True also behind a proxy, since only the client can test the way through it.
     """
     from huggingface_hub import constants
 
@@ -196,13 +198,13 @@ def _offline_help(file: str) -> str:
     # random weights do not replace a vocabulary
     last = "" if file == "tokenizer.json" else " or weights='random'"
     return (
-        "connect to the network once and it is kept, point weights= or "
+        "connect to the network once, then it stays in the cache; or point weights= or "
         f"{FOLDER_VARIABLE} to a folder that holds {file}, or use a mini tower{last}"
     )
 
 
 def _check_config(path: Path, name: str, preset: TowerPreset) -> None:
-    """Refuse a folder of ours that is for another tower, or of another architecture."""
+    """Refuse a folder that risbook wrote for another tower or architecture."""
     if not path.is_file():
         return
     try:
@@ -210,7 +212,7 @@ def _check_config(path: Path, name: str, preset: TowerPreset) -> None:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(values, dict) or "tower" not in values:
-        return  # another library's configuration
+        return  # a configuration of another library
     if values["tower"] != name:
         raise DataError(f"{path}: these are the weights of {values['tower']}, not of {name}")
     arch = values.get("arch", values.get("geometry"))
@@ -221,6 +223,6 @@ def _check_config(path: Path, name: str, preset: TowerPreset) -> None:
     }
     for key, value in preset.arch.items():
         stored = tuple(written[key]) if isinstance(written.get(key), list) else written.get(key)
-        # which maps are handed out does not matter to the weights
+        # the choice of returned maps does not change the weights
         if key != "out_indices" and stored != value:
             raise DataError(f"{path}: {key} is {stored} here, and {value} in {name}")

@@ -1,4 +1,4 @@
-"""Where a tower's weights come from: part of the model, shown wherever a result is shown."""
+"""The source of a tower's weights; it is saved with a model and shown beside its results."""
 
 import zlib
 from collections.abc import Mapping
@@ -16,11 +16,12 @@ class WeightsSource:
     """Where the weights of a tower come from.
 
     Args:
-        kind: "real" for a published tower's, "small" for a tower of ours, "random" for none.
+        kind: "real" for published weights, "small" for those of risbook's own towers, "random" for
+            none. Configurations and result files hold these words, so they stay.
         source: file or hub name with revision; empty for random weights.
         sha256: digest of that file.
         random_parts: parts of the tower that the file does not hold and that started random.
-        inside: whether a system's checkpoint holds the tower, since no file holds it alone.
+        inside: whether the tower came from a checkpoint of a whole system, and is saved with it.
 
     >>> str(WeightsSource())
     'random weights'
@@ -45,7 +46,7 @@ class WeightsSource:
         return line
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, for a results file or a checkpoint's configuration."""
+        """Plain values, for a result file or a checkpoint's configuration."""
         return {
             "kind": self.kind,
             "source": self.source,
@@ -56,7 +57,7 @@ class WeightsSource:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "WeightsSource":
-        """The way back from `record`."""
+        """The inverse of `as_dict`."""
         return cls(**{**values, "random_parts": tuple(values.get("random_parts", ()))})
 
 
@@ -67,11 +68,11 @@ def weights_source(tower: nn.Module) -> WeightsSource:
 
 
 def set_weights_source(tower: nn.Module, source: WeightsSource) -> None:
-    """Note where a tower's weights come from, and which values the file brought.
+    """Note where a tower's weights come from, with checksums of the file's values.
 
     Call it right after loading. `copy.deepcopy` keeps both notes.
     """
-    # plain data, which nn.Module has no business with
+    # not through nn.Module's __setattr__: this is plain data
     tower.__dict__["weights_source"] = source
     tower.__dict__["file_checksums"] = {}
     if source.kind == "random" or source.inside:
@@ -90,9 +91,9 @@ def came_from_file(tower: nn.Module, name: str, value: Tensor | None = None) -> 
     Args:
         tower: the tower.
         name: of an entry of its state.
-        value: the entry's value now; if given, it must still be the file's.
+        value: the entry's value now; if given, it has to equal the file's.
     """
-    # peft puts the layer that it wraps below this name
+    # peft inserts this into the names of the layers that it wraps
     name = name.replace(".base_layer.", ".")
     checksums = tower.__dict__.get("file_checksums", {})
     return name in checksums and (value is None or _checksum(value) == checksums[name])

@@ -1,11 +1,12 @@
 """A word-level tokenizer whose vocabulary comes from the training expressions.
 
-Small models read words as the classic systems did: one id per word, no pieces. A word outside the
+Small models use one id per word and no pieces, as the earlier systems did. A word outside the
 vocabulary becomes `[UNK]`, and a warning names it. The file format is that of Hugging Face
 tokenizers (``tokenizer.json``), so that other tools can open it.
 
 A CLIP text tower needs a start token and an end token, because it takes the sentence vector from
-the end token. CLIP finds that by the largest id of the row, so here too `[END]` has the largest id.
+the end token. CLIP takes the largest id of the row for the end token, so `[END]` has the largest id
+here, too.
 """
 
 import warnings
@@ -20,7 +21,7 @@ from risbook.errors import DataError, RisbookError
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
 
-#: unknown words that a tokenizer names in warnings; a text of another domain has thousands
+#: most unknown words that a tokenizer names; a text of another domain has thousands
 MAX_NAMED = 20
 
 
@@ -29,10 +30,10 @@ class UnknownWordWarning(UserWarning):
 
 
 def check_text(sentence: str) -> None:
-    """Refuse what a tokenizer would stop at with an error of its own.
+    """Refuse what the library would refuse with an error that names no cause.
 
     Raises:
-        DataError: if it is no text, or holds half of a surrogate pair, which no encoding can write.
+        DataError: if it is not text, or holds half of a surrogate pair, which UTF-8 cannot encode.
     """
     if not isinstance(sentence, str):
         raise DataError(f"a sentence has to be text, not {type(sentence).__name__}")
@@ -40,7 +41,7 @@ def check_text(sentence: str) -> None:
         sentence.encode("utf-8")
     except UnicodeEncodeError as error:
         raise DataError(
-            f"the sentence {sentence[:60]!a} is no valid text: character {error.start + 1} is "
+            f"the sentence {sentence[:60]!a} is not valid text: character {error.start + 1} is "
             "half of a surrogate pair"
         ) from error
 
@@ -93,7 +94,7 @@ class WordTokenizer:
         length: ids per sentence, longer sentences are cut, shorter ones padded with 0.
 
     Raises:
-        DataError: if the backend's special tokens are not as said, or `length` is too short.
+        DataError: if the backend's special tokens have other ids, or `length` is too short.
 
     >>> tokenizer = WordTokenizer.from_sentences(["left dog", "the red dog"], length=4)
     >>> tokenizer(["Red dog!", "left dog"]).tolist()
@@ -109,18 +110,18 @@ class WordTokenizer:
         ids = {token: backend.token_to_id(token) for token in (PAD, UNKNOWN, START, END)}
         if (ids[PAD], ids[UNKNOWN]) != (0, 1):
             raise DataError(
-                f"no tokenizer of words: {PAD} and {UNKNOWN} must have the ids 0 and 1, "
+                f"not a word tokenizer: {PAD} and {UNKNOWN} must have the ids 0 and 1, "
                 f"not {ids[PAD]} and {ids[UNKNOWN]}"
             )
         if (ids[START] is None) != (ids[END] is None):
-            raise DataError(f"no tokenizer of words: it has only one of {START} and {END}")
+            raise DataError(f"not a word tokenizer: it has only one of {START} and {END}")
         if ids[END] is not None and ids[END] != backend.get_vocab_size() - 1:
-            raise DataError(f"no tokenizer of words: {END} must have the largest id")
+            raise DataError(f"not a word tokenizer: {END} must have the largest id")
         check_ids(backend)
         shortest = 1 if ids[END] is None else 3
         if length < shortest:
             raise RisbookError(f"length is {length}; a sentence needs at least {shortest} ids")
-        # A sentence that holds the letters "[PAD]" means them, not our padding.
+        # The letters "[PAD]" in a sentence are text, not padding.
         backend.encode_special_tokens = True
         self.backend = backend
         self.length = length
@@ -165,7 +166,7 @@ class WordTokenizer:
         """Read a ``tokenizer.json``.
 
         Raises:
-            DataError: if the file is missing or is no tokenizer file.
+            DataError: if the file is missing or is not a tokenizer file.
         """
         backend = read_backend(path)
         try:
@@ -190,9 +191,8 @@ class WordTokenizer:
     def __call__(self, sentences: Sequence[str]) -> Tensor:
         """Tokenise a batch.
 
-        Words that the vocabulary does not hold are warned of: all those of a batch in one
-        warning, each word once, the first `MAX_NAMED` by name, and none that `unknown_words`
-        has returned before.
+        Unknown words cause one warning per batch. Each word is named once in the life of the
+        tokenizer, at most `MAX_NAMED` in all, and not if `unknown_words` has returned it.
 
         Args:
             sentences: B sentences.
@@ -201,7 +201,7 @@ class WordTokenizer:
             Word ids (B, length), int64, padded with 0.
 
         Raises:
-            DataError: for a sentence that is no valid text.
+            DataError: for a sentence that is not valid text.
         """
         for sentence in sentences:
             check_text(sentence)
@@ -220,7 +220,8 @@ class WordTokenizer:
     def unknown_words(self, sentence: str) -> list[str]:
         """The words of a sentence that the vocabulary does not hold, in order.
 
-        `__call__` no longer warns of them. A sentence that is no valid text is a `DataError`.
+        Afterwards `__call__` does not warn of them. A sentence that is not valid text is a
+        `DataError`.
         """
         check_text(sentence)
         encoding = self.backend.encode(sentence, add_special_tokens=False)
@@ -253,10 +254,10 @@ def read_backend(path: Path) -> Tokenizer:
     """Open a ``tokenizer.json``.
 
     Raises:
-        DataError: if the file is missing or is no tokenizer file.
+        DataError: if the file is missing or is not a tokenizer file.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no tokenizer file here")
+        raise DataError(f"{path}: the tokenizer file does not exist")
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises a bare Exception for a bad file

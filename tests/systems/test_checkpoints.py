@@ -64,11 +64,11 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
         ('{"format": 1, "system": "first-model", "config": {}, "towers": [1]}', "towers has to"),
         (
             '{"format": 1, "system": "etris-mini", "config": {}, "towers": {"text_tower": 5}}',
-            "towers has to say by name",
+            "towers has to give the source",
         ),
         (
             '{"format": 1, "system": "etris-mini", "config": {}, "towers": {"x": {"sha256": 1}}}',
-            "towers has to say by name",
+            "towers has to give the source",
         ),
         (
             '{"format": 1, "system": "first-model", "config": {"blocks": 99999999999}}',

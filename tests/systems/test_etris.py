@@ -338,7 +338,7 @@ def test_a_checkpoint_knows_its_towers(mini_towers: Path, tmp_path: Path) -> Non
     assert about["towers"]["image_tower"]["kind"] == "small"
     about["towers"]["image_tower"]["sha256"] = "f" * 64
     path.write_text(json.dumps(about))
-    with pytest.raises(DataError, match="was learned on an image_tower with sha256 ffffffff"):
+    with pytest.raises(DataError, match="was trained on an image_tower with sha256 ffffffff"):
         load_system(tmp_path / "run")
 
 

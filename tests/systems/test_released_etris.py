@@ -157,7 +157,7 @@ def test_another_backbone_is_told(
         ({"stages": (3,)}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is missing"),
         (
             {"head.num_layers": 4},
-            r"does not fit etris-rn50: head\.decoder\.layers\.3\.\S+ is too many",
+            r"does not fit etris-rn50: head\.decoder\.layers\.3\.\S+ is surplus",
         ),
     ],
 )
@@ -200,7 +200,7 @@ def test_what_is_no_such_preset(tmp_path: Path) -> None:
     path = tmp_path / "best_model.pth"
     with pytest.raises(RisbookError, match="no system is called 'etris'"):
         load_released(path, "etris")
-    with pytest.raises(RisbookError, match="first-model is no ETRIS; those are etris-mini"):
+    with pytest.raises(RisbookError, match="first-model is not an ETRIS; these are: etris-mini"):
         load_released(path, "first-model")
     with pytest.raises(RisbookError, match="no 'words'"):
         load_released(path, "etris-rn50", overrides={"words": 22})
@@ -218,7 +218,7 @@ def test_without_the_tokenizer_there_are_three_ways_out(
     for remedy in (
         "network once",
         "RISBOOK_WEIGHTS to a folder that holds clip-rn50/tok",
-        "hand one",
+        "pass one",
     ):
         assert remedy in str(caught.value)
     assert "\n" not in str(caught.value)

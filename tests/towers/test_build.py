@@ -313,8 +313,9 @@ def test_a_hub_on_this_machine(tmp_path: Path) -> None:
     assert lines[5] == "0"
     assert "its sha256 begins with" in lines[6] and "not 00000000" in lines[6]
     assert lines[7] == (
-        "nobody/tiny/model.safetensors at bbbbbbbb is not here, the hub not in reach; connect to "
-        "the network once and it is kept, point weights= or RISBOOK_WEIGHTS to a folder that holds "
+        "nobody/tiny/model.safetensors at bbbbbbbb is not on this machine, and the hub is not "
+        "reachable; connect to the network once, then it stays in the cache; or point "
+        "weights= or RISBOOK_WEIGHTS to a folder that holds "
         "model.safetensors, or use a mini tower or weights='random'"
     )
     assert len(lines) == 8

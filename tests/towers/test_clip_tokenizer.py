@@ -91,7 +91,7 @@ def test_texts_are_cleaned(text: str, clean: str) -> None:
 
 def test_mistakes_are_named(tmp_path: Path, merges: Path) -> None:
     missing = tmp_path / "no.json"
-    with pytest.raises(DataError, match=r"no\.json: there is no tokenizer file"):
+    with pytest.raises(DataError, match=r"no\.json: the tokenizer file does not exist"):
         CLIPTokenizer.from_file(missing, length=17)
     with pytest.raises(DataError, match=r"no\.json: there is no list of merges"):
         CLIPTokenizer.from_vocabulary(missing, length=17)
@@ -109,7 +109,7 @@ def test_mistakes_are_named(tmp_path: Path, merges: Path) -> None:
         CLIPTokenizer.from_vocabulary(odd, length=17)
     words = tmp_path / "words.json"
     Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")).save(str(words))
-    with pytest.raises(DataError, match=r"words\.json: no CLIP vocabulary"):
+    with pytest.raises(DataError, match=r"words\.json: not a CLIP vocabulary"):
         CLIPTokenizer.from_file(words, length=17)
     with pytest.raises(RisbookError, match=r"length is 2"):
         CLIPTokenizer.from_vocabulary(merges, length=2)

@@ -217,7 +217,7 @@ def test_a_name_too_many_is_named() -> None:
     state = meta_state(tower.state_dict())
     load_weights(tower, state, family="dinov2")  # mask_token, which no tower needs, is left out
     with pytest.raises(
-        DataError, match=r"too many for this tower: vit\.blocks\.0\.adapter\.weight"
+        DataError, match=r"this tower has no weight vit\.blocks\.0\.adapter\.weight"
     ):
         load_weights(tower, state | {"blocks.0.adapter.weight": torch.zeros(1)}, family="dinov2")
 
