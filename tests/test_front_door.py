@@ -206,8 +206,14 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
         logits = model(batch["image"], batch["text"])
         assert torch.equal(logits, copy(batch["image"], batch["text"]))
         assert torch.equal(logits, model(batch["image"], model.tokenizer(batch["text"])))
+    assert (
+        risbook.evaluate("etris-mini", data, limit=6, show_progress=False)["miou"]
+        == (metrics["mIoU"])
+    )
+    with pytest.raises(KeyError, match="there are count, mIoU, oIoU"):
+        metrics["dice"]
     with pytest.raises(RisbookError, match="evaluate takes a model"):
-        risbook.evaluate("etris-mini", data)  # type: ignore[arg-type]
+        risbook.evaluate(torch.nn.Linear(2, 2), data)  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
@@ -225,10 +231,26 @@ def test_a_model_is_trained_further_on_a_dataset() -> None:
 
 
 def test_a_method_that_cannot_be_applied_leaves_the_model_as_it_was() -> None:
-    vit = torch.nn.Sequential(torch.nn.Linear(4, 4))
-    with pytest.raises(RisbookError, match=r'target_modules=\["qkv"\]'):
-        risbook.apply_peft(vit, "lora")
-    assert all(parameter.requires_grad for parameter in vit.parameters()) and vit.training
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1))
+    with pytest.raises(RisbookError, match="contains none"):
+        risbook.apply_peft(network, "lora")
+    assert all(parameter.requires_grad for parameter in network.parameters()) and network.training
+    with pytest.raises(AttributeError, match=r"try risbook\.apply_lora"):
+        risbook.adapters.LoRA  # noqa: B018
+
+
+def test_a_sample_of_the_data_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
+    model = risbook.load("etris-mini")
+    data = risbook.data.load("refscenes-sample", split="val", image_size=96)
+    sample = data[0]
+    mask = model.predict(sample["image"], sample["text"])
+    assert mask.shape == (96, 96) and mask.dtype == bool
+    target = sample["mask"][0].numpy() > 0.5
+    assert risbook.metrics.miou(mask, target) > 0.5
+    with pytest.raises(RisbookError, match=r"it must be \(3, H, W\)"):
+        model.predict(sample["mask"], sample["text"])
+    model.print_trainable_parameters()
+    assert "bridgers" in capsys.readouterr().out
 
 
 def test_parameters_of_any_module_are_counted() -> None:
@@ -253,3 +275,5 @@ def test_lora_by_the_names_of_peft() -> None:
     layers = torch.nn.Sequential(torch.nn.Linear(6, 4))
     tuned = risbook.apply_lora(layers, r=2, alpha=4, target_modules=["0"])
     assert risbook.count_parameters(tuned, trainable_only=True) == 2 * (6 + 4)
+    everywhere = risbook.apply_lora(torch.nn.Sequential(torch.nn.Linear(6, 4)), r=2)
+    assert risbook.count_parameters(everywhere, trainable_only=True) == 2 * (6 + 4)

@@ -1,4 +1,9 @@
-"""Adapters: small trained modules inside and between frozen towers."""
+"""Adapters: small trained modules inside and between frozen towers.
+
+A new adapter inside one tower is a pure module in a file of its own, a placement (see
+`risbook.adapters.placement`) for `tower.add_adapter`, and, if it needs no other modality, an entry
+of `PEFT_METHODS`. An adapter between two towers is called by its system, as the Bridger is.
+"""
 
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
@@ -29,3 +34,20 @@ __all__ = [
     "apply_peft",
     "list_adapters",
 ]
+
+#: other first guesses, and what to write
+_HINTS = {
+    "lora": "risbook.apply_lora(model, r=8)",
+    "loralayer": "risbook.apply_lora(model, r=8)",
+    "houlsby": 'risbook.apply_peft(model, "houlsby")',
+    "adapter": "risbook.adapters.Bottleneck(embed_dim=768)",
+    "adaptformer": 'risbook.apply_peft(model, "adaptformer")',
+    "bitfit": 'risbook.apply_peft(model, "bitfit")',
+}
+
+
+def __getattr__(name: str) -> object:
+    hint = _HINTS.get(name.lower())
+    raise AttributeError(
+        f"module 'risbook.adapters' has no attribute {name!r}" + (f"; try {hint}" if hint else "")
+    )

@@ -104,7 +104,7 @@ class Bridger(nn.Module):
             `InteractorT` and Zoom Layers with batch norm and ReLU.
         interactor: "full" for `Interactor`, which the paper describes for both architectures,
             "product" for `InteractorT`, "auto" for the released choice.
-        factor: ratio of the sides of the reduced map and of the map.
+        factor: side of the reduced map divided by the side of the map.
         zoom: kind of the Zoom Layers.
         side: H = W, for zooms with weights per position.
         ffn_dim: channels inside the feed-forward layer of a full interactor.

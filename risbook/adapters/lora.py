@@ -40,12 +40,12 @@ def add_lora(
     are three: 8 r C per block. In a ResNet only the attention pool has projections.
 
     Args:
-        tower: one of our towers, or any module together with `target_modules`.
+        tower: a tower of risbook, or any module with linear layers.
         rank: r.
         alpha: alpha; None for r, a factor of 1.
         dropout: probability that an input of A is dropped in training.
         target_modules: names of the linear layers, as peft takes them, for instance ["qkv"]; None
-            for the projections of one of our towers.
+            for the projections of the attention, or all linear layers where there is none.
 
     Raises:
         DataError: if peft is not installed, the rank is below 1, the tower has LoRA already, or
@@ -55,11 +55,7 @@ def add_lora(
         raise DataError(f"rank is {rank}; LoRA needs a rank of at least 1")
     if hasattr(tower, "peft_config"):
         raise DataError("this tower already has LoRA: make a new tower to add another one")
-    if target_modules is None and type(tower) not in PROJECTIONS:
-        raise DataError(
-            f"LoRA does not know the projections of {type(tower).__name__}: "
-            'name its linear layers, for instance target_modules=["qkv"]'
-        )
+    targets = _default_targets(tower) if target_modules is None else target_modules
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
@@ -72,9 +68,23 @@ def add_lora(
         r=rank,
         lora_alpha=rank if alpha is None else alpha,
         lora_dropout=dropout,
-        target_modules=PROJECTIONS[type(tower)] if target_modules is None else target_modules,
+        target_modules=targets,
     )
     inject_adapter_in_model(config, tower)
     # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)
+
+
+def _default_targets(tower: nn.Module) -> list[str] | str:
+    for kind, pattern in PROJECTIONS.items():
+        if isinstance(tower, kind):
+            return pattern
+    names = [name for name, layer in tower.named_modules() if isinstance(layer, nn.Linear) and name]
+    attention = [name for name in names if "attn" in name or "attention" in name]
+    if not names:
+        raise DataError(
+            f"LoRA needs a module that contains linear layers; {type(tower).__name__} contains "
+            "none (put a single layer into nn.Sequential)"
+        )
+    return attention or names

@@ -68,7 +68,7 @@ class HierarchicalAlignment(nn.Module):
 
     Args:
         in_dims: channels of the three maps, fine to coarse.
-        factors: ratio of the sides of the output and of each map, n or 1 / n; (1 / 2, 1, 2) for a
+        factors: side of the output divided by the side of each map, n or 1 / n; (1 / 2, 1, 2) for a
             ResNet, (1, 1, 1) for a vision transformer.
         sentence_dim: P, channels of the sentence vector.
         dim: C, channels of the output.

@@ -13,7 +13,7 @@ class LastMapNeck(nn.Module):
 
     Args:
         in_dims: channels of the maps; only the last one counts.
-        factors: ratio of the sides of the output and of each map; only the last one counts.
+        factors: side of the output divided by the side of each map; only the last one counts.
         sentence_dim: P, not used.
         dim: C, channels of the output.
         num_heads: not used.

@@ -61,7 +61,7 @@ class MaskHead(nn.Module):
     Args:
         config: sizes and choices.
         in_dims: channels of the three maps, fine to coarse.
-        factors: ratio of the sides of the output of the neck and of each map.
+        factors: side of the output of the neck divided by the side of each map.
         text_dim: channels of the text tokens.
         sentence_dim: P, channels of the sentence vector.
 

@@ -7,12 +7,27 @@ from risbook.data.dataset import ReferData
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.errors import DataError
 from risbook.evaluation.evaluate import evaluate
+from risbook.systems.checkpoints import load_system
 from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.system import System
 
 
+class Metrics(dict[str, float]):
+    """Metrics by the names that papers print; small and capital letters are the same.
+
+    >>> Metrics({"mIoU": 0.5})["miou"]
+    0.5
+    """
+
+    def __missing__(self, name: str) -> float:
+        for key, value in self.items():
+            if key.lower() == str(name).lower():
+                return value
+        raise KeyError(f"{name!r}; there are {', '.join(self)}")
+
+
 def evaluate_model(
-    model: System,
+    model: System | str | Path,
     data: str | Path | ReferData | ReferringDataset,
     split: str | None = None,
     *,
@@ -20,11 +35,11 @@ def evaluate_model(
     limit: int = 0,
     threshold: float = THRESHOLD,
     show_progress: bool = True,
-) -> dict[str, float]:
+) -> Metrics:
     """Score a model on a split, at the images' own resolution.
 
     Args:
-        model: for instance of `risbook.load`.
+        model: a model of `risbook.load`, or a name or folder that it takes.
         data: what `risbook.data.load` returned, or a name or folder that it takes.
         split: a split of the data; None for that of the dataset, or "val".
         batch_size: expressions per forward pass.
@@ -38,6 +53,8 @@ def evaluate_model(
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
     """
+    if isinstance(model, str | Path):
+        model = load_system(model)
     if not isinstance(model, System):
         raise DataError(
             f"evaluate takes a model, for instance risbook.load('etris-mini'), not {model!r:.60}"
@@ -55,4 +72,4 @@ def evaluate_model(
         threshold=threshold,
         show_progress=show_progress,
     )
-    return scores.summary().as_dict()
+    return Metrics(scores.summary().as_dict())

@@ -209,7 +209,7 @@ def build_etris(
     tokenizer: Tokenizer | None = None,
     meta: bool = False,
 ) -> ETRIS:
-    """Build ETRIS of a configuration.
+    """Build ETRIS from a configuration.
 
     Args:
         config: sizes and choices.
@@ -219,7 +219,7 @@ def build_etris(
         meta: shapes only: random weights, no tokenizer; for use under the meta device.
 
     Raises:
-        RisbookError: if sizes do not fit, or weights cannot be had.
+        RisbookError: if sizes do not fit, or weights is not available.
     """
     weights = "random" if meta else config.weights
     image_tower, text_tower = towers or (

@@ -4,23 +4,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from risbook.data.images import read_image
+from risbook.data.letterbox import CLIP_MEAN, CLIP_STD
 from risbook.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ImageInput: TypeAlias = "str | Path | Image | NDArray[Any]"
+ImageInput: TypeAlias = "str | Path | Image | NDArray[Any] | Tensor"
 
 
 def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
     """Bring an image to RGB.
 
     Args:
-        image: a path, a PIL image, or an array of uint8: (H, W, 3), grey (H, W), or (H, W, 4),
-            whose transparency is dropped.
+        image: a path, a PIL image, an array of uint8: (H, W, 3), grey (H, W), or (H, W, 4), whose
+            transparency is dropped; or a tensor (3, H, W): uint8, float from 0 to 1, or normalised
+            as the items of `risbook.data.load` are.
 
     Returns:
         uint8 (H, W, 3).
@@ -35,6 +39,8 @@ def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
         return read_image(Path(image), upright=True)
     if isinstance(image, np.ndarray):
         return _array_as_rgb(image)
+    if isinstance(image, Tensor):
+        return _tensor_as_rgb(image)
     import PIL.Image
     from PIL import ImageOps
 
@@ -46,6 +52,18 @@ def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
         f"the image is a {type(image).__name__}; give a path, a PIL image, or an array (H, W, 3) "
         "of uint8"
     )
+
+
+def _tensor_as_rgb(image: Tensor) -> NDArray[np.uint8]:
+    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape:
+        raise DataError(f"the image is a tensor {tuple(image.shape)}; it must be (3, H, W)")
+    pixels = image.detach().cpu()
+    if pixels.is_floating_point():
+        if pixels.min() < 0 or pixels.max() > 1:  # normalised by CLIP's statistics
+            mean, std = (torch.tensor(values)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
+            pixels = pixels.float() * std + mean
+        pixels = (255 * pixels.clamp(0, 1)).round()
+    return _array_as_rgb(pixels.to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
 def _array_as_rgb(array: NDArray[Any]) -> NDArray[np.uint8]:

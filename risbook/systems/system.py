@@ -139,6 +139,14 @@ class System(nn.Module):
 
         save_system(self, folder)
 
+    save = save_pretrained
+
+    def print_trainable_parameters(self) -> None:
+        """Print the tuned and frozen parameters by group; `risbook.count_parameters` has them."""
+        from risbook.systems.parameters import count_parameters
+
+        print(count_parameters(self))
+
     def __call__(self, image: Tensor, text: Tensor | Sequence[str], **options: Any) -> Tensor:
         """Logits of `forward`; sentences in place of token ids are tokenised first."""
         if not isinstance(text, Tensor):

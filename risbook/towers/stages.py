@@ -53,4 +53,4 @@ class StagedImageTower(Protocol):
         """The state with another map (B, C, H, W)."""
 
     def final_map(self, state: Any) -> Tensor:
-        """The last map (B, P, H, W), in the space that CLIP shares with sentences."""
+        """The last map (B, P, H, W), after the last norm; CLIP projects it to the joint space."""

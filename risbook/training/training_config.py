@@ -99,7 +99,7 @@ class TrainingConfig:
     num_workers: Annotated[int, Field(ge=0, le=1024)] = 0
 
     def save(self, path: Path) -> None:
-        """Write the record as JSON."""
+        """Write the configuration as JSON."""
         write_json(path, to_values(self))
 
     @classmethod
