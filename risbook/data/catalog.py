@@ -43,9 +43,13 @@ IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "images")
 
 def list_datasets() -> dict[str, str]:
     """Names that `load` takes, with a line on each; folders and rows of Hugging Face are others."""
-    drawn = dict.fromkeys(REFSCENES_NAMES, "drawn scenes in RefCOCO's format, made at first use")
+    refscenes = dict.fromkeys(
+        REFSCENES_NAMES, "drawn scenes in RefCOCO's format, made at first use"
+    )
     samples = dict.fromkeys(SAMPLE_NAMES, "a few drawn scenes that come with the package")
-    return drawn | samples | dict.fromkeys(REAL_NAMES, "COCO photographs; root= names your folder")
+    return (
+        refscenes | samples | dict.fromkeys(REAL_NAMES, "COCO photographs; root= names your folder")
+    )
 
 
 def load(
