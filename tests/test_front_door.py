@@ -91,6 +91,7 @@ def test_predict_takes_what_people_have(model: System, photograph: Path) -> None
         ("no-such-photo.jpg", "the left dog", "no-such-photo.jpg"),
         (np.zeros((8, 8, 3)), "the left dog", "uint8"),
         (None, "the left dog", "path, a PIL image"),
+        ([np.zeros((8, 8, 3), np.uint8)], "the left dog", "one image per call"),
         (np.zeros((8, 8, 3), np.uint8), " ", "sentence is empty"),
         (np.zeros((8, 8, 3), np.uint8), 7, "not text"),
     ],
@@ -212,8 +213,10 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
     )
     with pytest.raises(KeyError, match="there are count, mIoU, oIoU"):
         metrics["dice"]
-    with pytest.raises(RisbookError, match="evaluate takes a model"):
+    with pytest.raises(RisbookError, match=r"evaluate takes a model.*score_baseline"):
         risbook.evaluate(torch.nn.Linear(2, 2), data)  # type: ignore[arg-type]
+    with pytest.raises(RisbookError, match="the name of the dataset is a list"):
+        risbook.data.load([])  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")

@@ -119,6 +119,11 @@ def open_data(
     name = _with_home(name)
     root = None if root is None else Path(_with_home(root))
     images = None if images is None else Path(_with_home(images))
+    if not isinstance(name, str | Path):
+        raise DataError(
+            f"the name of the dataset is a {type(name).__name__}; give a name such as 'refscenes', "
+            "or the path of a folder that holds instances.json"
+        )
     if images is not None and not images.is_dir():
         raise DataError(f"images={str(images)!r}: there is no such folder")
     if str(name).startswith(HF_PREFIX):

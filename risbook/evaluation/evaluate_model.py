@@ -57,7 +57,8 @@ def evaluate_model(
         model = load_system(model)
     if not isinstance(model, System):
         raise DataError(
-            f"evaluate takes a model, for instance risbook.load('etris-mini'), not {model!r:.60}"
+            f"evaluate takes a model, for instance risbook.load('etris-mini'), not {model!r:.60}; "
+            "a function without a model is measured by risbook.evaluation.score_baseline"
         )
     if isinstance(data, ReferringDataset):
         split, data = split or data.split, data.data

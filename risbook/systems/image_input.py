@@ -48,6 +48,11 @@ def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
         if min(image.size) < 1:
             raise DataError("the image has no pixels")
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    if isinstance(image, list | tuple):
+        raise DataError(
+            f"the image is a {type(image).__name__}; give one image per call (the texts of one "
+            "image may be a list)"
+        )
     raise DataError(
         f"the image is a {type(image).__name__}; give a path, a PIL image, or an array (H, W, 3) "
         "of uint8"
