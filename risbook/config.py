@@ -29,7 +29,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
-from risbook.config_messages import error_line, leaf_names, value_at
+from risbook.config_messages import error_line, value_at
 from risbook.errors import RisbookError
 
 T = TypeVar("T")
@@ -135,12 +135,6 @@ def to_values(config: Any) -> dict[str, Any]:
     """The fields of a configuration as plain values that JSON can hold."""
     values: dict[str, Any] = TypeAdapter(type(config)).dump_python(config, mode="json")
     return values
-
-
-def dotted_names(cls: type) -> list[str]:
-    """Every field of a configuration; the fields of inner ones with a dot."""
-    root = TypeAdapter(cls).json_schema()
-    return list(leaf_names(root, root, ""))
 
 
 def _renamed(

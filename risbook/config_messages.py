@@ -28,7 +28,7 @@ def error_line(error: ValidationError, root: Schema, values: Any) -> str:
     name, kind = ".".join(keys), detail["type"]
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         outer = "".join(f"{key}." for key in keys[:-1])
-        names = ", ".join(leaf_names(_schema_at(root, keys[:-1]), root, outer))
+        names = ", ".join(_leaf_names(_schema_at(root, keys[:-1]), root, outer))
         return f"the configuration has no {_short(name)}; it has {names}"
     if kind == "value_error":
         message = str(detail["ctx"]["error"])
@@ -74,11 +74,11 @@ def _schema_at(root: Schema, keys: list[str]) -> Schema:
     return schema
 
 
-def leaf_names(schema: Schema, root: Schema, prefix: str) -> Iterator[str]:
+def _leaf_names(schema: Schema, root: Schema, prefix: str) -> Iterator[str]:
     """Dotted names of all fields below a part of a JSON schema."""
     for key, entry in _resolve(schema, root).get("properties", {}).items():
         if "properties" in _resolve(entry, root):
-            yield from leaf_names(entry, root, f"{prefix}{key}.")
+            yield from _leaf_names(entry, root, f"{prefix}{key}.")
         else:
             yield prefix + key
 

@@ -17,7 +17,6 @@ from risbook.config import (
     Probability,
     Size,
     configuration,
-    dotted_names,
     from_values,
     to_values,
     with_overrides,
@@ -185,13 +184,3 @@ def test_old_names_are_read() -> None:
     with pytest.raises(RisbookError, match=r"bridge_width is an old name of bridge\.dim; give one"):
         values = {"name": "m", "bridge_width": 32, "bridge": {"dim": 16}}
         from_values(Model, values, aliases=ALIASES)
-
-
-def test_dotted_names() -> None:
-    assert dotted_names(Model)[:5] == [
-        "name",
-        "bridge.dim",
-        "bridge.num_heads",
-        "bridge.stages",
-        "kind",
-    ]

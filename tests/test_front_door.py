@@ -207,6 +207,10 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
         logits = model(batch["image"], batch["text"])
         assert torch.equal(logits, copy(batch["image"], batch["text"]))
         assert torch.equal(logits, model(batch["image"], model.tokenizer(batch["text"])))
+    assert logits.shape[-1] < batch["mask"].shape[-1]
+    loss = model.loss(model(batch["image"], batch["text"]), batch["mask"])
+    loss.backward()
+    assert 0 < loss.item() < 1 and model.bridgers.stages["1"].text_in.weight.grad is not None
     assert (
         risbook.evaluate("etris-mini", data, limit=6, show_progress=False)["miou"]
         == (metrics["mIoU"])

@@ -58,7 +58,7 @@ def evaluate_model(
     if not isinstance(model, System):
         raise DataError(
             f"evaluate takes a model, for instance risbook.load('etris-mini'), not {model!r:.60}; "
-            "a function without a model is measured by risbook.evaluation.score_baseline"
+            "a baseline that reads no sentence is scored by risbook.evaluation.score_baseline"
         )
     if isinstance(data, ReferringDataset):
         split, data = split or data.split, data.data

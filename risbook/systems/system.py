@@ -159,7 +159,8 @@ class System(nn.Module):
     ) -> Tensor:
         """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and token ids (B, L).
 
-        The stride s is the decoder's: 4 in the published systems.
+        The stride s is the decoder's: 4 in the published systems. A system that is called,
+        ``model(image, text)``, takes B sentences in place of the token ids as well.
         """
         raise TypeError(f"{type(self).__name__} has no forward pass: define forward")
 
@@ -170,8 +171,8 @@ class System(nn.Module):
         compute exactly this.
 
         Args:
-            logits: (B, 1, h, w).
-            mask: letterboxed mask (B, 1, S, S) in [0, 1].
+            logits: (B, 1, h, w), of any size.
+            mask: letterboxed mask (B, 1, S, S) in [0, 1]; it is resized to the logits.
 
         Returns:
             A scalar.

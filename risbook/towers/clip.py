@@ -5,7 +5,6 @@ figure 3: the cosine of an image's and a sentence's vector, times a learned scal
 """
 
 import math
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -14,18 +13,12 @@ from torch import Tensor, nn
 from risbook.towers.text_transformer import TextTransformer
 
 
-class ImageEncoder(Protocol):
-    """What CLIP needs of an image tower: one vector per image."""
-
-    def pooled(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) to vectors (B, P)."""
-
-
 class CLIP(nn.Module):
     """A pair of towers and the scale of their comparison.
 
     Args:
-        image: an image tower with a projection to P channels (`ImageTransformer`, `CLIPResNet`).
+        image: an image tower (`ImageTransformer`, `CLIPResNet`); its `pooled` makes one vector of P
+            channels per image.
         text: a text tower with the same P.
         scale: initial value of the learned scale; CLIP starts at 1 / 0.07 and clips it at 100.
     """
