@@ -21,8 +21,8 @@ from risbook.systems.system_presets import (
     read_system_config,
     system_preset,
 )
-from risbook.towers.weight_files import read_weights
-from risbook.towers.weights_source import WeightsSource, set_weights_source
+from risbook.towers.weights.source import WeightsSource, set_weights_source
+from risbook.towers.weights.tensor_files import read_weights
 
 CHECKPOINT_FORMAT = 1
 

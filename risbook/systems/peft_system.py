@@ -21,7 +21,7 @@ from risbook.towers.build import build_tower
 from risbook.towers.stages import StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import tower_preset
-from risbook.towers.weights_source import came_from_file, weights_source
+from risbook.towers.weights.source import came_from_file, weights_source
 
 
 def build_image_tower(

@@ -20,9 +20,9 @@ from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system import NoTokenizer, Tokenizer
 from risbook.systems.system_presets import build_meta, system_preset
 from risbook.towers.build import tokenizer_of
-from risbook.towers.weight_files import file_digest, read_weights
-from risbook.towers.weight_lookup import FOLDER_VARIABLE
-from risbook.towers.weights_source import WeightsSource, set_weights_source
+from risbook.towers.weights.lookup import FOLDER_VARIABLE
+from risbook.towers.weights.source import WeightsSource, set_weights_source
+from risbook.towers.weights.tensor_files import file_digest, read_weights
 
 _TOWERS = ("image_tower.", "text_tower.")
 

@@ -1,6 +1,6 @@
 """Rename the entries of a checkpoint of the released ETRIS to our own names.
 
-The towers are renamed by `risbook.towers.weight_conversion`; neck, decoder and projector keep their
+The towers are renamed by `risbook.towers.weights.loading`; neck, decoder and projector keep their
 names below ``head.``.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.weight_conversion import convert
+from risbook.towers.weights.loading import convert
 
 #: Parts of the Bridgers: the released name, our own, and the stage of the released index 0. A norm
 #: belongs to the link between two stages, and the first link leads to stage 2.

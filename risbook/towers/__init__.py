@@ -12,7 +12,7 @@ from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.recurrent import RecurrentTower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_presets import TOWERS
-from risbook.towers.weights_source import WeightsSource, weights_source
+from risbook.towers.weights.source import WeightsSource, weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 
 __all__ = [

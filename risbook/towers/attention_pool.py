@@ -73,7 +73,7 @@ class AttentionPool(nn.Module):
             self.connect = nn.Sequential(
                 nn.Conv2d(channels, output_dim, 1, bias=False), nn.BatchNorm2d(output_dim)
             )
-        self._resize_pos_embed = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
+        self.pos_embed_resizer = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Attention with every position as a query.
@@ -118,7 +118,7 @@ class AttentionPool(nn.Module):
         return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
 
     def _pos_embed_for(self, height: int, width: int) -> Tensor:
-        return self._resize_pos_embed(self.positional_embedding, (height, width))
+        return self.pos_embed_resizer(self.positional_embedding, (height, width))
 
     def _attend(self, queries: Tensor, tokens: Tensor) -> Tensor:
         query, key, value = (

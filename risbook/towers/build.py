@@ -18,12 +18,12 @@ from torch import nn
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.towers.clip_tokenizer import CLIPTokenizer
-from risbook.towers.load_weights import load_weights
 from risbook.towers.tower_families import Tower, tower_family
 from risbook.towers.tower_presets import TowerPreset, tower_preset
-from risbook.towers.weight_files import read_weights
-from risbook.towers.weight_lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
-from risbook.towers.weights_source import WeightsSource, set_weights_source
+from risbook.towers.weights.loading import load_weights
+from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
+from risbook.towers.weights.source import WeightsSource, set_weights_source
+from risbook.towers.weights.tensor_files import read_weights
 from risbook.towers.word_tokenizer import WordTokenizer
 
 TOWER_FORMAT = 1

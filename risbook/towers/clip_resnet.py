@@ -16,6 +16,7 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.features import ImageFeatures
+from risbook.towers.pos_embed import CachedPosEmbed
 
 #: every image side has to be a multiple of this: the coarsest map's stride
 STRIDE = 32
@@ -143,6 +144,11 @@ class CLIPResNet(nn.Module):
     def pos_embed(self) -> nn.Parameter:
         """The learned position embeddings of the attention pool, (1 + pos_grid^2, 32W)."""
         return self.attention_pool.positional_embedding
+
+    @property
+    def pos_embed_resizer(self) -> CachedPosEmbed:
+        """Resizes these to other grids."""
+        return self.attention_pool.pos_embed_resizer
 
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
         """Nothing to set: the stages are layers 2, 3 and 4."""

@@ -107,7 +107,7 @@ class ImageTransformer(TransformerTower):
             norm_layer=partial(nn.LayerNorm, eps=1e-5 if clip else 1e-6),
             act_layer="quick_gelu" if clip else "gelu",
         )
-        self._resize_pos_embed = (
+        self.pos_embed_resizer = (
             CachedPosEmbed(resize_clip_pos_embed, prefix=1)
             if clip
             else CachedPosEmbed(resize_dinov2_pos_embed, prefix=0)
@@ -170,7 +170,7 @@ class ImageTransformer(TransformerTower):
 
     def pos_embed_for(self, grid: Grid) -> Tensor:
         """Position embeddings for a grid, (1, N, C); CLIP's begin with that of the class token."""
-        return self._resize_pos_embed(self.pos_embed, grid)
+        return self.pos_embed_resizer(self.pos_embed, grid)
 
     def embed(self, images: Tensor, *, mask: Tensor | None = None) -> tuple[Tensor, Grid]:
         """Everything before the first block.

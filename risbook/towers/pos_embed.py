@@ -78,52 +78,35 @@ def resize_clip_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 1) -> 
     >>> resize_clip_pos_embed(torch.zeros(1, 50, 8), (3, 5)).shape
     torch.Size([1, 16, 8])
     """
-    side = pos_grid_side(pos_embed, prefix=prefix)
-    if grid == (side, side):
-        return pos_embed
-    image = _as_image(pos_embed[:, prefix:], side)
-    image = F.interpolate(image, size=grid, mode="bicubic", align_corners=False)
-    return _with_prefix(pos_embed, image, prefix)
+    return _resize(pos_embed, grid, prefix, lambda side: {"size": grid})
 
 
 def resize_dinov2_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 0) -> Tensor:
     """Resize DINOv2's position embeddings as DETRIS does: bicubic by (g + 0.1) / s.
 
-    Args:
-        pos_embed: (1, P + s * s, C).
-        grid: rows and columns (h, w) of patches.
-        prefix: P, rows in front, which stay as they are. DINOv2's released embeddings have one,
-            those of timm's tower with registers none.
-
-    Returns:
-        (1, P + h * w, C); the given tensor where the grid is its own.
-
-    Raises:
-        DataError: if the shape is another one.
+    Arguments, result and errors are those of `resize_clip_pos_embed`. DINOv2's released embeddings
+    have one prefix row, those of timm's tower with registers none.
 
     >>> resize_dinov2_pos_embed(torch.zeros(1, 37 * 37, 8), (32, 24)).shape
     torch.Size([1, 768, 8])
     """
+    height, width = grid[0] + DINOV2_OFFSET, grid[1] + DINOV2_OFFSET
+    return _resize(
+        pos_embed, grid, prefix, lambda side: {"scale_factor": (height / side, width / side)}
+    )
+
+
+def _resize(
+    pos_embed: Tensor, grid: Grid, prefix: int, target: Callable[[int], dict[str, Any]]
+) -> Tensor:
+    """Resize; `target` says for the trained side which size or scale `interpolate` gets."""
     side = pos_grid_side(pos_embed, prefix=prefix)
     if grid == (side, side):
         return pos_embed
-    image = _as_image(pos_embed[:, prefix:], side)
-    scale = ((grid[0] + DINOV2_OFFSET) / side, (grid[1] + DINOV2_OFFSET) / side)
-    image = F.interpolate(
-        image, scale_factor=scale, mode="bicubic", align_corners=False, antialias=False
-    )
-    if image.shape[-2:] != grid:  # the library rounds sizes down; the offset keeps it from 1 less
-        raise RuntimeError(f"expected a grid of {grid}, got {tuple(image.shape[-2:])}")
-    return _with_prefix(pos_embed, image, prefix)
-
-
-def _as_image(rows: Tensor, side: int) -> Tensor:
-    # In float32 whatever the pos_embed's precision: a rounded position is a wrong position.
-    return rearrange(rows.float(), "batch (row column) c -> batch c row column", row=side)
-
-
-def _with_prefix(pos_embed: Tensor, image: Tensor, prefix: int) -> Tensor:
-    rows = rearrange(image, "batch c row column -> batch (row column) c").to(pos_embed.dtype)
+    # In float32 whatever the precision: a rounded position is a wrong position.
+    image = rearrange(pos_embed[:, prefix:].float(), "b (row column) c -> b c row column", row=side)
+    image = F.interpolate(image, **target(side), mode="bicubic", align_corners=False)
+    rows = rearrange(image, "b c row column -> b (row column) c").to(pos_embed.dtype)
     return torch.cat([pos_embed[:, :prefix], rows], dim=1)
 
 
@@ -150,7 +133,7 @@ class CachedPosEmbed:
         self.prefix = prefix
         self.limit = limit
         self._source: Tensor | None = None
-        self._version = -1
+        self._identity: tuple[Any, ...] = ()
         self._resized: dict[Grid, Tensor] = {}
 
     def __call__(self, pos_embed: Tensor, grid: Grid) -> Tensor:
@@ -166,10 +149,12 @@ class CachedPosEmbed:
         """
         if pos_embed.requires_grad or pos_embed.is_inference() or torch.compiler.is_compiling():
             return self._resize(pos_embed, grid)
-        if not self._is_cached(pos_embed):
+        kind = (pos_embed.device, pos_embed.dtype, pos_embed.shape)
+        identity = (pos_embed.data_ptr(), pos_embed._version, *kind)
+        if identity != self._identity:
             # The alias keeps the memory from being reused, so that an equal address means the
             # same tensor; writing to it in place raises its version.
-            self._source, self._version = pos_embed.detach(), pos_embed._version
+            self._source, self._identity = pos_embed.detach(), identity
             self._resized = {}
         if grid not in self._resized:
             if len(self._resized) >= self.limit:
@@ -179,20 +164,17 @@ class CachedPosEmbed:
                 self._resized[grid] = self._resize(pos_embed.detach(), grid)
         return self._resized[grid]
 
-    def _resize(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        rows = pos_embed if pos_embed.ndim == 3 else pos_embed.unsqueeze(0)
-        return self.rule(rows, grid, prefix=self.prefix)
+    def resize_like(self, pos_embed: Tensor, like: Tensor) -> Tensor:
+        """Resize embeddings of a file to the grid of a tower's, `like`; not cached."""
+        if pos_embed.shape == like.shape:
+            return pos_embed
+        side = pos_grid_side(like.reshape(1, -1, like.shape[-1]), prefix=self.prefix)
+        resized = self._resize(pos_embed, (side, side))
+        return resized if pos_embed.ndim == 3 else resized[0]
 
-    def _is_cached(self, pos_embed: Tensor) -> bool:
-        cached = self._source
-        return (
-            cached is not None
-            and cached.data_ptr() == pos_embed.data_ptr()
-            and cached.device == pos_embed.device
-            and cached.dtype == pos_embed.dtype
-            and cached.shape == pos_embed.shape
-            and self._version == pos_embed._version
-        )
+    def _resize(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        rows = pos_embed if pos_embed.ndim == 3 else pos_embed[None]
+        return self.rule(rows, grid, prefix=self.prefix)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What is copied and pickled: the rule, without the cache."""

@@ -1,21 +1,18 @@
 """The families of towers: what the towers of one design have in common.
 
 A new family is one entry of `FAMILIES`, beside its class. A new tower of a family is one entry of
-`risbook.towers.tower_presets.TOWERS`. The sets of published names stand in `weight_forms`, and the
-projections that LoRA changes by default in `risbook.adapters.lora`.
+`risbook.towers.tower_presets.TOWERS`. The sets of published names stand in
+`risbook.towers.weights.forms`, and the projections that LoRA changes by default in
+`risbook.adapters.lora`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from risbook.errors import RisbookError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.pos_embed import resize_clip_pos_embed, resize_dinov2_pos_embed
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.weight_forms import (
+from risbook.towers.weights.forms import (
     CLIP_RESNET_FORMS,
     CLIP_TEXT_FORMS,
     CLIP_VIT_FORMS,
@@ -30,21 +27,6 @@ Tower = ImageTransformer | CLIPResNet | TextTransformer
 
 
 @dataclass(frozen=True)
-class PosEmbedRule:
-    """How the position embeddings of a family are resized to another grid.
-
-    Args:
-        name: of the weight, under our own names.
-        prefix: rows in front of those of the patches.
-        resize: `resize_clip_pos_embed` or `resize_dinov2_pos_embed`.
-    """
-
-    name: str
-    prefix: int
-    resize: Callable[..., Tensor]
-
-
-@dataclass(frozen=True)
 class TowerFamily:
     """What the towers of one design have in common.
 
@@ -52,7 +34,6 @@ class TowerFamily:
         tower_class: the class of the towers.
         forms: the sets of names in which their weights are published.
         ignored: regular expression of the published names that the tower does not need.
-        pos_embed: how position embeddings are resized; None where they are not.
         new_parts: parts that a published file does not hold; they start from initial values.
         is_text: whether the towers encode sentences.
     """
@@ -60,33 +41,21 @@ class TowerFamily:
     tower_class: type[Tower]
     forms: tuple[Form, ...]
     ignored: str
-    pos_embed: PosEmbedRule | None = None
     new_parts: tuple[str, ...] = ()
     is_text: bool = False
 
 
 FAMILIES: dict[str, TowerFamily] = {
-    "clip-vit": TowerFamily(
-        ImageTransformer,
-        CLIP_VIT_FORMS,
-        ignored=TEXT_SIDE,
-        pos_embed=PosEmbedRule("vit.pos_embed", 1, resize_clip_pos_embed),
-    ),
+    "clip-vit": TowerFamily(ImageTransformer, CLIP_VIT_FORMS, ignored=TEXT_SIDE),
     "clip-resnet": TowerFamily(
         CLIPResNet,
         CLIP_RESNET_FORMS,
         ignored=TEXT_SIDE,
-        pos_embed=PosEmbedRule("attention_pool.positional_embedding", 1, resize_clip_pos_embed),
         # the residual branch of CRIS and ETRIS, which CLIP does not have
         new_parts=("attention_pool.connect",),
     ),
     "clip-text": TowerFamily(TextTransformer, CLIP_TEXT_FORMS, ignored=IMAGE_SIDE, is_text=True),
-    "dinov2": TowerFamily(
-        ImageTransformer,
-        DINOV2_FORMS,
-        ignored=MASK_TOKEN,
-        pos_embed=PosEmbedRule("vit.pos_embed", 0, resize_dinov2_pos_embed),
-    ),
+    "dinov2": TowerFamily(ImageTransformer, DINOV2_FORMS, ignored=MASK_TOKEN),
 }
 
 

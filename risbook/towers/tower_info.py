@@ -9,7 +9,7 @@ from risbook.towers.build import build_meta_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_families import Tower
 from risbook.towers.tower_presets import TowerPreset, tower_preset
-from risbook.towers.weight_lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
+from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]
 

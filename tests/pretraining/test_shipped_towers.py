@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from risbook.pretraining.tower_card import tower_card
-from risbook.towers.weight_lookup import SHIPPED_TOWERS
+from risbook.towers.weights.lookup import SHIPPED_TOWERS
 
 TOWERS = ("clip-mini-image", "clip-mini-rn-image", "clip-mini-text", "dinov2-mini")
 MOST_BYTES = 6_000_000

@@ -210,8 +210,8 @@ def test_without_the_tokenizer_there_are_three_ways_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RISBOOK_WEIGHTS", raising=False)
-    monkeypatch.setattr("risbook.towers.weight_lookup.cached", lambda hub: None)
-    monkeypatch.setattr("risbook.towers.weight_lookup.hub_in_reach", lambda: False)
+    monkeypatch.setattr("risbook.towers.weights.lookup.cached", lambda hub: None)
+    monkeypatch.setattr("risbook.towers.weights.lookup.hub_in_reach", lambda: False)
     path = stand_in_file(tmp_path / "best_model.pth", shapes_of("etris-rn50"), monkeypatch)
     with pytest.raises(RisbookError) as caught:
         load_released(path, "etris-rn50")

@@ -13,15 +13,16 @@ from published_names import openai_state
 from safetensors.torch import save_file
 
 from risbook.errors import DataError, RisbookError
-from risbook.towers import build, weight_lookup
+from risbook.towers import build
 from risbook.towers.build import build_meta_tower, build_tower, save_tower, tokenizer_of
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_info import tower_info, weights_status
 from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
-from risbook.towers.weight_lookup import SHIPPED_TOWERS
-from risbook.towers.weights_source import weights_source
+from risbook.towers.weights import lookup
+from risbook.towers.weights.lookup import SHIPPED_TOWERS
+from risbook.towers.weights.source import weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 
 IMAGES = [name for name, preset in TOWERS.items() if preset.hub is None and preset.image_size]
@@ -133,7 +134,7 @@ def test_what_is_shipped(name: str) -> None:
 
 
 def test_what_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weight_lookup, "SHIPPED_TOWERS", tmp_path)
+    monkeypatch.setattr(lookup, "SHIPPED_TOWERS", tmp_path)
     monkeypatch.setattr(build, "SHIPPED_TOWERS", tmp_path)
     with pytest.raises(RisbookError, match=r"risbook pretrain.*weights='random'"):
         build_tower("dinov2-mini")
@@ -262,7 +263,7 @@ os.environ["no_proxy"] = "127.0.0.1"
 from dataclasses import replace
 from risbook.errors import RisbookError
 from risbook.towers.tower_info import weights_status
-from risbook.towers.weights_source import weights_source
+from risbook.towers.weights.source import weights_source
 from risbook.towers.build import build_tower
 from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
 

@@ -14,7 +14,7 @@ from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.weight_forms import CLIP_RESNET_FORMS
+from risbook.towers.weights.forms import CLIP_RESNET_FORMS
 
 VISUAL = "backbone.visual."
 OPENAI_RESNET = next(form for form in CLIP_RESNET_FORMS if form.owner == "OpenAI")

@@ -12,11 +12,10 @@ from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.load_weights import load_weights
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_families import FAMILIES
 from risbook.towers.tower_presets import TOWERS
-from risbook.towers.weight_conversion import convert
+from risbook.towers.weights.loading import convert, load_weights
 
 Tower = ImageTransformer | CLIPResNet | TextTransformer
 State = dict[str, Tensor]

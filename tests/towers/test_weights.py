@@ -14,10 +14,10 @@ from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.load_weights import load_weights
 from risbook.towers.pos_embed import resize_clip_pos_embed
-from risbook.towers.weight_files import check_tensors, file_digest, find_file, read_weights
-from risbook.towers.weights_source import WeightsSource, set_weights_source, weights_source
+from risbook.towers.weights.loading import load_weights
+from risbook.towers.weights.source import WeightsSource, set_weights_source, weights_source
+from risbook.towers.weights.tensor_files import check_tensors, file_digest, find_file, read_weights
 
 
 def clip(table: int = 4) -> ImageTransformer:

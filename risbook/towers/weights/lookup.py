@@ -12,11 +12,11 @@ from urllib.request import getproxies, proxy_bypass
 
 from risbook.errors import DataError, RisbookError
 from risbook.towers.tower_presets import HubFile, TowerPreset
-from risbook.towers.weight_files import file_digest, find_file
-from risbook.towers.weights_source import WeightsSource
+from risbook.towers.weights.source import WeightsSource
+from risbook.towers.weights.tensor_files import file_digest, find_file
 
 #: Weights that come with the package, one folder per tower.
-SHIPPED_TOWERS = Path(__file__).resolve().parent.parent / "checkpoints" / "towers"
+SHIPPED_TOWERS = Path(__file__).resolve().parents[2] / "checkpoints" / "towers"
 
 #: An environment variable: a folder that holds weights, one folder per tower or pair of towers.
 FOLDER_VARIABLE = "RISBOOK_WEIGHTS"

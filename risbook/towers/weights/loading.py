@@ -1,0 +1,103 @@
+"""Load weights into a tower: all of them, or an error.
+
+The error names a weight that is missing, that the tower does not have, or that has another shape.
+"""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from risbook.errors import DataError
+from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.tower_families import FAMILIES, Tower, tower_family
+from risbook.towers.weights.forms import State
+
+
+def load_weights(
+    tower: Tower, state: Mapping[str, Tensor], *, family: str, resize: bool = False
+) -> tuple[str, ...]:
+    """Load weights in any known form into a tower.
+
+    Args:
+        tower: the tower; on the meta device it takes the tensors themselves.
+        state: names and values of a file; under our own names they are not converted.
+        family: a name of `risbook.towers.tower_families.FAMILIES`.
+        resize: resize the position embeddings to the image tower's grid, by its own rule.
+
+    Returns:
+        Parts of the tower that the state does not hold; they keep their values.
+
+    Raises:
+        DataError: names the weight that is missing, surplus or of another shape.
+    """
+    wanted = tower.state_dict()
+    has_own_names = any(name in wanted for name in state)
+    weights = dict(state) if has_own_names else convert(state, family)
+    if surplus := [name for name in weights if name not in wanted]:
+        raise DataError(f"this tower has no weight {surplus[0]}")
+    # Counts of batches serve cumulative averages; our towers use moving averages.
+    missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
+    absent = tuple(
+        part
+        for part in tower_family(family).new_parts
+        if any(name.startswith(f"{part}.") for name in missing)
+        and not any(name.startswith(f"{part}.") for name in weights)
+    )
+    missing = [name for name in missing if not name.startswith(tuple(f"{p}." for p in absent))]
+    if missing:
+        raise DataError(f"a weight is missing: {missing[0]}")
+    pos_embed = next(name for name, value in tower.named_parameters() if value is tower.pos_embed)
+    resizer = None if isinstance(tower, TextTransformer) else tower.pos_embed_resizer
+    if resize and resizer is not None:
+        weights[pos_embed] = resizer.resize_like(weights[pos_embed], wanted[pos_embed])
+    for name, value in weights.items():
+        if value.shape != wanted[name].shape:
+            can_resize = name == pos_embed and resizer is not None
+            hint = "; give the size wanted as pos_grid= to have it resized" if can_resize else ""
+            raise DataError(
+                f"{name} is {tuple(value.shape)} in the file and {tuple(wanted[name].shape)} in "
+                f"the tower{hint}"
+            )
+    meta = any(value.is_meta for value in wanted.values())
+    if meta:
+        weights = {
+            name: value.to(wanted[name].dtype).contiguous().clone()
+            for name, value in weights.items()
+        }
+    tower.load_state_dict(weights, strict=False, assign=meta)
+    return absent
+
+
+def convert(state: Mapping[str, Tensor], family: str) -> State:
+    """Bring published weights to the names of our towers.
+
+    Args:
+        state: names and values; a name that the form does not explain is kept.
+        family: a name of `FAMILIES`, that of the tower that they are for.
+
+    Raises:
+        DataError: if no form of this family fits, or half of a pair of weights is missing.
+
+    >>> import torch
+    >>> state = {"register_tokens": torch.zeros(1, 4, 8), "norm.weight": torch.ones(8)}
+    >>> state |= {"cls_token": torch.zeros(1, 1, 8), "pos_embed": torch.zeros(1, 17, 8)}
+    >>> sorted(convert(state, "dinov2"))
+    ['vit.cls_token', 'vit.norm.weight', 'vit.pos_embed', 'vit.reg_token']
+    """
+    design = tower_family(family)
+    form = next((form for form in design.forms if form.marker in state), None)
+    if form is not None:
+        return form.convert(
+            {name: value for name, value in state.items() if not re.match(design.ignored, name)}
+        )
+    others = [
+        name for name in FAMILIES if any(form.marker in state for form in FAMILIES[name].forms)
+    ]
+    if others:
+        raise DataError(
+            f"these are weights of a {' and '.join(others)} tower, not of a {family} tower"
+        )
+    owners = ", ".join(form.owner for form in design.forms)
+    first = next(iter(state), "none")
+    raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")
