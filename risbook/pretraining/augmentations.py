@@ -100,11 +100,7 @@ def jitter_colours(views: Tensor, generator: torch.Generator) -> Tensor:
     """Change brightness, contrast, saturation and hue a lot, as self-distillation needs it.
 
     One view in five becomes grey. A network that can match views by colour alone learns little
-    else.
-
-    Args:
-        views: (B, 3, S, S) in [0, 1].
-        generator: decides.
+    else. Views are (B, 3, S, S) in [0, 1].
     """
     count = len(views)
     hue = uniform(count, -1.0, 1.0, generator)  # rotation of the colour circle, radians

@@ -137,9 +137,10 @@ class ContrastiveObjective(Objective):
         rng = random.Random(int(torch.randint(2**31, (1,), generator=generator)))
         side = self.corpus.canvas.shape[-1]
         scale = uniform(count, 0.92, 1.08, generator) * side
-        shifts = [uniform(count, -0.04, 0.04, generator) * side for _ in range(2)]
-        corners = [(side - scale) / 2 + shift for shift in shifts]
-        boxes = torch.stack([*corners, scale, scale], dim=1)
+        x, y = (
+            (side - scale) / 2 + uniform(count, -0.04, 0.04, generator) * side for _ in range(2)
+        )
+        boxes = torch.stack([x, y, scale, scale], dim=1)
         views = crop(self.corpus.canvas[indices], boxes, self.config.scene_size)
         texts = [self._sample_text(index, rng) for index in indices.tolist()]
         return jitter_brightness(views, generator), texts

@@ -66,7 +66,7 @@ def read_corpus(sources: Sequence[ReferData], *, split: str = "train") -> ImageC
     Raises:
         DataError: if a set has no captions.
     """
-    indices: dict[str, int] = {}
+    indices: dict[str, int] = {}  # by file name
     images: list[tuple[ReferData, int]] = []
     captions: list[tuple[str, ...]] = []
     objects: list[DescribedObject] = []
@@ -75,24 +75,22 @@ def read_corpus(sources: Sequence[ReferData], *, split: str = "train") -> ImageC
         if not source.captions:
             raise DataError(f"{source.folder}: no captions; pretraining needs drawn sets")
         for expression in source.expressions.split(split):
-            key = expression.file_name
-            if key not in indices:
-                indices[key] = len(indices)
+            if expression.file_name not in indices:
+                indices[expression.file_name] = len(indices)
                 images.append((source, expression.image_id))
                 captions.append(split_caption(source.caption(expression.image_id)))
             x, y, width, height = expression.bbox
             shift_x, shift_y = (side - expression.width) // 2, (side - expression.height) // 2
             objects.append(
                 DescribedObject(
-                    image_index=indices[key],
+                    image_index=indices[expression.file_name],
                     box=(x + shift_x, y + shift_y, width, height),
                     text=expression.sent,
                     # RefCOCO+ and RefCOCOg, and so their drawn counterparts, avoid places
                     spatial=not source.name.endswith(("+", "g")),
                 )
             )
-    canvas = np.empty((len(images), side, side, 3), dtype=np.uint8)
-    canvas[:] = np.array(BORDER, dtype=np.uint8)
+    canvas = np.full((len(images), side, side, 3), BORDER, dtype=np.uint8)
     frame = np.zeros((len(images), 4), dtype=np.float32)
     for index, (source, image_id) in enumerate(progress_bar(images, desc="images")):
         image = source.image(image_id)

@@ -89,14 +89,9 @@ def sample_crops(
     *,
     patch_size: int,
 ) -> CropBatch:
-    """Sample a batch of regions and their crops.
+    """Sample a batch of regions, some of them around `objects`, and their crops.
 
-    Args:
-        corpus: the training images.
-        objects: those that regions lie around.
-        config: sizes and shares.
-        generator: decides.
-        patch_size: side of a patch, pixels.
+    `patch_size` is the side of a patch in pixels.
     """
     canvas, regions = _sample_regions(corpus, objects, config, generator)
 
@@ -106,23 +101,23 @@ def sample_crops(
     def augment(views: Tensor) -> Tensor:
         return normalise_views(jitter_colours(views, generator))
 
-    student, teacher, matches = [], [], []
+    student: list[Tensor] = []
+    teacher: list[Tensor] = []
+    matches = []
     size = config.large_size
     for _ in range(2):
         view = crops(config.large_area, size + config.margin * patch_size)
         corners = torch.randint(config.margin + 1, (2, 2), generator=generator).tolist()
-        student_corner, teacher_corner = corners
-        student.append(augment(_window(view, student_corner, size, patch_size)))
-        teacher.append(augment(_window(view, teacher_corner, size, patch_size)))
-        matches.append(match_patches(student_corner, teacher_corner, size // patch_size))
+        for windows, corner in zip((student, teacher), corners, strict=True):
+            top, left = (patch_size * offset for offset in corner)
+            windows.append(augment(view[..., top : top + size, left : left + size]))
+        matches.append(match_patches(corners[0], corners[1], size // patch_size))
     small = [augment(crops(config.small_area, config.small_size)) for _ in range(config.num_small)]
     return CropBatch(
         student=torch.cat(student),
         teacher=torch.cat(teacher),
         matches=(matches[0], matches[1]),
-        small=torch.cat(small)
-        if small
-        else torch.empty(0, 3, config.small_size, config.small_size),
+        small=torch.cat([torch.empty(0, 3, config.small_size, config.small_size), *small]),
     )
 
 
@@ -169,8 +164,3 @@ def _sample_regions(
     )
     indices = torch.tensor([described.image_index for described in chosen] + others.tolist())
     return corpus.canvas[indices], regions
-
-
-def _window(views: Tensor, corner: Sequence[int], size: int, patch_size: int) -> Tensor:
-    top, left = (patch_size * offset for offset in corner)
-    return views[..., top : top + size, left : left + size]

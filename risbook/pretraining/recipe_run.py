@@ -16,7 +16,7 @@ from risbook.evaluation.result_files import describe_device
 from risbook.files import write_atomically, write_json
 from risbook.pretraining.image_corpus import read_corpus
 from risbook.pretraining.pretrain import PretrainingConfig, pretrain
-from risbook.pretraining.recipes import Recipe, RecipeSetup, get_recipe
+from risbook.pretraining.recipes import RecipeSetup, get_recipe
 from risbook.pretraining.tower_card import tower_card
 from risbook.pretraining.tower_scores import score_tower
 from risbook.towers.build import save_tower
@@ -65,27 +65,8 @@ def run_recipe(
     settings = {"recipe": name, "text": str(text), "config": asdict(recipe.config)}
     pretrain(setup.objective, config, folder, device=device, resume=resume, settings=settings)
     setup.objective.to("cpu").eval()
-    about = _about(name, recipe, config, folder, device, text)
-    return [_keep(tower, setup, sources, folder, about=about) for tower in setup.towers]
-
-
-def _about(
-    name: str,
-    recipe: Recipe,
-    config: PretrainingConfig,
-    folder: Path,
-    device: torch.device,
-    text: str | Path,
-) -> dict[str, Any]:
-    """The command that repeats the run, and its settings."""
-    words = ["risbook", "pretrain", name, "--out", f"runs/{name}"]
-    for key in ("steps", "seed", "precision"):
-        if getattr(config, key) != getattr(recipe.loop, key):
-            words += [f"--{key}", str(getattr(config, key))]
-    if str(text) != "auto":
-        words += ["--text", str(text)]
-    return {
-        "command": shlex.join(words),
+    about = {
+        "command": _command(name, config, str(text)),
         "recipe": name,
         "loop": asdict(config),
         "config": asdict(recipe.config),
@@ -96,28 +77,39 @@ def _about(
         "risbook": __version__,
         "torch": torch.__version__,
     }
+    if setup.clip is not None:
+        about["scale"] = round(float(setup.clip.scale.detach()), 4)
+    return [_keep_tower(tower, setup, sources, folder, about) for tower in setup.towers]
 
 
-def _keep(
+def _command(name: str, config: PretrainingConfig, text: str) -> str:
+    """The command line that repeats the run."""
+    words = ["risbook", "pretrain", name, "--out", f"runs/{name}"]
+    for key in ("steps", "seed", "precision"):
+        if getattr(config, key) != getattr(get_recipe(name).loop, key):
+            words += [f"--{key}", str(getattr(config, key))]
+    if text != "auto":
+        words += ["--text", text]
+    return shlex.join(words)
+
+
+def _keep_tower(
     name: str,
     setup: RecipeSetup,
     sources: Sequence[ReferData],
     folder: Path,
-    *,
-    about: dict[str, Any],
+    about: Mapping[str, Any],
 ) -> Path:
     """Write a tower's folder: weights, configuration, log, scores and card."""
     tower_folder = folder / name
     has_text = tower_preset(name).family == "clip-text"
     save_tower(
-        setup.towers[name](),  # type: ignore[arg-type]
+        setup.towers[name],
         tower_folder,
         name=name,
         source=about["command"],
         tokenizer=setup.tokenizer if has_text else None,
     )
-    if setup.clip is not None:
-        about = {**about, "scale": round(float(setup.clip.scale.detach()), 4)}
     shutil.copyfile(folder / LOG_FILE, tower_folder / LOG_FILE)
     write_json(tower_folder / "pretraining.json", about)
     # The scores belong to the 16-bit file, which users load, not to the float32 weights.

@@ -22,6 +22,7 @@ from risbook.towers.clip import CLIP
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.tower_families import Tower
 from risbook.towers.word_tokenizer import WordTokenizer
 from risbook.training.objective import Objective
 
@@ -36,13 +37,13 @@ class RecipeSetup:
 
     Args:
         objective: what is trained.
-        towers: by shipped name, a function that returns the tower to keep, called after training.
+        towers: the towers to keep, by shipped name.
         tokenizer: of the text tower, if there is one.
         clip: the pair of towers, if there is one.
     """
 
     objective: Objective
-    towers: Mapping[str, Callable[[], nn.Module]]
+    towers: Mapping[str, Tower]
     tokenizer: WordTokenizer | None = None
     clip: CLIP | None = None
 
@@ -52,14 +53,12 @@ class Recipe:
     """How a tower, or a pair, is pretrained.
 
     Args:
-        summary: one line for the command line's help.
         loop: steps, rates and seed.
         config: what the objective's batches hold.
         build: builds towers and objective from the corpus and, where a recipe needs one, the
             folder of a text tower ("auto" for the shipped one).
     """
 
-    summary: str
     loop: PretrainingConfig
     config: ContrastiveConfig | DistillationConfig
     build: Callable[[ImageCorpus, str | Path], RecipeSetup]
@@ -91,16 +90,8 @@ def _clip_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
         "clip-mini-text", weights="random", vocab_size=tokenizer.vocabulary_size
     )
     assert isinstance(text_tower, TextTransformer)
-    clip = CLIP(image=image, text=text_tower)
-    objective = ContrastiveObjective(
-        clip=clip, tokenizer=tokenizer, corpus=corpus, config=CLIP_CONFIG
-    )
-    return RecipeSetup(
-        objective=objective,
-        towers={"clip-mini-image": lambda: image, "clip-mini-text": lambda: text_tower},
-        tokenizer=tokenizer,
-        clip=clip,
-    )
+    towers: dict[str, Tower] = {"clip-mini-image": image, "clip-mini-text": text_tower}
+    return _pair_setup(CLIP(image=image, text=text_tower), tokenizer, corpus, CLIP_CONFIG, towers)
 
 
 def _clip_mini_rn(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
@@ -110,15 +101,18 @@ def _clip_mini_rn(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
     # The residual branch of CRIS and ETRIS is not CLIP's: it starts random in their systems.
     image = build_tower("clip-mini-rn-image", weights="random", connect=False)
     clip = CLIP(image=image, text=freeze(text_tower))
-    objective = ContrastiveObjective(
-        clip=clip, tokenizer=tokenizer, corpus=corpus, config=RESNET_CONFIG
-    )
-    return RecipeSetup(
-        objective=objective,
-        towers={"clip-mini-rn-image": lambda: image},
-        tokenizer=tokenizer,
-        clip=clip,
-    )
+    return _pair_setup(clip, tokenizer, corpus, RESNET_CONFIG, {"clip-mini-rn-image": image})
+
+
+def _pair_setup(
+    clip: CLIP,
+    tokenizer: WordTokenizer,
+    corpus: ImageCorpus,
+    config: ContrastiveConfig,
+    towers: Mapping[str, Tower],
+) -> RecipeSetup:
+    objective = ContrastiveObjective(clip=clip, tokenizer=tokenizer, corpus=corpus, config=config)
+    return RecipeSetup(objective=objective, towers=towers, tokenizer=tokenizer, clip=clip)
 
 
 def _dinov2_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
@@ -128,24 +122,24 @@ def _dinov2_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
     assert isinstance(tower, ImageTransformer)
     init_clip_params(tower)
     objective = DistillationObjective(tower=tower, corpus=corpus, config=DINOV2_CONFIG)
-    return RecipeSetup(objective=objective, towers={"dinov2-mini": lambda: objective.tower})
+    return RecipeSetup(objective=objective, towers={"dinov2-mini": objective.tower})
 
 
 RECIPES: dict[str, Recipe] = {
+    # a CLIP pair: image transformer and text transformer
     "clip-mini": Recipe(
-        summary="a CLIP pair: image transformer and text transformer",
         loop=PretrainingConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
         config=CLIP_CONFIG,
         build=_clip_mini,
     ),
+    # a CLIP ResNet for the text tower of clip-mini
     "clip-mini-rn": Recipe(
-        summary="a CLIP ResNet for the text tower of clip-mini",
         loop=PretrainingConfig(steps=1500, learning_rate=2e-3, warmup=100, weight_decay=0.05),
         config=RESNET_CONFIG,
         build=_clip_mini_rn,
     ),
+    # an image transformer with registers, by self-distillation
     "dinov2-mini": Recipe(
-        summary="an image transformer with registers, by self-distillation",
         loop=PretrainingConfig(
             steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, max_grad_norm=3.0
         ),

@@ -101,9 +101,9 @@ class DistillationObjective(Objective):
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
 
     @property
-    def tower(self) -> nn.Module:
+    def tower(self) -> ImageTransformer:
         """The teacher's tower: the one to keep."""
-        return self.teacher["tower"]
+        return self._tower(self.teacher)
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of a step, under "loss" their weighted sum."""
@@ -133,12 +133,8 @@ class DistillationObjective(Objective):
         spread = torch.stack([koleo_loss(half) for half in tokens[:, 0].chunk(2)]).mean()
         loss = image_loss + config.patch_weight * patch_loss + config.koleo_weight * spread
         prefix = "wide_" if self.is_full_size(step) else ""
-        return {
-            "loss": loss,
-            f"{prefix}image": image_loss.detach(),
-            f"{prefix}patch": patch_loss.detach(),
-            "koleo": spread.detach(),
-        }
+        terms = {f"{prefix}image": image_loss, f"{prefix}patch": patch_loss, "koleo": spread}
+        return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
     @torch.no_grad()
     def update(self, step: int, steps: int) -> None:
@@ -155,10 +151,9 @@ class DistillationObjective(Objective):
     def sample_crops(self, step: int, generator: torch.Generator) -> CropBatch:
         """The crops of a step, on the CPU."""
         config = self.config.full_size_crops if self.is_full_size(step) else self.config.crops
-        patch_size = self._tower(self.student).patch_size
         with torch.autocast("cpu", enabled=False):  # colours are mixed in float32
             return sample_crops(
-                self.corpus, self._objects, config, generator, patch_size=patch_size
+                self.corpus, self._objects, config, generator, patch_size=self.tower.patch_size
             )
 
     def sample_mask(self, count: int, size: int, generator: torch.Generator) -> Tensor:
@@ -166,7 +161,7 @@ class DistillationObjective(Objective):
 
         The masked patches form rectangles. Half of the crops are left whole.
         """
-        side = size // self._tower(self.student).patch_size
+        side = size // self.tower.patch_size
         low, high = self.config.mask_ratio
         masks = torch.zeros(count, side, side, dtype=torch.bool)
         for mask in masks[::2]:
@@ -179,8 +174,7 @@ class DistillationObjective(Objective):
                 top = int(torch.randint(side - height + 1, (1,), generator=generator))
                 left = int(torch.randint(side - width + 1, (1,), generator=generator))
                 mask[top : top + height, left : left + width] = True
-        order = torch.randperm(count, generator=generator)
-        return masks[order].flatten(1)
+        return masks[torch.randperm(count, generator=generator)].flatten(1)
 
     @staticmethod
     def _tower(network: nn.ModuleDict) -> ImageTransformer:
@@ -195,7 +189,7 @@ class DistillationObjective(Objective):
 
     def _matched(self, tokens: Tensor, patches: Sequence[Tensor]) -> Tensor:
         """Tokens of the matched patches of the first and the second half of the crops, (M, C)."""
-        first, second = tokens[:, self._tower(self.student).first_patch :].chunk(2)
+        first, second = tokens[:, self.tower.first_patch :].chunk(2)
         halves = (first[:, patches[0]], second[:, patches[1]])
         return torch.cat([half.flatten(0, 1) for half in halves])
 

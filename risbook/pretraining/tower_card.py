@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,56 +32,53 @@ def tower_card(name: str, folder: Path) -> str:
         "`scores.json` the scores below",
     ]
     if "retrieval" in scores:
-        lines += ["", *_retrieval_lines(scores["retrieval"])]
+        lines += _retrieval_lines(scores["retrieval"])
     if "kinds" in scores:
-        lines += ["", *_category_lines(scores["kinds"])]
+        lines += _category_lines(scores["kinds"])
     if "patches" in scores:
-        lines += ["", *_patch_lines(scores["patches"], scores["scenes"])]
+        lines += _patch_lines(scores["patches"], scores["scenes"])
     return "\n".join(lines) + "\n"
 
 
 def _retrieval_lines(scores: Mapping[str, Any]) -> list[str]:
-    lines = [
+    cuts = ("R@1", "R@5", "R@10")
+    return _table(
         f"Retrieval among {scores['count']} held-out scenes and their captions, percent:",
-        "",
         "| | R@1 | R@5 | R@10 | median rank |",
-        "|---|---|---|---|---|",
-    ]
-    for row in ("image to text", "text to image", "chance"):
-        values = scores[row]
-        shares = " | ".join(f"{100 * values[cut]:.1f}" for cut in ("R@1", "R@5", "R@10"))
-        lines.append(f"| {row} | {shares} | {values['median rank']:.0f} |")
-    return lines
+        [
+            [row, *_percent(scores[row], cuts), f"{scores[row]['median rank']:.0f}"]
+            for row in ("image to text", "text to image", "chance")
+        ],
+    )
 
 
 def _category_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = [
+    return _table(
         "Category of an object (19 categories) from the image vector of its crop, linear probe, "
         "percent:",
-        "",
         "| weights | accuracy | mean over categories |",
-        "|---|---|---|",
-    ]
-    return lines + [
-        f"| {row['weights']} | {100 * row['accuracy']:.1f} "
-        f"| {100 * row['mean class accuracy']:.1f} |"
-        for row in rows
-    ]
+        [[row["weights"], *_percent(row, ("accuracy", "mean class accuracy"))] for row in rows],
+    )
 
 
 def _patch_lines(rows: Sequence[Mapping[str, Any]], scenes: Mapping[str, int]) -> list[str]:
-    lines = [
+    labels = ("of", "on", "method", "weights")
+    figures = ("accuracy", "mean class accuracy", "mIoU")
+    order = sorted(rows, key=lambda row: (row["of"], row["on"], row["method"]))
+    return _table(
         f"Label of a patch from the last feature map; probes are trained on "
         f"{scenes['probes learn from']} training scenes and tested on {scenes['probes asked']} "
         "held-out ones, percent:",
-        "",
         "| label | patches | method | weights | accuracy | mean over classes | mIoU |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    order = sorted(rows, key=lambda row: (row["of"], row["on"], row["method"]))
-    return lines + [
-        f"| {row['of']} | {row['on']} | {row['method']} | {row['weights']} "
-        f"| {100 * row['accuracy']:.1f} | {100 * row['mean class accuracy']:.1f} "
-        f"| {100 * row['mIoU']:.1f} |"
-        for row in order
-    ]
+        [[*(row[label] for label in labels), *_percent(row, figures)] for row in order],
+    )
+
+
+def _percent(scores: Mapping[str, float], names: Iterable[str]) -> list[str]:
+    return [f"{100 * scores[name]:.1f}" for name in names]
+
+
+def _table(caption: str, header: str, rows: Iterable[Iterable[str]]) -> list[str]:
+    """A caption and a Markdown table below it."""
+    rule = "|" + "---|" * (header.count("|") - 1)
+    return ["", caption, "", header, rule, *(f"| {' | '.join(row)} |" for row in rows)]

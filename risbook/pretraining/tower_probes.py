@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from risbook.data.dataset import ReferData
 from risbook.probing.encoding import Pixels, object_crops, preprocess
 from risbook.probing.patch_labels import LABEL_NAMES, LabelSet, patch_labels
-from risbook.probing.probes import Method, patch_probe, probe
+from risbook.probing.probes import METHODS, patch_probe, probe
 from risbook.probing.retrieval import Retrieval, evaluate_retrieval
 from risbook.refscenes.scene_types import SUPERCATEGORY_OF
 from risbook.towers.clip import CLIP
@@ -70,7 +70,7 @@ def probe_patches(
     size: int,
     label_sets: Sequence[LabelSet] = ("kind", "part"),
 ) -> list[dict[str, Any]]:
-    """Probe the last feature map of an image tower.
+    """Train probes on the last feature map of an image tower, and test them on other scenes.
 
     Args:
         tower: an image tower, in evaluation mode.
@@ -86,7 +86,6 @@ def probe_patches(
     """
     features = [last_feature_maps(tower, scenes.images(size)) for scenes in (train, test)]
     patch_size = size // features[0].shape[1]
-    methods: tuple[Method, ...] = ("knn", "linear")
     rows = []
     for label_set in label_sets:
         labels = [
@@ -104,7 +103,7 @@ def probe_patches(
         thing_labels = [torch.where(part > 0, part - 1, -1) for part in labels]
         selections = (("all patches", labels, names), ("things", thing_labels, names[1:]))
         for selection, (train_labels, test_labels), label_names in selections:
-            for method in methods:
+            for method in METHODS:
                 score = patch_probe(
                     features[0],
                     train_labels,

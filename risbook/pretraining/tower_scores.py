@@ -78,16 +78,14 @@ def score_tower(
 
 def held_out_scenes(sources: Sequence[ReferData], count: int) -> list[SceneSet]:
     """Held-out scenes of all sets, a shared image once, `count` in all."""
-    subsets: list[SceneSet] = []
+    subsets = []
     file_names: set[str] = set()
     for data in sources:
-        remaining = count - sum(len(subset.image_ids) for subset in subsets)
-        fresh = tuple(
-            image_id
-            for image_id in sample_scenes(data, HELD_OUT, 10**9).image_ids
-            if data.instances.images[image_id].file_name not in file_names
-        )[:remaining]
-        file_names |= {data.instances.images[image_id].file_name for image_id in fresh}
+        images = data.instances.images
+        image_ids = sample_scenes(data, HELD_OUT, len(images)).image_ids
+        fresh = [i for i in image_ids if images[i].file_name not in file_names]
+        fresh = fresh[: count - len(file_names)]
+        file_names |= {images[image_id].file_name for image_id in fresh}
         if fresh:
-            subsets.append(SceneSet(data, fresh))
+            subsets.append(SceneSet(data, tuple(fresh)))
     return subsets

@@ -31,6 +31,7 @@ _STEPS = 100
 _CHUNK = 1024
 
 Method = Literal["knn", "linear"]
+METHODS: tuple[Method, ...] = ("knn", "linear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +208,8 @@ def probe(
     Raises:
         DataError: shapes, labels or the method do not fit.
     """
-    if method not in ("linear", "knn"):
-        raise DataError(f"method: unknown {method!r}, choose linear or knn")
+    if method not in METHODS:
+        raise DataError(f"method: unknown {method!r}, choose {' or '.join(METHODS)}")
     train_x, train_y = _labelled("training", train_x, train_y, len(names))
     test_x, test_y = _labelled("test", test_x, test_y, len(names))
     if train_x.shape[1] != test_x.shape[1]:

@@ -2,17 +2,23 @@
 
 import re
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from risbook.errors import RisbookError
+from risbook.files import write_json
 
 #: what a run writes, beside the file of its settings
 STATE_FILE = "progress.pt"
 LOG_FILE = "log.jsonl"
 RUN_FILES = (STATE_FILE, LOG_FILE, "config.json", "model.safetensors", "tokenizer.json")
 LOCK_FILE = ".run.lock"
+
+#: From the file of a recorded run to the names of the settings that this run has otherwise.
+Differences = Callable[[Path], Sequence[str]]
 
 
 class RunFolder:
@@ -31,6 +37,39 @@ class RunFolder:
         self.log_file = path / LOG_FILE
         # The operating system frees this lock when it kills the process; a marker file would stay.
         self._lock = FileLock(path / LOCK_FILE, timeout=0)
+
+    def check(self, differences: Differences, *, resume: bool) -> None:
+        """Refuse to mix two runs in one folder, or to replace a checkpoint.
+
+        Args:
+            differences: compares this run with the one that the settings file records.
+            resume: continue the run in the folder; without it the folder must be free.
+
+        Raises:
+            RisbookError: says which file or which settings are in the way.
+        """
+        if not resume:
+            self.check_free()
+            return
+        if not self.settings_file.is_file():
+            raise RisbookError(
+                f"{self.settings_file}: no run to resume here; leave --resume out to start one"
+            )
+        if different := differences(self.settings_file):
+            raise RisbookError(
+                f"{self.settings_file}: that run had another {', '.join(different)}; "
+                "resume with its own settings or train into another folder"
+            )
+
+    def begin(self, settings: Mapping[str, Any], differences: Differences, *, resume: bool) -> None:
+        """Lock the folder and write the settings; other arguments and errors are those of `check`.
+
+        The settings are written before the first step, as JSON.
+        """
+        self.lock()
+        self.check(differences, resume=resume)  # another run may have started in the meantime
+        self.remove_leftovers()
+        write_json(self.settings_file, settings)
 
     def check_free(self) -> None:
         """Refuse a folder that holds a run, a checkpoint or a part of one.

@@ -109,11 +109,9 @@ class TrainingConfig:
         Raises:
             RisbookError: if the file is missing or holds something else.
         """
-        if not path.is_file():
-            raise RisbookError(f"{path}: no run to resume here; leave --resume out to start one")
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RisbookError(f"{path}: not a training configuration ({error})") from error
         return from_values(cls, values, where=str(path), aliases=OLD_NAMES)
 

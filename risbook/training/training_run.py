@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from accelerate.utils import set_seed
 
+from risbook.config import to_values
 from risbook.data.dataset import ReferData
-from risbook.errors import RisbookError
 from risbook.systems import System, save_system
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.parameter_groups import optimizer_groups
@@ -55,7 +55,11 @@ def train_system(
         TrainingDivergedError: as soon as a loss is not finite; the last whole state stays.
     """
     run = RunFolder(folder)
-    _check(config, run, resume=resume)
+
+    def differences(path: Path) -> list[str]:
+        return config.difference(TrainingConfig.load(path))
+
+    run.check(differences, resume=resume)
     # CUDA or CPU: recurrent networks on packed rows are untested on other devices.
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     accelerator = build_accelerator(config.precision, device)
@@ -71,10 +75,7 @@ def train_system(
         # folder, and after every process has checked the folder.
         accelerator.wait_for_everyone()
         if is_main:
-            run.lock()
-            _check(config, run, resume=resume)  # another run may have started in the meantime
-            run.remove_leftovers()
-            config.save(run.settings_file)
+            run.begin(to_values(config), differences, resume=resume)
             if dropped := objective.samples.dropped:
                 warnings.warn(
                     f"{dropped} objects are not trained on: another of the sets holds their image "
@@ -106,17 +107,6 @@ def train_system(
     finally:
         run.unlock()
     return system.eval()
-
-
-def _check(config: TrainingConfig, run: RunFolder, *, resume: bool) -> None:
-    """Refuse to mix two runs in one folder, or to replace a checkpoint."""
-    if not resume:
-        run.check_free()
-    elif different := config.difference(TrainingConfig.load(run.settings_file)):
-        raise RisbookError(
-            f"{run.settings_file}: that run had another {', '.join(different)}; "
-            "resume with its own settings or train into another folder"
-        )
 
 
 def _learning_rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float) -> float:
