@@ -179,6 +179,5 @@ def _describe_origin(origin: object) -> str:
     if isinstance(origin, Mapping) and "kind" not in origin:
         return "; ".join(f"{tower}: {_describe_origin(origin[tower])}" for tower in origin)
     if isinstance(origin, Mapping):
-        source = origin.get("source")
-        return f"{origin['kind']} weights" + (f": {source}" if source else "")
+        return str(origin.get("source") or f"{origin['kind']} weights")
     return str(origin or "")

@@ -95,7 +95,7 @@ def convert_released(
 def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSource:
     """Load a file's entries into a system, and note where they come from."""
     system.load_state_dict(state)
-    origin = WeightsSource("real", path.name, file_digest(path), inside=True)
+    origin = WeightsSource("published", path.name, file_digest(path), inside=True)
     for tower in system.towers.values():
         set_weights_source(tower, origin)
     system.eval()

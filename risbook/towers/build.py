@@ -164,7 +164,7 @@ def save_tower(
         "format": TOWER_FORMAT,
         "tower": name,
         "arch": dict(tower_preset(name).arch),
-        "origin": {"kind": "small", "source": source},
+        "origin": {"kind": "risbook", "source": source},
     }
     write_json(folder / "config.json", config)
 

@@ -28,7 +28,7 @@ def test_convert_evaluate_predict(
     run = tmp_path / "deep" / "run"
     assert main(["convert", "etris-mini", str(released), "--out", str(run)]) == 0
     digest = hashlib.sha256(released.read_bytes()).hexdigest()
-    line = f"checkpoint: {run} (real weights: best.pth (sha256 {digest[:8]}))\n"
+    line = f"checkpoint: {run} (published weights: best.pth (sha256 {digest[:8]}))\n"
     assert capsys.readouterr().out == line
     assert digest in (run / "config.json").read_text()
 

@@ -40,7 +40,7 @@ def test_rows_of_a_suite(tmp_path: Path) -> None:
     first = rows[0]
     assert (first.suite, first.seed, first.file) == ("pet", 0, file)
     assert (first.dataset, first.split) == ("refscenes", "val")
-    assert first.origin == "image: small weights: clip-mini; text: random weights"
+    assert first.origin == "image: clip-mini; text: random weights"
     assert (first.command, first.device) == (ABOUT["command"], ABOUT["device"])
     assert [run.measure for run in select(rows, row="full", split="val")][-1] == "seconds"
     with pytest.raises(DataError, match="no field 'colour'"):

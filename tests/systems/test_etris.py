@@ -335,7 +335,7 @@ def test_a_checkpoint_knows_its_towers(mini_towers: Path, tmp_path: Path) -> Non
     save_system(system, tmp_path / "run")
     path = tmp_path / "run" / "config.json"
     about = json.loads(path.read_text())
-    assert about["towers"]["image_tower"]["kind"] == "small"
+    assert about["towers"]["image_tower"]["kind"] == "risbook"
     about["towers"]["image_tower"]["sha256"] = "f" * 64
     path.write_text(json.dumps(about))
     with pytest.raises(DataError, match="was trained on an image_tower with sha256 ffffffff"):

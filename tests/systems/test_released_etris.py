@@ -90,7 +90,7 @@ def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_pat
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     system = load_released(path, "etris-mini-rn")
     record = {
-        "kind": "real",
+        "kind": "published",
         "source": "best_model.pth",
         "sha256": digest,
         "random_parts": [],
@@ -98,7 +98,7 @@ def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_pat
     }
     assert system.weights_sources() == {"image_tower": record, "text_tower": record}
     origin = convert_released(path, "etris-mini-rn", tmp_path / "run")
-    assert str(origin) == f"real weights: best_model.pth (sha256 {digest[:8]})"
+    assert str(origin) == f"published weights: best_model.pth (sha256 {digest[:8]})"
     about = json.loads((tmp_path / "run" / "config.json").read_text())
     assert about["towers"] == system.weights_sources()
     path.unlink()

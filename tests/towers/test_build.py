@@ -86,7 +86,7 @@ def test_random_saved_and_read_again(name: str, tmp_path: Path) -> None:
     assert str(weights_source(tower)) == "random weights" and not tower.training
     save_tower(tower, tmp_path / name, name=name, source="a test")
     again = build_tower(name, weights=tmp_path)
-    assert weights_source(again).kind == "small" and len(weights_source(again).sha256) == 64
+    assert weights_source(again).kind == "risbook" and len(weights_source(again).sha256) == 64
     assert not any(p.is_meta for p in [*again.parameters(), *again.buffers()])
     assert all(p.requires_grad and p.dtype == torch.float32 for p in again.parameters())
     images = torch.randn(1, 3, 64, 64)
@@ -126,7 +126,7 @@ def test_a_value_too_large_for_the_file(tmp_path: Path) -> None:
 )
 def test_what_is_shipped(name: str) -> None:
     tower = build_tower(name)
-    assert weights_source(tower).kind == "small" and weights_status(name) == "shipped"
+    assert weights_source(tower).kind == "risbook" and weights_status(name) == "shipped"
     assert (SHIPPED_TOWERS / name / "model.safetensors").stat().st_size <= 6_000_000
     if isinstance(tower, TextTransformer):
         tokens = tokenizer_of(name, length=20)(["the red"])
@@ -183,7 +183,7 @@ def test_configurations_of_others_are_left_alone(content: str, tmp_path: Path) -
     tower = build_tower("dinov2-mini", weights="random")
     save_file(tower.state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(content)
-    assert weights_source(build_tower("dinov2-mini", weights=tmp_path)).kind == "small"
+    assert weights_source(build_tower("dinov2-mini", weights=tmp_path)).kind == "risbook"
 
 
 @pytest.mark.parametrize("overrides", [{"depth": 99999999999}, {"depth": -1}, {"layers": [10**9]}])
@@ -200,7 +200,7 @@ def test_a_folder_without_network(tiny: TowerPreset, tmp_path: Path, below: str)
     loaded = tower.state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
     origin = weights_source(tower)
-    assert origin.kind == "real" and origin.random_parts == ("attention_pool.connect",)
+    assert origin.kind == "published" and origin.random_parts == ("attention_pool.connect",)
     assert loaded["attention_pool.connect.0.weight"].std() > 0
     assert tower(torch.zeros(1, 3, 64, 64)).maps[-1].isfinite().all()
 
@@ -211,7 +211,7 @@ def test_the_folder_of_the_environment(
     write_tiny(tmp_path / "tiny")
     monkeypatch.setenv("RISBOOK_WEIGHTS", str(tmp_path))
     assert weights_status("tiny-image") == "RISBOOK_WEIGHTS"
-    assert weights_source(build_tower("tiny-image")).kind == "real"
+    assert weights_source(build_tower("tiny-image")).kind == "published"
     facts = tower_info("tiny-image")
     assert facts.features["map 3"] == (8, 3, 3) and facts.allowed_input == "32n x 32m"
 
@@ -305,7 +305,7 @@ def test_a_hub_on_this_machine(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    real = r"real weights: nobody/tiny@aaaaaaaa (sha256 "
+    real = r"published weights: nobody/tiny@aaaaaaaa (sha256 "
     assert lines[0] == "download 1 MB"
     assert lines[1].startswith(real) and lines[1].endswith("attention_pool.connect random")
     assert lines[2] == "in the hub cache"

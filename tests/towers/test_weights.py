@@ -229,12 +229,21 @@ def test_origin_is_part_of_the_tower() -> None:
     tower = clip()
     assert str(weights_source(tower)) == "random weights"
     set_weights_source(
-        tower, WeightsSource("real", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",))
+        tower, WeightsSource("published", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",))
     )
     assert str(weights_source(copy.deepcopy(tower))) == (
-        "real weights: timm/x@12345678 (sha256 abababab), but attention_pool.connect random"
+        "published weights: timm/x@12345678 (sha256 abababab), but attention_pool.connect random"
     )
-    assert weights_source(tower).as_dict()["kind"] == "real"
+    assert weights_source(tower).as_dict()["kind"] == "published"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("real", "published"), ("small", "risbook"), ("published", "published"), ("random", "random")],
+)
+def test_words_of_older_files_are_read(kind: str, expected: str) -> None:
+    assert WeightsSource.from_dict({"kind": kind, "source": "x"}).kind == expected
+    assert WeightsSource.from_dict({}) == WeightsSource()
 
 
 def test_freezing_keeps_gradients_to_the_input() -> None:

@@ -65,17 +65,17 @@ def find_weights(
                 "`risbook pretrain`, name a folder that holds them, or use weights='random'"
             )
         _check_config(path.with_name("config.json"), name, preset)
-        return path, WeightsSource("small", f"{name}, shipped", file_digest(path))
+        return path, WeightsSource("risbook", f"{name}, shipped", file_digest(path))
     folder = local_folder(name, weights)
     if folder is not None:
         path = find_file(folder)
         _check_config(path.with_name("config.json"), name, preset)
         digest = file_digest(path)
         if preset.hub is None:
-            return path, WeightsSource("small", str(path), digest)
+            return path, WeightsSource("risbook", str(path), digest)
         is_published = digest == preset.hub.sha256
         source = f"{preset.hub}, from {path}" if is_published else str(path)
-        return path, WeightsSource("real", source, digest)
+        return path, WeightsSource("published", source, digest)
     assert preset.hub is not None, "without a hub file, weights are shipped or named"
     path = fetch(preset.hub)
     digest = file_digest(path)
@@ -85,7 +85,7 @@ def find_weights(
             "damaged or another file; delete it to have it downloaded again"
         )
     commit = _commit(path) or preset.hub.revision
-    return path, WeightsSource("real", f"{preset.hub.repo}@{commit[:8]}", digest)
+    return path, WeightsSource("published", f"{preset.hub.repo}@{commit[:8]}", digest)
 
 
 def local_folder(name: str, weights: str | Path) -> Path | None:

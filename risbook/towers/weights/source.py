@@ -8,7 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-WeightsKind = Literal["real", "small", "random"]
+WeightsKind = Literal["published", "risbook", "random"]
+
+#: words of files of earlier versions, and today's
+OLD_KINDS: dict[str, WeightsKind] = {"real": "published", "small": "risbook"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,8 @@ class WeightsSource:
     """Where the weights of a tower come from.
 
     Args:
-        kind: "real" for published weights, "small" for those of risbook's own towers, "random" for
-            none. Configurations and result files hold these words, so they stay.
+        kind: "published" for weights of a published tower, "risbook" for those of risbook's own
+            towers, "random" for none.
         source: file or hub name with revision; empty for random weights.
         sha256: digest of that file.
         random_parts: parts of the tower that the file does not hold and that started random.
@@ -25,8 +28,8 @@ class WeightsSource:
 
     >>> str(WeightsSource())
     'random weights'
-    >>> str(WeightsSource("small", "dinov2-mini, shipped", "0123456789abcdef"))
-    'small weights: dinov2-mini, shipped (sha256 01234567)'
+    >>> str(WeightsSource("risbook", "dinov2-mini, shipped", "0123456789abcdef"))
+    'risbook weights: dinov2-mini, shipped (sha256 01234567)'
     """
 
     kind: WeightsKind = "random"
@@ -57,8 +60,10 @@ class WeightsSource:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "WeightsSource":
-        """The inverse of `as_dict`."""
-        return cls(**{**values, "random_parts": tuple(values.get("random_parts", ()))})
+        """The inverse of `as_dict`, for files of earlier versions as well."""
+        kind = values.get("kind", "random")
+        parts = tuple(values.get("random_parts", ()))
+        return cls(**{**values, "kind": OLD_KINDS.get(kind, kind), "random_parts": parts})
 
 
 def weights_source(tower: nn.Module) -> WeightsSource:
