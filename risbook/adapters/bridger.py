@@ -292,27 +292,32 @@ class Bridgers(nn.Module):
         sides: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if unknown := set(config.stages) - set(range(1, len(image_dims) + 1)):
+        count = len(image_dims)
+        if unknown := set(config.stages) - set(range(1, count + 1)):
             raise RisbookError(
-                f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {len(image_dims)}"
+                f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {count}"
             )
         self.link = config.link
         self.stages = nn.ModuleDict()
-        for stage in sorted(set(config.stages)):
+        map_sides: Sequence[int | None] = sides or [None] * count
+        maps = zip(image_dims, factors, map_sides, strict=True)
+        for stage, (image_dim, factor, side) in enumerate(maps, start=1):
+            if stage not in config.stages:
+                continue
             self.stages[str(stage)] = Bridger(
-                image_dim=image_dims[stage - 1],
+                image_dim=image_dim,
                 text_dim=text_dim,
                 dim=config.dim,
                 num_heads=config.num_heads,
                 architecture=architecture,
                 interactor=config.interactor,
-                factor=factors[stage - 1],
+                factor=factor,
                 zoom=config.zoom,
-                side=None if sides is None else sides[stage - 1],
+                side=side,
                 ffn_dim=config.ffn_dim,
                 dropout=config.dropout,
                 linked=config.link != "none" and len(self.stages) > 0,
-                last=stage == len(image_dims),
+                last=stage == count,
             )
 
     def forward(

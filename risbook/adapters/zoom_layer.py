@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.errors import RisbookError
+from risbook.towers.convolutions import resize_convolution
 
 ZoomKind = Literal["deconv", "interpolate", "linear", "mlp"]
 KINDS: tuple[ZoomKind, ...] = ("deconv", "interpolate", "linear", "mlp")
@@ -73,41 +74,6 @@ class ZoomLayer(nn.Sequential):
             zoom = _position_wise(in_dim, out_dim, factor, kind=kind, side=side)
         _init_convolutions(zoom)
         super().__init__(zoom, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm else ()))
-
-
-def whole_factor(factor: float) -> tuple[int, int]:
-    """How many times a map is enlarged and reduced; one of the two is 1.
-
-    Raises:
-        RisbookError: unless the factor is n or 1 / n for a whole number n.
-
-    >>> whole_factor(2), whole_factor(1 / 2)
-    ((2, 1), (1, 2))
-    """
-    up, down = max(1, round(factor)), max(1, round(1 / factor if factor > 0 else 0))
-    if abs(up / down - factor) > 1e-9:
-        raise RisbookError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
-    return up, down
-
-
-def resize_convolution(
-    in_dim: int, out_dim: int, factor: float, *, transpose: bool = False
-) -> nn.Conv2d | nn.ConvTranspose2d:
-    """The convolution that brings a map to other sides and channels, without bias.
-
-    Args:
-        in_dim: channels of the input.
-        out_dim: channels of the output.
-        factor: ratio of the sides, n or 1 / n for a whole number n; n is kernel size and stride.
-        transpose: whether factor 1 is a transposed convolution.
-
-    Raises:
-        RisbookError: for another factor.
-    """
-    up, down = whole_factor(factor)
-    if up > 1 or (transpose and down == 1):
-        return nn.ConvTranspose2d(in_dim, out_dim, up, stride=up, bias=False)
-    return nn.Conv2d(in_dim, out_dim, down, stride=down, bias=False)
 
 
 class BilinearResize(nn.Module):

@@ -1,11 +1,11 @@
 """Decoders: from the features of both towers to the mask."""
 
 from risbook.decoder.concatenation import ConcatenationDecoder
-from risbook.decoder.convolutions import coordinates
 from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.decoder.projector import Projector
+from risbook.towers.convolutions import coordinates
 
 __all__ = [
     "ConcatenationDecoder",

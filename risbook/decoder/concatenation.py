@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from einops import repeat
 from torch import Tensor, nn
 
-from risbook.decoder.convolutions import coordinates
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.convolutional import BasicBlock, conv_norm
+from risbook.towers.convolutions import BasicBlock, add_coordinates, conv_norm, conv_norm_relu
 from risbook.towers.features import ImageFeatures, TextFeatures
 
 
@@ -39,11 +38,7 @@ class ConcatenationDecoder(nn.Module):
     ) -> None:
         super().__init__()
         finest, fine, middle, coarse = image_channels
-        self.fuse = nn.Sequential(
-            nn.Conv2d(middle + coarse + text_dim + 2, dim, 1, bias=False),
-            nn.BatchNorm2d(dim),
-            nn.ReLU(),
-        )
+        self.fuse = conv_norm_relu(middle + coarse + text_dim + 2, dim)
         self.context_blocks = nn.Sequential(
             *(BasicBlock(in_dim=dim, out_dim=dim, dilation=dilation) for dilation in dilations)
         )
@@ -75,13 +70,8 @@ class ConcatenationDecoder(nn.Module):
         finest, fine, middle, coarse = image.maps
         height, width = middle.shape[-2:]
         sentence = repeat(text.sentence, "batch channel -> batch channel h w", h=height, w=width)
-        xy = repeat(
-            coordinates(height, width, device=middle.device).to(middle.dtype),
-            "plane h w -> batch plane h w",
-            batch=len(middle),
-        )
-        parts = [middle, resize_like(coarse, middle), sentence.to(middle.dtype), xy]
-        fused = self.fuse(torch.cat(parts, dim=1))  # (B, dim, H / 8, W / 8)
+        parts = [middle, resize_like(coarse, middle), sentence.to(middle.dtype)]
+        fused = self.fuse(add_coordinates(torch.cat(parts, dim=1)))  # (B, dim, H / 8, W / 8)
         context = self.context_blocks(fused)
         intermediates["fused"] = fused
         intermediates["context"] = context

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from risbook.decoder.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
 
 
 class SentenceGate(nn.MultiheadAttention):
@@ -114,18 +114,19 @@ class HierarchicalAlignment(nn.Module):
         Args:
             maps: (B, C_i, H_i, W_i), fine to coarse.
             sentence: (B, P).
-            intermediates: gets "stage3" to "stage5", the gated maps (B, C, H, W), numbered as
-                ResNets number the stages that they come from.
+            intermediates: gets "stages.1" to "stages.3", the gated maps (B, C, H, W).
 
         Returns:
             (B, C, H, W), the size of the middle map.
         """
         sentence = self.txt_proj(sentence)
-        fused3 = self.fusion3(self.f3_proj(maps[0]), sentence)  # (B, C, H, W), as the others
-        fused4 = self.fusion4(self.f4_proj(maps[1]), sentence)
-        fused5 = self.fusion5(self.f5_proj(maps[2]), sentence)
-        intermediates["stage3"] = fused3
-        intermediates["stage4"] = fused4
-        intermediates["stage5"] = fused5
-        fused: Tensor = self.coordconv(self.aggr(torch.cat([fused3, fused4, fused5], dim=1)))
+        # the released names count the layers of a ResNet: stage 1 is its f3
+        gated = [
+            self.fusion3(self.f3_proj(maps[0]), sentence),  # (B, C, H, W), as the others
+            self.fusion4(self.f4_proj(maps[1]), sentence),
+            self.fusion5(self.f5_proj(maps[2]), sentence),
+        ]
+        for stage, features in enumerate(gated, start=1):
+            intermediates.sub("stages")[str(stage)] = features
+        fused: Tensor = self.coordconv(self.aggr(torch.cat(gated, dim=1)))
         return fused

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from risbook.decoder.convolutions import resize_norm_relu
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.convolutions import resize_norm_relu
 
 
 class LastMapNeck(nn.Module):

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from risbook.decoder.convolutions import conv_norm_relu
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.towers.convolutions import conv_norm_relu
 
 
 class Projector(nn.Module):

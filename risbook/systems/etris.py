@@ -39,9 +39,8 @@ from risbook.systems.peft_system import (
 )
 from risbook.systems.system import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
-from risbook.towers.stages import StagedImageTower
+from risbook.towers.stages import STAGES, StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.transformer_tower import NUM_STAGES
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
 OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
@@ -177,11 +176,11 @@ class ETRIS(PEFTSystem):
         state = image_tower.begin_stages(image)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
-        for stage in range(NUM_STAGES):
+        for stage in STAGES:
             state = image_tower.run_stage(stage, state)
             text_tokens = text_tower.run_stage_blocks(stage, text_tokens)
             features, text_tokens, previous = self.bridgers(
-                stage + 1,
+                stage,
                 image_tower.stage_map(state),
                 text_tokens,
                 previous,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.towers.attention import fused_is_faster
+from risbook.towers.convolutions import conv_norm
 from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed
 
 
@@ -68,11 +69,7 @@ class AttentionPool(nn.Module):
         self.c_proj = nn.Linear(channels, output_dim)
         for layer in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
             nn.init.normal_(layer.weight, std=deviation)
-        self.connect: nn.Sequential | None = None
-        if connect:
-            self.connect = nn.Sequential(
-                nn.Conv2d(channels, output_dim, 1, bias=False), nn.BatchNorm2d(output_dim)
-            )
+        self.connect = conv_norm(channels, output_dim, 1) if connect else None
         self.pos_embed_resizer = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ STRIDE = 32
 
 
 class CLIPResNet(nn.Module):
-    """An image tower of four stages at strides 4, 8, 16 and 32, then the attention pool.
+    """An image tower of four layers at strides 4, 8, 16 and 32, then the attention pool.
 
     Parameters stand under timm's names in `body` (as in timm's ``resnet50_clip.openai``, without
     its head) and under OpenAI's names in `attention_pool`.
@@ -34,8 +34,8 @@ class CLIPResNet(nn.Module):
     contains, still learns its statistics.
 
     Args:
-        layers: bottleneck blocks in each stage; RN50 (3, 4, 6, 3), RN101 (3, 4, 23, 3).
-        width: channels W of the stem; the stages have 4W, 8W, 16W and 32W. Even.
+        layers: bottleneck blocks in each layer; RN50 (3, 4, 6, 3), RN101 (3, 4, 23, 3).
+        width: channels W of the stem; the layers have 4W, 8W, 16W and 32W. Even.
         output_dim: channels P of the attention pool; RN50 1024, RN101 512.
         num_heads: heads of the attention pool; they divide 32W.
         pos_grid: side of the grid of position embeddings, training image side / 32.
@@ -138,7 +138,7 @@ class CLIPResNet(nn.Module):
             features = self.forward_layer(features, layer)
         return self.attention_pool.pooled(features)
 
-    # The interface of `risbook.towers.stages`: layers 2, 3 and 4.
+    # The interface of `risbook.towers.stages`: stages 1, 2 and 3 are layers 2, 3 and 4.
 
     @property
     def pos_embed(self) -> nn.Parameter:
@@ -158,8 +158,8 @@ class CLIPResNet(nn.Module):
         return self.forward_layer(self.stem(images), 1)
 
     def run_stage(self, stage: int, state: Tensor, *, context: Any = None) -> Tensor:
-        """Run layer 2, 3 or 4, stage counted from 0; a ResNet has no adapters inside."""
-        return self.forward_layer(state, stage + 2)
+        """Run a stage, counted from 1: stage 1 is layer 2; a ResNet has no adapters inside."""
+        return self.forward_layer(state, stage + 1)
 
     def stage_map(self, state: Tensor) -> Tensor:
         """The map itself."""
@@ -205,8 +205,8 @@ def _body(*, layers: Sequence[int], width: int) -> nn.Module:
     from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
 
     blocks = tuple(
-        ByoBlockCfg(type="bottle", d=depth, c=4 * width * 2**stage, s=min(2, 1 + stage), br=0.25)
-        for stage, depth in enumerate(layers)
+        ByoBlockCfg(type="bottle", d=depth, c=4 * width * 2**index, s=min(2, 1 + index), br=0.25)
+        for index, depth in enumerate(layers)
     )
     body: nn.Module = ByobNet(
         ByoModelCfg(
@@ -221,8 +221,8 @@ def _body(*, layers: Sequence[int], width: int) -> nn.Module:
         num_classes=0,
     )
     body.head = nn.Identity()
-    for index, stage in enumerate(body.get_submodule("stages").children()):
-        for block in stage.children():
+    for index, layer in enumerate(body.get_submodule("stages").children()):
+        for block in layer.children():
             _narrow(block, width * 2**index)
     return body
 

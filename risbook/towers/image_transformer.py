@@ -247,7 +247,7 @@ class ImageTransformer(TransformerTower):
         return TokenState(*self.embed(images))
 
     def run_stage(self, stage: int, state: TokenState, *, context: Any = None) -> TokenState:
-        """Run the blocks of a stage, counted from 0."""
+        """Run the blocks of a stage, counted from 1."""
         tokens = self.run_stage_blocks(stage, state.tokens, context=context, grid=state.grid)
         return state._replace(tokens=tokens)
 
@@ -284,10 +284,10 @@ class ImageTransformer(TransformerTower):
         state = self.begin_stages(images)
         intermediates["embedded"] = state.tokens
         maps = []
-        for stage in range(len(self.out_indices)):
+        for stage, _ in enumerate(self.out_indices, start=1):
             state = self.run_stage(stage, state, context=context)
             maps.append(self.stage_map(state))
-            intermediates.sub("stages")[str(stage + 1)] = state.tokens
+            intermediates.sub("stages")[str(stage)] = state.tokens
         next_block = self.out_indices[-1] + 1
         tokens = self.forward_blocks(state.tokens, next_block, context=context, grid=state.grid)
         final = self.forward_final(tokens)

@@ -1,7 +1,16 @@
 """The interface of image towers that run stage by stage, so that adapters can stand between stages.
 
-A system runs every image tower through this interface: the stages of a CLIP ResNet are its layers,
-those of a transformer are groups of blocks. ETRIS reads `architecture` to choose its Bridgers.
+A system runs every image tower through this interface: the stages of a transformer are groups of
+blocks, those of a CLIP ResNet are layers. ETRIS reads `architecture` to choose its Bridgers.
+
+Stages are counted from 1 in the whole package, as in the names ``bridgers.stages.1`` of a
+checkpoint; blocks are counted from 0, as timm counts them. Other sources count otherwise:
+
+| stage | ResNet layer (OpenAI) | ETRIS, released Bridgers | CRIS, ETRIS, names of the neck |
+|---|---|---|---|
+| 1 | layer2, stride 8 | 0 | f3_proj, fusion3 |
+| 2 | layer3, stride 16 | 1 | f4_proj, fusion4 |
+| 3 | layer4, stride 32 | 2 | f5_proj, fusion5 |
 """
 
 from collections.abc import Sequence
@@ -10,6 +19,9 @@ from typing import Any, Literal, Protocol
 from torch import Tensor, nn
 
 Architecture = Literal["resnet", "vit"]
+
+#: ETRIS and DETRIS take three maps
+STAGES = (1, 2, 3)
 
 
 class StagedImageTower(Protocol):
@@ -44,7 +56,7 @@ class StagedImageTower(Protocol):
         """Everything before the first stage, of images (B, 3, height, width)."""
 
     def run_stage(self, stage: int, state: Any, *, context: Any = None) -> Any:
-        """Run a stage, counted from 0."""
+        """Run a stage, counted from 1."""
 
     def stage_map(self, state: Any) -> Tensor:
         """The state as a map (B, C, H, W)."""

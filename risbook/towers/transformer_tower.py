@@ -16,14 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from risbook.errors import DataError
+from risbook.towers.stages import STAGES
 
 Grid = tuple[int, int]
 Branch = Literal["attention", "mlp"]
 #: the branches of a block, in the order in which they are added
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
-
-#: ETRIS and DETRIS take three maps
-NUM_STAGES = 3
 
 
 class Site(NamedTuple):
@@ -145,13 +143,13 @@ class TransformerTower(nn.Module):
     def run_stage_blocks(
         self, stage: int, tokens: Tensor, *, context: Any = None, grid: Grid | None = None
     ) -> Tensor:
-        """Run the blocks of a stage, counted from 0, on tokens (B, N, C)."""
+        """Run the blocks of a stage, counted from 1, on tokens (B, N, C)."""
         return self.forward_blocks(tokens, *self.stage_blocks(stage), context=context, grid=grid)
 
     def stage_blocks(self, stage: int) -> tuple[int, int]:
-        """First block of a stage (counted from 0), and the block after its last."""
-        first = self.out_indices[stage - 1] + 1 if stage else 0
-        return first, self.out_indices[stage] + 1
+        """First block of a stage (stages count from 1), and the block after its last."""
+        starts = (0, *(last + 1 for last in self.out_indices))
+        return starts[stage - 1], starts[stage]
 
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
         """Divide all blocks into three stages.
@@ -164,9 +162,9 @@ class TransformerTower(nn.Module):
         """
         depth = len(self.blocks)
         indices = check_out_indices(out_indices or self.out_indices, depth=depth)
-        if len(indices) != NUM_STAGES or indices[-1] != depth - 1:
+        if len(indices) != len(STAGES) or indices[-1] != depth - 1:
             raise DataError(
-                f"out_indices is {list(indices)}; it must be {NUM_STAGES} rising numbers of "
+                f"out_indices is {list(indices)}; it must be {len(STAGES)} rising numbers of "
                 f"blocks, of which the last is the tower's last, {depth - 1}"
             )
         self.out_indices = indices
@@ -272,9 +270,9 @@ def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple
     (3, 7, 11)
     """
     if out_indices is None:
-        if depth < NUM_STAGES:
+        if depth < len(STAGES):
             return tuple(range(depth))
-        return tuple(depth * stage // NUM_STAGES - 1 for stage in range(1, NUM_STAGES + 1))
+        return tuple(depth * stage // len(STAGES) - 1 for stage in STAGES)
     indices = tuple(out_indices)
     rising = all(before < after for before, after in pairwise((-1, *indices)))
     if not indices or not rising or indices[-1] >= depth:

@@ -4,12 +4,12 @@ import pytest
 from parity import Recording, outputs_of
 from torch import Tensor, nn
 
-from risbook.decoder.convolutions import CoordConv
 from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.projector import Projector
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.intermediates import Intermediates
+from risbook.towers.convolutions import CoordConv
 
 #: absolute tolerance, stricter than the files' README asks for
 STRICT = 2e-5
@@ -50,9 +50,9 @@ def test_parity_neck(kit: str, scales: tuple[float, ...]) -> None:
     for name in ("f3_proj", "f4_proj", "f5_proj", "aggr", "coordconv"):
         file.compare(f"mid.{name}", outputs[name])
     file.compare("mid.txt_proj", outputs["txt_proj"][None])
-    for stage in (3, 4, 5):
-        gated = intermediates[f"stage{stage}"].flatten(2).permute(2, 0, 1)
-        file.compare(f"mid.fusion{stage}", gated)
+    for stage, released in ((1, "fusion3"), (2, "fusion4"), (3, "fusion5")):
+        gated = intermediates[f"stages.{stage}"].flatten(2).permute(2, 0, 1)
+        file.compare(f"mid.{released}", gated)
     neck.train()
     output = neck(maps, file["in.state"])
     file.compare("out.train", output)
