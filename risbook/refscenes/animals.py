@@ -1,29 +1,11 @@
 """Sprites of dogs, cats, sheep, birds and horses; all face right."""
 
-from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter
-from risbook.refscenes.scene_types import SceneObject
-from risbook.refscenes.sprite_canvas import SpriteCanvas
+from risbook.refscenes.colours import RGB, darker, lighter
+from risbook.refscenes.sprite_canvas import Shape, SpriteCanvas
 from risbook.refscenes.textures import CLOTH, FUR, METAL, SAME, SKIN, WOOL
 
 _DARK: RGB = (44, 36, 40)
 _PINK: RGB = (236, 160, 160)
-
-#: category -> extent of the drawing from the foot point: left, right, up, down, units
-EXTENT: dict[str, tuple[float, float, float, float]] = {
-    "dog": (72, 80, 104, 3),
-    "cat": (60, 44, 106, 3),
-    "sheep": (66, 70, 104, 3),
-    "bird": (74, 64, 104, 4),
-    "horse": (74, 80, 108, 3),
-}
-#: category -> period of the pattern, units
-PERIOD: dict[str, float] = {"dog": 26, "cat": 19, "sheep": 20, "bird": 20, "horse": 20}
-
-
-def draw_animal(canvas: SpriteCanvas, obj: SceneObject) -> None:
-    """Draw an animal, facing right."""
-    draw = {"dog": _dog, "cat": _cat, "sheep": _sheep, "bird": _bird, "horse": _horse}
-    draw[obj.category](canvas, RGB_OF[obj.colour], obj.variant)
 
 
 def _eye(c: SpriteCanvas, x: float, y: float, size: float, coat: RGB) -> None:
@@ -186,3 +168,12 @@ def _horse(c: SpriteCanvas, coat: RGB, variant: int) -> None:
         ((40, 103), (48, 101), (44, 94), (34, 84), (26, 66), (15, 67), (18, 82), (28, 97)),
         mane, CLOTH,
     )  # fmt: skip
+
+
+ANIMALS: dict[str, Shape] = {
+    "dog": Shape(_dog, extent=(72, 80, 104, 3), period=26),
+    "cat": Shape(_cat, extent=(60, 44, 106, 3), period=19),
+    "sheep": Shape(_sheep, extent=(66, 70, 104, 3), period=20),
+    "bird": Shape(_bird, extent=(74, 64, 104, 4), period=20),
+    "horse": Shape(_horse, extent=(74, 80, 108, 3), period=20),
+}

@@ -1,37 +1,15 @@
-"""Sprites of chairs, lamps, mugs, vases, suitcases, balls and umbrellas."""
+"""Sprites of chairs, lamps, mugs, vases, suitcases, balls and umbrellas.
 
-from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter, mix
-from risbook.refscenes.scene_types import SceneObject
-from risbook.refscenes.sprite_canvas import SpriteCanvas
+The front of an object, if it has one, faces right.
+"""
+
+from risbook.refscenes.colours import RGB, darker, lighter, mix
+from risbook.refscenes.sprite_canvas import Shape, SpriteCanvas
 from risbook.refscenes.textures import CLAY, CLOTH, METAL, SAME, WOOD
 
 _POLE: RGB = (150, 112, 76)
 _LEAF: RGB = (74, 132, 70)
 _BULB: RGB = (255, 240, 176)
-
-#: category -> extent of the drawing from the foot point: left, right, up, down, units
-EXTENT: dict[str, tuple[float, float, float, float]] = {
-    "chair": (46, 46, 104, 3),
-    "lamp": (46, 46, 104, 3),
-    "mug": (62, 84, 104, 4),
-    "vase": (48, 48, 108, 4),
-    "suitcase": (64, 64, 104, 3),
-    "ball": (54, 54, 104, 3),
-    "umbrella": (68, 68, 104, 3),
-}
-#: category -> period of the pattern, units
-PERIOD: dict[str, float] = {
-    "chair": 16, "lamp": 12, "mug": 27, "vase": 19, "suitcase": 22, "ball": 30, "umbrella": 15,
-}  # fmt: skip
-
-
-def draw_household(canvas: SpriteCanvas, obj: SceneObject) -> None:
-    """Draw a household object; its front, if any, faces right."""
-    draw = {
-        "chair": _chair, "lamp": _lamp, "mug": _mug, "vase": _vase, "suitcase": _suitcase,
-        "ball": _ball, "umbrella": _umbrella,
-    }  # fmt: skip
-    draw[obj.category](canvas, RGB_OF[obj.colour], obj.variant)
 
 
 def _chair(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
@@ -74,11 +52,8 @@ def _lamp(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
         low, wide, narrow = 62, 29, 17
     else:
         c.oval(0, 4, 22, 5, darker(rgb, 0.25), METAL)
-        c.blob(
-            ((-8, 6), (-20, 20), (-14, 38), (-5, 50), (5, 50), (14, 38), (20, 20), (8, 6)),
-            rgb,
-            CLAY,
-        )
+        belly = ((-8, 6), (-20, 20), (-14, 38), (-5, 50), (5, 50), (14, 38), (20, 20), (8, 6))
+        c.blob(belly, rgb, CLAY)
         c.oval(-8, 24, 4, 8, lighter(rgb, 0.5))
         low, wide, narrow = 48, 40, 24
     c.oval(0, low + 1, wide - 2, 5, _BULB, METAL)
@@ -143,13 +118,10 @@ def _suitcase(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
             c.box(x - 6, 5, x + 6, 86, 0, trim, CLOTH)
             c.box(x - 5, 58, x + 5, 68, 1, (224, 206, 130), METAL)
         c.line(((-60, 64), (60, 64)), 2.5, darker(rgb, 0.4), SAME)
-    right = 56 if variant % 2 else 60
-    top = 80 if variant % 2 else 86
-    for side in (-1, 1):
-        c.poly(((side * right, 5), (side * (right - 14), 5), (side * right, 19)), trim, CLOTH)
-        c.poly(
-            ((side * right, top), (side * (right - 14), top), (side * right, top - 14)), trim, CLOTH
-        )
+    right, top = (56, 80) if variant % 2 else (60, 86)
+    for x, inner in ((-right, 14 - right), (right, right - 14)):
+        c.poly(((x, 5), (inner, 5), (x, 19)), trim, CLOTH)
+        c.poly(((x, top), (inner, top), (x, top - 14)), trim, CLOTH)
 
 
 def _ball(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
@@ -177,3 +149,14 @@ def _umbrella(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
         c.line(((0, 97), (bend, 82), (foot, low)), 2.0, darker(rgb, 0.3))
     c.oval(-34, 78, 9, 4, lighter(rgb, 0.45) if variant % 2 else lighter(rgb, 0.3))
     c.oval(0, 98, 4, 4, _POLE, WOOD)
+
+
+HOUSEHOLD: dict[str, Shape] = {
+    "chair": Shape(_chair, extent=(46, 46, 104, 3), period=16),
+    "lamp": Shape(_lamp, extent=(46, 46, 104, 3), period=12),
+    "mug": Shape(_mug, extent=(62, 84, 104, 4), period=27),
+    "vase": Shape(_vase, extent=(48, 48, 108, 4), period=19),
+    "suitcase": Shape(_suitcase, extent=(64, 64, 104, 3), period=22),
+    "ball": Shape(_ball, extent=(54, 54, 104, 3), period=30),
+    "umbrella": Shape(_umbrella, extent=(68, 68, 104, 3), period=15),
+}

@@ -14,6 +14,7 @@ from risbook.files import write_atomically
 MANIFEST = "manifest.json"
 #: Tells what a world was made from.
 STAMP = "world.json"
+_ALTERED = "was altered since this world was drawn"
 
 #: Path below the root, with slashes -> bytes and SHA-256 of the file.
 Manifest = dict[str, tuple[int, str]]
@@ -43,7 +44,7 @@ def read_manifest(root: Path) -> Manifest:
         content = json.loads(path.read_bytes())
         return {str(name): (int(size), str(digest)) for name, (size, digest) in content.items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path}: is damaged ({type(error).__name__}); {_advice(root)}") from error
+        raise damage(root, MANIFEST, f"is damaged ({type(error).__name__})") from error
 
 
 def check_sizes(root: Path) -> None:
@@ -56,11 +57,9 @@ def check_sizes(root: Path) -> None:
         try:
             actual = (root / name).stat().st_size
         except OSError:
-            raise DataError(
-                f"{root / name}: is missing from this drawn world; {_advice(root)}"
-            ) from None
+            raise damage(root, name, "is missing from this drawn world") from None
         if actual != size:
-            raise _altered(root, name)
+            raise damage(root, name, _ALTERED)
 
 
 def check_digests(root: Path) -> None:
@@ -72,7 +71,7 @@ def check_digests(root: Path) -> None:
     check_sizes(root)
     for name, (_, digest) in read_manifest(root).items():
         if _digest(root / name) != digest:
-            raise _altered(root, name)
+            raise damage(root, name, _ALTERED)
 
 
 def digests_of_world(root: Path) -> dict[Path, str]:
@@ -82,13 +81,10 @@ def digests_of_world(root: Path) -> dict[Path, str]:
     return {root / name: digest for name, (_, digest) in read_manifest(root).items()}
 
 
+def damage(root: Path, name: str, fault: str) -> DataError:
+    """The error for a damaged file of a world."""
+    return DataError(f"{root / name}: {fault}; remove {root} to have it drawn anew")
+
+
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _altered(root: Path, name: str) -> DataError:
-    return DataError(f"{root / name}: was altered since this world was drawn; {_advice(root)}")
-
-
-def _advice(root: Path) -> str:
-    return f"remove {root} to have it drawn anew"

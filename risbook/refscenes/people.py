@@ -1,11 +1,9 @@
-"""Sprites of men, women and children."""
-
-from typing import NamedTuple
+"""Sprites of men, women and children; all face right."""
 
 from risbook.refscenes.accessories import around, draw_bag, draw_hat, draw_raised
 from risbook.refscenes.colours import RGB, RGB_OF, darker, mix
 from risbook.refscenes.scene_types import SceneObject
-from risbook.refscenes.sprite_canvas import Point, Points, SpriteCanvas
+from risbook.refscenes.sprite_canvas import Extent, Point, Points, SpriteCanvas
 from risbook.refscenes.textures import CLOTH, METAL, SAME, SKIN
 
 _SKINS: tuple[RGB, ...] = (
@@ -19,15 +17,13 @@ _HAIRS: tuple[RGB, ...] = (
 )  # fmt: skip
 _SHOES: tuple[RGB, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
 
-#: category -> period of the shirt's pattern, units
-PERIOD: dict[str, float] = {"man": 8.5, "woman": 8.5, "child": 8.5}
+#: Period of the shirt's pattern, units.
+PERIOD = 8.5
 
 
-def extent(obj: SceneObject) -> tuple[float, float, float, float]:
-    """Extent of a person from the foot point: left, right, up, down, units."""
-    right, up = 27.0, 106.0
-    if obj.hat:
-        up = 114.0
+def extent(obj: SceneObject) -> Extent:
+    """Extent of a person with hat and held object."""
+    right, up = 27.0, 114.0 if obj.hat else 106.0
     if obj.holding == "balloon":
         right, up = 48.0, 150.0
     elif obj.holding == "umbrella":
@@ -39,94 +35,79 @@ def extent(obj: SceneObject) -> tuple[float, float, float, float]:
     return 27.0, right, up, 4.0
 
 
-def draw_person(canvas: SpriteCanvas, obj: SceneObject) -> None:
-    """Draw a man, woman or child, facing right."""
+def draw_person(c: SpriteCanvas, obj: SceneObject) -> None:
+    """Draw a man, woman or child."""
     shirt, lower = RGB_OF[obj.colour], RGB_OF[obj.lower_colour or "blue"]
     skin = _SKINS[obj.variant % len(_SKINS)]
     hair = _HAIRS[obj.variant // 6 % len(_HAIRS)]
     if (skin[0] < 180 and hair[0] > 130) or (obj.category == "child" and hair == _GREY):
         hair = _HAIRS[0]
-    shoe = _SHOES[obj.variant // 5 % len(_SHOES)]
+    _legs(c, obj, lower, skin)
+    if obj.category == "man":
+        _sleeve(c, ((-13.5, 70), (-18.5, 57), (-16, 46)), 8.5, shirt, skin)
+        c.box(-4, 72, 5, 82, 2, darker(skin, 0.12), SKIN)
+        c.blob(
+            ((-11, 77), (0, 78), (11, 77), (16, 70), (13.5, 56), (13, 43), (0, 41.5), (-13, 43),
+             (-13.5, 56), (-16, 70)), shirt, CLOTH, pattern=True,
+        )  # fmt: skip
+        c.poly(((-4, 78.5), (5, 78.5), (0.8, 73)), skin, SKIN)
+        _head(c, obj, (1, 88.5), (10.5, 11.8), skin, hair)
+        _front_arm(c, obj, (14, 70), 8.5, shirt, skin)
+    elif obj.category == "woman":
+        c.blob(
+            ((-12, 90), (-8, 100), (4, 101), (12, 94), (11, 80), (13, 69), (6, 64), (-8, 63),
+             (-15, 67), (-13, 79)), hair, CLOTH,
+        )  # fmt: skip
+        _sleeve(c, ((-9.5, 71), (-15, 59), (-14, 48)), 6.8, shirt, skin)
+        c.blob(
+            ((-8, 55), (0, 56), (8, 55), (13, 38), (18.5, 21), (9, 18), (0, 19.5), (-9, 18),
+             (-18.5, 21), (-13, 38)), lower, CLOTH,
+        )  # fmt: skip
+        c.line(((-4, 48), (-7, 22)), 1.2, darker(lower, 0.22))
+        c.line(((4, 48), (6, 22)), 1.2, darker(lower, 0.22))
+        c.box(-3.4, 72, 4.4, 82, 2, darker(skin, 0.12), SKIN)
+        c.blob(
+            ((-8, 77), (0, 77.5), (8, 77), (12, 71), (9, 61), (8.5, 51), (0, 50), (-8.5, 51),
+             (-9, 61), (-12, 71)), shirt, CLOTH, pattern=True,
+        )  # fmt: skip
+        _head(c, obj, (1, 88.5), (10.2, 11.4), skin, hair)
+        _front_arm(c, obj, (10, 71), 6.8, shirt, skin)
+    else:
+        if obj.variant // 11 % 2 == 0 and not obj.hat:
+            for side in (-1, 1):
+                c.oval(1 + side * 18, 74, 6.5, 8.5, hair, CLOTH)
+        _sleeve(c, ((-12, 53), (-19, 44), (-19, 35)), 9, shirt, skin)
+        c.blob(
+            ((-9, 60), (0, 61), (9, 60), (14.5, 53), (14, 42), (14.5, 31), (0, 29), (-14.5, 31),
+             (-14, 42), (-14.5, 53)), shirt, CLOTH, pattern=True,
+        )  # fmt: skip
+        _head(c, obj, (1, 78.5), (17.5, 18.5), skin, hair)
+        _front_arm(c, obj, (12, 53), 9, shirt, skin)
+
+
+def _legs(c: SpriteCanvas, obj: SceneObject, lower: RGB, skin: RGB) -> None:
+    """Legs and shoes, with trousers or shorts."""
     stride = (1.0, 3.5, 6.0)[obj.variant // 7 % 3]
-    appearance = _Appearance(shirt, lower, skin, hair, shoe, stride)
-    {"man": _man, "woman": _woman, "child": _child}[obj.category](canvas, obj, appearance)
-
-
-class _Appearance(NamedTuple):
-    """Colours of a person, and half the width of a step in units."""
-
-    shirt: RGB
-    lower: RGB
-    skin: RGB
-    hair: RGB
-    shoe: RGB
-    stride: float
-
-
-def _man(c: SpriteCanvas, obj: SceneObject, appearance: _Appearance) -> None:
-    shirt, lower, skin, hair, shoe, stride = appearance
-    for side in (-1, 1):
-        foot = side * (6.5 + stride)
-        c.oval(foot + 2.5, 3, 7, 3.6, shoe, METAL)
-        c.limb(
-            ((side * 5.6, 42), (foot, 8)), 11.5, lower if side > 0 else darker(lower, 0.1), CLOTH
-        )
-    c.box(-12, 37, 12, 47, 3, lower, SAME)
-    _sleeve(c, ((-13.5, 70), (-18.5, 57), (-16, 46)), 8.5, shirt, skin)
-    c.box(-4, 72, 5, 82, 2, darker(skin, 0.12), SKIN)
-    c.blob(
-        ((-11, 77), (0, 78), (11, 77), (16, 70), (13.5, 56), (13, 43), (0, 41.5), (-13, 43),
-         (-13.5, 56), (-16, 70)), shirt, CLOTH, pattern=True,
-    )  # fmt: skip
-    c.poly(((-4, 78.5), (5, 78.5), (0.8, 73)), skin, SKIN)
-    _head(c, obj, (1, 88.5), (10.5, 11.8), skin, hair)
-    _front_arm(c, obj, (14, 70), 8.5, shirt, skin)
-
-
-def _woman(c: SpriteCanvas, obj: SceneObject, appearance: _Appearance) -> None:
-    shirt, lower, skin, hair, shoe, stride = appearance
-    for side in (-1, 1):
-        foot = side * (4.5 + 0.6 * stride)
-        c.limb(((side * 4, 26), (foot, 5)), 6.2, skin if side > 0 else darker(skin, 0.1), SKIN)
-        c.oval(foot + 2, 2.6, 5.8, 3.0, shoe, METAL)
-    c.blob(
-        ((-12, 90), (-8, 100), (4, 101), (12, 94), (11, 80), (13, 69), (6, 64), (-8, 63),
-         (-15, 67), (-13, 79)), hair, CLOTH,
-    )  # fmt: skip
-    _sleeve(c, ((-9.5, 71), (-15, 59), (-14, 48)), 6.8, shirt, skin)
-    c.blob(
-        ((-8, 55), (0, 56), (8, 55), (13, 38), (18.5, 21), (9, 18), (0, 19.5), (-9, 18),
-         (-18.5, 21), (-13, 38)), lower, CLOTH,
-    )  # fmt: skip
-    c.line(((-4, 48), (-7, 22)), 1.2, darker(lower, 0.22))
-    c.line(((4, 48), (6, 22)), 1.2, darker(lower, 0.22))
-    c.box(-3.4, 72, 4.4, 82, 2, darker(skin, 0.12), SKIN)
-    c.blob(
-        ((-8, 77), (0, 77.5), (8, 77), (12, 71), (9, 61), (8.5, 51), (0, 50), (-8.5, 51), (-9, 61),
-         (-12, 71)), shirt, CLOTH, pattern=True,
-    )  # fmt: skip
-    _head(c, obj, (1, 88.5), (10.2, 11.4), skin, hair)
-    _front_arm(c, obj, (10, 71), 6.8, shirt, skin)
-
-
-def _child(c: SpriteCanvas, obj: SceneObject, appearance: _Appearance) -> None:
-    shirt, lower, skin, hair, shoe, stride = appearance
-    for side in (-1, 1):
-        foot = side * (7.5 + stride)
-        c.limb(((side * 6.5, 24), (foot, 7)), 8.5, skin if side > 0 else darker(skin, 0.1), SKIN)
-        c.oval(foot + 2.5, 4, 8, 4.6, shoe, METAL)
-        c.limb(((side * 7, 28), (side * (7 + 0.6 * stride), 17)), 13, lower, CLOTH)
-    c.box(-13, 24, 13, 35, 4, lower, SAME)
-    if obj.variant // 11 % 2 == 0 and not obj.hat:
-        for side in (-1, 1):
-            c.oval(1 + side * 18, 74, 6.5, 8.5, hair, CLOTH)
-    _sleeve(c, ((-12, 53), (-19, 44), (-19, 35)), 9, shirt, skin)
-    c.blob(
-        ((-9, 60), (0, 61), (9, 60), (14.5, 53), (14, 42), (14.5, 31), (0, 29), (-14.5, 31),
-         (-14, 42), (-14.5, 53)), shirt, CLOTH, pattern=True,
-    )  # fmt: skip
-    _head(c, obj, (1, 78.5), (17.5, 18.5), skin, hair)
-    _front_arm(c, obj, (12, 53), 9, shirt, skin)
+    shoe = _SHOES[obj.variant // 5 % len(_SHOES)]
+    for side, far in ((-1, 0.1), (1, 0.0)):
+        leg, trouser = darker(skin, far), darker(lower, far)
+        if obj.category == "man":
+            foot = side * (6.5 + stride)
+            c.oval(foot + 2.5, 3, 7, 3.6, shoe, METAL)
+            c.limb(((side * 5.6, 42), (foot, 8)), 11.5, trouser, CLOTH)
+        elif obj.category == "woman":
+            foot = side * (4.5 + 0.6 * stride)
+            c.limb(((side * 4, 26), (foot, 5)), 6.2, leg, SKIN)
+            c.oval(foot + 2, 2.6, 5.8, 3.0, shoe, METAL)
+        else:
+            foot = side * (7.5 + stride)
+            c.limb(((side * 6.5, 24), (foot, 7)), 8.5, leg, SKIN)
+            c.oval(foot + 2.5, 4, 8, 4.6, shoe, METAL)
+            c.limb(((side * 7, 28), (side * (7 + 0.6 * stride), 17)), 13, lower, CLOTH)
+    if obj.category == "man":
+        c.box(-12, 37, 12, 47, 3, lower, SAME)
+    elif obj.category == "child":
+        c.box(-13, 24, 13, 35, 4, lower, SAME)
 
 
 def _sleeve(c: SpriteCanvas, points: Points, width: float, shirt: RGB, skin: RGB) -> None:

@@ -1,4 +1,4 @@
-"""From a mask to a COCO segmentation that decodes to exactly the same mask.
+"""Masks as COCO segmentations that decode to exactly the same masks.
 
 COCO stores an object as polygon rings, one flat list ``[x0, y0, x1, y1, ...]`` per part, and as
 run lengths where polygons will not do. Rings here run along the edges of the pixels, so their
@@ -8,6 +8,7 @@ centres, so such rings decode to the same pixels without any half-pixel offset.
 Parts are connected through pixel sides: two pixels that meet in a corner only are two rings.
 """
 
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from pycocotools import mask as mask_utils
 
 #: A list of rings, or a run-length dict ``{"size": [height, width], "counts": str}``.
 Segmentation = list[list[int]] | dict[str, Any]
+
+#: (x, y) of the directions right, down, left and up.
+_STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
 def rings(mask: npt.NDArray[Any], *, left: int = 0, top: int = 0) -> list[list[int]] | None:
@@ -32,57 +36,35 @@ def rings(mask: npt.NDArray[Any], *, left: int = 0, top: int = 0) -> list[list[i
     >>> rings(np.array([[0, 1, 1], [0, 1, 1]]))
     [[1, 0, 3, 0, 3, 2, 1, 2]]
     """
-    height, width = mask.shape
-    padded = np.zeros((height + 2, width + 2), dtype=np.int8)
-    padded[1:-1, 1:-1] = mask != 0
-    # The four pixels around every grid point. A point is a corner of the outline unless its
-    # pixels are all alike or differ along one straight edge only.
-    nw, ne, sw, se = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    turns = (nw ^ ne ^ sw ^ se) | ((nw == se) & (ne == sw) & (nw != ne))
-    ys, xs = np.nonzero(turns)
-    if not len(xs):
-        return []
-    # Where two pixels touch in the corner only, two outlines turn at one point. It becomes two
-    # points whose order along the row and along the column keeps the two parts apart.
-    double = (nw == se)[ys, xs] & (ne == sw)[ys, xs]
-    if double.any():
-        falling = nw[ys, xs][double] == 1
-        extra_x, extra_y = xs[double], ys[double]
-        row_rank = np.concatenate([np.zeros(len(xs), np.int64), np.ones(len(extra_x), np.int64)])
-        column_rank = row_rank.copy()
-        column_rank[: len(xs)][double] = ~falling
-        column_rank[len(xs) :] = falling
-        xs, ys = np.concatenate([xs, extra_x]), np.concatenate([ys, extra_y])
-    else:
-        row_rank = column_rank = np.zeros(len(xs), np.int64)
-    # Along a row the corners pair up into horizontal edges, along a column into vertical ones.
-    span = 2 * (max(height, width) + 2)
-    by_row = np.argsort(ys * span + 2 * xs + row_rank, kind="stable")
-    by_column = np.argsort(xs * span + 2 * ys + column_rank, kind="stable")
-    across = np.empty(len(xs), np.int64)
-    across[by_row[0::2]], across[by_row[1::2]] = by_row[1::2], by_row[0::2]
-    along = np.empty(len(xs), np.int64)
-    along[by_column[0::2]], along[by_column[1::2]] = by_column[1::2], by_column[0::2]
-    # A ring starts at its upper left corner: object below its first edge, or else it is a hole.
-    is_outer = se[ys, xs].tolist()
-    across_list, along_list = across.tolist(), along.tolist()
-    x_list, y_list = (xs + left).tolist(), (ys + top).tolist()
-    unvisited = [True] * len(x_list)
+    padded = np.pad(mask != 0, 1)
+    inside = padded[1:-1, 1:-1]
+    neighbours = (padded[:-2, 1:-1], padded[1:-1, 2:], padded[2:, 1:-1], padded[1:-1, :-2])
+    # Sides of pixels between object and background: start (x, y) and direction. An outline runs
+    # clockwise, so that upper, right, lower and left sides point right, down, left and up.
+    sides: set[tuple[int, int, int]] = set()
+    for direction, (dx, dy) in enumerate(((0, 0), (1, 0), (1, 1), (0, 1))):
+        ys, xs = np.nonzero(inside & ~neighbours[direction])
+        sides.update(zip((xs + dx).tolist(), (ys + dy).tolist(), repeat(direction)))
     outlines: list[list[int]] = []
-    for start in by_row.tolist():
-        if not unvisited[start]:
+    for y0, x0 in np.argwhere(inside & ~neighbours[0]).tolist():
+        x, y, direction, previous = x0, y0, 0, 3
+        if (x, y, direction) not in sides:
             continue
-        if not is_outer[start]:
-            return None
         ring: list[int] = []
-        point = start
-        while unvisited[point]:
-            unvisited[point] = False
-            ring += (x_list[point], y_list[point])
-            point = across_list[point]
-            unvisited[point] = False
-            ring += (x_list[point], y_list[point])
-            point = along_list[point]
+        while (x, y, direction) in sides:
+            sides.remove((x, y, direction))
+            if direction != previous:
+                ring += (x + left, y + top)
+            previous = direction
+            x, y = x + _STEPS[direction][0], y + _STEPS[direction][1]
+            # Where two pixels meet in a corner only, the right turn stays with the same pixel.
+            for turn in (1, 0, 3):
+                if (x, y, (direction + turn) % 4) in sides:
+                    direction = (direction + turn) % 4
+                    break
+        # The first upper side of a part is its highest; that of a hole is its lower border.
+        if min(ring[1::2]) < y0 + top:
+            return None
         outlines.append(ring)
     return outlines
 

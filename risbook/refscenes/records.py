@@ -7,6 +7,7 @@
 import json
 import math
 import pickle
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,10 @@ class DatasetFiles:
         self.annotations: list[dict[str, Any]] = []
         self.refs: list[dict[str, Any]] = []
         self.scenes: dict[str, dict[str, Any]] = {}
-        self._sent_id = 0
+        self._sent_ids = count()
 
     def add(
-        self,
-        annotated: AnnotatedScene,
-        record: dict[str, Any],
-        annotations: list[dict[str, Any]],
+        self, annotated: AnnotatedScene, record: dict[str, Any], annotations: list[dict[str, Any]]
     ) -> None:
         """Add a scene with its `scene_record` and its `coco_annotations`."""
         scene = annotated.rendered.scene
@@ -52,12 +50,10 @@ class DatasetFiles:
         self.scenes[str(annotated.image_id)] = record
         for target, pairs in annotated.expressions[self.name]:
             ann_id = annotations[target]["id"]
-            sentences = []
-            for raw, sent in pairs:
-                sentences.append(
-                    {"sent_id": self._sent_id, "raw": raw, "sent": sent, "tokens": sent.split()}
-                )
-                self._sent_id += 1
+            sentences = [
+                {"sent_id": next(self._sent_ids), "raw": raw, "sent": sent, "tokens": sent.split()}
+                for raw, sent in pairs
+            ]
             self.refs.append(
                 {
                     "ref_id": len(self.refs),
@@ -80,23 +76,18 @@ class DatasetFiles:
             {"id": CATEGORY_IDS[category], "name": category, "supercategory": supercategory}
             for category, supercategory in SUPERCATEGORY_OF.items()
         ]
-        _write_json(
-            folder / "instances.json",
-            {
-                "info": {"description": f"{self.name}, a drawn world", "version": WORLD_VERSION},
-                "images": self.images,
-                "annotations": self.annotations,
-                "categories": categories,
-            },
-        )
-        _write_json(folder / "scenes.json", self.scenes)
+        instances = {
+            "info": {"description": f"{self.name}, a drawn world", "version": WORLD_VERSION},
+            "images": self.images,
+            "annotations": self.annotations,
+            "categories": categories,
+        }
+        for name, content in (("instances.json", instances), ("scenes.json", self.scenes)):
+            text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+            (folder / name).write_text(text, encoding="ascii")
         # Through JSON and back: a pickle's bytes depend on which strings are the same object.
         refs = json.loads(json.dumps(self.refs))
         (folder / f"refs({self.partition}).p").write_bytes(pickle.dumps(refs, protocol=2))
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, sort_keys=True, separators=(",", ":")), encoding="ascii")
 
 
 def _ann_id(annotated: AnnotatedScene, index: int) -> int:
@@ -109,17 +100,16 @@ def coco_annotations(annotated: AnnotatedScene) -> list[dict[str, Any]]:
     for index, visible in enumerate(annotated.rendered.visible_objects):
         left, top, right, bottom = visible.box
         mask = annotated.rendered.instance_ids == index + 1
-        annotations.append(
-            {
-                "id": _ann_id(annotated, index),
-                "image_id": annotated.image_id,
-                "category_id": CATEGORY_IDS[visible.obj.category],
-                "bbox": [left, top, right - left, bottom - top],
-                "area": visible.area,
-                "iscrowd": 0,
-                "segmentation": segmentation(mask, box=visible.box),
-            }
-        )
+        annotation = {
+            "id": _ann_id(annotated, index),
+            "image_id": annotated.image_id,
+            "category_id": CATEGORY_IDS[visible.obj.category],
+            "bbox": [left, top, right - left, bottom - top],
+            "area": visible.area,
+            "iscrowd": 0,
+            "segmentation": segmentation(mask, box=visible.box),
+        }
+        annotations.append(annotation)
     return annotations
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from risbook.refscenes import animals, household, people, vehicles
+from risbook.refscenes import people
+from risbook.refscenes.animals import ANIMALS
 from risbook.refscenes.background_types import BACKGROUNDS, OBJECT_LIGHT
 from risbook.refscenes.backgrounds import render_background
 from risbook.refscenes.colours import RGB_OF, pattern_rgb
+from risbook.refscenes.household import HOUSEHOLD
 from risbook.refscenes.light_effects import (
     add_lamp_light,
     add_reflection,
@@ -19,15 +21,10 @@ from risbook.refscenes.occlusion import Ids, overlap, resolve_occlusion
 from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
 from risbook.refscenes.sprite_canvas import Sprite, SpriteCanvas
 from risbook.refscenes.textures import Floats, sensor_noise
+from risbook.refscenes.vehicles import VEHICLES
 
-_DRAW = {
-    "people": people.draw_person,
-    "animals": animals.draw_animal,
-    "vehicles": vehicles.draw_vehicle,
-    "household": household.draw_household,
-}
-_EXTENT = {**animals.EXTENT, **vehicles.EXTENT, **household.EXTENT}
-_PERIOD = {**people.PERIOD, **animals.PERIOD, **vehicles.PERIOD, **household.PERIOD}
+#: category -> its shape; a person's shape depends on more than the category
+_SHAPES = {**ANIMALS, **VEHICLES, **HOUSEHOLD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +53,17 @@ def render_sprite(obj: SceneObject, *, light: int, seed: int) -> Sprite:
         light: -1 where light comes from the left, 1 from the right.
         seed: chooses the part of the textures.
     """
-    is_person = obj.supercategory == "people"
-    extent = people.extent(obj) if is_person else _EXTENT[obj.category]
-    canvas = SpriteCanvas(height=obj.height, extent=extent)
-    _DRAW[obj.supercategory](canvas, obj)
+    if obj.supercategory == "people":
+        canvas, period = SpriteCanvas(height=obj.height, extent=people.extent(obj)), people.PERIOD
+        people.draw_person(canvas, obj)
+    else:
+        shape = _SHAPES[obj.category]
+        canvas, period = SpriteCanvas(height=obj.height, extent=shape.extent), shape.period
+        shape.draw(canvas, RGB_OF[obj.colour], obj.variant)
     return canvas.finish(
         pattern=obj.pattern,
         pattern_rgb=pattern_rgb(RGB_OF[obj.colour]),
-        period=_PERIOD[obj.category],
+        period=period,
         flip=obj.facing == "left",
         light=light,
         seed=seed,

@@ -38,6 +38,11 @@ class WorldSize:
     refscenesg: tuple[int, int, int]
     quality: int = 95
 
+    @property
+    def total(self) -> int:
+        """Number of images in all splits."""
+        return sum(self.refscenes) + sum(self.refscenesg)
+
 
 STANDARD = WorldSize(name="standard", refscenes=(4000, 200, 120, 120), refscenesg=(2000, 120, 200))
 TINY = WorldSize(name="tiny", refscenes=(24, 8, 6, 6), refscenesg=(12, 6, 6))

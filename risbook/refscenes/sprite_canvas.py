@@ -7,9 +7,10 @@ dark side of every part, and the place of each material's texture. Then it reduc
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ _TALL = 26.0
 
 Point = tuple[float, float]
 Points = tuple[Point, ...]
+#: Largest distances of a drawing from the foot point: left, right, up and down, units.
+Extent = tuple[float, float, float, float]
 
 
 @lru_cache(maxsize=2048)
@@ -66,10 +69,10 @@ class SpriteCanvas:
 
     Args:
         height: height of the object in the image, pixels.
-        extent: largest distances from the foot point: left, right, up and down, units.
+        extent: space that the tile has around the foot point.
     """
 
-    def __init__(self, *, height: float, extent: tuple[float, float, float, float]) -> None:
+    def __init__(self, *, height: float, extent: Extent) -> None:
         unit = height / 100
         factor = self.supersampling = SUPERSAMPLING if height <= _TALL else 2
         left, right, up, down = (math.ceil(side * unit) + 2 for side in extent)
@@ -212,6 +215,20 @@ class SpriteCanvas:
         rgb *= (texture + falloff[:, None])[..., None]
         alpha = small[..., 3:].astype(np.float32) * np.float32(1 / 255)
         return Sprite(rgb, alpha, small[..., 3] >= 128, foot)
+
+
+class Shape(NamedTuple):
+    """How a category is drawn.
+
+    Args:
+        draw: draws an object that faces right, given its colour and its variant.
+        extent: of the drawing.
+        period: distance between two stripes or spots, units.
+    """
+
+    draw: Callable[[SpriteCanvas, RGB, int], None]
+    extent: Extent
+    period: float
 
 
 def _shade(

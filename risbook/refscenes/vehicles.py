@@ -1,30 +1,13 @@
 """Sprites of cars, buses, bicycles and boats; all face right."""
 
-from risbook.refscenes.colours import RGB, RGB_OF, darker, lighter
-from risbook.refscenes.scene_types import SceneObject
-from risbook.refscenes.sprite_canvas import Points, SpriteCanvas
+from risbook.refscenes.colours import RGB, darker, lighter
+from risbook.refscenes.sprite_canvas import Points, Shape, SpriteCanvas
 from risbook.refscenes.textures import CLOTH, GLASS, METAL, SAME, WOOD
 
 _TYRE: RGB = (46, 44, 50)
 _HUB: RGB = (196, 198, 204)
 _GLASS: RGB = (176, 214, 232)
 _MAST: RGB = (126, 92, 62)
-
-#: category -> extent of the drawing from the foot point: left, right, up, down, units
-EXTENT: dict[str, tuple[float, float, float, float]] = {
-    "car": (116, 118, 104, 3),
-    "bus": (110, 112, 104, 3),
-    "bicycle": (84, 84, 104, 3),
-    "boat": (90, 94, 104, 3),
-}
-#: category -> period of the pattern, units
-PERIOD: dict[str, float] = {"car": 18, "bus": 22, "bicycle": 20, "boat": 17}
-
-
-def draw_vehicle(canvas: SpriteCanvas, obj: SceneObject) -> None:
-    """Draw a vehicle, facing right."""
-    draw = {"car": _car, "bus": _bus, "bicycle": _bicycle, "boat": _boat}
-    draw[obj.category](canvas, RGB_OF[obj.colour], obj.variant)
 
 
 def _wheel(c: SpriteCanvas, x: float, radius: float) -> None:
@@ -141,3 +124,11 @@ def _boat(c: SpriteCanvas, rgb: RGB, variant: int) -> None:
     if variant % 2:
         for x in (-44, -20, 4, 28):
             c.oval(x, 18, 5, 5, (206, 228, 236), METAL)
+
+
+VEHICLES: dict[str, Shape] = {
+    "car": Shape(_car, extent=(116, 118, 104, 3), period=18),
+    "bus": Shape(_bus, extent=(110, 112, 104, 3), period=22),
+    "bicycle": Shape(_bicycle, extent=(84, 84, 104, 3), period=20),
+    "boat": Shape(_boat, extent=(90, 94, 104, 3), period=17),
+}

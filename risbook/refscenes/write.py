@@ -1,4 +1,4 @@
-"""Drawing a whole world into a folder, once, and finding it again."""
+"""Writes a whole world into a folder, once, and finds it again."""
 
 import argparse
 import json
@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_error
 from risbook.progress_bar import progress_bar
-from risbook.refscenes.manifest import MANIFEST, STAMP, check_digests, check_sizes, write_manifest
+from risbook.refscenes.manifest import (
+    MANIFEST,
+    STAMP,
+    check_digests,
+    check_sizes,
+    damage,
+    write_manifest,
+)
 from risbook.refscenes.partial_folder import partial_folder
 from risbook.refscenes.records import WORLD_VERSION, DatasetFiles, coco_annotations, scene_record
 from risbook.refscenes.sets import (
@@ -28,8 +34,9 @@ from risbook.refscenes.sets import (
     generate_scene,
 )
 
-#: Where the real sets have their pictures, below the folder that holds the sets.
+#: Where the real sets have their images, below the folder that holds the sets.
 IMAGES = Path("images", "mscoco", "images", "train2014")
+_SAMPLE_FOLDER = Path(__file__).resolve().parent / "sample"
 _NOTE = """RefScenes: a drawn world for referring image segmentation.
 
 All pictures were painted and all sentences and captions written by the programs of risbook
@@ -53,9 +60,8 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
     files = {
         name: DatasetFiles(name, family.partition) for family in FAMILIES for name in family.sets
     }
-    total = sum(size.refscenes) + sum(size.refscenesg)
     bar = progress_bar(
-        _scenes(size, seed), show=progress, total=total, desc="drawing RefScenes", unit="scene"
+        _scenes(size, seed), show=progress, total=size.total, desc="drawing RefScenes", unit="scene"
     )
     for family, annotated in bar:
         image = Image.fromarray(annotated.rendered.image)
@@ -66,26 +72,24 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
             files[name].add(annotated, record, annotations)
     for dataset_files in files.values():
         dataset_files.write(root)
-    stamp = json.dumps(_stamp(size, seed), sort_keys=True) + "\n"
-    (root / STAMP).write_text(stamp, encoding="ascii")
+    (root / STAMP).write_text(_stamp(size, seed), encoding="ascii")
     write_manifest(root)
 
 
-def _stamp(size: WorldSize, seed: int) -> dict[str, Any]:
-    """What a world was made from, as JSON gives it back."""
+def _stamp(size: WorldSize, seed: int) -> str:
+    """What a world was made from, as JSON."""
     made_from = {"version": WORLD_VERSION, "seed": seed, "size": asdict(size)}
-    return dict(json.loads(json.dumps(made_from)))
+    return json.dumps(made_from, sort_keys=True) + "\n"
 
 
 def _check_world(root: Path, size: WorldSize, seed: int) -> None:
     """Check that a complete folder holds this world, undamaged as far as sizes of files tell."""
-    path = root / STAMP
-    if path.is_file():
+    if (root / STAMP).is_file():
         try:
-            stamp = json.loads(path.read_bytes())
+            stamp = json.loads((root / STAMP).read_bytes())
         except (OSError, ValueError, RecursionError) as error:
-            raise DataError(f"{path}: is damaged; remove {root} to have it drawn anew") from error
-        if stamp != _stamp(size, seed):
+            raise damage(root, STAMP, "is damaged") from error
+        if stamp != json.loads(_stamp(size, seed)):
             raise DataError(
                 f"{root}: holds a world of another size or seed (see {STAMP}); "
                 "choose another folder"
@@ -94,12 +98,10 @@ def _check_world(root: Path, size: WorldSize, seed: int) -> None:
         check_sizes(root)
         return
     # Worlds of earlier editions have no list of files: one is made when all images are there.
-    total = sum(size.refscenes) + sum(size.refscenesg)
-    count = sum(1 for _ in (root / IMAGES).glob("*.jpg"))
+    total = size.total
+    count = len(list((root / IMAGES).glob("*.jpg")))
     if count != total:
-        raise DataError(
-            f"{root / IMAGES}: holds {count} images of {total}; remove {root} to have it drawn anew"
-        )
+        raise damage(root, str(IMAGES), f"holds {count} images of {total}")
     with suppress(RisbookError):  # the folder may be read-only
         write_manifest(root)
 
@@ -190,11 +192,12 @@ def sample_folder() -> Path:
     Raises:
         DataError: if the package was installed without it.
     """
-    folder = Path(__file__).resolve().parent / "sample"
-    if not _complete(folder):
-        raise DataError(f"{folder}: missing; run python -m risbook.refscenes.write --sample")
-    check_sizes(folder)
-    return folder
+    if not _complete(_SAMPLE_FOLDER):
+        raise DataError(
+            f"{_SAMPLE_FOLDER}: missing; run python -m risbook.refscenes.write --sample"
+        )
+    check_sizes(_SAMPLE_FOLDER)
+    return _SAMPLE_FOLDER
 
 
 def main() -> None:
@@ -206,9 +209,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare every file's digest as well")
     options = parser.parse_args()
     if options.sample:
-        folder = Path(__file__).resolve().parent / "sample"
-        shutil.rmtree(folder, ignore_errors=True)
-        make_world(folder, size=SAMPLE)
+        shutil.rmtree(_SAMPLE_FOLDER, ignore_errors=True)
+        folder = make_world(_SAMPLE_FOLDER, size=SAMPLE)
     else:
         folder = world_folder(options.size, options.seed)
     if options.check:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risbook.refscenes.parts import PART_BOXES, PARTS, part_at, part_labels
+from risbook.refscenes.parts import PART_BOXES, PARTS, part_labels
 from risbook.refscenes.scene_renderer import render_sprite
 from risbook.refscenes.scene_types import SUPERCATEGORY_OF, SceneObject
 
@@ -77,9 +77,10 @@ def test_what_is_held_is_a_held_thing(category: str, holding: str) -> None:
 
 def test_parts_of_a_dog() -> None:
     dog = SceneObject("dog", "brown", "plain", 50, 60, 90)
-    assert part_at(dog, x=85, y=50) == "animal head"
-    assert part_at(dog, x=60, y=85) == "animal legs"
-    assert part_at(dog, x=35, y=50) == "animal body"
+    for x, y, part in ((85, 50, "head"), (60, 85, "legs"), (35, 50, "body")):
+        pixel = np.zeros((100, 100), np.bool_)
+        pixel[y, x] = True
+        assert PARTS[part_labels(dog, pixel)[0]] == f"animal {part}"
 
 
 def test_objects_are_read_back_from_the_file(tiny_world: Path) -> None:
