@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from risbook.refscenes.background_types import BACKGROUNDS, GROUND, GROUND_LIGHT, SKY, WATER
+from risbook.refscenes.background_types import BACKGROUNDS, GROUND_LIGHT, SKY, WATER
 from risbook.refscenes.colours import RGB, darker, lighter, mix
 from risbook.refscenes.sampling import UniformSampler
 from risbook.refscenes.scene_types import Scene
@@ -27,13 +27,14 @@ class BackgroundCanvas:
         self.w, self.h, self.hz = scene.width * 2, scene.height * 2, horizon * 2
         self.time = scene.time if scene.time in SKY else ""
         self._light = GROUND_LIGHT[self.time]
-        self._sampler = UniformSampler(rng, 512)
-        self._sampler.uniform()  # unused; dropping it would change every published world
+        #: a random number in [low, high)
+        self.uniform = UniformSampler(rng, 512).uniform
+        self.uniform()  # unused; dropping it would change every published world
         pixels = np.zeros((self.h, 3), np.float32)
         background = BACKGROUNDS[scene.background]
         if not background.indoors:
             pixels[: self.hz] = _gradient(self.hz, *SKY[self.time or "day"])
-        far, near, _ = GROUND[scene.background]
+        far, near = background.ground
         pixels[self.hz :] = _gradient(self.h - self.hz, self.lit(far), self.lit(near))
         self.shore = self.hz
         if background.water:
@@ -45,14 +46,18 @@ class BackgroundCanvas:
         self.image = column.resize((self.w, self.h), Image.Resampling.NEAREST)
         self.draw = ImageDraw.Draw(self.image)
 
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """A random number in [low, high)."""
-        return self._sampler.uniform(low, high)
-
     def lit(self, rgb: RGB) -> RGB:
         """A colour in the light of the scene's time."""
         r, g, b = (round(c * f) for c, f in zip(rgb, self._light, strict=True))
         return r, g, b
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, rgb: RGB) -> None:
+        """Fill a rectangle; y0 is the upper side."""
+        self.draw.rectangle((x0, y0, x1, y1), fill=rgb)
+
+    def oval(self, x: float, y: float, rx: float, ry: float, rgb: RGB) -> None:
+        """Fill an ellipse with centre (x, y) and half axes rx, ry."""
+        self.draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=rgb)
 
     def ridge(self, base: float, height: float, rgb: RGB) -> None:
         """A chain of soft hills with its foot at y = base."""
@@ -69,16 +74,12 @@ class BackgroundCanvas:
         top, bottom = SKY[self.time or "day"]
         white = lighter(mix(top, bottom, 0.6), {"night": 0.10, "evening": 0.35}.get(self.time, 0.8))
         for _ in range(count):
-            x, y, s = (
-                self.uniform(0, self.w),
-                self.uniform(0.12, 0.6) * self.hz,
-                self.uniform(7, 14),
-            )
+            x, y = self.uniform(0, self.w), self.uniform(0.12, 0.6) * self.hz
+            s = self.uniform(7, 14)
             for dx, r in ((-1.7, 0.7), (-0.7, 1.1), (0.5, 1.3), (1.6, 0.8)):
                 cx, cy = x + dx * s, y - 0.5 * r * s
-                self.draw.ellipse(
-                    (cx - r * s, cy - 0.6 * r * s, cx + r * s, cy + 0.5 * s), fill=white
-                )
+                box = (cx - r * s, cy - 0.6 * r * s, cx + r * s, cy + 0.5 * s)
+                self.draw.ellipse(box, fill=white)
 
     def sky(self) -> None:
         """Sun, or moon and stars."""
@@ -86,16 +87,14 @@ class BackgroundCanvas:
         if self.time == "night":
             for _ in range(26):
                 sx, sy = self.uniform(0, self.w), self.uniform(0, 0.9) * self.hz
-                self.draw.rectangle((sx, sy, sx + 1, sy + 1), fill=(214, 216, 220))
-            self.draw.ellipse((x - 10, y - 10, x + 10, y + 10), fill=(244, 240, 214))
+                self.box(sx, sy, sx + 1, sy + 1, (214, 216, 220))
+            self.oval(x, y, 10, 10, (244, 240, 214))
             # The bite of the crescent takes the colour of the sky around it.
             bite = mix(*SKY["night"], (y - 3) / self.hz)
             self.draw.ellipse((x - 3, y - 12, x + 13, y + 6), fill=bite)
         elif self.time == "evening":
-            y = self.hz - 27
             for r, share in ((26, 0.35), (20, 0.6), (14, 1.0)):
-                rgb = mix((250, 196, 142), (255, 226, 150), share)
-                self.draw.ellipse((x - r, y - r, x + r, y + r), fill=rgb)
+                self.oval(x, self.hz - 27, r, r, mix((250, 196, 142), (255, 226, 150), share))
         self.clouds(3 if self.uniform() < 0.7 else 5)
 
     def trees(self, count: int, base: float, size: float, rgb: RGB, *, pointed: bool) -> None:
@@ -105,19 +104,17 @@ class BackgroundCanvas:
             x = (k + self.uniform(0.1, 0.9)) / count * self.w
             s = size * self.uniform(0.7, 1.25)
             leaf = mix(rgb, darker(rgb, 0.3), self.uniform())
-            self.draw.rectangle((x - 0.1 * s, base - 0.5 * s, x + 0.1 * s, base + 1), fill=trunk)
+            self.box(x - 0.1 * s, base - 0.5 * s, x + 0.1 * s, base + 1, trunk)
             if pointed:
                 for low, wide in ((0.15, 0.48), (0.5, 0.38), (0.85, 0.28)):
                     y = base - low * s
-                    self.draw.polygon(
-                        [(x - wide * s, y), (x, y - 0.75 * s), (x + wide * s, y)], fill=leaf
-                    )
+                    crown = ((x - wide * s, y), (x, y - 0.75 * s), (x + wide * s, y))
+                    self.draw.polygon(crown, fill=leaf)
             else:
                 for dx, dy, r in ((-0.3, 0.75, 0.42), (0.3, 0.8, 0.4), (0, 1.1, 0.45)):
-                    cx, cy, q = x + dx * s, base - dy * s, r * s
-                    self.draw.ellipse((cx - q, cy - q, cx + q, cy + q), fill=leaf)
-                cx, cy, q = x - 0.12 * s, base - 1.15 * s, 0.24 * s
-                self.draw.ellipse((cx - q, cy - q, cx + q, cy + q), fill=lighter(leaf, 0.14))
+                    self.oval(x + dx * s, base - dy * s, r * s, r * s, leaf)
+                light = lighter(leaf, 0.14)
+                self.oval(x - 0.12 * s, base - 1.15 * s, 0.24 * s, 0.24 * s, light)
 
     def grass(self, count: int, rgb: RGB, *, flowers: bool) -> None:
         """Blades of grass, larger when nearer."""

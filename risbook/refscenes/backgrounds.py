@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from risbook.refscenes.background_canvas import BackgroundCanvas
-from risbook.refscenes.background_types import GROUND
+from risbook.refscenes.background_types import BACKGROUNDS
 from risbook.refscenes.colours import RGB, darker, lighter, mix
 from risbook.refscenes.scene_types import Scene
 from risbook.refscenes.textures import Floats, ground_noise
@@ -44,7 +44,7 @@ def _street(c: BackgroundCanvas) -> None:
         wide, high = c.uniform(42, 70), c.uniform(0.5, 0.86) * c.hz
         wall = c.lit(walls[k % 5])
         top = c.hz - high
-        c.draw.rectangle((x, top, x + wide - 1, c.hz), fill=wall)
+        c.box(x, top, x + wide - 1, c.hz, wall)
         roof = c.lit((168, 108, 92) if k % 2 else (128, 116, 126))
         c.draw.polygon([(x - 2, top), (x + wide / 2, top - 14), (x + wide + 1, top)], fill=roof)
         pane = (250, 220, 140) if c.time == "night" else c.lit((176, 200, 212))
@@ -53,27 +53,22 @@ def _street(c: BackgroundCanvas) -> None:
             for j in range(3):
                 px = x + wide * (0.14 + 0.28 * j)
                 lit = pane if c.time != "night" or c.uniform() < 0.5 else darker(wall, 0.4)
-                c.draw.rectangle(
-                    (px, y, px + 0.16 * wide, y + 9), fill=lit, outline=darker(wall, 0.3)
-                )
+                box = (px, y, px + 0.16 * wide, y + 9)
+                c.draw.rectangle(box, fill=lit, outline=darker(wall, 0.3))
             y += 18
         x, k = x + wide, k + 1
-    ground = c.h - c.hz
-    walk = c.lit((214, 206, 196))
-    c.draw.rectangle((0, c.hz, c.w, c.hz + 0.2 * ground), fill=walk)
-    c.draw.rectangle(
-        (0, c.hz + 0.2 * ground, c.w, c.hz + 0.2 * ground + 2), fill=darker(walk, 0.35)
-    )
+    ground, walk = c.h - c.hz, c.lit((214, 206, 196))
+    far_kerb, near_kerb = c.hz + 0.2 * ground, c.h - 0.16 * ground
+    c.box(0, c.hz, c.w, far_kerb, walk)
+    c.box(0, far_kerb, c.w, far_kerb + 2, darker(walk, 0.35))
     for x in range(-30, c.w + 60, 26):
         top = c.w / 2 + (x - c.w / 2) * 0.9
-        c.draw.line(((top, c.hz), (x, c.hz + 0.2 * ground)), fill=darker(walk, 0.12))
+        c.draw.line(((top, c.hz), (x, far_kerb)), fill=darker(walk, 0.12))
     y, dash = c.hz + 0.5 * ground, c.lit((236, 232, 222))
     for x in range(-10, c.w, 44):
         c.draw.polygon([(x, y), (x + 22, y), (x + 20, y + 4), (x - 3, y + 4)], fill=dash)
-    c.draw.rectangle((0, c.h - 0.16 * ground, c.w, c.h), fill=walk)
-    c.draw.rectangle(
-        (0, c.h - 0.16 * ground - 3, c.w, c.h - 0.16 * ground), fill=lighter(walk, 0.4)
-    )
+    c.box(0, near_kerb, c.w, c.h, walk)
+    c.box(0, near_kerb - 3, c.w, near_kerb, lighter(walk, 0.4))
 
 
 def _beach(c: BackgroundCanvas) -> None:
@@ -82,11 +77,9 @@ def _beach(c: BackgroundCanvas) -> None:
         c.ridge(c.hz, 0.16 * c.hz, c.lit((158, 184, 190)))
     c.waves(40)
     foam, a = c.lit((248, 250, 246)), c.uniform(0, 6)
-    edge = [
-        (x, c.shore + 5 * math.sin(a + x / 34) + 3 * math.sin(x / 13)) for x in range(0, c.w + 9, 8)
-    ]
-    wet = c.lit((214, 190, 146))
-    c.draw.line([(x, y + 4) for x, y in edge], fill=wet, width=9)
+    xs = range(0, c.w + 9, 8)
+    edge = [(x, c.shore + 5 * math.sin(a + x / 34) + 3 * math.sin(x / 13)) for x in xs]
+    c.draw.line([(x, y + 4) for x, y in edge], fill=c.lit((214, 190, 146)), width=9)
     c.draw.line(edge, fill=foam, width=5)
     for _ in range(16):
         depth = c.uniform(0.45, 1)
@@ -105,7 +98,7 @@ def _snow(c: BackgroundCanvas) -> None:
         c.draw.ellipse((x - r, y, x + r, y + 0.22 * r), fill=c.lit((226, 236, 246)))
     for _ in range(45):
         x, y, r = c.uniform(0, c.w), c.uniform(0, c.h), c.uniform(0.6, 1.6)
-        c.draw.ellipse((x - r, y - r, x + r, y + r), fill=c.lit((250, 252, 254)))
+        c.oval(x, y, r, r, c.lit((250, 252, 254)))
 
 
 def _harbour(c: BackgroundCanvas) -> None:
@@ -114,8 +107,8 @@ def _harbour(c: BackgroundCanvas) -> None:
     c.ridge(c.hz, 0.16 * c.hz, c.lit((146, 172, 156)))
     c.waves(60)
     quay = c.lit((206, 196, 180))
-    c.draw.rectangle((0, c.shore - 2, c.w, c.shore + 3), fill=lighter(quay, 0.3))
-    c.draw.rectangle((0, c.shore - 8, c.w, c.shore - 3), fill=darker(quay, 0.45))
+    c.box(0, c.shore - 2, c.w, c.shore + 3, lighter(quay, 0.3))
+    c.box(0, c.shore - 8, c.w, c.shore - 3, darker(quay, 0.45))
     _boards(c, c.shore + 3, darker(c.lit((190, 178, 160)), 0.14), 0.34)
 
 
@@ -131,31 +124,31 @@ def _boards(c: BackgroundCanvas, top: float, rgb: RGB, spread: float) -> None:
 
 def _wall(c: BackgroundCanvas, colours: Sequence[RGB]) -> RGB:
     wall = colours[int(c.uniform(0, len(colours) - 0.01))]
-    c.draw.rectangle((0, 0, c.w, c.hz), fill=wall)
+    c.box(0, 0, c.w, c.hz, wall)
     if c.uniform() < 0.55:
         for x in range(0, c.w, 24):
-            c.draw.rectangle((x, 0, x + 11, c.hz), fill=lighter(wall, 0.16))
+            c.box(x, 0, x + 11, c.hz, lighter(wall, 0.16))
     return wall
 
 
 def _window(c: BackgroundCanvas, x: float, y: float, wide: float, high: float) -> None:
     frame = (248, 244, 236)
-    c.draw.rectangle((x - 4, y - 4, x + wide + 4, y + high + 4), fill=frame)
-    c.draw.rectangle((x, y, x + wide, y + high), fill=(174, 212, 234))
+    c.box(x - 4, y - 4, x + wide + 4, y + high + 4, frame)
+    c.box(x, y, x + wide, y + high, (174, 212, 234))
     hill = (x + 2, y + 0.6 * high, x + wide - 2, y + 1.4 * high)
     c.draw.chord(hill, 180, 360, fill=(164, 196, 136))
-    c.draw.rectangle((x - 4, y + high, x + wide + 4, y + high + 8), fill=(226, 216, 202))
-    c.draw.rectangle((x, y + high - 1, x + wide, y + high), fill=frame)
-    c.draw.rectangle((x + wide / 2 - 1, y, x + wide / 2 + 1, y + high), fill=frame)
-    c.draw.rectangle((x, y + high / 2 - 1, x + wide, y + high / 2 + 1), fill=frame)
+    c.box(x - 4, y + high, x + wide + 4, y + high + 8, (226, 216, 202))
+    c.box(x, y + high - 1, x + wide, y + high, frame)
+    c.box(x + wide / 2 - 1, y, x + wide / 2 + 1, y + high, frame)
+    c.box(x, y + high / 2 - 1, x + wide, y + high / 2 + 1, frame)
 
 
 def _painting(c: BackgroundCanvas, x: float, y: float) -> None:
     """A small framed painting of hills."""
     wide, high = c.uniform(34, 50), c.uniform(30, 42)
     sky = ((236, 214, 184), (206, 222, 226))[int(c.uniform(0, 1.99))]
-    c.draw.rectangle((x - 4, y - 4, x + wide + 4, y + high + 4), fill=(164, 124, 84))
-    c.draw.rectangle((x, y, x + wide, y + high), fill=sky)
+    c.box(x - 4, y - 4, x + wide + 4, y + high + 4, (164, 124, 84))
+    c.box(x, y, x + wide, y + high, sky)
     peaks = ((0, 0.8), (0.3, 0.4), (0.5, 0.65), (0.72, 0.3), (1, 0.75), (1, 1), (0, 1))
     rgb = mix((140, 168, 150), sky, 0.3 * c.uniform())
     c.draw.polygon([(x + a * wide, y + b * high) for a, b in peaks], fill=rgb)
@@ -170,18 +163,14 @@ def _room(c: BackgroundCanvas) -> None:
     wall = _wall(c, _WALLS)
     _painting(c, c.uniform(0.1, 0.9) * c.w, 0.2 * c.hz)
     _window(c, c.uniform(0.08, 0.62) * c.w, 0.16 * c.hz, 0.24 * c.w, 0.46 * c.hz)
-    c.draw.rectangle((0, c.hz - 9, c.w, c.hz), fill=lighter(wall, 0.5))
+    c.box(0, c.hz - 9, c.w, c.hz, lighter(wall, 0.5))
     c.draw.line(((0, c.hz), (c.w, c.hz)), fill=darker(wall, 0.4), width=2)
     _boards(c, c.hz, (166, 126, 84), 0.4)
     rug = ((206, 186, 176), (186, 194, 200), (212, 200, 164))[int(c.uniform(0, 2.99))]
-    x, y, rx, ry = (
-        c.w * c.uniform(0.35, 0.65),
-        c.hz + 0.6 * (c.h - c.hz),
-        0.36 * c.w,
-        0.27 * (c.h - c.hz),
-    )
+    x, y = c.w * c.uniform(0.35, 0.65), c.hz + 0.6 * (c.h - c.hz)
+    rx, ry = 0.36 * c.w, 0.27 * (c.h - c.hz)
     for k, tone in ((1.0, darker(rug, 0.2)), (0.93, rug), (0.72, lighter(rug, 0.3)), (0.66, rug)):
-        c.draw.ellipse((x - k * rx, y - k * ry, x + k * rx, y + k * ry), fill=tone)
+        c.oval(x, y, k * rx, k * ry, tone)
 
 
 def _table(c: BackgroundCanvas) -> None:
@@ -189,11 +178,11 @@ def _table(c: BackgroundCanvas) -> None:
     _window(c, c.uniform(0.05, 0.6) * c.w, 0.1 * c.hz, 0.34 * c.w, 0.6 * c.hz)
     if c.uniform() < 0.5:
         cloth = ((238, 232, 220), (216, 226, 224))[int(c.uniform(0, 1.99))]
-        c.draw.rectangle((0, c.hz, c.w, c.h), fill=cloth)
+        c.box(0, c.hz, c.w, c.h, cloth)
         _boards(c, c.hz, darker(cloth, 0.16), 0.4)
     else:
         _boards(c, c.hz, (176, 134, 90), 0.1)
-    c.draw.rectangle((0, c.hz - 2, c.w, c.hz + 1), fill=(150, 112, 78))
+    c.box(0, c.hz - 2, c.w, c.hz + 1, (150, 112, 78))
 
 
 _DRAW = {
@@ -224,7 +213,7 @@ def render_background(scene: Scene, rng: np.random.Generator) -> Floats:
     along = (far * 70).astype(np.int64)[:, None]
     u, v = int(canvas.uniform(0, 256)), int(canvas.uniform(0, 256))
     texture = ground_noise()[(along + v) % 256, (across.astype(np.int64) + u) % 256]
-    strength = GROUND[scene.background][2] * np.minimum(1.0, 0.35 + depth)
+    strength = BACKGROUNDS[scene.background].texture * np.minimum(1.0, 0.35 + depth)
     image[horizon:] *= 1 + (texture * strength[:, None])[..., None]
     image[:horizon] *= 1 + 0.012 * ground_noise()[u % 96 :, v % 96 :][:horizon, :columns, None]
     return image

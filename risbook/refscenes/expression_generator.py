@@ -5,6 +5,7 @@ Generation is by rejection: a description is sampled from the annotation style, 
 """
 
 import random
+from dataclasses import dataclass, replace
 
 from risbook.refscenes.annotation_styles import AnnotationStyle, choose, roughen, sample_index
 from risbook.refscenes.descriptions import (
@@ -25,8 +26,11 @@ _SYNONYMS = {
     person: [noun for noun, categories in NOUNS.items() if categories == (person,)]
     for person in LOWER_GARMENT
 }
-_SYNONYMS |= {"bicycle": ["bicycle", "bike"], "mug": ["mug", "mug", "cup"]}
-_SYNONYMS |= {"suitcase": ["suitcase", "suitcase", "luggage"]}
+_SYNONYMS |= {
+    "bicycle": ["bicycle", "bike"],
+    "mug": ["mug", "mug", "cup"],
+    "suitcase": ["suitcase", "suitcase", "luggage"],
+}
 #: supercategory -> its noun
 _HYPERNYMS = {"people": "person", "animals": "animal", "vehicles": "vehicle"}
 _LOCATIONS = tuple(Selector(name) for name in ("left", "right", "middle", "front", "back"))
@@ -35,6 +39,7 @@ _SIDES = tuple(Selector("side", side=side) for side in ("left", "right", "middle
 _RELATIONS = ("left", "right", "next", "behind", "front", "between")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpressionGenerator:
     """Generates expressions for the objects of one scene.
 
@@ -44,12 +49,9 @@ class ExpressionGenerator:
         rng: source of all choices.
     """
 
-    def __init__(
-        self, *, interpreter: Interpreter, style: AnnotationStyle, rng: random.Random
-    ) -> None:
-        self.interpreter = interpreter
-        self.style = style
-        self.rng = rng
+    interpreter: Interpreter
+    style: AnnotationStyle
+    rng: random.Random
 
     def sentences(self, target: int) -> list[tuple[str, str]]:
         """Generate one to four sentences for an object.
@@ -119,16 +121,14 @@ class ExpressionGenerator:
     def _person_options(self, obj: SceneObject) -> list[Attribute]:
         """Attributes of a person; the frequent ones twice."""
         rng = self.rng
-        options: list[Attribute] = []
         shirt = obj.colour if obj.pattern == "plain" or rng.random() < 0.6 else ""
         pattern = obj.pattern if not shirt or rng.random() < 0.5 else ""
         if pattern == "plain":
             pattern = ""
-        if obj.pattern == "plain" and rng.random() < 0.45:
-            options += [Attribute("clothes", shirt)] * 2
-        else:
-            options += [Attribute("shirt", shirt, pattern)] * 2
-        options.append(Attribute("lower", obj.lower_colour, LOWER_GARMENT[obj.category]))
+        clothes = obj.pattern == "plain" and rng.random() < 0.45
+        upper = Attribute("clothes", shirt) if clothes else Attribute("shirt", shirt, pattern)
+        lower = Attribute("lower", obj.lower_colour, LOWER_GARMENT[obj.category])
+        options = [upper, upper, lower]
         if obj.hat:
             hat = obj.hat if rng.random() < 0.75 else "hat"
             options += [Attribute("hat", choose(rng, ("", obj.hat_colour)), hat)] * 2
@@ -146,14 +146,12 @@ class ExpressionGenerator:
         attributes = self._attributes(target, sample_index(rng, style.attribute_probs))
         plain = Description(noun, attributes)
         unique = self.interpreter.referent(plain) == target
-        if style.relation_prob and rng.random() < style.relation_prob:
-            related = self._with_relation(plain, target)
-            if related is not None:
-                return related
-        if not unique or rng.random() < style.redundancy_prob:
-            selected = self._with_selector(plain, target)
-            if selected is not None:
-                return selected
+        relational = style.relation_prob and rng.random() < style.relation_prob
+        if relational and (related := self._with_relation(plain, target)):
+            return related
+        redundant = not unique or rng.random() < style.redundancy_prob
+        if redundant and (selected := self._with_selector(plain, target)):
+            return selected
         return plain if unique else None
 
     def _with_selector(self, plain: Description, target: int) -> Description | None:
@@ -165,12 +163,12 @@ class ExpressionGenerator:
         options += sizes
         while options:
             selector = options.pop(int(rng.random() * len(options)))
-            description = Description(plain.noun, plain.attributes, (selector,))
+            description = replace(plain, selectors=(selector,))
             if interpreter.referent(description) != target:
                 continue
             if selector.name in ("front", "back", "left", "right", "side") and rng.random() < 0.35:
                 for size in sizes:
-                    both = Description(plain.noun, plain.attributes, (size, selector))
+                    both = replace(plain, selectors=(size, selector))
                     if interpreter.referent(both) == target:
                         return both
             return description
@@ -189,7 +187,7 @@ class ExpressionGenerator:
                 by_noun = self.interpreter.denote_noun(plain.noun).wide.bit_count()
                 options += [Selector("nth", side, rank, True) for rank in range(2, min(by_noun, 7))]
         # "facing left" beside "on the left" would confuse.
-        if any(attribute.name == "facing" for attribute in plain.attributes):
+        if _faces(plain):
             options = [selector for selector in options if selector.name in ("front", "back")]
         return options
 
@@ -197,12 +195,11 @@ class ExpressionGenerator:
         """Add a relation to anchors, each of which can be described on its own."""
         rng, interpreter = self.rng, self.interpreter
         candidates = interpreter.candidates(plain)
-        facing = any(attribute.name == "facing" for attribute in plain.attributes)
         pairs = [
             (name, anchor)
             for name in _RELATIONS
             for anchor in range(len(interpreter.objects))
-            if anchor != target and not (facing and name in ("left", "right"))
+            if anchor != target and not (_faces(plain) and name in ("left", "right"))
         ]
         for _ in range(min(8, len(pairs))):
             name, anchor = pairs.pop(int(rng.random() * len(pairs)))
@@ -218,8 +215,7 @@ class ExpressionGenerator:
             described = [self._describe_anchor(*pair) for pair in zip(indices, brief, strict=True)]
             anchors = tuple(description for description in described if description is not None)
             if len(anchors) == len(indices):
-                relation = Relation(name, anchors)
-                description = Description(plain.noun, plain.attributes, (), relation)
+                description = replace(plain, relation=Relation(name, anchors))
                 if interpreter.referent(description) == target:
                     return description
         return None
@@ -235,3 +231,7 @@ class ExpressionGenerator:
             if self.interpreter.referent(description) == index:
                 return description
         return None
+
+
+def _faces(description: Description) -> bool:
+    return any(attribute.name == "facing" for attribute in description.attributes)

@@ -1,9 +1,9 @@
 """Sprites of men, women and children; all face right."""
 
-from risbook.refscenes.accessories import around, draw_bag, draw_hat, draw_raised
+from risbook.refscenes.accessories import draw_bag, draw_hat, draw_raised
 from risbook.refscenes.colours import RGB, RGB_OF, darker, mix
 from risbook.refscenes.scene_types import SceneObject
-from risbook.refscenes.sprite_canvas import Extent, Point, Points, SpriteCanvas
+from risbook.refscenes.sprite_canvas import Extent, Point, SpriteCanvas, around, parse_points
 from risbook.refscenes.textures import CLOTH, METAL, SAME, SKIN
 
 _SKINS: tuple[RGB, ...] = (
@@ -44,43 +44,31 @@ def draw_person(c: SpriteCanvas, obj: SceneObject) -> None:
         hair = _HAIRS[0]
     _legs(c, obj, lower, skin)
     if obj.category == "man":
-        _sleeve(c, ((-13.5, 70), (-18.5, 57), (-16, 46)), 8.5, shirt, skin)
+        _sleeve(c, "-13.5,70 -18.5,57 -16,46", 8.5, shirt, skin)
         c.box(-4, 72, 5, 82, 2, darker(skin, 0.12), SKIN)
-        c.blob(
-            ((-11, 77), (0, 78), (11, 77), (16, 70), (13.5, 56), (13, 43), (0, 41.5), (-13, 43),
-             (-13.5, 56), (-16, 70)), shirt, CLOTH, pattern=True,
-        )  # fmt: skip
-        c.poly(((-4, 78.5), (5, 78.5), (0.8, 73)), skin, SKIN)
+        torso = "-11,77 0,78 11,77 16,70 13.5,56 13,43 0,41.5 -13,43 -13.5,56 -16,70"
+        c.blob(torso, shirt, CLOTH, pattern=True)
+        c.poly("-4,78.5 5,78.5 0.8,73", skin, SKIN)
         _head(c, obj, (1, 88.5), (10.5, 11.8), skin, hair)
         _front_arm(c, obj, (14, 70), 8.5, shirt, skin)
     elif obj.category == "woman":
-        c.blob(
-            ((-12, 90), (-8, 100), (4, 101), (12, 94), (11, 80), (13, 69), (6, 64), (-8, 63),
-             (-15, 67), (-13, 79)), hair, CLOTH,
-        )  # fmt: skip
-        _sleeve(c, ((-9.5, 71), (-15, 59), (-14, 48)), 6.8, shirt, skin)
-        c.blob(
-            ((-8, 55), (0, 56), (8, 55), (13, 38), (18.5, 21), (9, 18), (0, 19.5), (-9, 18),
-             (-18.5, 21), (-13, 38)), lower, CLOTH,
-        )  # fmt: skip
-        c.line(((-4, 48), (-7, 22)), 1.2, darker(lower, 0.22))
-        c.line(((4, 48), (6, 22)), 1.2, darker(lower, 0.22))
+        c.blob("-12,90 -8,100 4,101 12,94 11,80 13,69 6,64 -8,63 -15,67 -13,79", hair, CLOTH)
+        _sleeve(c, "-9.5,71 -15,59 -14,48", 6.8, shirt, skin)
+        c.blob("-8,55 0,56 8,55 13,38 18.5,21 9,18 0,19.5 -9,18 -18.5,21 -13,38", lower, CLOTH)
+        c.line("-4,48 -7,22", 1.2, darker(lower, 0.22))
+        c.line("4,48 6,22", 1.2, darker(lower, 0.22))
         c.box(-3.4, 72, 4.4, 82, 2, darker(skin, 0.12), SKIN)
-        c.blob(
-            ((-8, 77), (0, 77.5), (8, 77), (12, 71), (9, 61), (8.5, 51), (0, 50), (-8.5, 51),
-             (-9, 61), (-12, 71)), shirt, CLOTH, pattern=True,
-        )  # fmt: skip
+        torso = "-8,77 0,77.5 8,77 12,71 9,61 8.5,51 0,50 -8.5,51 -9,61 -12,71"
+        c.blob(torso, shirt, CLOTH, pattern=True)
         _head(c, obj, (1, 88.5), (10.2, 11.4), skin, hair)
         _front_arm(c, obj, (10, 71), 6.8, shirt, skin)
     else:
         if obj.variant // 11 % 2 == 0 and not obj.hat:
             for side in (-1, 1):
                 c.oval(1 + side * 18, 74, 6.5, 8.5, hair, CLOTH)
-        _sleeve(c, ((-12, 53), (-19, 44), (-19, 35)), 9, shirt, skin)
-        c.blob(
-            ((-9, 60), (0, 61), (9, 60), (14.5, 53), (14, 42), (14.5, 31), (0, 29), (-14.5, 31),
-             (-14, 42), (-14.5, 53)), shirt, CLOTH, pattern=True,
-        )  # fmt: skip
+        _sleeve(c, "-12,53 -19,44 -19,35", 9, shirt, skin)
+        torso = "-9,60 0,61 9,60 14.5,53 14,42 14.5,31 0,29 -14.5,31 -14,42 -14.5,53"
+        c.blob(torso, shirt, CLOTH, pattern=True)
         _head(c, obj, (1, 78.5), (17.5, 18.5), skin, hair)
         _front_arm(c, obj, (12, 53), 9, shirt, skin)
 
@@ -110,8 +98,8 @@ def _legs(c: SpriteCanvas, obj: SceneObject, lower: RGB, skin: RGB) -> None:
         c.box(-13, 24, 13, 35, 4, lower, SAME)
 
 
-def _sleeve(c: SpriteCanvas, points: Points, width: float, shirt: RGB, skin: RGB) -> None:
-    x, y = points[-1]
+def _sleeve(c: SpriteCanvas, points: str, width: float, shirt: RGB, skin: RGB) -> None:
+    x, y = parse_points(points)[-1]
     c.oval(x, y - 2.5, width * 0.5, width * 0.52, skin, SKIN)
     c.limb(points, width, darker(shirt, 0.06), CLOTH, pattern=True)
 
@@ -127,15 +115,10 @@ def _head(
         c.oval(x + eye * rx, y - 0.02 * ry, 0.12 * rx, 0.16 * ry, (40, 30, 34))
     c.arc(x + 0.4 * rx, y - 0.42 * ry, 0.26 * rx, 0.2 * ry, (15, 165), 0.12 * rx, (150, 60, 56))
     if obj.category == "man" and obj.variant // 13 % 3 == 0:
-        beard = (
-            (-0.72, -0.3), (0, -0.62), (0.7, -0.6), (0.85, -0.72), (0.2, -1.16), (-0.6, -0.9),
-        )  # fmt: skip
+        beard = "-0.72,-0.3 0,-0.62 0.7,-0.6 0.85,-0.72 0.2,-1.16 -0.6,-0.9"
         c.blob(around(x, y, rx, ry, beard), hair, CLOTH)
     low = -0.75 if obj.category == "woman" else -0.05
-    mop = (
-        (-0.98, low), (-1.12, 0.45), (-0.5, 1.05), (0.45, 1.06), (1.08, 0.55), (0.9, 0.3),
-        (0.2, 0.56), (-0.4, 0.4), (-0.6, 0.1),
-    )  # fmt: skip
+    mop = f"-0.98,{low} -1.12,0.45 -0.5,1.05 0.45,1.06 1.08,0.55 0.9,0.3 0.2,0.56 -0.4,0.4 -0.6,0.1"
     c.blob(around(x, y, rx, ry, mop), hair, CLOTH)
     if obj.hat:
         draw_hat(c, obj.hat, RGB_OF[obj.hat_colour or "red"], x, y, rx, ry)

@@ -84,10 +84,10 @@ class PhraseBuilder:
         """The noun with its adjectives, and the phrases that follow it."""
         rng, noun = self.rng, description.noun
         by_name = {attribute.name: attribute for attribute in description.attributes}
-        modifiers: list[str] = []
-        if "facing" in by_name:
-            modifiers.append(f"{choose(rng, ('facing', 'looking'))} {by_name['facing'].value}")
         if noun not in _PERSON_NOUNS:
+            modifiers: list[str] = []
+            if "facing" in by_name:
+                modifiers.append(f"{choose(rng, ('facing', 'looking'))} {by_name['facing'].value}")
             adjectives = self._adjectives(by_name["body"]) if "body" in by_name else []
             if rng.random() < 0.3:
                 adjectives.reverse()
@@ -99,7 +99,7 @@ class PhraseBuilder:
                 return item, []
             if rng.random() < 0.12:
                 return f"{item} {noun}", []
-        return noun, [*self._clothes(by_name), *modifiers]
+        return noun, self._clothes(by_name)
 
     def _adjectives(self, attribute: Attribute) -> list[str]:
         pattern = attribute.value
@@ -151,16 +151,16 @@ class PhraseBuilder:
         return phrases
 
     def _size(self, selector: Selector, noun: str) -> str:
-        comparative = self.counts[selector] == 2
+        comparative, big = self.counts[selector] == 2, selector.name == "big"
         if noun in _PERSON_NOUNS:
-            stem = "tall" if selector.name == "big" else "short"
+            stem = "tall" if big else "short"
             words = (stem, f"{stem}er" if comparative else f"{stem}est", f"{stem}est")
-        elif selector.name == "big":
+        elif big:
             words = ("big", "bigger", "larger") if comparative else ("biggest", "largest", "big")
-        elif comparative:
-            words = ("small", "smaller", "little")
         else:
-            words = ("smallest", "small", "little")
+            words = (
+                ("small", "smaller", "little") if comparative else ("smallest", "small", "little")
+            )
         return choose(self.rng, words)
 
     def _add_location(
@@ -189,33 +189,32 @@ class PhraseBuilder:
             else:
                 after.append(choose(rng, phrases))
 
-    def _location_wordings(
-        self, selector: Selector, the: str
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _location_wordings(self, selector: Selector, the: str) -> tuple[list[str], list[str]]:
         """Wordings of a location before the noun, and behind it; "the" is "" or "the "."""
         full, name = self.full, selector.name
         if name in ("left", "right"):
-            phrases = (f"on the {name}", f"on {the}{name}", f"to the {name}")
+            on_side = f"on {the}{name}"
+            phrases = [f"on the {name}", on_side, f"to the {name}"]
             if not full:
-                phrases = (f"on {the}{name}", f"on {the}{name}", name)
+                phrases = [on_side, on_side, name]
             if self.counts[selector] < 3:
-                return (name,), phrases
+                return [name], phrases
             far = f"on {the}far {name}"
-            adjectives = (name, f"{name}most", f"far {name}")
-            return adjectives, (*phrases, far, far if full else f"far {name}")
+            phrases += [far, far if full else f"far {name}"]
+            return [name, f"{name}most", f"far {name}"], phrases
         if name == "middle":
-            phrases = (f"in {the}middle", f"in {the}middle", f"in {the}center")
-            return ("middle", "middle", "center"), phrases
+            in_middle = f"in {the}middle"
+            return ["middle", "middle", "center"], [in_middle, in_middle, f"in {the}center"]
         viewer = "the camera" if full else choose(self.rng, ("us", "the camera"))
         if name == "front":
-            return (
-                ("front", "closest", "nearest", "front"),
-                ("in front", f"in {the}front", f"closest to {viewer}", f"nearest to {viewer}"),
-            )
-        return (
-            ("back", "back", "farthest"),
-            (f"in {the}back", "at the back", "farthest away", f"farthest from {viewer}"),
-        )
+            nearest = [f"closest to {viewer}", f"nearest to {viewer}"]
+            return ["front", "closest", "nearest", "front"], [
+                "in front",
+                f"in {the}front",
+                *nearest,
+            ]
+        farthest = ["farthest away", f"farthest from {viewer}"]
+        return ["back", "back", "farthest"], [f"in {the}back", "at the back", *farthest]
 
     def _verb(self, noun: str) -> str:
         """The verb between a noun and its location or relation."""

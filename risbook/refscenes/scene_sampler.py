@@ -1,6 +1,6 @@
 """Samples scenes: which objects, their attributes, and where they stand."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,9 +31,8 @@ RELATIVE_SIZE: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 _ANYWHERE = (
-    "man", "woman", "child", "umbrella", "dog", "bird", "cat", "bicycle", "ball", "suitcase",
-    "chair",
-    "dog", "bird", "cat", "bicycle", "ball", "suitcase", "chair",
+    *CATEGORIES["people"], "umbrella",
+    *("dog", "bird", "cat", "bicycle", "ball", "suitcase", "chair") * 2,
 )  # fmt: skip
 #: background -> its categories; repetition makes a category more frequent
 CATEGORIES_IN: dict[str, tuple[str, ...]] = {
@@ -52,22 +51,11 @@ CATEGORIES_IN: dict[str, tuple[str, ...]] = {
 #: The same height in a close view, where small objects are large.
 _CLOSE_HEIGHT = {"mug": 0.56, "vase": 0.78, "lamp": 0.9, "ball": 0.46, "bird": 0.56, "cat": 0.78}
 
-
 #: (cumulative probability, (width, height)) of the image sizes
 _IMAGE_SIZES = (
     (0.22, (160, 128)), (0.40, (120, 160)), (0.56, (128, 160)), (0.63, (160, 160)),
     (1.0, (160, 120)),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """The image while objects are placed in it."""
-
-    width: int
-    height: int
-    horizon: int
-    background: str
 
 
 def sample_scene(rng: np.random.Generator, *, theme: str) -> Scene:
@@ -97,26 +85,23 @@ def sample_scene(rng: np.random.Generator, *, theme: str) -> Scene:
     shape = sampler.uniform()
     width, height = next(size for limit, size in _IMAGE_SIZES if shape < limit)
     horizon = round(sampler.uniform(*BACKGROUNDS[background].horizon) * height)
-    frame = _Frame(width, height, horizon, background)
+    scene = Scene(width, height, background, time, (), horizon)
     categories = _categories(sampler, theme, main, background)
     objects: list[SceneObject] = []
     # The objects of the main category are placed first, so that crowding never drops them.
     for obj in _objects(sampler, categories, main, background):
         required = len(objects) < 4 or obj.category == main
-        placed = _place(sampler, obj, frame, objects, required=required)
+        placed = _place(sampler, obj, scene, objects, required=required)
         if placed is not None:
             objects.append(placed)
     objects.sort(key=lambda obj: (obj.ground, obj.x))
-    return Scene(width, height, background, time, tuple(objects), horizon)
+    return replace(scene, objects=tuple(objects))
 
 
 def _main_category(sampler: UniformSampler, theme: str) -> str:
     people = CATEGORIES["people"]
-    others = [category for category in SUPERCATEGORY_OF if category not in people]
-    if theme == "people":
-        return sampler.choose(people)
-    if theme == "things" or sampler.bernoulli(0.7):
-        return sampler.choose(others)
+    if theme == "things" or (theme == "mixed" and sampler.bernoulli(0.7)):
+        return sampler.choose([name for name in SUPERCATEGORY_OF if name not in people])
     return sampler.choose(people)
 
 
@@ -157,11 +142,9 @@ def _objects(
         colour = sampler.choose(used if repeat else COLOURS_OF[category])
         used.append(colour)
         pattern = sampler.choose(PATTERNS_OF[category]) if sampler.bernoulli(0.55) else "plain"
-        height, _ = RELATIVE_SIZE[category]
-        if BACKGROUNDS[background].close:
-            height = _CLOSE_HEIGHT[category]
-        sizes = (0.84, 1.0, 1.0, 1.2) if category == main else (0.92, 1.0, 1.1)
-        size = sampler.choose(sizes)
+        close = BACKGROUNDS[background].close
+        height = _CLOSE_HEIGHT[category] if close else RELATIVE_SIZE[category][0]
+        size = sampler.choose((0.84, 1.0, 1.0, 1.2) if category == main else (0.92, 1.0, 1.1))
         variant = int(sampler.uniform(0, 5040))
         if category == "lamp":
             variant = _lamp_variant(variant, background)
@@ -208,24 +191,24 @@ def _ground_range(sampler: UniformSampler, category: str, background: str) -> tu
 
 
 def _place(
-    sampler: UniformSampler, obj: SceneObject, frame: _Frame, others: list[SceneObject],
+    sampler: UniformSampler, obj: SceneObject, scene: Scene, others: list[SceneObject],
     *, required: bool,
 ) -> SceneObject | None:  # fmt: skip
     """Try 20 positions for the least occlusion; None if all are bad and the object can go."""
     best: SceneObject | None = None
     least = 9.0
-    low, high = _ground_range(sampler, obj.category, frame.background)
-    base = 0.44 * (frame.width * frame.height) ** 0.5
+    low, high = _ground_range(sampler, obj.category, scene.background)
+    base = 0.44 * (scene.width * scene.height) ** 0.5
     _, relative_width = RELATIVE_SIZE[obj.category]
     for _ in range(20):
         depth = sampler.uniform(low, high)
         height = max(base * obj.height * (0.62 + 0.56 * depth), 15.0)
         # Nothing fills the image: wide objects in narrow images are drawn smaller.
-        height = min(height, 0.56 * frame.width / relative_width)
+        height = min(height, 0.56 * scene.width / relative_width)
         half = 0.5 * height * relative_width
         margin = 0.45 * half if sampler.bernoulli(0.15) else 1.02 * half
-        x = round(sampler.uniform(margin, frame.width - margin))
-        ground = round(frame.horizon + depth * (frame.height - frame.horizon))
+        x = round(sampler.uniform(margin, scene.width - margin))
+        ground = round(scene.horizon + depth * (scene.height - scene.horizon))
         trial = replace(obj, height=round(height, 1), x=x, ground=ground)
         occlusion = _occlusion(trial, others)
         if occlusion < least:

@@ -31,52 +31,32 @@ COLOURS: tuple[str, ...] = (
     "brown", "black", "white", "gray",
 )  # fmt: skip
 
+_BRIGHT = COLOURS[:6]
 #: category -> its colours
-COLOURS_OF: dict[str, tuple[str, ...]] = {
-    "man": COLOURS,
-    "woman": COLOURS,
-    "child": COLOURS,
+COLOURS_OF: dict[str, tuple[str, ...]] = dict.fromkeys(SUPERCATEGORY_OF, COLOURS) | {
     "dog": ("brown", "black", "white", "gray", "orange"),
     "cat": ("orange", "black", "white", "gray", "brown"),
     "sheep": ("white", "black", "gray", "brown"),
-    "bird": ("red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white"),
+    "bird": (*_BRIGHT, "pink", "black", "white"),
     "horse": ("brown", "black", "white", "gray"),
-    "car": ("red", "orange", "yellow", "green", "blue", "purple", "black", "white", "gray"),
-    "bus": ("red", "orange", "yellow", "green", "blue", "purple", "white"),
-    "bicycle": ("red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white"),
-    "boat": ("red", "orange", "yellow", "green", "blue", "purple", "brown", "white"),
-    "chair": ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black", "white"),
-    "lamp": ("red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white"),
-    "mug": COLOURS,
-    "vase": COLOURS,
-    "suitcase": COLOURS,
-    "ball": ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white"),
-    "umbrella": ("red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white"),
+    "car": (*_BRIGHT, "black", "white", "gray"),
+    "bus": (*_BRIGHT, "white"),
+    "bicycle": (*_BRIGHT, "pink", "black", "white"),
+    "boat": (*_BRIGHT, "brown", "white"),
+    "chair": (*_BRIGHT, "brown", "black", "white"),
+    "lamp": (*_BRIGHT, "pink", "black", "white"),
+    "ball": (*_BRIGHT, "pink", "white"),
+    "umbrella": (*_BRIGHT, "pink", "black", "white"),
 }
 
 PATTERNS: tuple[str, ...] = ("plain", "striped", "spotted")
 #: category -> its patterns
-PATTERNS_OF: dict[str, tuple[str, ...]] = {
-    "man": PATTERNS,
-    "woman": PATTERNS,
-    "child": PATTERNS,
-    "dog": ("plain", "spotted"),
-    "cat": ("plain", "striped"),
-    "sheep": ("plain",),
-    "bird": ("plain", "spotted"),
-    "horse": ("plain", "spotted"),
-    "car": ("plain", "striped"),
-    "bus": ("plain", "striped"),
-    "bicycle": ("plain",),
-    "boat": ("plain", "striped"),
-    "chair": ("plain", "striped"),
-    "lamp": ("plain", "striped", "spotted"),
-    "mug": PATTERNS,
-    "vase": PATTERNS,
-    "suitcase": ("plain", "striped"),
-    "ball": PATTERNS,
-    "umbrella": PATTERNS,
-}
+PATTERNS_OF: dict[str, tuple[str, ...]] = (
+    dict.fromkeys(SUPERCATEGORY_OF, PATTERNS)
+    | dict.fromkeys(("sheep", "bicycle"), ("plain",))
+    | dict.fromkeys(("dog", "bird", "horse"), ("plain", "spotted"))
+    | dict.fromkeys(("cat", "car", "bus", "boat", "chair", "suitcase"), ("plain", "striped"))
+)
 HATS: tuple[str, ...] = ("", "cap", "hat", "beanie")
 HELD_OBJECTS: tuple[str, ...] = ("", "balloon", "umbrella", "bag", "flag")
 

@@ -50,6 +50,7 @@ Relations (the anchor X is itself described, uniquely, by a noun and attributes)
     between X and Y: x lies between; clear: 6 % of W from both, ground within 20 % of H of both.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from risbook.refscenes.descriptions import (
@@ -67,6 +68,12 @@ MARGIN_X, MARGIN_GROUND, SIZE_RATIO = 0.06, 0.05, 1.3
 MIN_VISIBLE, MIN_AREA, DETAIL_VISIBLE = 0.4, 60, 0.75
 #: Limits are this much stricter than documented, so that rounding never decides a denotation.
 TOLERANCE = 1e-6
+#: side of the picture -> limits of x for the clear sense, and for the wide sense
+_SIDE_LIMITS = {
+    "left": ((-1.0, 1 / 3), (-1.0, 0.45)),
+    "right": ((2 / 3, 2.0), (0.55, 2.0)),
+    "middle": ((0.42, 0.58), (0.3, 0.7)),
+}
 
 
 class Denotation(NamedTuple):
@@ -76,8 +83,16 @@ class Denotation(NamedTuple):
     clear: int
 
 
-def _bits(flags: list[bool]) -> int:
-    return sum(1 << i for i, flag in enumerate(flags) if flag)
+def _bits(indices: Iterable[int]) -> int:
+    return sum(1 << i for i in indices)
+
+
+def _denotation(pairs: Iterable[tuple[int, tuple[bool, bool]]]) -> Denotation:
+    """Join (index, (wide, clear)) of single objects; clear counts only within wide."""
+    pairs = list(pairs)
+    wide = _bits(i for i, (in_wide, _) in pairs if in_wide)
+    clear = _bits(i for i, (in_wide, in_clear) in pairs if in_wide and in_clear)
+    return Denotation(wide, clear)
 
 
 class Interpreter:
@@ -101,20 +116,19 @@ class Interpreter:
         self.sizes = [obj.height for obj in self.objects]
         #: bits of the objects that can be referred to at all
         self.referable = _bits(
-            [
-                visible.visible_fraction >= MIN_VISIBLE and visible.area >= MIN_AREA
-                for visible in visible_objects
-            ]
+            i
+            for i, visible in enumerate(visible_objects)
+            if visible.visible_fraction >= MIN_VISIBLE and visible.area >= MIN_AREA
         )
         self._cache: dict[str | Attribute, Denotation] = {}
 
     def denote_noun(self, noun: str) -> Denotation:
         """The objects that a noun can mean."""
         if noun not in self._cache:
-            categories = NOUNS[noun]
-            wide = clear = _bits([obj.category in categories for obj in self.objects])
+            objects = list(enumerate(self.objects))
+            wide = clear = _bits(i for i, obj in objects if obj.category in NOUNS[noun])
             if noun == "umbrella":
-                wide |= _bits([obj.holding == "umbrella" for obj in self.objects])
+                wide |= _bits(i for i, obj in objects if obj.holding == "umbrella")
             self._cache[noun] = Denotation(wide, clear & self.referable)
         return self._cache[noun]
 
@@ -122,8 +136,7 @@ class Interpreter:
         """The objects that have an attribute."""
         if attribute not in self._cache:
             pairs = [_has_attribute(visible, attribute) for visible in self.visible_objects]
-            wide, clear = [pair[0] for pair in pairs], [pair[0] and pair[1] for pair in pairs]
-            self._cache[attribute] = Denotation(_bits(wide), _bits(clear))
+            self._cache[attribute] = _denotation(enumerate(pairs))
         return self._cache[attribute]
 
     def candidates(self, description: Description) -> int:
@@ -135,20 +148,14 @@ class Interpreter:
 
     def select(self, selector: Selector, among: int) -> Denotation:
         """The objects that a selector picks out of the bits `among`."""
-        indices = [i for i in range(len(self.objects)) if among >> i & 1]
-        x, name = self.x, selector.name
-        count = len(indices)
+        indices = self._indices(among)
+        x, ground, sizes = self.x, self.ground, self.sizes
+        name, count = selector.name, len(indices)
         if name == "side":
-            narrow, broad = {
-                "left": ((-1.0, 1 / 3), (-1.0, 0.45)),
-                "right": ((2 / 3, 2.0), (0.55, 2.0)),
-                "middle": ((0.42, 0.58), (0.3, 0.7)),
-            }[selector.side]
+            (low, high), (lowest, highest) = _SIDE_LIMITS[selector.side]
             return Denotation(
-                sum(1 << i for i in indices if broad[0] - TOLERANCE < x[i] < broad[1] + TOLERANCE),
-                sum(
-                    1 << i for i in indices if narrow[0] + TOLERANCE < x[i] < narrow[1] - TOLERANCE
-                ),
+                _bits(i for i in indices if lowest - TOLERANCE < x[i] < highest + TOLERANCE),
+                _bits(i for i in indices if low + TOLERANCE < x[i] < high - TOLERANCE),
             )
         if name in ("left", "right") and count == 1:
             offset = x[indices[0]] if name == "left" else 1 - x[indices[0]]
@@ -163,18 +170,21 @@ class Interpreter:
         elif count < 2:
             wide = 0
         elif name == "front":
-            limit = max(self.ground[i] for i in indices) - MARGIN_GROUND - TOLERANCE
-            wide = sum(1 << i for i in indices if self.ground[i] > limit)
+            limit = max(ground[i] for i in indices) - MARGIN_GROUND - TOLERANCE
+            wide = _bits(i for i in indices if ground[i] > limit)
         elif name == "back":
-            limit = min(self.ground[i] for i in indices) + MARGIN_GROUND + TOLERANCE
-            wide = sum(1 << i for i in indices if self.ground[i] < limit)
+            limit = min(ground[i] for i in indices) + MARGIN_GROUND + TOLERANCE
+            wide = _bits(i for i in indices if ground[i] < limit)
         elif name == "big":
-            limit = max(self.sizes[i] for i in indices) - TOLERANCE
-            wide = sum(1 << i for i in indices if self.sizes[i] * SIZE_RATIO > limit)
+            limit = max(sizes[i] for i in indices) - TOLERANCE
+            wide = _bits(i for i in indices if sizes[i] * SIZE_RATIO > limit)
         else:
-            limit = min(self.sizes[i] for i in indices) * SIZE_RATIO + TOLERANCE
-            wide = sum(1 << i for i in indices if self.sizes[i] < limit)
+            limit = min(sizes[i] for i in indices) * SIZE_RATIO + TOLERANCE
+            wide = _bits(i for i in indices if sizes[i] < limit)
         return Denotation(wide, wide if wide.bit_count() == 1 else 0)
+
+    def _indices(self, bits: int) -> list[int]:
+        return [i for i in range(len(self.objects)) if bits >> i & 1]
 
     def _at_rank(self, indices: list[int], rank: int, side: str) -> int:
         """Bits of the objects that may stand at a rank (1 is first) counted from a side."""
@@ -182,19 +192,14 @@ class Interpreter:
         bits = 0
         for i in indices:
             surely_before = sum(xs[j] < xs[i] - MARGIN_X - TOLERANCE for j in indices)
-            maybe_before = sum(xs[j] < xs[i] + MARGIN_X + TOLERANCE for j in indices) - 1
-            bits |= (surely_before < rank <= maybe_before + 1) << i
+            first_or_tied = sum(xs[j] < xs[i] + MARGIN_X + TOLERANCE for j in indices)
+            bits |= (surely_before < rank <= first_or_tied) << i
         return bits
 
     def relate(self, name: str, among: int, anchors: list[int]) -> Denotation:
         """The objects of the bits `among` that stand in a relation to the anchors (indices)."""
-        wide = clear = 0
-        for i in range(len(self.objects)):
-            if among >> i & 1 and i not in anchors:
-                pair = self._is_related(name, i, anchors)
-                wide |= pair[0] << i
-                clear |= (pair[0] and pair[1]) << i
-        return Denotation(wide, clear)
+        others = [i for i in self._indices(among) if i not in anchors]
+        return _denotation((i, self._is_related(name, i, anchors)) for i in others)
 
     def _is_related(self, name: str, i: int, anchors: list[int]) -> tuple[bool, bool]:
         j = anchors[0]

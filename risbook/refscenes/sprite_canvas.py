@@ -7,7 +7,7 @@ dark side of every part, and the place of each material's texture. Then it reduc
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -30,10 +30,24 @@ Points = tuple[Point, ...]
 Extent = tuple[float, float, float, float]
 
 
+@lru_cache(maxsize=512)
+def parse_points(points: Points | str) -> Points:
+    """Points as pairs; text has the form of SVG's points, "x,y x,y ..."."""
+    if not isinstance(points, str):
+        return points
+    pairs = [pair.split(",") for pair in points.split()]
+    return tuple((float(x), float(y)) for x, y in pairs)
+
+
+def around(x: float, y: float, rx: float, ry: float, points: str) -> Points:
+    """Points given in half axes rx, ry around a centre (x, y), in units."""
+    return tuple((x + a * rx, y + b * ry) for a, b in parse_points(points))
+
+
 @lru_cache(maxsize=2048)
-def _curve(points: Points) -> Points:
+def _curve(points: Points | str) -> Points:
     """A closed Catmull-Rom curve through the points, five steps between neighbours."""
-    p = np.array(points)
+    p = np.array(parse_points(points))
     before, after, far = np.roll(p, 1, 0), np.roll(p, -1, 0), np.roll(p, -2, 0)
     t = np.arange(5)[:, None, None] / 5
     curve = 0.5 * (
@@ -65,7 +79,8 @@ class Sprite:
 class SpriteCanvas:
     """Draws one object in its own units: 100 units are its height, (0, 0) is the foot point, y up.
 
-    The argument ``pattern`` of a shape says that the object's pattern covers it.
+    Points are pairs or text, see `parse_points`. The argument ``pattern`` of a shape says that the
+    object's pattern covers it.
 
     Args:
         height: height of the object in the image, pixels.
@@ -91,9 +106,9 @@ class SpriteCanvas:
             self._patterned.append(pattern)
         return (*rgb, len(self._material) - 1)
 
-    def _pixels(self, points: Sequence[Point]) -> list[Point]:
+    def _pixels(self, points: Points | str) -> list[Point]:
         s, ox, oy = self.scale, self._x, self._y
-        return [(ox + x * s, oy - y * s) for x, y in points]
+        return [(ox + x * s, oy - y * s) for x, y in parse_points(points)]
 
     def _box(self, x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
         """Corners of a box in tile pixels; centre and half sides in units."""
@@ -124,14 +139,14 @@ class SpriteCanvas:
         self._draw.arc(self._box(x, y, rx, ry), span[0], span[1], fill=fill, width=width)
 
     def poly(
-        self, points: Sequence[Point], rgb: RGB, material: int = SAME,
+        self, points: Points | str, rgb: RGB, material: int = SAME,
         *, pattern: bool = False,
     ) -> None:  # fmt: skip
         """Fill a polygon with sharp corners."""
         self._draw.polygon(self._pixels(points), fill=self._fill(rgb, material, pattern))
 
     def blob(
-        self, points: Points, rgb: RGB, material: int = SAME, *, pattern: bool = False
+        self, points: Points | str, rgb: RGB, material: int = SAME, *, pattern: bool = False
     ) -> None:
         """Fill a smooth closed curve through the points."""
         self.poly(_curve(points), rgb, material, pattern=pattern)
@@ -150,7 +165,7 @@ class SpriteCanvas:
             self._draw.rounded_rectangle(box, corner * s, fill=rgba)
 
     def limb(
-        self, points: Sequence[Point], width: float, rgb: RGB, material: int = SAME,
+        self, points: Points | str, width: float, rgb: RGB, material: int = SAME,
         *, pattern: bool = False,
     ) -> None:  # fmt: skip
         """Draw a thick line with round joints and ends."""
@@ -162,7 +177,7 @@ class SpriteCanvas:
             for x, y in pixels:
                 self._draw.ellipse((x - r, y - r, x + r, y + r), fill=rgba)
 
-    def line(self, points: Sequence[Point], width: float, rgb: RGB, material: int = SAME) -> None:
+    def line(self, points: Points | str, width: float, rgb: RGB, material: int = SAME) -> None:
         """Draw a line with blunt ends, at least two tile pixels wide."""
         wide = max(2, round(width * self.scale))
         self._draw.line(self._pixels(points), fill=self._fill(rgb, material, False), width=wide)
