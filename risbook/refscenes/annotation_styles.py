@@ -13,7 +13,7 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-#: What annotators type -> what the cleaned sentences hold.
+#: What annotators type -> what the cleaned sentences (``sent`` in the REFER files) hold.
 _SPELLING = {"grey": "gray", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth"}
 
 
@@ -59,18 +59,8 @@ ANNOTATION_STYLES: dict[str, AnnotationStyle] = {
 }  # fmt: skip
 
 
-def normalise(raw: str) -> str:
-    """Bring a raw sentence into the form that the REFER files call ``sent``.
-
-    >>> normalise("Grey dog, 2nd from the left.")
-    'gray dog second from the left'
-    """
-    words = re.sub(r"[^a-z0-9 ]", "", raw.lower()).split()
-    return " ".join(_SPELLING.get(word, word) for word in words)
-
-
 def roughen(rng: random.Random, sent: str, *, full_phrases: bool) -> str:
-    """Invert `normalise` as annotators in a hurry do: spelling, capitals and full stops vary."""
+    """Write a cleaned sentence as annotators in a hurry do: spelling, capitals, full stops vary."""
     for raw, clean in _SPELLING.items():
         if clean in sent and rng.random() < (0.2 if full_phrases else 0.4):
             sent = re.sub(rf"\b{clean}\b", raw, sent)

@@ -87,11 +87,3 @@ def segmentation(
         return outlines
     runs = mask_utils.encode(np.asfortranarray(mask != 0, dtype=np.uint8))
     return {"size": [int(n) for n in runs["size"]], "counts": runs["counts"].decode("ascii")}
-
-
-def decode(segmentation: Segmentation, height: int, width: int) -> npt.NDArray[np.bool_]:
-    """Turn a `Segmentation` back into a bool mask (H, W), as the COCO tools do."""
-    if isinstance(segmentation, list):
-        segmentation = mask_utils.merge(mask_utils.frPyObjects(segmentation, height, width))
-    mask: npt.NDArray[np.bool_] = mask_utils.decode(segmentation).astype(bool)
-    return mask

@@ -5,18 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from risbook.refscenes import people
+from risbook.refscenes import light_effects, people
 from risbook.refscenes.animals import ANIMALS
 from risbook.refscenes.background_types import BACKGROUNDS, OBJECT_LIGHT
 from risbook.refscenes.backgrounds import render_background
 from risbook.refscenes.colours import RGB_OF, pattern_rgb
 from risbook.refscenes.household import HOUSEHOLD
-from risbook.refscenes.light_effects import (
-    add_lamp_light,
-    add_reflection,
-    add_shadow,
-    add_waterline,
-)
 from risbook.refscenes.occlusion import Ids, overlap, resolve_occlusion
 from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
 from risbook.refscenes.sprite_canvas import Sprite, SpriteCanvas
@@ -93,14 +87,14 @@ def render_scene(scene: Scene, rng: np.random.Generator) -> RenderedScene:
     for obj, sprite in zip(scene.objects, sprites, strict=True):
         afloat = _is_afloat(scene, obj)
         if afloat:
-            add_reflection(image, obj, sprite)
+            light_effects.add_reflection(image, obj, sprite)
         else:
-            add_shadow(image, obj, sprite, light, scene.time)
+            light_effects.add_shadow(image, obj, sprite, light, scene.time)
         if obj.category == "lamp":
-            add_lamp_light(image, obj, scene.time)
+            light_effects.add_lamp_light(image, obj, scene.time)
         _composite(image, obj, sprite, tint)
         if afloat:
-            add_waterline(image, instance_ids == 0, obj, sprite)
+            light_effects.add_waterline(image, instance_ids == 0, obj, sprite)
     noise = sensor_noise()[seed % 89 :, seed % 83 :][: scene.height, : scene.width]
     image += noise[..., None]
     pixels = np.clip(image, 0, 255).astype(np.uint8)

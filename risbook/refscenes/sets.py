@@ -9,6 +9,7 @@ common scenes, and any scene can be generated without the others.
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,6 +129,14 @@ def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> Ann
             image_id = family.number * 1_000_000 + split_number * 100_000 + index + 1
             return AnnotatedScene(image_id, split, rendered, text, expressions)
     raise DataError(f"{split} scene {index} of seed {seed}: nothing in it could be referred to")
+
+
+def generate_world(size: WorldSize, seed: int) -> Iterator[AnnotatedScene]:
+    """Generate all scenes of a world, family by family and split by split."""
+    for family, counts in zip(FAMILIES, (size.refscenes, size.refscenesg), strict=True):
+        for split, count in zip(family.splits, counts, strict=True):
+            for index in range(count):
+                yield generate_scene(family, split, index, seed)
 
 
 def _generate_expressions(

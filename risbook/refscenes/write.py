@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -14,29 +13,16 @@ from PIL import Image
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_error
 from risbook.progress_bar import progress_bar
-from risbook.refscenes.manifest import (
-    MANIFEST,
-    STAMP,
-    check_digests,
-    check_sizes,
-    damage,
-    write_manifest,
-)
+from risbook.refscenes import manifest
 from risbook.refscenes.partial_folder import partial_folder
 from risbook.refscenes.records import WORLD_VERSION, DatasetFiles, coco_annotations, scene_record
-from risbook.refscenes.sets import (
-    FAMILIES,
-    SAMPLE,
-    SIZES,
-    AnnotatedScene,
-    Family,
-    WorldSize,
-    generate_scene,
-)
+from risbook.refscenes.sets import FAMILIES, SAMPLE, SIZES, WorldSize, generate_world
 
 #: Where the real sets have their images, below the folder that holds the sets.
 IMAGES = Path("images", "mscoco", "images", "train2014")
 _SAMPLE_FOLDER = Path(__file__).resolve().parent / "sample"
+#: dataset -> its partition
+_PARTITIONS = {name: family.partition for family in FAMILIES for name in family.sets}
 _NOTE = """RefScenes: a drawn world for referring image segmentation.
 
 All pictures were painted and all sentences and captions written by the programs of risbook
@@ -46,34 +32,24 @@ behind every picture.
 """
 
 
-def _scenes(size: WorldSize, seed: int) -> Iterator[tuple[Family, AnnotatedScene]]:
-    for family, counts in zip(FAMILIES, (size.refscenes, size.refscenesg), strict=True):
-        for split, count in zip(family.splits, counts, strict=True):
-            for index in range(count):
-                yield family, generate_scene(family, split, index, seed)
-
-
 def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None:
     (root / IMAGES).mkdir(parents=True)
     (root / "LICENSE").mkdir()
     (root / "LICENSE" / "README.txt").write_text(_NOTE, encoding="ascii")
-    files = {
-        name: DatasetFiles(name, family.partition) for family in FAMILIES for name in family.sets
-    }
-    bar = progress_bar(
-        _scenes(size, seed), show=progress, total=size.total, desc="drawing RefScenes", unit="scene"
-    )
-    for family, annotated in bar:
+    files = {name: DatasetFiles(name, partition) for name, partition in _PARTITIONS.items()}
+    scenes, total = generate_world(size, seed), size.total
+    label = "drawing RefScenes"
+    for annotated in progress_bar(scenes, show=progress, total=total, desc=label, unit="scene"):
         image = Image.fromarray(annotated.rendered.image)
         path = root / IMAGES / annotated.file_name
         image.save(path, "JPEG", quality=size.quality, subsampling=0)
         record, annotations = scene_record(annotated), coco_annotations(annotated)
-        for name in family.sets:
+        for name in annotated.expressions:
             files[name].add(annotated, record, annotations)
     for dataset_files in files.values():
         dataset_files.write(root)
-    (root / STAMP).write_text(_stamp(size, seed), encoding="ascii")
-    write_manifest(root)
+    (root / manifest.STAMP).write_text(_stamp(size, seed), encoding="ascii")
+    manifest.write_manifest(root)
 
 
 def _stamp(size: WorldSize, seed: int) -> str:
@@ -84,32 +60,29 @@ def _stamp(size: WorldSize, seed: int) -> str:
 
 def _check_world(root: Path, size: WorldSize, seed: int) -> None:
     """Check that a complete folder holds this world, undamaged as far as sizes of files tell."""
-    if (root / STAMP).is_file():
+    if (root / manifest.STAMP).is_file():
         try:
-            stamp = json.loads((root / STAMP).read_bytes())
+            stamp = json.loads((root / manifest.STAMP).read_bytes())
         except (OSError, ValueError, RecursionError) as error:
-            raise damage(root, STAMP, "is damaged") from error
+            raise manifest.damage(root, manifest.STAMP, "is damaged") from error
         if stamp != json.loads(_stamp(size, seed)):
             raise DataError(
-                f"{root}: holds a world of another size or seed (see {STAMP}); "
+                f"{root}: holds a world of another size or seed (see {manifest.STAMP}); "
                 "choose another folder"
             )
-    if (root / MANIFEST).is_file():
-        check_sizes(root)
+    if (root / manifest.MANIFEST).is_file():
+        manifest.check_sizes(root)
         return
     # Worlds of earlier editions have no list of files: one is made when all images are there.
-    total = size.total
     count = len(list((root / IMAGES).glob("*.jpg")))
-    if count != total:
-        raise damage(root, str(IMAGES), f"holds {count} images of {total}")
+    if count != size.total:
+        raise manifest.damage(root, str(IMAGES), f"holds {count} images of {size.total}")
     with suppress(RisbookError):  # the folder may be read-only
-        write_manifest(root)
+        manifest.write_manifest(root)
 
 
 def _complete(root: Path) -> bool:
-    return all(
-        (root / name / "scenes.json").is_file() for family in FAMILIES for name in family.sets
-    )
+    return all((root / name / "scenes.json").is_file() for name in _PARTITIONS)
 
 
 def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = True) -> Path:
@@ -196,7 +169,7 @@ def sample_folder() -> Path:
         raise DataError(
             f"{_SAMPLE_FOLDER}: missing; run python -m risbook.refscenes.write --sample"
         )
-    check_sizes(_SAMPLE_FOLDER)
+    manifest.check_sizes(_SAMPLE_FOLDER)
     return _SAMPLE_FOLDER
 
 
@@ -214,7 +187,7 @@ def main() -> None:
     else:
         folder = world_folder(options.size, options.seed)
     if options.check:
-        check_digests(folder)
+        manifest.check_digests(folder)
     print(folder)
 
 

@@ -16,8 +16,8 @@ from PIL import Image
 from refscenes_evaluator import denoted
 
 from risbook import refscenes
+from risbook.data.masks import decode_mask
 from risbook.errors import DataError
-from risbook.refscenes.polygons import decode
 from risbook.refscenes.sets import FAMILIES, SAMPLE, TINY, WorldSize, generate_scene
 from risbook.refscenes.write import IMAGES
 
@@ -85,7 +85,7 @@ def test_layout_is_that_of_refer(world: Path, name: str) -> None:
             assert image_file.size == (image["width"], image["height"])
     for annotation in annotations.values():
         image = images[annotation["image_id"]]
-        mask = decode(annotation["segmentation"], image["height"], image["width"])
+        mask = decode_mask(annotation["segmentation"], image["height"], image["width"])
         ys, xs = np.nonzero(mask)
         x, y, w, h = annotation["bbox"]
         assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == (x, y, x + w, y + h)

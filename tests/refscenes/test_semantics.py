@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from collections import Counter
 from functools import cache
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 from refscenes_evaluator import Parser, SentenceError, denoted
 
-from risbook.refscenes.annotation_styles import normalise
+from risbook.data.masks import decode_mask
 from risbook.refscenes.captions import appearance, caption, location
 from risbook.refscenes.descriptions import Attribute, Description, Relation, Selector
-from risbook.refscenes.polygons import decode, rings, segmentation
+from risbook.refscenes.polygons import rings, segmentation
 from risbook.refscenes.records import scene_record
 from risbook.refscenes.scene_types import SUPERCATEGORY_OF, Scene, SceneObject, VisibleObject
 from risbook.refscenes.semantics import Interpreter
@@ -136,6 +137,13 @@ def test_words_are_few_and_every_category_is_referred_to() -> None:
     assert categories == set(SUPERCATEGORY_OF)
 
 
+def normalise(raw: str) -> str:
+    """Bring a raw sentence into the form that the REFER files call ``sent``."""
+    words = re.sub(r"[^a-z0-9 ]", "", raw.lower()).split()
+    spelling = {"grey": "gray", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth"}
+    return " ".join(spelling.get(word, word) for word in words)
+
+
 def test_raw_and_normalised_forms() -> None:
     rows = [row for name in SETS for row in sentence_rows(name)]
     assert all(normalise(raw) == sent for *_, raw, sent in rows)
@@ -226,7 +234,7 @@ def test_segmentations_decode_exactly() -> None:
             mask = rendered.instance_ids == index + 1
             shape = segmentation(mask, box=visible.box)
             forms["runs" if isinstance(shape, dict) else min(2, len(shape))] += 1
-            assert np.array_equal(decode(shape, *mask.shape), mask)
+            assert np.array_equal(decode_mask(shape, *mask.shape), mask)
             assert mask.sum() == visible.area
     assert {"runs", 1, 2} <= set(forms)
 
@@ -237,7 +245,7 @@ def test_segmentations_of_random_masks() -> None:
         for _ in range(100):
             mask = rng.random(rng.integers(1, 14, 2)) < share
             shape = segmentation(mask)
-            assert np.array_equal(decode(shape, *mask.shape), mask)
+            assert np.array_equal(decode_mask(shape, *mask.shape), mask)
             if isinstance(shape, list):
                 assert len(shape) >= 1 and all(len(ring) >= 8 for ring in shape)
     assert rings(np.zeros((4, 4))) == []
