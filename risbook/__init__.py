@@ -13,8 +13,9 @@ Importing the package is cheap on purpose: each room is imported when its name i
 that ``import risbook`` loads neither torch nor transformers, timm or matplotlib.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from risbook.attribute_hints import lazy_attributes
 
 if TYPE_CHECKING:
     from risbook import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from risbook.adapters import apply_lora, apply_peft, list_adapters
     from risbook.data import list_datasets
     from risbook.data import load as load_dataset
-    from risbook.evaluation import evaluate_model as evaluate  # type: ignore[no-redef]
+    from risbook.evaluation import evaluate  # type: ignore[no-redef]
     from risbook.systems import count_parameters, list_models
     from risbook.systems import load_system as load
     from risbook.systems import load_system as load_model
@@ -77,64 +78,60 @@ __all__ = [
     "training",
 ]
 
-#: name -> the room and the function that it stands for; every other name is a room's.
+#: the functions that stand at the top, and the rooms that they come from
 _FUNCTIONS = {
-    "apply_lora": ("risbook.adapters", "apply_lora"),
-    "apply_peft": ("risbook.adapters", "apply_peft"),
-    "count_parameters": ("risbook.systems", "count_parameters"),
-    "evaluate": ("risbook.evaluation", "evaluate_model"),
-    "list_adapters": ("risbook.adapters", "list_adapters"),
-    "list_datasets": ("risbook.data", "list_datasets"),
-    "list_models": ("risbook.systems", "list_models"),
-    "load": ("risbook.systems", "load_system"),
-    "load_dataset": ("risbook.data", "load"),
-    "load_model": ("risbook.systems", "load_system"),
-    "train": ("risbook.training", "train"),
+    "apply_lora": "risbook.adapters",
+    "apply_peft": "risbook.adapters",
+    "count_parameters": "risbook.systems",
+    "evaluate": "risbook.evaluation",
+    "list_adapters": "risbook.adapters",
+    "list_datasets": "risbook.data",
+    "list_models": "risbook.systems",
+    "load": "risbook.systems:load_system",
+    "load_dataset": "risbook.data:load",
+    "load_model": "risbook.systems:load_system",
+    "train": "risbook.training",
 }
+_ROOMS = {name: f"risbook.{name}" for name in __all__ if name not in ("__version__", *_FUNCTIONS)}
 
-#: other first guesses, and what to write
+#: names of other libraries, and what to write here
 _HINTS = {
     "collate_fn": "a DataLoader without collate_fn=: the default works",
     "apply_adapter": 'risbook.apply_peft(model, "houlsby")',
+    "add_adapter": 'risbook.apply_peft(model, "houlsby")',
     "add_lora": 'risbook.apply_peft(model, "lora")',
+    "available_models": "risbook.list_models()",
     "bridger": "risbook.adapters.Bridger",
-    "build_model": 'risbook.systems.build_system("etris-mini")',
+    "build_model": 'risbook.load("etris-mini", pretrained=False)',
+    "create_model": 'risbook.load("etris-mini", pretrained=False)',
     "dataset": 'risbook.data.load("refscenes", split="val")',
     "datasets": 'risbook.data.load("refscenes", split="val")',
+    "etris": 'risbook.load("etris-mini"), or the class risbook.systems.ETRIS',
     "fit": 'risbook.train("etris-mini", data="refscenes", steps=200)',
     "finetune": 'risbook.train("etris-mini", data="refscenes", steps=200)',
     "from_pretrained": 'risbook.load("etris-mini")',
+    "iou": "risbook.metrics.iou(pred, target)",
+    "list_towers": "risbook.towers.TOWERS",
+    "losses": "model.loss(logits, mask)",
     "miou": "risbook.metrics.miou(pred, target)",
     "models": "risbook.list_models()",
     "num_parameters": "risbook.count_parameters(model)",
-    "open_data": 'risbook.data.load("refscenes", split="val")',
+    "open_data": 'risbook.data.open_data("refscenes")',
     "oiou": "risbook.metrics.oiou(pred, target)",
+    "pipeline": 'risbook.load("etris-mini").predict(image, text)',
     "predict": 'risbook.load("etris-mini").predict(image, text)',
     "save": "model.save_pretrained(folder)",
     "save_model": "model.save_pretrained(folder)",
     "segment": 'risbook.load("etris-mini").predict(image, text)',
+    "tokenize": "model.tokenizer(sentences)",
     "trainer": 'risbook.train("etris-mini", data="refscenes", steps=200)',
-    "visualize": "risbook.figures.show_referring(image, prediction=mask)",
-    "show": "risbook.figures.show_referring(image, prediction=mask)",
-    "plot": "risbook.figures.show_referring(image, prediction=mask)",
+    **dict.fromkeys(
+        ("overlay", "plot", "show", "show_mask", "visualize"),
+        "risbook.figures.show_referring(image, prediction=mask, title=sentence)",
+    ),
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        room, function = _FUNCTIONS[name]
-        return getattr(import_module(room), function)
-    if name in __all__:
-        return import_module(f"risbook.{name}")
-    hint = _HINTS.get(name.lower())
-    if hint is None and not name.startswith("_"):
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, __all__, n=1)
-        hint = f"risbook.{close[0]}" if close else "dir(risbook) for what there is"
-    raise AttributeError(
-        f"module 'risbook' has no attribute {name!r}" + (f"; try {hint}" if hint else "")
-    )
+__getattr__ = lazy_attributes("risbook", {**_FUNCTIONS, **_ROOMS}, _HINTS)
 
 
 def __dir__() -> list[str]:

@@ -25,6 +25,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from risbook.attribute_hints import lazy_attributes
 from risbook.errors import DataError
 
 #: The X of Pr@X in all papers.
@@ -298,7 +299,7 @@ def precision_at(
 
 def _score(pred: Any, target: Any) -> Scores:
     try:
-        preds, targets = _masks("pred", pred), _masks("target", target)
+        preds, targets = as_masks("pred", pred), as_masks("target", target)
     except ValueError as error:  # numpy's, about rows of different lengths
         raise DataError(f"masks must be (H, W) or (B, H, W): {error}") from error
     if len(preds) != len(targets) or not preds:
@@ -316,9 +317,19 @@ def _score(pred: Any, target: Any) -> Scores:
     return scores
 
 
-def _masks(name: str, masks: Any) -> list[BoolMask]:
+def as_masks(name: str, masks: Any) -> list[BoolMask]:
+    """Bring one mask or several to a list of bool (H, W).
+
+    Args:
+        name: what they are, for the error.
+        masks: array or tensor (H, W), (B, H, W) or (B, 1, H, W), or a list of them; bool, or
+            numbers of which all are 0 and 1, or 0 and 255.
+
+    Raises:
+        DataError: for anything else.
+    """
     if isinstance(masks, list | tuple) and not (masks and all(np.ndim(row) < 2 for row in masks)):
-        return [mask for item in masks for mask in _masks(name, item)]
+        return [mask for item in masks for mask in as_masks(name, item)]
     if hasattr(masks, "detach"):  # a torch tensor; numpy has no bfloat16
         masks = masks.detach().cpu()
         masks = (masks.double() if masks.is_floating_point() else masks).numpy()
@@ -333,7 +344,7 @@ def _masks(name: str, masks: Any) -> list[BoolMask]:
         if values.dtype.kind == "f":
             raise DataError(
                 f"{name} holds numbers other than 0 and 1 (probabilities, logits, a resized mask); "
-                f"threshold it first, for instance {name} > {_EXAMPLES[name]}"
+                f"threshold it first, for instance {name} > {_EXAMPLES.get(name, 0.5)}"
             )
         if not ((values == 0) | (values == 255)).all():
             raise DataError(
@@ -342,3 +353,18 @@ def _masks(name: str, masks: Any) -> list[BoolMask]:
             )
     flags: BoolMask = values != 0
     return [flags] if flags.ndim == 2 else list(flags)
+
+
+__getattr__ = lazy_attributes(
+    "risbook.metrics",
+    {},
+    {
+        "accuracy": "risbook.metrics.precision_at(pred, target, 0.5)",
+        "ciou": "risbook.metrics.oiou(pred, target)",
+        "compute": "risbook.metrics.miou(pred, target) or oiou(pred, target)",
+        "giou": "risbook.metrics.miou(pred, target)",
+        "pr_at": "risbook.metrics.precision_at(pred, target, 0.5)",
+        "precision": "risbook.metrics.precision_at(pred, target, 0.5)",
+        "prec_at": "risbook.metrics.precision_at(pred, target, 0.5)",
+    },
+)

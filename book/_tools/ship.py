@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from risbook.data import open_data
-from risbook.evaluation import evaluate, read_result, write_result
+from risbook.data import ReferringDataset, open_data
+from risbook.evaluation import read_result, score_system, write_result
 from risbook.systems import load_system, save_system
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.systems.parameters import count_parameters
@@ -106,7 +106,8 @@ def main() -> None:
         data = open_data(name)
         for split in data.expressions.splits:
             if split != "train":
-                summary = evaluate(system, data, split).summary()
+                dataset = ReferringDataset(data, split=split)
+                summary = score_system(system, dataset).summary()
                 rows.append({"set": name, "split": split, **summary.as_dict()})
     write_result(
         folder / "scores.json",

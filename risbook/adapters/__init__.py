@@ -17,6 +17,7 @@ from risbook.adapters.peft_methods import (
 )
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.zoom_layer import ZoomLayer
+from risbook.attribute_hints import lazy_attributes
 
 __all__ = [
     "PEFT_METHODS",
@@ -35,19 +36,17 @@ __all__ = [
     "list_adapters",
 ]
 
-#: other first guesses, and what to write
-_HINTS = {
-    "lora": "risbook.apply_lora(model, r=8)",
-    "loralayer": "risbook.apply_lora(model, r=8)",
-    "houlsby": 'risbook.apply_peft(model, "houlsby")',
-    "adapter": "risbook.adapters.Bottleneck(embed_dim=768)",
-    "adaptformer": 'risbook.apply_peft(model, "adaptformer")',
-    "bitfit": 'risbook.apply_peft(model, "bitfit")',
-}
-
-
-def __getattr__(name: str) -> object:
-    hint = _HINTS.get(name.lower())
-    raise AttributeError(
-        f"module 'risbook.adapters' has no attribute {name!r}" + (f"; try {hint}" if hint else "")
-    )
+__getattr__ = lazy_attributes(
+    "risbook.adapters",
+    {},
+    {
+        "lora": "risbook.apply_lora(model, r=8)",
+        "loralayer": "risbook.apply_lora(model, r=8)",
+        "loralinear": "risbook.apply_lora(model, r=8)",
+        "houlsby": 'risbook.apply_peft(model, "houlsby")',
+        "adapter": "risbook.adapters.Bottleneck(embed_dim=768)",
+        "adaptformer": 'risbook.apply_peft(model, "adaptformer")',
+        "bitfit": 'risbook.apply_peft(model, "bitfit")',
+        "list": "risbook.list_adapters()",
+    },
+)

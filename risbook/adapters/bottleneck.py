@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from torch import Tensor, nn
 
 from risbook.errors import DataError
+from risbook.keyword_hints import suggest_keywords
 from risbook.towers.transformer_tower import Branch, TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -42,6 +43,7 @@ class Bottleneck(nn.Module):
     42
     """
 
+    @suggest_keywords({"dim": "embed_dim", "in_dim": "embed_dim", "hidden_dim": "bottleneck_dim"})
     def __init__(
         self,
         *,

@@ -20,6 +20,7 @@ from risbook.adapters.layer_norms import tune_norms
 from risbook.adapters.lora import add_lora
 from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
+from risbook.attribute_hints import close_name
 from risbook.errors import DataError
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
@@ -125,6 +126,32 @@ PEFT_METHODS: dict[str, PEFTMethod] = {
 }
 
 
+#: what other libraries call the methods and their options
+_METHOD_HINTS = {
+    "adapter": "houlsby",
+    "bottleneck": "houlsby",
+    "pfeiffer": "houlsby",
+    "vpt": "prompts-deep",
+    "vpt-deep": "prompts-deep",
+    "vpt-shallow": "prompts",
+    "prompt": "prompts",
+    "bias": "bitfit",
+    "layernorm": "layer-norm",
+    "norm": "layer-norm",
+    "linear-probe": "frozen",
+    "finetune": "full",
+}
+_OPTION_NAMES = {
+    "r": "rank",
+    "lora_alpha": "alpha",
+    "lora_dropout": "dropout",
+    "dim": "bottleneck_dim",
+    "hidden_dim": "bottleneck_dim",
+    "bottleneck": "bottleneck_dim",
+    "adapter_dim": "bottleneck_dim",
+}
+
+
 def list_adapters() -> dict[str, str]:
     """Names of the methods that `apply_peft` takes, and of the modules, with a line on each."""
     methods = {name: f"{entry.summary} ({entry.source})" for name, entry in PEFT_METHODS.items()}
@@ -149,19 +176,21 @@ def apply_lora(
 
 
 def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
-    """Freeze a tower and apply one method to it, in place.
+    """Freeze a model and apply one method to it, in place.
 
     The tower has its weights already; it is left in evaluation mode. Adapters that were added
     before stay and are frozen with it.
 
     Args:
         model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
-            module, for instance a vision transformer of timm.
+            module, for instance a vision transformer of timm; or a system on two towers, which gets
+            the method in both, while its Bridgers and its mask head stay as they are.
         method: a name of `PEFT_METHODS`.
-        options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``.
+        options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``;
+            LoRA's may have their names in peft, ``r`` and ``lora_alpha``.
 
     Returns:
-        The tower itself.
+        The model itself.
 
     Raises:
         DataError: if there is no such method or option, the option cannot have this value, or the
@@ -176,9 +205,26 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
             "a Bridger stands between two towers, not in one: use risbook.adapters.Bridger, or "
             'a system such as risbook.load("etris-mini")'
         )
+    if not isinstance(model, nn.Module):
+        raise DataError(
+            f"the model is {model!r:.40}; build it first, for instance by "
+            'risbook.towers.build_tower("dinov2-mini")'
+        )
     if method not in PEFT_METHODS:
-        raise DataError(f'no method "{method}": choose one of {", ".join(PEFT_METHODS)}')
+        close = _METHOD_HINTS.get(method.lower()) or close_name(method, PEFT_METHODS)
+        hint = f'did you mean "{close}"? ' if close else ""
+        raise DataError(f'no method "{method}": {hint}choose one of {", ".join(PEFT_METHODS)}')
     chosen = PEFT_METHODS[method]
+    options = {
+        name if name in chosen.options else _OPTION_NAMES.get(name, name): value
+        for name, value in options.items()
+    }
+    if unknown := [name for name in options if name not in chosen.options]:
+        hint = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
+        raise DataError(f'method "{method}" has no option "{unknown[0]}": {hint}')
+    if callable(add_tower_adapters := getattr(model, "add_tower_adapters", None)):
+        add_tower_adapters(method, options)
+        return model.eval()
     if not isinstance(model, chosen.towers):
         works_on = ", ".join(tower.__name__ for tower in chosen.towers)
         possible = ", ".join(
@@ -188,9 +234,6 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
             f'method "{method}" works on {works_on}, not on {type(model).__name__}, '
             f"for which there are {possible}"
         )
-    if unknown := [name for name in options if name not in chosen.options]:
-        hint = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
-        raise DataError(f'method "{method}" has no option "{unknown[0]}": {hint}')
     undo = _snapshot(model)
     freeze(model)
     try:

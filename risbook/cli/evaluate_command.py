@@ -46,7 +46,8 @@ def evaluate(
     """
     from accelerate import Accelerator
 
-    from risbook.evaluation import evaluate, write_result
+    from risbook.data import ReferringDataset
+    from risbook.evaluation import score_system, write_result
     from risbook.systems import load_system
 
     if out:
@@ -62,13 +63,11 @@ def evaluate(
     for name in data:
         source = open_set(name, partition, images)
         for split in splits or [s for s in source.expressions.splits if s != "train"]:
-            scores = evaluate(
+            scores = score_system(
                 system,
-                source,
-                split,
+                ReferringDataset(source, split=split, text=text),
                 batch_size=batch_size,
                 threshold=threshold,
-                text=text,
                 limit=limit,
                 accelerator=accelerator,
                 show_progress=accelerator is None or accelerator.is_main_process,

@@ -10,21 +10,15 @@ import difflib
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from risbook.data.counts import check_counts, is_full_release
 from risbook.data.dataset import ReferData
-from risbook.data.expressions import ExpressionTable, TextKind
+from risbook.data.expressions import ExpressionTable
 from risbook.data.hf_rows import open_hf_rows
 from risbook.data.instances import read_instances
 from risbook.data.refer import default_partition, read_refer
 from risbook.errors import DataError
 from risbook.refscenes.manifest import digests_of_world
-
-if TYPE_CHECKING:
-    from risbook.data.referring_dataset import ReferringDataset
-
-__all__ = ["ReferData", "load", "open_data"]
 
 REAL_NAMES = ("refcoco", "refcoco+", "refcocog")
 REFSCENES_NAMES = ("refscenes", "refscenes+", "refscenesg")
@@ -50,43 +44,6 @@ def list_datasets() -> dict[str, str]:
     return (
         refscenes | samples | dict.fromkeys(REAL_NAMES, "COCO photographs; root= names your folder")
     )
-
-
-def load(
-    name: str | Path,
-    split: str | None = None,
-    *,
-    root: str | Path | None = None,
-    image_size: int = 416,
-    partition: str | None = None,
-    images: str | Path | None = None,
-    text: TextKind = "sent",
-) -> "ReferringDataset":
-    """Load one split of a dataset for PyTorch.
-
-    Its items are dictionaries of ``image`` (3, S, S), ``text``, ``mask`` (1, S, S) and ids::
-
-        data = risbook.data.load("refscenes", split="val")
-        for batch in DataLoader(data, batch_size=8):
-            batch["image"], batch["text"], batch["mask"]
-
-    Args:
-        name: as for `open_data`.
-        split: for instance "val". Without it, "train", or the only split that there is.
-        root: as for `open_data`.
-        image_size: side S of the letterboxed square, pixels.
-        partition: as for `open_data`.
-        images: as for `open_data`.
-        text: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT).
-
-    Raises:
-        DataError: there is no such dataset or split, or a file of it is malformed.
-    """
-    # PyTorch takes seconds to import, and counting expressions needs none of it.
-    from risbook.data.referring_dataset import ReferringDataset
-
-    data = open_data(name, partition=partition, images=images, root=root)
-    return ReferringDataset(data, split=split, image_size=image_size, text=text)
 
 
 def open_data(

@@ -32,8 +32,8 @@ class ReferData:
         expressions: the table of all expressions, in file order.
         instances: all images and objects, described or not.
         image_folders: folders of the images; the first that holds a file wins.
-        row_images: image id -> bytes of the image's file or its path in an image folder, where the
-            annotations bring images along.
+        row_images: image id -> the image (H, W, 3), the bytes of its file, or its path in an image
+            folder, where the annotations bring images along.
         digests: file -> SHA-256 of its content, where that is known.
     """
 
@@ -43,7 +43,7 @@ class ReferData:
     expressions: ExpressionTable
     instances: Instances
     image_folders: tuple[Path, ...]
-    row_images: Mapping[int, bytes | str] = field(default_factory=dict)
+    row_images: Mapping[int, bytes | str | npt.NDArray[np.uint8]] = field(default_factory=dict)
     digests: Mapping[Path, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -63,6 +63,8 @@ class ReferData:
         record = self._record(expression)
         size = (record.height, record.width)
         row_image = self.row_images.get(record.image_id)
+        if isinstance(row_image, np.ndarray):
+            return row_image
         if isinstance(row_image, bytes):
             name = f"{self.instances.path}: image {record.image_id}"
             return decode_image(row_image, name=name, size=size)

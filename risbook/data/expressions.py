@@ -110,7 +110,7 @@ class ExpressionTable(Sequence[Expression]):
     def __getitem__(self, index: slice) -> "ExpressionTable": ...
     def __getitem__(self, index: int | slice) -> "Expression | ExpressionTable":
         if isinstance(index, slice):
-            return self._part(self._rows[index])
+            return self.select(range(len(self))[index])
         return self._rows[index]
 
     def __eq__(self, other: object) -> bool:
@@ -157,6 +157,10 @@ class ExpressionTable(Sequence[Expression]):
             )
             for ref_id, rows in groups.items()
         )
+
+    def select(self, indices: Iterable[int]) -> "ExpressionTable":
+        """Take the rows of these indices."""
+        return self._part(tuple(self._rows[index] for index in indices))
 
     def split(self, name: str) -> "ExpressionTable":
         """Take the rows of one split. The name must match wholly: "test" is not "testA".

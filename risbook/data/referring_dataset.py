@@ -1,6 +1,9 @@
 """A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``."""
 
-from typing import TypedDict
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import replace
+from typing import TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +72,7 @@ class ReferringDataset(Dataset[Item]):
         if text not in ("sent", "raw"):
             raise DataError(f"text must be 'sent' or 'raw', got {show(text)}")
         self.data = data
-        self.split = _default_split(data) if split is None else split
+        self.split = _split_name(data, split)
         #: the split's expressions, in file order
         self.expressions = data.expressions.split(self.split)
         self.image_size = image_size
@@ -97,7 +100,39 @@ class ReferringDataset(Dataset[Item]):
             f"image_size={self.image_size})"
         )
 
-    def __getitem__(self, index: int) -> Item:
+    def split_data(self, *, alone: bool = False) -> ReferData:
+        """The annotations behind the items.
+
+        Args:
+            alone: without those of other splits. A dataset that lacks some items of its split
+                comes without them in any case.
+        """
+        if not alone and len(self) == len(self.data.expressions.split(self.split)):
+            return self.data
+        return replace(self.data, expressions=self.expressions)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences of all items, in their order."""
+        return [expression.text(self.text) for expression in self.expressions]
+
+    def with_split(self, split: str) -> "ReferringDataset":
+        """Another split of the same dataset."""
+        return ReferringDataset(self.data, split=split, image_size=self.image_size, text=self.text)
+
+    def select(self, indices: Iterable[int]) -> "ReferringDataset":
+        """The items of these indices as a smaller dataset; ``data[:16]`` is the same for slices."""
+        subset = copy(self)
+        subset.expressions = self.expressions.select(indices)
+        return subset
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> "ReferringDataset": ...
+    def __getitem__(self, index: int | slice) -> "Item | ReferringDataset":
+        if isinstance(index, slice):
+            return self.select(range(len(self))[index])
         expression = self.expression(index)
         letterbox = self.letterbox(index)
         image = normalise(letterbox.image(self.data.image(expression)))
@@ -132,9 +167,13 @@ class ReferringDataset(Dataset[Item]):
         return Letterbox(height=expression.height, width=expression.width, size=self.image_size)
 
 
-def _default_split(data: ReferData) -> str:
-    if "train" in data.splits:
-        return "train"
-    if len(data.splits) == 1:
-        return data.splits[0]
-    raise DataError(f"{data.name}: name a split by split=: {', '.join(data.splits)}")
+def _split_name(data: ReferData, split: str | None) -> str:
+    if split is None:
+        if "train" in data.splits:
+            return "train"
+        if len(data.splits) == 1:
+            return data.splits[0]
+        raise DataError(f"{data.name}: name a split by split=: {', '.join(data.splits)}")
+    if split == "validation" and split not in data.splits:
+        return "val"  # the word of Hugging Face
+    return split

@@ -1,9 +1,9 @@
 """Evaluation: predicted masks at the image's own resolution, and their mIoU, oIoU and Pr@X."""
 
 from risbook.evaluation.baselines import BASELINES, score_baseline
-from risbook.evaluation.evaluate import ScoredPrediction, evaluate, predict_batch
-from risbook.evaluation.evaluate_model import evaluate_model
+from risbook.evaluation.evaluate import evaluate
 from risbook.evaluation.result_files import read_result, write_result
+from risbook.evaluation.score_system import ScoredPrediction, predict_batch, score_system
 from risbook.metrics import Scores, Summary
 from risbook.systems.postprocess import THRESHOLD, predict_mask
 
@@ -14,10 +14,10 @@ __all__ = [
     "Scores",
     "Summary",
     "evaluate",
-    "evaluate_model",
     "predict_batch",
     "predict_mask",
     "read_result",
     "score_baseline",
+    "score_system",
     "write_result",
 ]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from risbook.data.catalog import ReferData
+from risbook.data.dataset import ReferData
 from risbook.errors import DataError
 from risbook.metrics import Scores, Summary
 

@@ -1,146 +1,120 @@
-"""The evaluation that every number of the book comes from.
+"""From a model and data to the metrics, in one call."""
 
-Every expression of a split is one case. The mask is predicted at the system's own size, brought
-back to the image's own resolution and compared there with the annotated mask, as the test code of
-CRIS, ETRIS, DETRIS and MiCA does (float32, sigmoid, bicubic, inverse letterbox, threshold strictly
-above 0.35).
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import nn
 
-from risbook.data.dataset import ReferData
-from risbook.data.expressions import Expression, TextKind
-from risbook.data.letterbox import Letterbox, normalise
-from risbook.metrics import Scores
+from risbook.data.load_dataset import as_dataset
+from risbook.data.referring_dataset import ReferringDataset
+from risbook.errors import DataError
+from risbook.evaluation.score_system import score_system, take_evenly
+from risbook.keyword_hints import suggest_keywords
+from risbook.metrics import Scores, as_masks
 from risbook.progress_bar import progress_bar
-from risbook.systems.postprocess import THRESHOLD, predict_mask
+from risbook.systems.checkpoints import load_system
+from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.system import System
 
+#: An image, uint8 (H, W, 3), and a sentence to a mask (H, W).
+Segmenter = Callable[[npt.NDArray[np.uint8], str], Any]
 
-@dataclass(frozen=True, slots=True)
-class ScoredPrediction:
-    """A predicted mask beside the annotated one.
 
-    Args:
-        expression: the expression.
-        mask: predicted mask at the image's own resolution, bool (H, W).
-        truth: annotated mask, bool (H, W).
-        logits: the system's output, float32 (S / s, S / s) at its decoder's stride s.
+class Metrics(dict[str, float]):
+    """Metrics by the names that papers print; small and capital letters are the same.
+
+    >>> Metrics({"mIoU": 0.5})["miou"]
+    0.5
     """
 
-    expression: Expression
-    mask: NDArray[np.bool_]
-    truth: NDArray[np.bool_]
-    logits: Tensor
-
-    @property
-    def iou(self) -> float:
-        """Intersection over union; 0 where both are empty."""
-        union = int((self.mask | self.truth).sum())
-        return int((self.mask & self.truth).sum()) / union if union else 0.0
+    def __missing__(self, name: str) -> float:
+        for key, value in self.items():
+            if key.lower() == str(name).lower():
+                return value
+        raise KeyError(f"{name!r}; there are {', '.join(self)}")
 
 
-@torch.inference_mode()
-def predict_batch(
-    system: System,
-    data: ReferData,
-    expressions: Sequence[Expression],
-    *,
-    threshold: float = THRESHOLD,
-    text: TextKind = "sent",
-) -> list[ScoredPrediction]:
-    """Predict the masks of expressions in one forward pass.
-
-    Args:
-        system: the system; it is used in evaluation mode, and its mode is restored.
-        data: the set that the expressions come from.
-        expressions: B expressions; those of one image should follow each other.
-        threshold: probability strictly above which a pixel belongs to the mask.
-        text: "sent" or "raw".
-
-    Returns:
-        One prediction per expression, in the same order.
-    """
-    device = next(system.parameters()).device
-    letterboxes: list[Letterbox] = []
-    images: list[Tensor] = []
-    last_id: int | None = None
-    for expression in expressions:
-        letterbox = Letterbox(
-            height=expression.height, width=expression.width, size=system.image_size
-        )
-        letterboxes.append(letterbox)
-        if expression.image_id == last_id:
-            images.append(images[-1])
-        else:
-            images.append(torch.from_numpy(normalise(letterbox.image(data.image(expression)))))
-            last_id = expression.image_id
-    tokens = system.tokenizer([expression.text(text) for expression in expressions])
-    was_training = system.training
-    system.eval()
-    logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
-    system.train(was_training)
-    return [
-        ScoredPrediction(
-            expression=expression,
-            mask=predict_mask(logit[0], letterbox, threshold=threshold),
-            truth=data.mask(expression),
-            logits=logit[0],
-        )
-        for expression, letterbox, logit in zip(expressions, letterboxes, logits, strict=True)
-    ]
-
-
+@suggest_keywords(
+    {
+        "dataset": "data",
+        "max_samples": "limit",
+        "num_samples": "limit",
+        "metrics": "nothing: all metrics are returned",
+        "verbose": "show_progress",
+    },
+    name="risbook.evaluate",
+)
 def evaluate(
-    system: System,
-    data: ReferData,
-    split: str,
+    model: System | str | Path | Segmenter,
+    data: Any,
+    split: str | None = None,
     *,
     batch_size: int = 32,
-    threshold: float = THRESHOLD,
-    text: TextKind = "sent",
     limit: int = 0,
-    accelerator: Accelerator | None = None,
+    threshold: float = THRESHOLD,
+    device: str | torch.device | None = None,
     show_progress: bool = True,
-) -> Scores:
-    """Score a system on a split.
+) -> Metrics:
+    """Score a model on a split, at the images' own resolution.
 
     Args:
-        system: the system.
-        data: the set.
-        split: one of `data.expressions.splits`.
+        model: a model of `risbook.load`, or a name or folder that it takes; or any function of an
+            image, uint8 (H, W, 3), and a sentence that returns a mask (H, W).
+        data: what `risbook.data.load` returned or takes: a name, a folder, or samples of your own.
+        split: a split of the data; None for that of the dataset, or "val".
         batch_size: expressions per forward pass.
+        limit: score only so many expressions, taken evenly from the split; 0 for all.
         threshold: probability strictly above which a pixel belongs to the mask.
-        text: "sent" or "raw".
-        limit: score only so many expressions, taken evenly from the whole split; 0 for all.
-        accelerator: shares the expressions among its processes; every process then returns the
-            scores of all of them, each expression counted once.
+        device: where the model is moved to; None for where it is.
         show_progress: show a progress bar.
 
     Returns:
-        The counts of every expression; `.summary()` gives mIoU, oIoU and Pr@.
+        "count", "mIoU", "oIoU" and "Pr@0.5" to "Pr@0.9", the metrics from 0 to 1.
+
+    Raises:
+        DataError: if `model` is not a model, or there is no such data or split.
     """
-    expressions = list(data.expressions.split(split))
-    if limit and limit < len(expressions):
-        expressions = [expressions[index * len(expressions) // limit] for index in range(limit)]
-    if accelerator is not None and accelerator.num_processes > 1:
-        expressions = expressions[accelerator.process_index :: accelerator.num_processes]
+    if isinstance(model, str | Path):
+        model = load_system(model)
+    if not isinstance(model, System) and (isinstance(model, nn.Module) or not callable(model)):
+        raise DataError(
+            f"evaluate takes a model, for instance risbook.load('etris-mini'), or a function "
+            f"(image, text) -> mask, not {model!r:.60}"
+        )
+    if isinstance(data, str | Path):
+        split = split or "val"
+    dataset = as_dataset(data, split)
+    if isinstance(model, System):
+        scores = score_system(
+            model if device is None else model.to(device),
+            dataset,
+            batch_size=batch_size,
+            limit=limit,
+            threshold=threshold,
+            show_progress=show_progress,
+        )
+    else:
+        scores = _score_segmenter(model, dataset, limit=limit, show_progress=show_progress)
+    return Metrics(scores.summary().as_dict())
+
+
+def _score_segmenter(
+    segmenter: Segmenter, dataset: ReferringDataset, *, limit: int, show_progress: bool
+) -> Scores:
     scores = Scores()
-    name, total = f"{data.name} {split}", len(expressions)
-    with progress_bar(show=show_progress, total=total, desc=name, unit="expression") as bar:
-        for start in range(0, total, batch_size):
-            batch = expressions[start : start + batch_size]
-            for prediction in predict_batch(system, data, batch, threshold=threshold, text=text):
-                scores.add(prediction.expression.sent_id, prediction.mask, prediction.truth)
-            bar.update(len(batch))
-    if accelerator is not None and accelerator.num_processes > 1:
-        return scores.gathered(gather_object)
+    expressions = take_evenly(dataset.expressions, limit)
+    with progress_bar(
+        show=show_progress, total=len(expressions), desc=dataset.name, unit="expression"
+    ) as bar:
+        for expression in expressions:
+            image = dataset.data.image(expression)
+            masks = as_masks("mask", segmenter(image, expression.text(dataset.text)))
+            if len(masks) != 1:
+                raise DataError(f"the function returned {len(masks)} masks for one sentence")
+            scores.add(expression.sent_id, masks[0], dataset.data.mask(expression))
+            bar.update(1)
     return scores

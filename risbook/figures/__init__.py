@@ -3,6 +3,7 @@
 matplotlib is imported when the first figure is drawn, never before.
 """
 
+from risbook.attribute_hints import lazy_attributes
 from risbook.figures.curves import plot_log, smooth
 from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
 from risbook.figures.interactive import FrameSlider
@@ -28,3 +29,16 @@ __all__ = [
     "use_style",
     "wrap_title",
 ]
+
+__getattr__ = lazy_attributes(
+    "risbook.figures",
+    {},
+    dict.fromkeys(
+        ("overlay", "overlay_mask", "show", "show_mask", "plot_mask", "draw_mask", "visualize"),
+        "risbook.figures.show_referring(image, prediction=mask, title=sentence)",
+    )
+    | {
+        "plot": "risbook.figures.plot_log(log)",
+        "plot_history": "risbook.figures.plot_log(model.history)",
+    },
+)

@@ -4,11 +4,14 @@ Shape and texture carry the meaning, so that the figure also reads without colou
 """
 
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from risbook.data.images import read_image
+from risbook.data.letterbox import CLIP_MEAN, CLIP_STD
 from risbook.errors import DataError
 from risbook.figures.palette import ROLES, rgba
 
@@ -30,8 +33,8 @@ def show_referring(
     """Draw an image with the masks of one expression; returns the figure.
 
     Args:
-        image: PIL image, array or tensor; (H, W, 3) or (3, H, W); uint8 in 0..255 or float
-            in 0..1.
+        image: path, PIL image, array or tensor; (H, W, 3) or (3, H, W); uint8 in 0..255, float
+            in 0..1, or normalised as the items of `risbook.data.load` are.
         truth: ground-truth mask (H, W), drawn as a solid outline.
         prediction: predicted mask (H, W), drawn as a translucent fill.
         error: mask (H, W) of wrong pixels, drawn as a hatch; True means the pixels where
@@ -95,8 +98,13 @@ def wrap_title(title: str, width: int = 30) -> str:
 
 
 def as_image(image: Any) -> NDArray[Any]:
-    """Bring a PIL image, array or tensor to an array (H, W, 3) that matplotlib draws."""
+    """Bring a path, PIL image, array or tensor to an array (H, W, 3) that matplotlib draws."""
+    if isinstance(image, str | Path):
+        return read_image(image, upright=True)
     pixels = _array(image)
+    if pixels.ndim == 3 and pixels.shape[0] == 3 and pixels.dtype.kind == "f" and pixels.min() < 0:
+        mean, std = np.array(CLIP_MEAN)[:, None, None], np.array(CLIP_STD)[:, None, None]
+        pixels = pixels * std + mean  # an item of `risbook.data.load`, which is normalised
     if pixels.ndim == 2:
         pixels = np.stack([pixels] * 3, axis=-1)
     if pixels.ndim == 3 and pixels.shape[0] == 3 and pixels.shape[-1] not in (3, 4):

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from risbook.data import open_data
+from risbook.data import ReferringDataset, open_data
 from risbook.errors import RisbookError
-from risbook.evaluation.evaluate import evaluate
 from risbook.evaluation.result_files import read_result, write_result
+from risbook.evaluation.score_system import score_system
 from risbook.files import write_json
 from risbook.studies.run_settings import (
     describe_differences,
@@ -138,7 +138,8 @@ def _device() -> torch.device:
 def _evaluate(system: System, place: str, limit: int) -> dict[str, Any]:
     """The scores of a split, given as "set:split"."""
     name, _, split = place.rpartition(":")
-    scores = evaluate(system, open_data(name), split, limit=limit, show_progress=False)
+    dataset = ReferringDataset(open_data(name), split=split)
+    scores = score_system(system, dataset, limit=limit, show_progress=False)
     return {"set": name, "split": split, **scores.summary().as_dict()}
 
 

@@ -11,16 +11,21 @@ from typing import Any
 
 import torch
 
+from risbook.attribute_hints import close_name
+from risbook.config import with_overrides
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
+from risbook.keyword_hints import suggest_keywords
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
     SYSTEMS,
     BuildSource,
+    build_system,
     read_system_config,
     system_preset,
 )
+from risbook.towers.tower_presets import TOWERS
 from risbook.towers.weights.source import WeightsSource, set_weights_source
 from risbook.towers.weights.tensor_files import read_weights
 
@@ -63,11 +68,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file() and (folder / "training.json").is_file():
         raise DataError(f"{folder}: this run is not finished; continue it with --resume first")
     if not path.is_file():
-        names = ", ".join(shipped()) or "none"
-        raise DataError(
-            f"{folder}: no checkpoint here (config.json is missing); "
-            f"name a folder that `risbook train` wrote, or one that is shipped: {names}"
-        )
+        raise DataError(_no_checkpoint(folder))
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -86,33 +87,80 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return values
 
 
+def _no_checkpoint(folder: Path) -> str:
+    name = str(folder)
+    if name in SYSTEMS:
+        return (
+            f"{name} has no trained weights in the package; load({name!r}, pretrained=False) makes "
+            "it with initial ones, and train it, or convert the authors' file by `risbook convert`"
+        )
+    if name in TOWERS:
+        return f"{name} is a tower, not a model; risbook.towers.build_tower({name!r}) makes it"
+    close = close_name(name, SYSTEMS)
+    hint = f"did you mean {close!r}? " if close else ""
+    return (
+        f"{folder}: no checkpoint here (config.json is missing); {hint}name a folder that "
+        f"`risbook train` wrote, or one that is shipped: {', '.join(shipped())}"
+    )
+
+
 def find_checkpoint(where: str | Path) -> Path:
     """The folder of a checkpoint: `where` itself, or the shipped one of that name."""
     folder = Path(where)
-    if not (folder / "config.json").is_file() and str(folder) in shipped():
-        return SHIPPED_SYSTEMS / folder  # without the slash that shells append
+    if not (folder / "config.json").is_file() and str(folder).lower() in shipped():
+        return SHIPPED_SYSTEMS / str(folder).lower()  # without the slash that shells append
     return folder
 
 
-def load_system(where: str | Path) -> System:
-    """Read a checkpoint, ready to evaluate.
+@suggest_keywords(
+    {
+        "checkpoint": "nothing, and give the name or the folder first",
+        "model_name": "nothing, and give the name or the folder first",
+        "weights": "nothing, and give the folder first",
+        "root": "nothing, and give the folder first",
+    },
+    name="risbook.load",
+)
+def load_system(
+    name: str | Path,
+    *,
+    pretrained: bool = True,
+    device: str | torch.device | None = None,
+    **overrides: Any,
+) -> System:
+    """Load a model, ready to predict and to evaluate; `risbook.load` is this function.
 
     Args:
-        where: a folder, or the name of a shipped checkpoint; an existing folder of that
-            name is preferred.
+        name: a folder, or the name of a shipped checkpoint; an existing folder of that
+            name is preferred. Without `pretrained`, the name of any system.
+        pretrained: whether the trained weights are loaded. Without them, adapters and mask head
+            have initial weights; the towers are the pretrained ones.
+        device: where the model is moved to; None for the CPU.
+        overrides: fields of the configuration to change, by dotted name, for instance
+            ``**{"bridger.dim": 32}``. The weights have to fit the changed configuration, or
+            `pretrained` has to be false.
 
     Returns:
-        The system in float32, on the CPU, in evaluation mode.
+        The system in float32, in evaluation mode.
 
     Raises:
         DataError: if the folder is not a checkpoint, or its weights do not fit its configuration;
             the message names the entry.
     """
-    folder = find_checkpoint(where)
+    if pretrained:
+        system = _read_checkpoint(find_checkpoint(name), overrides)
+    else:
+        system = build_system(str(name), overrides=overrides)
+    return system.to(device or "cpu").eval()
+
+
+def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     values = _read_config(folder)
+    preset = system_preset(values["system"])
     try:
         config = read_system_config(values["system"], values.get("config"))
-        system = system_preset(values["system"]).build(config, BuildSource(folder=folder))
+        config = with_overrides(config, overrides, aliases=preset.old_keys)
+        system = preset.build(config, BuildSource(folder=folder))
     except RisbookError as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error
     path = folder / "model.safetensors"
@@ -123,8 +171,9 @@ def load_system(where: str | Path) -> System:
     try:
         system.load_saved(state)
     except DataError as error:
-        raise DataError(f"{path}: does not fit its configuration; {error}") from error
-    return system.eval()
+        hint = "; pretrained=False makes the changed model without them" if overrides else ""
+        raise DataError(f"{path}: does not fit its configuration; {error}{hint}") from error
+    return system
 
 
 def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: System) -> None:

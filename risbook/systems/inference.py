@@ -1,28 +1,30 @@
-"""One image, some sentences: from pixels to probabilities at the image's own resolution."""
+"""Images and sentences to probabilities at the images' own resolution."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from risbook.data.image_input import ImageInput, ImageInputs, ImageList, as_rgb
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.errors import DataError
-from risbook.systems.image_input import ImageInput, as_rgb
 from risbook.systems.postprocess import probabilities_at_original_size
 from risbook.systems.system import System
 
 
-@torch.inference_mode()
 def predict_probabilities(
-    system: System, image: ImageInput, sentences: Sequence[str]
+    system: System,
+    image: ImageInputs,
+    text: str | Sequence[str],
 ) -> list[NDArray[np.float32]]:
     """Probability of each pixel to belong to the object, for each sentence.
 
     Args:
         system: used in evaluation mode and left in the mode that it was in.
-        image: see `as_rgb`.
-        sentences: N sentences.
+        image: see `as_rgb`; or N of them.
+        text: N sentences; one sentence for N images stands for each of them.
 
     Returns:
         N arrays, float32 (H, W).
@@ -31,11 +33,36 @@ def predict_probabilities(
         DataError: for an empty sentence, one that is not valid text, or an image that cannot be
             read.
     """
+    if not isinstance(text, str | list | tuple):
+        raise DataError(f"the sentence is a {type(text).__name__}, not text")
+    sentences = [text] if isinstance(text, str) else list(text)
     for sentence in sentences:
         _check_sentence(sentence)
+    if not is_batch(image):
+        return _predict_image(system, as_rgb(cast(ImageInput, image)), sentences)
+    images = list(cast(ImageList, image))
+    if isinstance(text, str):
+        sentences = [text] * len(images)
+    if len(images) != len(sentences):
+        raise DataError(
+            f"there are {len(images)} images and {len(sentences)} sentences; give one sentence per "
+            "image, or one for all of them"
+        )
+    pairs = zip(images, sentences, strict=True)
+    return [_predict_image(system, as_rgb(each), [sentence])[0] for each, sentence in pairs]
+
+
+def is_batch(image: object) -> bool:
+    """Whether this is several images: a list, or an array or tensor of four axes."""
+    return isinstance(image, list | tuple) or getattr(image, "ndim", 0) == 4
+
+
+@torch.inference_mode()
+def _predict_image(
+    system: System, pixels: NDArray[np.uint8], sentences: Sequence[str]
+) -> list[NDArray[np.float32]]:
     if not sentences:
         return []
-    pixels = as_rgb(image)
     letterbox = Letterbox(height=pixels.shape[0], width=pixels.shape[1], size=system.image_size)
     device = next(system.parameters()).device
     images = torch.from_numpy(normalise(letterbox.image(pixels)))[None].to(device)  # (1, 3, S, S)

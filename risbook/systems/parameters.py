@@ -11,8 +11,10 @@ from typing import Any, Literal, overload
 
 from torch import nn
 
+from risbook.keyword_hints import suggest_keywords
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
+from risbook.systems.system_presets import build_meta
 
 TOWER_GROUPS = ("image tower", "text tower")
 #: the groups that count as backbone in a paper's share of tuned parameters
@@ -120,21 +122,30 @@ class ParameterReport:
 
 @overload
 def count_parameters(
-    model: nn.Module, *, trainable_only: Literal[False] = False
+    model: nn.Module | str, *, trainable_only: Literal[False] = False
 ) -> ParameterReport: ...
 
 
 @overload
-def count_parameters(model: nn.Module, *, trainable_only: Literal[True]) -> int: ...
+def count_parameters(model: nn.Module | str, *, trainable_only: Literal[True]) -> int: ...
 
 
-def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> ParameterReport | int:
+@suggest_keywords(
+    {"trainable": "trainable_only", "only_trainable": "trainable_only"},
+    name="risbook.count_parameters",
+)
+def count_parameters(
+    model: nn.Module | str, *, trainable_only: bool = False
+) -> ParameterReport | int:
     """Count the parameters of a model; a shared one counts once.
 
     Args:
-        model: a system, or any other module; on any device, the meta device included.
+        model: a system, or any other module; on any device, the meta device included. A name of
+            a system is counted without its weights.
         trainable_only: return the number of tuned parameters alone.
     """
+    if isinstance(model, str):
+        model = build_meta(model)
     order: dict[str, list[int]] = {}
     for name, value in model.named_parameters():
         group = _group(model, name, value) if isinstance(model, System) else name.split(".")[0]

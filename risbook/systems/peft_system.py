@@ -9,6 +9,7 @@ So an adapter cannot be lost, whenever it was added and whether it is frozen now
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -136,6 +137,30 @@ class PEFTSystem(System):
     def towers(self) -> dict[str, Any]:
         """The two towers by their attributes."""
         return {"image_tower": self.image_tower, "text_tower": self.text_tower}
+
+    def add_tower_adapters(self, method: str, options: Mapping[str, Any]) -> None:
+        """Apply a generic method to both towers, as a configuration that names it would.
+
+        Checkpoints name the method, so that they can be loaded. Everything outside of the towers
+        stays as it is.
+
+        Raises:
+            DataError: if the towers have adapters already, or the method cannot work on them.
+        """
+        if (self.config.image_adapter, self.config.text_adapter) != ("frozen", "frozen"):
+            raise DataError(f"{self.name} has adapters in its towers already: load a new model")
+        prepare_towers(
+            self.image_tower,
+            self.text_tower,
+            train_pos_embed=self.config.train_pos_embed,
+            image_adapter=method,
+            text_adapter=method,
+            adapter_options=options,
+        )
+        self.config = replace(
+            self.config, image_adapter=method, text_adapter=method, adapter_options=dict(options)
+        )
+        self._tuned_from_file = _tuned_names(self)
 
     def saved_state(self) -> dict[str, Tensor]:
         """What a checkpoint holds: what is tuned, and all that does not equal the towers' files."""

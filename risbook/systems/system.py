@@ -14,11 +14,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from risbook.attribute_hints import missing_attribute
 from risbook.config import to_values
+from risbook.data.image_input import ImageInput, ImageInputs, ImageList
 from risbook.errors import DataError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_hints import suggest_keywords
-from risbook.systems.image_input import ImageInput
 from risbook.systems.postprocess import THRESHOLD
 
 
@@ -81,6 +82,23 @@ def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
         (B, 1, *size).
     """
     return F.interpolate(mask, size=tuple(size), mode="nearest")
+
+
+#: names of other libraries, and what to write here
+_HINTS = {
+    "count_parameters": "risbook.count_parameters(model)",
+    "evaluate": "risbook.evaluate(model, data)",
+    "fit": "risbook.train(model, data, steps=200)",
+    "finetune": "risbook.train(model, data, steps=200)",
+    "freeze": "model.requires_grad_(False)",
+    "generate": "model.predict(image, text)",
+    "num_parameters": "risbook.count_parameters(model)",
+    "predict_mask": "model.predict(image, text)",
+    "predict_proba": "model.predict(image, text, return_probability=True)",
+    "segment": "model.predict(image, text)",
+    "train_on": "risbook.train(model, data, steps=200)",
+    "trainable_parameters": "risbook.count_parameters(model), or model.parameter_groups()",
+}
 
 
 class System(nn.Module):
@@ -147,10 +165,23 @@ class System(nn.Module):
 
         print(count_parameters(self))
 
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            owner = f"{type(self).__name__!r} object"
+            raise missing_attribute(owner, name, dir(type(self)), _HINTS, prefix="model") from None
+
     def __call__(self, image: Tensor, text: Tensor | Sequence[str], **options: Any) -> Tensor:
         """Logits of `forward`; sentences in place of token ids are tokenised first."""
+        if not isinstance(image, Tensor) or image.ndim != 4:
+            raise DataError(
+                f"model(images, sentences) takes a tensor (B, 3, S, S), not {type(image).__name__} "
+                f"{tuple(getattr(image, 'shape', ()))}; model.predict(image, text) takes an image "
+                "as it is"
+            )
         if not isinstance(text, Tensor):
-            text = self.tokenizer(list(text)).to(image.device)
+            text = self.tokenizer([text] if isinstance(text, str) else list(text)).to(image.device)
         logits: Tensor = super().__call__(image, text, **options)
         return logits
 
@@ -193,8 +224,18 @@ class System(nn.Module):
     @overload
     def predict(
         self,
-        image: ImageInput,
+        image: ImageInputs,
         text: list[str] | tuple[str, ...],
+        *,
+        threshold: float = ...,
+        return_probability: bool = ...,
+    ) -> list[NDArray[Any]]: ...
+
+    @overload
+    def predict(
+        self,
+        image: ImageList,
+        text: str,
         *,
         threshold: float = ...,
         return_probability: bool = ...,
@@ -205,16 +246,19 @@ class System(nn.Module):
             "return_probs": "return_probability",
             "return_prob": "return_probability",
             "return_probabilities": "return_probability",
+            "return_logits": "return_probability",
             "probs": "return_probability=True",
             "expression": "text",
             "prompt": "text",
             "sentence": "text",
             "query": "text",
-        }
+            "device": "nothing, and move the model first: model.to(device)",
+        },
+        name="model.predict",
     )
     def predict(
         self,
-        image: ImageInput,
+        image: ImageInputs,
         text: str | list[str] | tuple[str, ...],
         *,
         threshold: float = THRESHOLD,
@@ -223,30 +267,29 @@ class System(nn.Module):
         """Segment the object that a sentence refers to.
 
         Args:
-            image: a path, a PIL image, or an array (H, W, 3) of uint8.
-            text: the sentence, or a list of them.
+            image: a path, a PIL image, an array (H, W, 3), or a tensor (3, H, W); or a list of
+                them.
+            text: the sentence; or a list of them, for one image or one for each image.
             threshold: probability strictly above which a pixel belongs to the mask.
             return_probability: return probabilities instead of masks.
 
         Returns:
             Mask, bool (H, W), or probabilities, float32 (H, W), at the image's own resolution; a
-            list of them for a list of sentences.
+            list of them where image or text is a list.
 
         Raises:
             DataError: for an empty sentence, or an image that cannot be read.
         """
-        from risbook.systems.inference import predict_probabilities
+        from risbook.systems.inference import is_batch, predict_probabilities
 
-        if not isinstance(text, str | list | tuple):
-            raise DataError(f"the sentence is a {type(text).__name__}, not text")
-        sentences = [text] if isinstance(text, str) else list(text)
-        results: list[NDArray[Any]] = predict_probabilities(self, image, sentences)
+        results: list[NDArray[Any]] = predict_probabilities(self, image, text)
         if return_probability:
             # bicubic resizing overshoots a little
             results = [probability.clip(0, 1) for probability in results]
         else:
             results = [np.greater(probability, threshold) for probability in results]
-        return results[0] if isinstance(text, str) else results
+        is_single = isinstance(text, str) and not is_batch(image)
+        return results[0] if is_single else results
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Tuned parameters by group, so that a group can have a learning rate of its own."""

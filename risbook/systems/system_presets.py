@@ -142,7 +142,8 @@ def build_system(
 
     Args:
         name: a preset's name.
-        sentences: the training expressions, for a system with its own vocabulary.
+        sentences: the training expressions, for a system with its own vocabulary; without them it
+            has that of its shipped checkpoint.
         overrides: fields of the preset's configuration to change, by dotted name.
 
     Raises:
@@ -152,7 +153,10 @@ def build_system(
     96
     """
     config = system_config(name, overrides)
-    return system_preset(name).build(config, BuildSource(sentences=sentences))
+    folder = None
+    if not sentences and (SHIPPED_SYSTEMS / name / "tokenizer.json").is_file():
+        folder = SHIPPED_SYSTEMS / name
+    return system_preset(name).build(config, BuildSource(sentences=sentences, folder=folder))
 
 
 def build_meta(name: str, overrides: Mapping[str, Any] | None = None) -> System:

@@ -1,5 +1,6 @@
 """Towers: the networks that turn an image or a sentence into features."""
 
+from risbook.attribute_hints import lazy_attributes
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
@@ -34,3 +35,16 @@ __all__ = [
     "tokenizer_of",
     "weights_source",
 ]
+
+__getattr__ = lazy_attributes(
+    "risbook.towers",
+    {},
+    {
+        "list": "list(risbook.towers.TOWERS)",
+        "list_towers": "list(risbook.towers.TOWERS)",
+        "load": 'risbook.towers.build_tower("dinov2-mini")',
+        "load_tower": 'risbook.towers.build_tower("dinov2-mini")',
+        "get_tower": 'risbook.towers.build_tower("dinov2-mini")',
+        "dinov2": 'risbook.towers.build_tower("dinov2-mini")',
+    },
+)

@@ -144,7 +144,7 @@ class CLIPTokenizer:
         """Tokenise a batch.
 
         Args:
-            sentences: B sentences.
+            sentences: B sentences, or one.
 
         Returns:
             Ids (B, length), int64: start, pieces, end, then 0.
@@ -152,6 +152,7 @@ class CLIPTokenizer:
         Raises:
             DataError: for a sentence that is not valid text.
         """
+        sentences = [sentences] if isinstance(sentences, str) else sentences
         batch = [self._encode(sentence) for sentence in sentences]
         return fill_rows(batch, length=self.length, end_id=self.end_id)
 

@@ -195,7 +195,7 @@ class WordTokenizer:
         tokenizer, at most `MAX_NAMED` in all, and not if `unknown_words` has returned it.
 
         Args:
-            sentences: B sentences.
+            sentences: B sentences, or one.
 
         Returns:
             Word ids (B, length), int64, padded with 0.
@@ -203,6 +203,7 @@ class WordTokenizer:
         Raises:
             DataError: for a sentence that is not valid text.
         """
+        sentences = [sentences] if isinstance(sentences, str) else sentences
         for sentence in sentences:
             check_text(sentence)
         batch = [self.backend.encode(s, add_special_tokens=False).ids for s in sentences]

@@ -4,8 +4,9 @@ Each name is imported when it is first used, so that the command line can show t
 `TrainingConfig` without loading torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from risbook.attribute_hints import lazy_attributes
 
 if TYPE_CHECKING:
     from risbook.training.run_log import read_log
@@ -15,15 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingConfig", "read_log", "train", "train_system"]
 
-_MODULES = {
-    "TrainingConfig": "training_config",
-    "read_log": "run_log",
-    "train": "train_by_name",
-    "train_system": "training_run",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'risbook.training' has no attribute {name!r}")
-    return getattr(import_module(f"risbook.training.{_MODULES[name]}"), name)
+__getattr__ = lazy_attributes(
+    "risbook.training",
+    {
+        "TrainingConfig": "risbook.training.training_config",
+        "read_log": "risbook.training.run_log",
+        "train": "risbook.training.train_by_name",
+        "train_system": "risbook.training.training_run",
+    },
+)

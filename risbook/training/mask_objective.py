@@ -10,9 +10,10 @@ from torch.utils.data import DataLoader
 
 from risbook.data import open_data
 from risbook.data.dataset import ReferData
+from risbook.data.referring_dataset import ReferringDataset
 from risbook.data.samples import EpochBatches, TrainingSamples, collate
 from risbook.errors import RisbookError
-from risbook.evaluation.evaluate import evaluate
+from risbook.evaluation.score_system import score_system
 from risbook.systems import System, build_system
 from risbook.training.objective import Objective
 from risbook.training.training_config import TrainingConfig
@@ -128,12 +129,10 @@ class MaskObjective(Objective):
     def evaluate(self) -> Iterator[dict[str, Any]]:
         """A row per split of `eval_splits`."""
         for name, split, source in self.eval_splits:
-            summary = evaluate(
+            summary = score_system(
                 self.system,
-                source,
-                split,
+                ReferringDataset(source, split=split, text=self.config.text),
                 limit=self.config.eval_limit,
-                text=self.config.text,
                 accelerator=self.accelerator,
                 show_progress=False,
             ).summary()

@@ -1,89 +1,152 @@
 """`risbook.train`: a training in one line of Python."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+from torch.utils.data import DataLoader, Subset
+
 from risbook.config import from_values, with_overrides
+from risbook.data.catalog import open_data
 from risbook.data.dataset import ReferData
+from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
+from risbook.data.samples import TrainingSamples
 from risbook.errors import RisbookError, StoppedError
+from risbook.keyword_hints import suggest_keywords
 from risbook.systems import System
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, system_preset
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_run import train_system
 
-Data = str | Path | ReferringDataset
+#: names of other libraries, and what to write here
+_HINTS = {
+    "dataset": "data",
+    "train_data": "data",
+    "system": "model",
+    "iterations": "steps",
+    "max_steps": "steps",
+    "num_steps": "steps",
+    "num_epochs": "epochs",
+    "output_dir": "out",
+    "out_dir": "out",
+    "save_dir": "out",
+    "eval_data": "eval_splits, for instance ['refscenes:val']",
+    "val_data": "eval_splits, for instance ['refscenes:val']",
+    "split": "splits",
+    "verbose": "show_progress",
+    "optimizer": "nothing: Adam is what the released codes use; the README has a loop of one's own",
+}
 
 
+@suggest_keywords(_HINTS, name="risbook.train")
 def train(
-    system: str | System,
-    data: Data | Sequence[Data] | None = None,
+    model: str | System,
+    data: Any = None,
     *,
     out: str | Path | None = None,
+    epochs: int | None = None,
     resume: bool = False,
+    device: str | torch.device | None = None,
     show_progress: bool = True,
     **fields: Any,
 ) -> System:
-    """Train a system.
+    """Train a model.
 
         model = risbook.train("etris-mini", data="refscenes", steps=200)
         mask = model.predict("photo.jpg", "the left dog")
 
     Args:
-        system: a preset's name for a new system, or a system to train further.
-        data: what to train on, one or a list of names, folders, or datasets of
-            `risbook.data.load`. Without it, a system that comes with the package is trained as its
-            checkpoint was.
+        model: a preset's name for a new model, or a model to train further.
+        data: what to train on: a name, a folder, a dataset of `risbook.data.load`, or samples of
+            your own; or a list of names, folders and datasets. Without it, a model that comes with
+            the package is trained as its checkpoint was.
         out: folder of the run; without `out` the run leaves no files.
+        epochs: how often each object is visited, in place of `steps`.
         resume: continue the run in `out`.
+        device: None for a GPU if there is one.
         show_progress: show a progress bar.
         fields: other fields of `risbook.training.TrainingConfig`; "lr" is its learning_rate.
 
     Returns:
-        The trained system, in evaluation mode; `history` has its losses.
+        The trained model, in evaluation mode; `history` has its losses.
 
     Raises:
         RisbookError: for an unknown field or an impossible value, and as
             `risbook.training.train_system`.
     """
-    sources: dict[str, ReferData] = {}
-    if data is not None:
-        names = []
-        for entry in data if isinstance(data, list | tuple) else [data]:
-            if not isinstance(entry, str | Path | ReferringDataset):
-                raise RisbookError(
-                    f"data is {entry!r:.60}; name a set such as 'refscenes', or give what "
-                    "risbook.data.load returned"
-                )
-            names.append(str(entry.name if isinstance(entry, ReferringDataset) else entry))
-            if isinstance(entry, ReferringDataset):
-                sources[entry.name] = entry.data
-                fields.setdefault("splits", [entry.split])
-        fields["data"] = names
+    name = model.name if isinstance(model, System) else model
     if "lr" in fields:
         fields["learning_rate"] = fields.pop("lr")
-    model = system if isinstance(system, System) else None
-    config = resolve_config(system.name if isinstance(system, System) else system, **fields)
-    given: dict[str, Any] = {
-        "system": model,
+    for key in ("splits", "eval_splits"):
+        if isinstance(fields.get(key), str):
+            fields[key] = [fields[key]]
+    sources: dict[str, ReferData] = {}
+    if data is not None:
+        sources = _open_sources(data, fields)
+        fields["data"] = list(sources)
+    if epochs is not None:
+        if "steps" in fields:
+            raise RisbookError("give either steps or epochs, not both")
+        fields["steps"] = epochs * _steps_per_epoch(resolve_config(name, **fields), sources)
+    config = resolve_config(name, **fields)
+    options: dict[str, Any] = {
+        "system": model if isinstance(model, System) else None,
         "sources": sources,
+        "device": device,
         "show_progress": show_progress,
     }
     if out is not None:
-        return train_system(config, Path(out), resume=resume, **given)
+        return train_system(config, Path(out), resume=resume, **options)
     if resume:
         raise RisbookError("resume=True: name with out= the folder of the run to continue")
     with TemporaryDirectory(prefix="risbook-") as folder:
         try:
-            return train_system(config, Path(folder), **given)
+            return train_system(config, Path(folder), **options)
         except StoppedError as stop:
             message = str(stop).split(";")[0]
             raise StoppedError(
                 f"{message}; a run without a folder cannot be continued: name a folder with out=",
                 stop.signum,
             ) from None
+
+
+def _open_sources(data: Any, fields: dict[str, Any]) -> dict[str, ReferData]:
+    """What is trained on, by name; sets the splits and the text of datasets in `fields`."""
+    kinds = (str, Path, ReferringDataset, Subset, DataLoader)
+    is_list = isinstance(data, list | tuple) and all(isinstance(entry, kinds) for entry in data)
+    entries = list(data) if is_list else [data]
+    sources: dict[str, ReferData] = {}
+    datasets: dict[str, ReferringDataset] = {}
+    for entry in entries:
+        if isinstance(entry, str | Path):
+            sources[str(entry)] = open_data(
+                entry, partition=fields.get("partition"), images=fields.get("images")
+            )
+            continue
+        dataset = as_dataset(entry)
+        name = dataset.name if dataset.name not in sources else f"{dataset.name}-{len(sources)}"
+        datasets[name] = dataset
+        sources[name] = dataset.split_data()
+    if datasets:
+        splits = {dataset.split for dataset in datasets.values()}
+        if len(splits) > 1:  # each is trained on in its own split only
+            sources |= {name: dataset.split_data(alone=True) for name, dataset in datasets.items()}
+        fields.setdefault("splits", sorted(splits))
+        fields.setdefault("text", next(iter(datasets.values())).text)
+    return sources
+
+
+def _steps_per_epoch(config: TrainingConfig, sources: Mapping[str, ReferData]) -> int:
+    opened = [
+        sources.get(name)
+        or open_data(name, partition=config.partition or None, images=config.images or None)
+        for name in config.data
+    ]
+    count = len(TrainingSamples(sources=opened, splits=config.splits, image_size=1))
+    return max(1, count // max(1, min(config.batch_size, count)))
 
 
 def resolve_config(system: str, **fields: Any) -> TrainingConfig:

@@ -28,6 +28,7 @@ def train_system(
     on_step: OnStep | None = None,
     system: System | None = None,
     sources: Mapping[str, ReferData] | None = None,
+    device: str | torch.device | None = None,
 ) -> System:
     """Train a system and leave it in `folder`.
 
@@ -44,6 +45,7 @@ def train_system(
         on_step: called after every step.
         system: a system to train further, in place of a new one of the configuration.
         sources: data sets by the names that the configuration has for them.
+        device: "cpu" or "cuda"; None for a GPU if there is one.
 
     Returns:
         The trained system, in evaluation mode.
@@ -61,8 +63,8 @@ def train_system(
 
     run.check(differences, resume=resume)
     # CUDA or CPU: recurrent networks on packed rows are untested on other devices.
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    accelerator = build_accelerator(config.precision, device)
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    accelerator = build_accelerator(config.precision, torch.device(device or default))
     is_main = accelerator.is_main_process
     try:
         if is_main:

@@ -193,7 +193,9 @@ def test_options_that_cannot_be_are_named(options: dict[str, Any]) -> None:
 
 def test_names_and_options_that_are_not_there() -> None:
     tower = make("clip")
-    with pytest.raises(DataError, match=r'^no method "lorra": choose one of frozen, full'):
+    with pytest.raises(
+        DataError, match=r'^no method "lorra": did you mean "lora"\? choose one of frozen, full'
+    ):
         apply_peft(tower, "lorra")
     with pytest.raises(
         DataError, match=r'^.*"houlsby" has no option "width": .* bottleneck_dim, activ'

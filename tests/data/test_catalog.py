@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import risbook.refscenes
-from risbook.data.catalog import REAL_NAMES, REFSCENES_NAMES, SAMPLE_NAMES, ReferData, open_data
+from risbook.data.catalog import REAL_NAMES, REFSCENES_NAMES, SAMPLE_NAMES, open_data
+from risbook.data.dataset import ReferData
 from risbook.data.masks import mask_box
 from risbook.errors import DataError
 

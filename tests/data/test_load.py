@@ -136,7 +136,7 @@ def test_real_sets_lie_in_a_root(tiny_world: Path, tmp_path: Path, monkeypatch: 
         ({"name": "RefCOCO"}, "no dataset or folder 'RefCOCO'; did you mean 'refcoco'?"),
         ({"name": "refcoco_plus"}, "no dataset or folder 'refcoco_plus'; did you mean"),
         ({"split": "test"}, "there is no split 'test'; choose from train, val, testA, testB"),
-        ({"split": "validation"}, "no split 'validation'; choose from"),
+        ({"split": "dev"}, "no split 'dev'; choose from"),
         ({"image_size": (416, 416)}, "image_size must be a positive int .*got tuple"),
         ({"image_size": 0}, "image_size must be a positive int"),
         ({"image_size": True}, "image_size must be a positive int"),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from risbook.data import ReferData, open_data
-from risbook.evaluation import ScoredPrediction, evaluate, predict_batch
+from risbook.data import ReferData, ReferringDataset, open_data
+from risbook.evaluation import ScoredPrediction, predict_batch, score_system
 from risbook.systems import System, load_system
 
 
@@ -21,7 +21,9 @@ def data() -> ReferData:
 
 def test_scores_are_those_of_the_predicted_masks(system: System, data: ReferData) -> None:
     expressions = list(data.expressions.split("val"))
-    scores = evaluate(system, data, "val", batch_size=4, show_progress=False)
+    scores = score_system(
+        system, ReferringDataset(data, split="val"), batch_size=4, show_progress=False
+    )
     assert [row[0] for row in scores] == sorted(e.sent_id for e in expressions)
     counts = {sent_id: (inter, union) for sent_id, inter, union in scores}
     for prediction in predict_batch(system, data, expressions[:4]):
@@ -47,7 +49,7 @@ def test_batches_and_neighbours_do_not_matter(system: System, data: ReferData) -
 
 def test_a_limit_takes_expressions_from_the_whole_split(system: System, data: ReferData) -> None:
     ids = [expression.sent_id for expression in data.expressions.split("val")]
-    scores = evaluate(system, data, "val", limit=3, show_progress=False)
+    scores = score_system(system, ReferringDataset(data, split="val"), limit=3, show_progress=False)
     assert {row[0] for row in scores} == {ids[n * len(ids) // 3] for n in range(3)}
 
 

@@ -53,17 +53,17 @@ def test_a_run_with_a_folder_can_be_loaded(
     [
         ({"step": 3}, "step"),
         ({"steps": "3"}, "steps is '3'"),
-        ({"data": None, "system": "etris-rn50"}, "say what to train on, for instance data='refsc"),
+        ({"data": None, "model": "etris-rn50"}, "say what to train on, for instance data='refsc"),
         ({"data": []}, "data"),
         ({"resume": True}, "name with out= the folder"),
-        ({"system": "etris-maxi"}, "etris-maxi"),
+        ({"model": "etris-maxi"}, "etris-maxi"),
     ],
     ids=str,
 )
 def test_a_mistake_is_told_in_one_line(
     config: TrainingConfig, fields: dict[str, Any], change: dict[str, Any], message: str
 ) -> None:
-    given = {"system": "first-model", "data": config.data[0], **fields, **change}
+    given = {"model": "first-model", "data": config.data[0], **fields, **change}
     with pytest.raises(RisbookError) as error:
         risbook.train(**given)
     assert message in str(error.value) and "\n" not in str(error.value)

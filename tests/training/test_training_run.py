@@ -238,8 +238,8 @@ def test_two_processes_train_and_count_every_expression_once(
 @pytest.mark.slow
 def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -> None:
     """From a REFER folder of real polygons to a score at the original resolution."""
-    from risbook.data import open_data
-    from risbook.evaluation import evaluate
+    from risbook.data import ReferringDataset, open_data
+    from risbook.evaluation import score_system
 
     folder = photographs / "mini_refcoco" / "refcoco"
     config = TrainingConfig(
@@ -256,8 +256,8 @@ def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -
     )
     system = train_system(config, tmp_path / "run", show_progress=False)
     data = open_data(folder)
-    scores = evaluate(system, data, "testA", show_progress=False)
-    scores.merge(evaluate(system, data, "testB", show_progress=False))
+    scores = score_system(system, ReferringDataset(data, split="testA"), show_progress=False)
+    scores.merge(score_system(system, ReferringDataset(data, split="testB"), show_progress=False))
     summary = scores.summary()
     assert summary.count == 44
     assert summary.miou > 0.8

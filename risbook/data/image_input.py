@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ImageInput: TypeAlias = "str | Path | Image | NDArray[Any] | Tensor"
+ImageList: TypeAlias = "list[ImageInput] | tuple[ImageInput, ...]"
+ImageInputs: TypeAlias = "ImageInput | ImageList"
 
 
 def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
     """Bring an image to RGB.
 
     Args:
-        image: a path, a PIL image, an array of uint8: (H, W, 3), grey (H, W), or (H, W, 4), whose
-            transparency is dropped; or a tensor (3, H, W): uint8, float from 0 to 1, or normalised
-            as the items of `risbook.data.load` are.
+        image: a path; a PIL image; an array (H, W, 3), grey (H, W), or (H, W, 4), whose
+            transparency is dropped, uint8 or float from 0 to 1; or a tensor (3, H, W): uint8, float
+            from 0 to 1, or normalised as the items of `risbook.data.load` are.
 
     Returns:
         uint8 (H, W, 3).
@@ -35,6 +37,8 @@ def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
     >>> as_rgb(np.zeros((2, 3), np.uint8)).shape
     (2, 3, 3)
     """
+    if isinstance(image, str) and "://" in image:
+        raise DataError(f"{image}: an address; download the image first, and give its path")
     if isinstance(image, str | Path):
         return read_image(Path(image), upright=True)
     if isinstance(image, np.ndarray):
@@ -50,8 +54,8 @@ def as_rgb(image: ImageInput) -> NDArray[np.uint8]:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     if isinstance(image, list | tuple):
         raise DataError(
-            f"the image is a {type(image).__name__}; give one image per call (the texts of one "
-            "image may be a list)"
+            f"the image is a {type(image).__name__}; here it must be one image: a path, a PIL "
+            "image, or an array (H, W, 3)"
         )
     raise DataError(
         f"the image is a {type(image).__name__}; give a path, a PIL image, or an array (H, W, 3) "
@@ -73,10 +77,13 @@ def _tensor_as_rgb(image: Tensor) -> NDArray[np.uint8]:
 
 def _array_as_rgb(array: NDArray[Any]) -> NDArray[np.uint8]:
     channels = array.shape[2] if array.ndim == 3 else 1
+    is_unit_range = array.dtype.kind == "f" and array.size and 0 <= array.min() <= array.max() <= 1
+    if is_unit_range:
+        array = (255 * array).round().astype(np.uint8)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise DataError(
-            f"the image is an array of {array.dtype} {array.shape}; it must be uint8 (H, W, 3), "
-            "values from 0 to 255"
+            f"the image is an array of {array.dtype} {array.shape}; it must be (H, W, 3), "
+            "uint8 from 0 to 255 or float from 0 to 1"
         )
     if 0 in array.shape:
         raise DataError(f"the image is an array of shape {array.shape}, without a pixel")

@@ -1,0 +1,109 @@
+"""Data for PyTorch in one call: a name, a folder, or samples of one's own.
+
+This is what `risbook.data.load` and `risbook.load_dataset` are.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader, Subset
+
+from risbook.data.catalog import open_data
+from risbook.data.dataset import ReferData
+from risbook.data.expressions import TextKind
+from risbook.data.hf_rows import from_hf_rows
+from risbook.data.referring_dataset import ReferringDataset
+from risbook.data.sample_list import from_samples
+from risbook.errors import DataError
+from risbook.keyword_hints import suggest_keywords
+
+
+@suggest_keywords(
+    {
+        "size": "image_size",
+        "img_size": "image_size",
+        "resolution": "image_size",
+        "path": "root",
+        "data_dir": "root",
+        "data_root": "root",
+        "transform": "nothing: images are letterboxed and normalised already",
+        "max_samples": "nothing, and take data[:N] of what this returns",
+        "limit": "nothing, and take data[:N] of what this returns",
+        "num_samples": "nothing, and take data[:N] of what this returns",
+        "batch_size": "it in DataLoader(data, batch_size=...)",
+    },
+    name="risbook.data.load",
+)
+def load(
+    name: Any,
+    split: str | None = None,
+    *,
+    root: str | Path | None = None,
+    image_size: int = 416,
+    partition: str | None = None,
+    images: str | Path | None = None,
+    text: TextKind = "sent",
+) -> ReferringDataset:
+    """Load one split of a dataset for PyTorch.
+
+    Its items are dictionaries of ``image`` (3, S, S), ``text``, ``mask`` (1, S, S) and ids::
+
+        data = risbook.data.load("refscenes", split="val")
+        for batch in DataLoader(data, batch_size=8):
+            batch["image"], batch["text"], batch["mask"]
+
+    Args:
+        name: a name or a folder, as for `open_data`; or samples of your own: a list or a torch
+            dataset of ``{"image": ..., "text": ..., "mask": ...}``, see `from_samples`; or rows of
+            Hugging Face, see `from_hf_rows`.
+        split: for instance "val". Without it, "train", or the only split that there is.
+        root: as for `open_data`.
+        image_size: side S of the letterboxed square, pixels.
+        partition: as for `open_data`.
+        images: as for `open_data`.
+        text: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT).
+
+    Raises:
+        DataError: there is no such dataset or split, or a file or sample of it is malformed.
+    """
+    data = name
+    if isinstance(name, str | Path):
+        data = open_data(name, partition=partition, images=images, root=root)
+    return as_dataset(data, split, image_size=image_size, text=text)
+
+
+def as_dataset(
+    data: Any, split: str | None = None, *, image_size: int = 416, text: TextKind = "sent"
+) -> ReferringDataset:
+    """What people have as data, as a dataset.
+
+    Args:
+        data: a `ReferringDataset`, a torch ``Subset`` of one, a ``DataLoader`` of either, a
+            `ReferData`, a name or folder, or samples, see `from_samples`.
+        split: a split of it; None for that of the dataset.
+        image_size: side S of the letterboxed square where the data is none yet, pixels.
+        text: "sent" or "raw", likewise.
+
+    Raises:
+        DataError: for anything else, and as `load`.
+    """
+    if isinstance(data, DataLoader):
+        data = data.dataset
+    if isinstance(data, Subset):
+        whole = as_dataset(data.dataset, split, image_size=image_size, text=text)
+        return whole.select(data.indices)
+    if isinstance(data, ReferringDataset):
+        return data if split in (None, data.split) else data.with_split(split)
+    if isinstance(data, str | Path):
+        data = open_data(data)
+    elif not isinstance(data, ReferData):
+        if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
+            raise DataError(
+                f"the data is a {type(data).__name__}; give a name such as 'refscenes', a folder "
+                "that holds instances.json, or a list of {'image': ..., 'text': ..., 'mask': ...}"
+            )
+        items = (data[index] for index in range(len(data)))
+        has_rows = len(data) and isinstance(data[0], Mapping) and "raw_anns" in data[0]
+        data = from_hf_rows(items) if has_rows else from_samples(items)
+    return ReferringDataset(data, split=split, image_size=image_size, text=text)

@@ -1,0 +1,151 @@
+"""The evaluation that every number of the book comes from.
+
+Every expression of a split is one case. The mask is predicted at the system's own size, brought
+back to the image's own resolution and compared there with the annotated mask, as the test code of
+CRIS, ETRIS, DETRIS and MiCA does (float32, sigmoid, bicubic, inverse letterbox, threshold strictly
+above 0.35).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from numpy.typing import NDArray
+from torch import Tensor
+
+from risbook.data.dataset import ReferData
+from risbook.data.expressions import Expression, TextKind
+from risbook.data.letterbox import Letterbox, normalise
+from risbook.data.referring_dataset import ReferringDataset
+from risbook.metrics import Scores
+from risbook.progress_bar import progress_bar
+from risbook.systems.postprocess import THRESHOLD, predict_mask
+from risbook.systems.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPrediction:
+    """A predicted mask beside the annotated one.
+
+    Args:
+        expression: the expression.
+        mask: predicted mask at the image's own resolution, bool (H, W).
+        truth: annotated mask, bool (H, W).
+        logits: the system's output, float32 (S / s, S / s) at its decoder's stride s.
+    """
+
+    expression: Expression
+    mask: NDArray[np.bool_]
+    truth: NDArray[np.bool_]
+    logits: Tensor
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union; 0 where both are empty."""
+        union = int((self.mask | self.truth).sum())
+        return int((self.mask & self.truth).sum()) / union if union else 0.0
+
+
+@torch.inference_mode()
+def predict_batch(
+    system: System,
+    data: ReferData,
+    expressions: Sequence[Expression],
+    *,
+    threshold: float = THRESHOLD,
+    text: TextKind = "sent",
+) -> list[ScoredPrediction]:
+    """Predict the masks of expressions in one forward pass.
+
+    Args:
+        system: the system; it is used in evaluation mode, and its mode is restored.
+        data: the set that the expressions come from.
+        expressions: B expressions; those of one image should follow each other.
+        threshold: probability strictly above which a pixel belongs to the mask.
+        text: "sent" or "raw".
+
+    Returns:
+        One prediction per expression, in the same order.
+    """
+    device = next(system.parameters()).device
+    letterboxes: list[Letterbox] = []
+    images: list[Tensor] = []
+    last_id: int | None = None
+    for expression in expressions:
+        letterbox = Letterbox(
+            height=expression.height, width=expression.width, size=system.image_size
+        )
+        letterboxes.append(letterbox)
+        if expression.image_id == last_id:
+            images.append(images[-1])
+        else:
+            images.append(torch.from_numpy(normalise(letterbox.image(data.image(expression)))))
+            last_id = expression.image_id
+    tokens = system.tokenizer([expression.text(text) for expression in expressions])
+    was_training = system.training
+    system.eval()
+    logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
+    system.train(was_training)
+    return [
+        ScoredPrediction(
+            expression=expression,
+            mask=predict_mask(logit[0], letterbox, threshold=threshold),
+            truth=data.mask(expression),
+            logits=logit[0],
+        )
+        for expression, letterbox, logit in zip(expressions, letterboxes, logits, strict=True)
+    ]
+
+
+def score_system(
+    system: System,
+    dataset: ReferringDataset,
+    *,
+    batch_size: int = 32,
+    threshold: float = THRESHOLD,
+    limit: int = 0,
+    accelerator: Accelerator | None = None,
+    show_progress: bool = True,
+) -> Scores:
+    """Score a system on every expression of a split.
+
+    Args:
+        system: the system.
+        dataset: the split; its image size does not matter, the system has one of its own.
+        batch_size: expressions per forward pass.
+        threshold: probability strictly above which a pixel belongs to the mask.
+        limit: score only so many expressions, taken evenly from the whole split; 0 for all.
+        accelerator: shares the expressions among its processes; every process then returns the
+            scores of all of them, each expression counted once.
+        show_progress: show a progress bar.
+
+    Returns:
+        The counts of every expression; `.summary()` gives mIoU, oIoU and Pr@.
+    """
+    expressions = take_evenly(dataset.expressions, limit)
+    if accelerator is not None and accelerator.num_processes > 1:
+        expressions = expressions[accelerator.process_index :: accelerator.num_processes]
+    scores = Scores()
+    name, total = f"{dataset.name} {dataset.split}", len(expressions)
+    with progress_bar(show=show_progress, total=total, desc=name, unit="expression") as bar:
+        for start in range(0, total, batch_size):
+            batch = expressions[start : start + batch_size]
+            for prediction in predict_batch(
+                system, dataset.data, batch, threshold=threshold, text=dataset.text
+            ):
+                scores.add(prediction.expression.sent_id, prediction.mask, prediction.truth)
+            bar.update(len(batch))
+    if accelerator is not None and accelerator.num_processes > 1:
+        return scores.gathered(gather_object)
+    return scores
+
+
+def take_evenly(expressions: Sequence[Expression], limit: int) -> list[Expression]:
+    """At most `limit` expressions, taken evenly from all of them; 0 for all."""
+    count = len(expressions)
+    if not limit or limit >= count:
+        return list(expressions)
+    return [expressions[index * count // limit] for index in range(limit)]
