@@ -4,6 +4,8 @@ Ids run from 1 to 90 with gaps, because ten of the 91 planned categories were no
 (Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, appendix).
 """
 
+import re
+
 _NAMES = """
 1 person 2 bicycle 3 car 4 motorcycle 5 airplane 6 bus 7 train 8 truck 9 boat 10 traffic light
 11 fire hydrant 13 stop sign 14 parking meter 15 bench 16 bird 17 cat 18 dog 19 horse 20 sheep
@@ -18,16 +20,7 @@ _NAMES = """
 """
 
 
-def _parse(text: str) -> dict[int, str]:
-    names: dict[int, str] = {}
-    number = 0
-    for word in text.split():
-        if word.isdigit():
-            number = int(word)
-        else:
-            names[number] = f"{names[number]} {word}" if number in names else word
-    return names
-
-
 #: COCO category id -> name, 80 entries.
-COCO_CATEGORIES: dict[int, str] = _parse(_NAMES)
+COCO_CATEGORIES = {
+    int(number): name.strip() for number, name in re.findall(r"(\d+) ([a-z ]+)", _NAMES)
+}

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from risbook.data.annotation_files import read_json
 from risbook.data.checks import show
 from risbook.data.expressions import Expression, ExpressionTable
 from risbook.data.images import decode_image, read_image
-from risbook.data.instances import ImageRecord, Instances
+from risbook.data.instances import Annotation, ImageRecord, Instances
 from risbook.data.masks import BoolMask, decode_mask
 from risbook.errors import DataError
 
@@ -103,9 +102,7 @@ class ReferData:
         Raises:
             DataError: the segmentation is malformed; names the annotation.
         """
-        return self._decode(
-            expression.segmentation, expression.height, expression.width, expression.ann_id
-        )
+        return self._decode(expression, self._record(expression))
 
     def objects(self, image_id: int) -> list[tuple[str, BoolMask]]:
         """List category and mask (height, width) of all objects of an image in file order.
@@ -117,12 +114,7 @@ class ReferData:
         """
         record = self._record(image_id)
         return [
-            (
-                annotation.category,
-                self._decode(
-                    annotation.segmentation, record.height, record.width, annotation.ann_id
-                ),
-            )
+            (annotation.category, self._decode(annotation, record))
             for annotation in self.instances.annotations_of(image_id)
         ]
 
@@ -151,11 +143,12 @@ class ReferData:
             raise DataError(f"{self.instances.path}: there is no image with id {show(image_id)}")
         return self.instances.images[image_id]
 
-    def _decode(self, segmentation: Any, height: int, width: int, ann_id: int) -> BoolMask:
+    def _decode(self, target: Expression | Annotation, image: ImageRecord) -> BoolMask:
         try:
-            return decode_mask(segmentation, height, width)
+            return decode_mask(target.segmentation, image.height, image.width)
         except DataError as error:
-            raise DataError(f"{self.instances.path}: annotation {ann_id}: {error}") from error
+            where = f"{self.instances.path}: annotation {target.ann_id}"
+            raise DataError(f"{where}: {error}") from error
 
 
 def _read_captions(path: Path) -> dict[int, str]:

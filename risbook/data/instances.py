@@ -11,15 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from risbook.data.annotation_files import read_json
-from risbook.data.checks import (
-    as_mapping,
-    box_field,
-    field,
-    int_field,
-    list_field,
-    show,
-    str_field,
-)
+from risbook.data.checks import as_mapping, box_field, field, int_field, list_field, show, str_field
 from risbook.data.expressions import Segmentation
 from risbook.errors import DataError
 
@@ -83,22 +75,22 @@ def read_instances(folder: str | Path) -> Instances:
     """
     path = Path(folder) / "instances.json"
     content = as_mapping(read_json(path), where=str(path))
-    categories: dict[int, str] = {}
-    for where, record, key in _records(content, "categories", path):
-        _refuse_second(key, categories, where)
-        categories[key] = str_field(record, "name", where=where)
-    images: dict[int, ImageRecord] = {}
-    for where, record, key in _records(content, "images", path):
-        _refuse_second(key, images, where)
-        images[key] = image_of_record(record, where=where)
+    categories = {
+        key: str_field(record, "name", where=where)
+        for where, record, key in _records(content, "categories", path)
+    }
+    images = {
+        key: image_of_record(record, where=where)
+        for where, record, key in _records(content, "images", path)
+    }
     annotations: dict[int, Annotation] = {}
     for where, record, key in _records(content, "annotations", path):
-        _refuse_second(key, annotations, where)
-        annotations[key] = annotation_of_record(record, categories=categories, where=where)
-        if annotations[key].image_id not in images:
+        annotation = annotation_of_record(record, categories=categories, where=where)
+        if annotation.image_id not in images:
             raise DataError(
-                f"{where}: field 'image_id': {annotations[key].image_id} is not among the images"
+                f"{where}: field 'image_id': {annotation.image_id} is not among the images"
             )
+        annotations[key] = annotation
     return Instances(path=path, images=images, annotations=annotations, categories=categories)
 
 
@@ -152,13 +144,14 @@ def annotation_of_record(
 def _records(
     content: Mapping[str, Any], key: str, path: Path
 ) -> Iterator[tuple[str, Mapping[str, Any], int]]:
+    """For each entry of a list the words that name it in messages, the entry, and its id."""
+    ids: set[int] = set()
     for index, record in enumerate(list_field(content, key, where=str(path))):
         where = f"{path}: {key}[{index}]"
         record = as_mapping(record, where=where)
         where += f" (id {show(record.get('id'))})"
-        yield where, record, int_field(record, "id", where=where)
-
-
-def _refuse_second(key: int, records: Mapping[int, object], where: str) -> None:
-    if key in records:
-        raise DataError(f"{where}: field 'id': {key} was already used by an earlier record")
+        number = int_field(record, "id", where=where)
+        if number in ids:
+            raise DataError(f"{where}: field 'id': {number} was already used by an earlier record")
+        ids.add(number)
+        yield where, record, number

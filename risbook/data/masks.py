@@ -66,7 +66,7 @@ def encode_mask(mask: npt.NDArray[Any]) -> dict[str, Any]:
     >>> encode_mask(np.array([[0, 1], [1, 0]]))
     {'size': [2, 2], 'counts': '121'}
     """
-    runs = coco_mask.encode(np.asfortranarray(_as_mask(mask), dtype=np.uint8))
+    runs = _encode(mask)
     return {"size": [int(side) for side in runs["size"]], "counts": runs["counts"].decode("ascii")}
 
 
@@ -76,7 +76,7 @@ def mask_area(mask: npt.NDArray[Any]) -> int:
     Raises:
         DataError: the mask has not two axes or no pixel.
     """
-    return int(np.count_nonzero(_as_mask(mask)))
+    return int(coco_mask.area(_encode(mask)))
 
 
 def mask_box(mask: npt.NDArray[Any]) -> tuple[int, int, int, int]:
@@ -90,20 +90,16 @@ def mask_box(mask: npt.NDArray[Any]) -> tuple[int, int, int, int]:
     >>> mask_box(np.array([[0, 0, 0], [0, 1, 1]]))
     (1, 1, 2, 1)
     """
-    mask = _as_mask(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return 0, 0, 0, 0
-    top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
-    return left, top, right - left + 1, bottom - top + 1
+    x, y, width, height = coco_mask.toBbox(_encode(mask)).astype(int).tolist()
+    return x, y, width, height
 
 
-def _as_mask(array: npt.NDArray[Any]) -> BoolMask:
-    array = np.asarray(array)
-    if array.ndim != 2 or not array.size:
-        raise DataError(f"a mask has two axes (height, width), got shape {array.shape}")
-    mask: BoolMask = array != 0
-    return mask
+def _encode(mask: npt.NDArray[Any]) -> Any:
+    """A mask as the run-length record of pycocotools."""
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or not mask.size:
+        raise DataError(f"a mask has two axes (height, width), got shape {mask.shape}")
+    return coco_mask.encode(np.asfortranarray(mask != 0, dtype=np.uint8))
 
 
 def _decode_rings(rings: list[Any] | tuple[Any, ...], height: int, width: int) -> BoolMask:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from risbook.errors import DataError
 from risbook.figures.overlays import as_image, wrap_title
+from risbook.figures.palette import VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,13 +42,13 @@ def pca_colours(maps: Any, *, valid: Any = None, spread: float = 0.02) -> Floats
     features = _floats(maps)
     if features.ndim != 4 or features.shape[1] < 3:
         raise DataError(f"pca_colours: maps are {features.shape}, not (N, C, h, w) with C >= 3.")
-    count, channels, height, width = features.shape
+    count, channels, *size = features.shape
     cells = np.moveaxis(features, 1, -1).reshape(-1, channels)
     counted = np.full(len(cells), True) if valid is None else np.ravel(valid).astype(bool)
     if len(counted) != len(cells) or counted.sum() < 3:
         raise DataError(
             f"pca_colours: valid is {np.shape(valid)} with {int(counted.sum())} cells, not "
-            f"{(count, height, width)} with at least 3."
+            f"{(count, *size)} with at least 3."
         )
     cells = cells - cells[counted].mean(axis=0)
     spreads = cells[counted].T @ cells[counted]
@@ -57,9 +58,8 @@ def pca_colours(maps: Any, *, valid: Any = None, spread: float = 0.02) -> Floats
     directions = directions * np.sign(directions[largest, np.arange(3)])
     scores = cells @ directions
     low, high = np.quantile(scores[counted], [spread, 1 - spread], axis=0)
-    colours = (scores - low) / np.maximum(high - low, 1e-12)
-    clipped: Floats = np.clip(colours, 0.0, 1.0)
-    return clipped.reshape(count, height, width, 3)
+    colours: Floats = (scores - low) / np.maximum(high - low, 1e-12)
+    return colours.clip(0.0, 1.0).reshape(count, *size, 3)
 
 
 def show_heatmap(
@@ -152,8 +152,6 @@ def show_matrix(
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
 
-    from risbook.figures.palette import VERMILION
-
     matrix = _floats(values)
     count = len(images)
     if matrix.shape != (count, count) or len(sentences) != count:
@@ -161,11 +159,10 @@ def show_matrix(
             f"show_matrix: the values are {matrix.shape}, with {count} images and "
             f"{len(sentences)} sentences; give as many of each."
         )
-    longest = max(len(sentence) for sentence in sentences)
+    longest = max(map(len, sentences))
     wide, tall = cell * (count + 1.2) + 1.3, cell * count + 0.078 * longest + 0.15
     figure, ax = plt.subplots(figsize=(wide, tall))
     coloured = ax.imshow(matrix, cmap="viridis")
-    ax.set_xlim(-1.65, count - 0.5)
     for row, image in enumerate(images):
         ax.imshow(as_image(image), extent=(-1.55, -0.6, row + 0.475, row - 0.475))
         ax.add_patch(Rectangle((row - 0.5, row - 0.5), 1, 1, fill=False, ec=VERMILION, lw=2))
@@ -183,5 +180,5 @@ def show_matrix(
 
 def _floats(values: Any) -> Floats:
     if hasattr(values, "detach"):  # a torch tensor, perhaps with a gradient
-        values = values.detach().cpu().float().numpy()
+        values = values.detach().cpu().float()
     return np.asarray(values, dtype=np.float64)

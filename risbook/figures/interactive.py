@@ -14,8 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from risbook.errors import DataError
-
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+from risbook.figures.overlays import as_bytes
 
 _TEMPLATE = """<div class="ris-frames" data-ris="{key}" role="group" aria-label="{title}">
 <style>
@@ -126,10 +125,9 @@ class FrameSlider:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        view = self._widget()
-        if view is not None:
+        if view := self._widget():
             model = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
-            bundle[_WIDGET_VIEW] = model
+            bundle["application/vnd.jupyter.widget-view+json"] = model
         return bundle
 
     def _widget(self) -> Any:
@@ -141,15 +139,12 @@ class FrameSlider:
             from IPython.core.getipython import get_ipython
         except ImportError:
             return None
-        shell = get_ipython()
-        if shell is None or not hasattr(shell, "kernel"):
+        if not hasattr(get_ipython(), "kernel"):
             return None
         image = ipywidgets.Image(value=self.frames[0], format="png")
         image.layout.max_width = f"{self.width}px"
         caption = ipywidgets.Label(value=self.labels[0])
-        slider = ipywidgets.IntSlider(
-            min=0, max=len(self.frames) - 1, description="", readout=False, continuous_update=True
-        )
+        slider = ipywidgets.IntSlider(min=0, max=len(self.frames) - 1, readout=False)
 
         def move(change: dict[str, Any]) -> None:
             image.value = self.frames[change["new"]]
@@ -164,22 +159,16 @@ def _png(frame: Any, colours: int) -> bytes:
     """Turn one frame into the bytes of a PNG without time stamps."""
     from PIL import Image
 
+    image = frame
     if hasattr(frame, "savefig"):
         import matplotlib.pyplot as plt
 
         rendered = io.BytesIO()
         frame.savefig(rendered, format="png", facecolor="white")
         plt.close(frame)  # otherwise the notebook would show every frame a second time
-        image: Image.Image = Image.open(rendered)
-    elif isinstance(frame, Image.Image):
-        image = frame
-    else:
-        from risbook.figures.overlays import as_image
-
-        pixels = as_image(frame)
-        if pixels.dtype.kind == "f":
-            pixels = (pixels * 255).round().astype("uint8")
-        image = Image.fromarray(pixels.astype("uint8"))
+        image = Image.open(rendered)
+    elif not isinstance(frame, Image.Image):
+        image = Image.fromarray(as_bytes(frame))
     small = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)

@@ -79,8 +79,11 @@ def show_referring(
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()
     ax.set_anchor("S")  # all spare height goes above the image, to the title
-    if legend:
-        _legend(ax, truth_mask is not None, prediction_mask is not None, error_mask is not None)
+    masks = (truth_mask, prediction_mask, error_mask)
+    handles = legend_handles(*(mask is not None for mask in masks)) if legend else []
+    if handles:
+        below = (0.5, -0.01)
+        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=below, ncols=len(handles))
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
@@ -116,6 +119,14 @@ def as_image(image: Any) -> NDArray[Any]:
     return pixels
 
 
+def as_bytes(image: Any) -> NDArray[np.uint8]:
+    """Bring an image to uint8 (H, W, 3); what `as_image` takes, without transparency."""
+    pixels = as_image(image)[..., :3]
+    if np.issubdtype(pixels.dtype, np.floating):
+        pixels = (pixels * 255).round()
+    return pixels.astype(np.uint8)
+
+
 def as_mask(mask: Any, size: tuple[int, int], name: str) -> NDArray[np.bool_] | None:
     """Bring a mask to booleans (H, W); a DataError says that it does not fit the image."""
     if mask is None:
@@ -135,21 +146,22 @@ def _array(value: Any) -> NDArray[Any]:
 
 
 def _outline(ax: "Axes", mask: NDArray[np.bool_]) -> None:
-    padded = np.pad(mask.astype(float), 1)  # so that an outline at the border closes
-    height, width = padded.shape
-    columns, rows = np.arange(width) - 1.0, np.arange(height) - 1.0
     # A black line under the coloured one keeps the outline visible on any background.
     for colour, thickness in (("black", 3.4), (ROLES["truth"], 1.8)):
-        ax.contour(columns, rows, padded, levels=[0.5], colors=[colour], linewidths=thickness)
+        ax.contour(*_contour_grid(mask), levels=[0.5], colors=[colour], linewidths=thickness)
 
 
 def _hatch(ax: "Axes", mask: NDArray[np.bool_]) -> None:
-    padded = np.pad(mask.astype(float), 1)
-    height, width = padded.shape
-    columns, rows = np.arange(width) - 1.0, np.arange(height) - 1.0
-    filled = ax.contourf(columns, rows, padded, levels=[0.5, 1.5], colors="none", hatches=["////"])
+    filled = ax.contourf(*_contour_grid(mask), levels=[0.5, 1.5], colors="none", hatches=["////"])
     filled.set_edgecolor(ROLES["error"])
     filled.set_linewidth(0.0)
+
+
+def _contour_grid(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
+    """Columns, rows and values of a mask with a border, which closes outlines at the edge."""
+    padded = np.pad(mask.astype(float), 1)
+    height, width = padded.shape
+    return np.arange(width) - 1.0, np.arange(height) - 1.0, padded
 
 
 def title_inches(title: str) -> float:
@@ -165,9 +177,8 @@ def legend_handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
 
     handles: list[Any] = []
     if truth:
-        shadow: list[Any] = [effects.withStroke(linewidth=3.8, foreground="black")]
         line = Line2D([], [], color=ROLES["truth"], lw=2, label="ground truth")
-        line.set_path_effects(shadow)
+        line.set_path_effects([effects.withStroke(linewidth=3.8, foreground="black")])
         handles.append(line)
     if prediction:
         handles.append(Patch(facecolor=rgba(ROLES["prediction"], 0.55), label="prediction"))
@@ -175,11 +186,3 @@ def legend_handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
         edge = ROLES["error"]
         handles.append(Patch(facecolor="none", edgecolor=edge, hatch="////", label="error"))
     return handles
-
-
-def _legend(ax: "Axes", truth: bool, prediction: bool, error: bool) -> None:
-    handles = legend_handles(truth, prediction, error)
-    if handles:
-        ax.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=len(handles)
-        )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risbook.errors import DataError
-from risbook.figures.overlays import as_image, as_mask
+from risbook.figures.overlays import as_bytes, as_mask
 from risbook.figures.palette import ROLES, rgba
 
 
@@ -27,9 +27,7 @@ def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55) -> NDArray[np.uint
     >>> paint_mask(np.zeros((1, 2, 3), np.uint8), [[True, False]], alpha=1.0)[0].tolist()
     [[86, 180, 233], [0, 0, 0]]
     """
-    pixels = as_image(image)[..., :3]
-    if pixels.dtype.kind == "f":
-        pixels = pixels * 255
+    pixels = as_bytes(image)
     flags = as_mask(mask, (pixels.shape[0], pixels.shape[1]), "mask")
     if flags is None:
         raise DataError("paint_mask: the mask is None; pass an array (H, W).")

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from risbook.data.letterbox import Letterbox, normalise
+from risbook.data.masks import BoolMask, mask_box
 from risbook.errors import DataError
 from risbook.towers.clip_tokenizer import CLIPTokenizer
 from risbook.towers.image_transformer import ImageTransformer
@@ -20,7 +21,6 @@ from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.word_tokenizer import WordTokenizer
 
 Pixels = npt.NDArray[np.uint8]
-BoolMask = npt.NDArray[np.bool_]
 
 #: How tokens go through a tower's blocks; `ImageTransformer.forward_blocks` is the default.
 ForwardBlocks = Callable[[ImageTransformer, Tensor], Tensor]
@@ -30,10 +30,7 @@ _BATCH = 50
 
 def preprocess(images: Sequence[Pixels], image_size: int) -> Tensor:
     """Letterbox and normalise images (H, W, 3) of any sizes: (N, 3, image_size, image_size)."""
-    squares = [
-        normalise(letterbox.image(image))
-        for letterbox, image in zip(_letterboxes(images, image_size), images, strict=True)
-    ]
+    squares = [normalise(_letterbox(image, image_size).image(image)) for image in images]
     return torch.stack([torch.from_numpy(square) for square in squares])
 
 
@@ -94,7 +91,7 @@ def upsample_to_image(
     """
     if cells.ndim not in (2, 3):
         raise DataError(f"a map of patches is (h, w) or (h, w, K), not {tuple(cells.shape)}")
-    (letterbox,) = _letterboxes([image], image_size)
+    letterbox = _letterbox(image, image_size)
     layers = cells.float()[..., None] if cells.ndim == 2 else cells.float()
     mode = "bilinear" if smooth else "nearest"
     square = F.interpolate(layers.movedim(-1, 0)[None], size=(image_size, image_size), mode=mode)[0]
@@ -119,8 +116,7 @@ def valid_patches(images: Sequence[Pixels], image_size: int, patch_size: int) ->
     [[0, 4, 4, 0]]
     """
     coverage = [
-        letterbox.mask(np.ones(image.shape[:2], bool))
-        for letterbox, image in zip(_letterboxes(images, image_size), images, strict=True)
+        _letterbox(image, image_size).mask(np.ones(image.shape[:2], bool)) for image in images
     ]
     stacked = torch.stack([torch.from_numpy(square) for square in coverage]).float()
     # the smallest value of each patch; bilinear edges lie between 0 and 1
@@ -147,18 +143,18 @@ def object_crops(
     """
     crops = []
     for mask in masks:
-        rows, columns = np.nonzero(mask)
-        if not len(rows):
+        left, top, width, height = mask_box(mask)
+        if not width:
             raise DataError("object_crops: a mask is empty; there is nothing to crop")
-        side = round(margin * (1 + max(np.ptp(rows), np.ptp(columns))))
-        top = (int(rows.min()) + int(rows.max()) + 1 - side) // 2
-        left = (int(columns.min()) + int(columns.max()) + 1 - side) // 2
-        y = np.arange(top, top + side).clip(0, image.shape[0] - 1)
-        x = np.arange(left, left + side).clip(0, image.shape[1] - 1)
-        square = image[y[:, None], x[None]]
-        crops.append(Letterbox(height=side, width=side, size=crop_size).image(square))
+        side = round(margin * max(width, height))
+        y = np.arange(side) + (2 * top + height - side) // 2
+        x = np.arange(side) + (2 * left + width - side) // 2
+        rows = y.clip(0, image.shape[0] - 1)
+        columns = x.clip(0, image.shape[1] - 1)
+        square = image[rows[:, None], columns]
+        crops.append(_letterbox(square, crop_size).image(square))
     return crops
 
 
-def _letterboxes(images: Sequence[Pixels], size: int) -> list[Letterbox]:
-    return [Letterbox(height=image.shape[0], width=image.shape[1], size=size) for image in images]
+def _letterbox(image: Pixels, size: int) -> Letterbox:
+    return Letterbox(height=image.shape[0], width=image.shape[1], size=size)

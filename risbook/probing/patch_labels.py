@@ -4,8 +4,7 @@ A pixel of the square takes the label of the image's pixel that it came from. A 
 label of most of its pixels, or -1 in the padding and where no label covers enough of the patch.
 """
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from risbook.data.annotation_files import read_json
+from risbook.data.checks import as_mapping
 from risbook.data.dataset import ReferData
 from risbook.data.letterbox import Letterbox
+from risbook.data.masks import BoolMask
 from risbook.errors import DataError
 from risbook.refscenes.parts import PARTS, part_labels
 from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF, SceneObject
@@ -33,9 +35,6 @@ LABEL_NAMES: dict[str, tuple[str, ...]] = {
 MAJORITY = 0.6
 
 Labels = npt.NDArray[np.int64]
-BoolMask = npt.NDArray[np.bool_]
-#: Record of an object and its mask -> labels of the mask's pixels, or one for all of them.
-_Labeller = Callable[[dict[str, Any], BoolMask], Labels | int]
 
 
 def label_maps(
@@ -56,7 +55,6 @@ def label_maps(
     """
     if label_set not in LABEL_NAMES:
         raise DataError(f"label_set: unknown {label_set!r}, choose one of {', '.join(LABEL_NAMES)}")
-    label_of = _LABELLERS[label_set]
     scenes = _read_scenes(data)
     maps = []
     for image_id in image_ids:
@@ -70,7 +68,7 @@ def label_maps(
         record = data.instances.images[image_id]
         labels = np.zeros((record.height, record.width), np.int64)
         for thing, (_, mask) in zip(things, objects, strict=True):
-            labels[mask] = label_of(thing, mask)
+            labels[mask] = _labels_of_object(thing, mask, label_set)
         maps.append(labels)
     return maps
 
@@ -82,7 +80,6 @@ def patch_labels(
     image_size: int = 96,
     patch_size: int = 8,
     label_set: LabelSet = "kind",
-    majority: float = MAJORITY,
 ) -> Tensor:
     """Label the patches of letterboxed drawn scenes.
 
@@ -92,7 +89,6 @@ def patch_labels(
         image_size: side S of the square, pixels.
         patch_size: side of a patch, pixels; S is a multiple of it.
         label_set: "kind", "group" or "part".
-        majority: share of a patch that its label must cover.
 
     Returns:
         int64 (N, S / patch_size, S / patch_size): index of ``LABEL_NAMES[label_set]``, -1 without
@@ -103,12 +99,7 @@ def patch_labels(
     """
     classes = len(LABEL_NAMES.get(label_set, ()))
     labels = [
-        majority_label(
-            letterbox_labels(pixels, image_size),
-            patch_size=patch_size,
-            classes=classes,
-            majority=majority,
-        )
+        majority_label(letterbox_labels(pixels, image_size), patch_size=patch_size, classes=classes)
         for pixels in label_maps(data, image_ids, label_set)
     ]
     side = image_size // patch_size
@@ -169,26 +160,16 @@ def majority_label(
     return np.where(counts.max(2) >= majority * patch_size**2, counts.argmax(2), -1)
 
 
-def _kind(thing: dict[str, Any], mask: BoolMask) -> int:
-    return LABEL_NAMES["kind"].index(thing["kind"])
+def _labels_of_object(thing: dict[str, Any], mask: BoolMask, label_set: LabelSet) -> Labels | int:
+    """Labels of the mask's pixels, or one label for all of them."""
+    if label_set == "part":
+        return 1 + part_labels(SceneObject.from_record(thing), mask)
+    name = thing["kind"] if label_set == "kind" else SUPERCATEGORY_OF[thing["kind"]]
+    return LABEL_NAMES[label_set].index(name)
 
 
-def _group(thing: dict[str, Any], mask: BoolMask) -> int:
-    return LABEL_NAMES["group"].index(SUPERCATEGORY_OF[thing["kind"]])
-
-
-def _part(thing: dict[str, Any], mask: BoolMask) -> Labels:
-    return 1 + part_labels(SceneObject.from_record(thing), mask)
-
-
-_LABELLERS: dict[str, _Labeller] = {"kind": _kind, "group": _group, "part": _part}
-
-
-def _read_scenes(data: ReferData) -> dict[str, Any]:
+def _read_scenes(data: ReferData) -> Mapping[str, Any]:
     path = data.folder / "scenes.json"
     if not path.is_file():
         raise DataError(f"{path}: is missing; only drawn sets have labels for every patch")
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: is not a record of scenes ({error})") from error
+    return as_mapping(read_json(path), where=str(path))

@@ -267,17 +267,9 @@ def patch_probe(
 ) -> ProbeScore:
     """Probe patch features: learn from training scenes, segment held-out ones.
 
-    Args:
-        train_features: (scenes, h, w, C).
-        train_labels: (scenes, h, w), indices of `names`, -1 left out.
-        test_features: (scenes, h, w, C) of other scenes.
-        test_labels: (scenes, h, w).
-        names: names of the classes, see `patch_labels.LABEL_NAMES`.
-        method: "linear" or "knn".
-        train_limit: learn from at most so many patches; 0 for all.
-
-    Raises:
-        DataError: shapes, labels or the method do not fit.
+    Features are (scenes, h, w, C), labels (scenes, h, w). The probe learns from at most
+    `train_limit` patches, from all where it is 0. Names are for instance those of
+    `patch_labels.LABEL_NAMES`; other arguments and errors are those of `probe`.
     """
     train_x, train_y = labelled_patches(train_features, train_labels, limit=train_limit)
     test_x, test_y = labelled_patches(test_features, test_labels)

@@ -164,10 +164,6 @@ def _ranks(queries: Tensor, answers: Tensor, groups: Tensor) -> Tensor:
 
 
 def _score_of_ranks(ranks: Tensor) -> RetrievalScore:
-    shares = [float((ranks <= cut).double().mean()) for cut in CUTS]
-    return RetrievalScore(
-        r1=shares[0],
-        r5=shares[1],
-        r10=shares[2],
-        median_rank=float(ranks.double().quantile(0.5)),
-    )
+    r1, r5, r10 = (float((ranks <= cut).double().mean()) for cut in CUTS)
+    median_rank = float(ranks.double().quantile(0.5))
+    return RetrievalScore(r1=r1, r5=r5, r10=r10, median_rank=median_rank)
