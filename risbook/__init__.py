@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from risbook.systems import count_parameters, list_models
     from risbook.systems import load_system as load
     from risbook.systems import load_system as load_model
+    from risbook.towers import list_towers
     from risbook.training import train
 
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ __all__ = [
     "list_adapters",
     "list_datasets",
     "list_models",
+    "list_towers",
     "load",
     "load_dataset",
     "load_model",
@@ -87,6 +89,7 @@ _FUNCTIONS = {
     "list_adapters": "risbook.adapters",
     "list_datasets": "risbook.data",
     "list_models": "risbook.systems",
+    "list_towers": "risbook.towers",
     "load": "risbook.systems:load_system",
     "load_dataset": "risbook.data:load",
     "load_model": "risbook.systems:load_system",
@@ -111,7 +114,6 @@ _HINTS = {
     "finetune": 'risbook.train("etris-mini", data="refscenes", steps=200)',
     "from_pretrained": 'risbook.load("etris-mini")',
     "iou": "risbook.metrics.iou(pred, target)",
-    "list_towers": "risbook.towers.TOWERS",
     "losses": "model.loss(logits, mask)",
     "miou": "risbook.metrics.miou(pred, target)",
     "models": "risbook.list_models()",

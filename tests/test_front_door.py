@@ -413,3 +413,18 @@ def test_figures_take_what_people_have(photograph: Path) -> None:
     risbook.figures.show_referring(photograph, prediction=np.ones((80, 100), bool))
     with pytest.raises(AttributeError, match="show_referring"):
         risbook.figures.overlay  # noqa: B018
+
+
+def test_bridgers_can_be_disabled(model: System, photograph: Path) -> None:
+    options: dict[str, Any] = {"return_probability": True}
+    expected = model.predict(photograph, "the left dog", **options)
+    model.bridgers.disable()
+    disabled = model.predict(photograph, "the left dog", **options)
+    model.bridgers.disable(stages=[1])
+    partly = model.predict(photograph, "the left dog", **options)
+    model.bridgers.enable()
+    assert not np.array_equal(disabled, expected) and not np.array_equal(partly, expected)
+    assert np.array_equal(model.predict(photograph, "the left dog", **options), expected)
+    with pytest.raises(RisbookError, match="no Bridger after stage 9"):
+        model.bridgers.disable(stages=[9])
+    assert {"dinov2-mini", "clip-rn50-text"} <= set(risbook.list_towers())

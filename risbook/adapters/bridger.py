@@ -11,7 +11,7 @@ normed. In the paper's figure that is the *output* of the previous interactors; 
 code it is their *input*, which is the default here (`link`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from einops import rearrange
@@ -298,6 +298,7 @@ class Bridgers(nn.Module):
                 f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {count}"
             )
         self.link = config.link
+        self.disabled: frozenset[int] = frozenset()
         self.stages = nn.ModuleDict()
         map_sides: Sequence[int | None] = sides or [None] * count
         maps = zip(image_dims, factors, map_sides, strict=True)
@@ -320,6 +321,20 @@ class Bridgers(nn.Module):
                 last=stage == count,
             )
 
+    def disable(self, stages: Iterable[int] | None = None) -> None:
+        """Leave out the Bridgers of some stages, counted from 1, or of all; `enable` undoes it."""
+        wanted = frozenset(map(int, self.stages)) if stages is None else frozenset(stages)
+        if unknown := sorted(stage for stage in wanted if str(stage) not in self.stages):
+            raise RisbookError(
+                f"there is no Bridger after stage {unknown[0]}; they are after stages "
+                f"{', '.join(self.stages)}"
+            )
+        self.disabled = wanted
+
+    def enable(self) -> None:
+        """Use all Bridgers again."""
+        self.disabled = frozenset()
+
     def forward(
         self,
         stage: int,
@@ -330,7 +345,7 @@ class Bridgers(nn.Module):
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> tuple[Tensor, Tensor, BridgerTokens | None]:
-        """Bridge after a stage, if it has a Bridger.
+        """Bridge after a stage, if it has a Bridger that is not disabled.
 
         Args:
             stage: counted from 1.
@@ -343,7 +358,7 @@ class Bridgers(nn.Module):
         Returns:
             Map and text tokens with what the interaction adds, and the tokens for the next Bridger.
         """
-        if str(stage) not in self.stages:
+        if str(stage) not in self.stages or stage in self.disabled:
             return image, text, previous
         exchange: Exchange = self.stages[str(stage)].exchange(  # type: ignore[operator]
             image,

@@ -12,7 +12,7 @@ from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.recurrent import RecurrentTower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import TOWERS
+from risbook.towers.tower_presets import TOWERS, list_towers
 from risbook.towers.weights.source import WeightsSource, weights_source
 from risbook.towers.word_tokenizer import WordTokenizer
 
@@ -32,6 +32,7 @@ __all__ = [
     "WordTokenizer",
     "build_tower",
     "freeze",
+    "list_towers",
     "tokenizer_of",
     "weights_source",
 ]
@@ -40,8 +41,7 @@ __getattr__ = lazy_attributes(
     "risbook.towers",
     {},
     {
-        "list": "list(risbook.towers.TOWERS)",
-        "list_towers": "list(risbook.towers.TOWERS)",
+        "list": "risbook.towers.list_towers()",
         "load": 'risbook.towers.build_tower("dinov2-mini")',
         "load_tower": 'risbook.towers.build_tower("dinov2-mini")',
         "get_tower": 'risbook.towers.build_tower("dinov2-mini")',

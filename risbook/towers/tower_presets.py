@@ -223,6 +223,15 @@ TOWERS: dict[str, TowerPreset] = {
 }
 
 
+def list_towers() -> dict[str, str]:
+    """Names that `risbook.towers.build_tower` takes, with a line on each."""
+    return {
+        name: f"{'image' if preset.image_size else 'text'} tower, weights: "
+        f"{preset.hub.repo if preset.hub else 'of risbook, shipped'}"
+        for name, preset in TOWERS.items()
+    }
+
+
 def tower_preset(name: str) -> TowerPreset:
     """Look a tower up.
 
