@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.convolutions import conv_norm
-from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed
+from risbook.towers.pos_embed import resize_clip_pos_embed
 
 
 class AttentionPool(nn.Module):
@@ -70,7 +70,6 @@ class AttentionPool(nn.Module):
         for layer in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
             nn.init.normal_(layer.weight, std=deviation)
         self.connect = conv_norm(channels, output_dim, 1) if connect else None
-        self.pos_embed_resizer = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Attention with every position as a query.
@@ -115,7 +114,7 @@ class AttentionPool(nn.Module):
         return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
 
     def _pos_embed_for(self, height: int, width: int) -> Tensor:
-        return self.pos_embed_resizer(self.positional_embedding, (height, width))
+        return resize_clip_pos_embed(self.positional_embedding[None], (height, width))
 
     def _attend(self, queries: Tensor, tokens: Tensor) -> Tensor:
         query, key, value = (

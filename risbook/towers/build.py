@@ -93,7 +93,7 @@ def build_meta_tower(name: str) -> Tower:
 def tokenizer_of(
     name: str, *, length: int, weights: str | Path = "auto"
 ) -> CLIPTokenizer | WordTokenizer:
-    """The tokenizer of a text tower, or of an image tower's partner.
+    """The tokenizer of a text tower, or of an image tower's text tower.
 
     Args:
         name: a tower's name.
@@ -102,12 +102,11 @@ def tokenizer_of(
             weights; "random" does the same as "auto".
 
     Raises:
-        RisbookError: if neither the tower nor its partner encodes text, or the vocabulary is not
-            available.
+        RisbookError: if the tower has no text side, or the vocabulary is not available.
     """
     preset = tower_preset(name)
-    if not tower_family(preset.family).is_text and preset.partner:
-        name, preset = preset.partner, tower_preset(preset.partner)
+    if preset.text_tower:
+        name, preset = preset.text_tower, tower_preset(preset.text_tower)
     if not tower_family(preset.family).is_text:
         raise RisbookError(f"{name} has no text side, and therefore no tokenizer")
     is_shipped = preset.hub is None

@@ -16,10 +16,8 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.features import ImageFeatures
-from risbook.towers.pos_embed import CachedPosEmbed
-
-#: every image side has to be a multiple of this: the coarsest map's stride
-STRIDE = 32
+from risbook.towers.pos_embed import Grid, resize_clip_pos_embed
+from risbook.towers.tower_presets import RESNET_STRIDE
 
 
 class CLIPResNet(nn.Module):
@@ -78,6 +76,7 @@ class CLIPResNet(nn.Module):
         self.channels = (*self.stage_channels[:2], output_dim)
         self.output_dim = output_dim
         self.norm_eval = norm_eval
+        self.pos_grid = pos_grid
 
     def train(self, mode: bool = True) -> "CLIPResNet":
         """Set training or evaluation mode, the body's batch norms by `norm_eval`."""
@@ -101,10 +100,10 @@ class CLIPResNet(nn.Module):
             DataError: if H or W is not divisible by 32.
         """
         height, width = images.shape[-2:]
-        if height % STRIDE or width % STRIDE or not height or not width:
+        if height % RESNET_STRIDE or width % RESNET_STRIDE or not height or not width:
             raise DataError(
                 f"image of {height} x {width} pixels (height x width): "
-                f"a CLIP ResNet needs both sides divisible by {STRIDE}; resize or pad the image"
+                f"a CLIP ResNet needs both sides divisible by {RESNET_STRIDE}; resize or pad it"
             )
         features: Tensor = self.body.get_submodule("stem")(images)
         return features
@@ -145,10 +144,9 @@ class CLIPResNet(nn.Module):
         """The learned position embeddings of the attention pool, (1 + pos_grid^2, 32W)."""
         return self.attention_pool.positional_embedding
 
-    @property
-    def pos_embed_resizer(self) -> CachedPosEmbed:
-        """Resizes these to other grids."""
-        return self.attention_pool.pos_embed_resizer
+    def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        """Position embeddings (1 + s * s, 32W) for another grid (h, w): (1 + h * w, 32W)."""
+        return resize_clip_pos_embed(pos_embed[None], grid)[0]
 
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
         """Nothing to set: the stages are layers 2, 3 and 4."""

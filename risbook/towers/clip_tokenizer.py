@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tokenizers import Tokenizer, pre_tokenizers
 
@@ -107,8 +107,8 @@ class CLIPTokenizer(SentenceTokenizer):
         return clean_text(sentence)
 
 
-def _backend(merges: list[tuple[str, str]]) -> Tokenizer:
-    """The tokenizer of a list of merges, as transformers makes it."""
+def _backend(merges: list[Any]) -> Tokenizer:
+    """The tokenizer of a list of merges, pairs of strings, as transformers makes it."""
     from transformers import CLIPTokenizer as TransformersTokenizer
 
     # One visible character per byte. In this order those that are visible in Latin-1 come first

@@ -22,8 +22,8 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import ImageFeatures
-from risbook.towers.pos_embed import CachedPosEmbed, resize_clip_pos_embed, resize_dinov2_pos_embed
-from risbook.towers.transformer_tower import Branch, Grid, TransformerTower, check_out_indices
+from risbook.towers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
+from risbook.towers.transformer_tower import Branch, TransformerTower, check_out_indices
 
 Kind = Literal["clip", "dinov2"]
 
@@ -92,6 +92,7 @@ class ImageTransformer(TransformerTower):
         self.kind = kind
         self.embed_dim = embed_dim
         self.patch_size = patch_size
+        self.pos_grid = pos_grid
         self.out_indices = check_out_indices(out_indices, depth=depth)
         self.vit: Any = VisionTransformer(
             img_size=pos_grid * patch_size,
@@ -106,11 +107,6 @@ class ImageTransformer(TransformerTower):
             init_values=None if clip else layer_scale,
             norm_layer=partial(nn.LayerNorm, eps=1e-5 if clip else 1e-6),
             act_layer="quick_gelu" if clip else "gelu",
-        )
-        self.pos_embed_resizer = (
-            CachedPosEmbed(resize_clip_pos_embed, prefix=1)
-            if clip
-            else CachedPosEmbed(resize_dinov2_pos_embed, prefix=0)
         )
         self.projection: nn.Parameter | None = None
         if projection_dim is not None:
@@ -168,9 +164,10 @@ class ImageTransformer(TransformerTower):
             )
         return height // self.patch_size, width // self.patch_size
 
-    def pos_embed_for(self, grid: Grid) -> Tensor:
-        """Position embeddings for a grid, (1, N, C); CLIP's begin with that of the class token."""
-        return self.pos_embed_resizer(self.pos_embed, grid)
+    def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        """Position embeddings (1, N, C) for another grid, by the rule of this design."""
+        rule = resize_clip_pos_embed if self.kind == "clip" else resize_dinov2_pos_embed
+        return rule(pos_embed, grid)
 
     def embed(self, images: Tensor, *, mask: Tensor | None = None) -> tuple[Tensor, Grid]:
         """Everything before the first block.
@@ -188,7 +185,7 @@ class ImageTransformer(TransformerTower):
         patches = self.vit.patch_embed.proj(images).flatten(2).transpose(1, 2)
         if mask is not None:
             patches = patches.masked_fill(mask[..., None], 0.0)
-        pos_embed = self.pos_embed_for(grid)
+        pos_embed = self.resize_pos_embed(self.pos_embed, grid)
         class_token = self.vit.cls_token
         if self.kind == "clip":
             class_token, pos_embed = class_token + pos_embed[:, :1], pos_embed[:, 1:]

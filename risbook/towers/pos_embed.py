@@ -15,7 +15,6 @@ class token, if it has one), then the patches row by row.
 """
 
 from collections.abc import Callable
-from functools import partial
 from math import isqrt
 from typing import Any
 
@@ -108,74 +107,3 @@ def _resize(
     image = F.interpolate(image, **target(side), mode="bicubic", align_corners=False)
     rows = rearrange(image, "b c row column -> b (row column) c").to(pos_embed.dtype)
     return torch.cat([pos_embed[:, :prefix], rows], dim=1)
-
-
-class CachedPosEmbed:
-    """Resizes frozen position embeddings once per grid, not at every step.
-
-    Tuned ones are resized each time, since they change and need their gradient. Frozen ones are
-    cached until they are changed, moved or replaced. The cache is not part of a module's state:
-    it is neither saved nor copied.
-
-    Args:
-        rule: `resize_clip_pos_embed` or `resize_dinov2_pos_embed`.
-        prefix: P, rows in front of the patches.
-        limit: number of grids to cache; beyond it the cache is emptied.
-
-    >>> resize = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
-    >>> pos_embed = torch.rand(1, 10, 4)
-    >>> resize(pos_embed, (2, 2)) is resize(pos_embed, (2, 2))
-    True
-    """
-
-    def __init__(self, rule: Callable[..., Tensor], *, prefix: int, limit: int = 8) -> None:
-        self.rule = rule
-        self.prefix = prefix
-        self.limit = limit
-        self._source: Tensor | None = None
-        self._identity: tuple[Any, ...] = ()
-        self._resized: dict[Grid, Tensor] = {}
-
-    def __call__(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        """Resize, or take the result from the cache.
-
-        Args:
-            pos_embed: the parameter itself (a view would hide that it is tuned),
-                (1, P + s * s, C) or, as CLIP's attention pool has it, (P + s * s, C).
-            grid: rows and columns (h, w) of patches.
-
-        Returns:
-            (1, P + h * w, C).
-        """
-        if pos_embed.requires_grad or pos_embed.is_inference() or torch.compiler.is_compiling():
-            return self._resize(pos_embed, grid)
-        kind = (pos_embed.device, pos_embed.dtype, pos_embed.shape)
-        identity = (pos_embed.data_ptr(), pos_embed._version, *kind)
-        if identity != self._identity:
-            # The alias keeps the memory from being reused, so that an equal address means the
-            # same tensor; writing to it in place raises its version.
-            self._source, self._identity = pos_embed.detach(), identity
-            self._resized = {}
-        if grid not in self._resized:
-            if len(self._resized) >= self.limit:
-                self._resized = {}
-            # Cached values must serve later training steps, wherever they were computed.
-            with torch.inference_mode(False), torch.no_grad():
-                self._resized[grid] = self._resize(pos_embed.detach(), grid)
-        return self._resized[grid]
-
-    def resize_like(self, pos_embed: Tensor, like: Tensor) -> Tensor:
-        """Resize embeddings of a file to the grid of a tower's, `like`; not cached."""
-        if pos_embed.shape == like.shape:
-            return pos_embed
-        side = pos_grid_side(like.reshape(1, -1, like.shape[-1]), prefix=self.prefix)
-        resized = self._resize(pos_embed, (side, side))
-        return resized if pos_embed.ndim == 3 else resized[0]
-
-    def _resize(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        rows = pos_embed if pos_embed.ndim == 3 else pos_embed[None]
-        return self.rule(rows, grid, prefix=self.prefix)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """What is copied and pickled: the rule, without the cache."""
-        return partial(CachedPosEmbed, self.rule, prefix=self.prefix, limit=self.limit), ()

@@ -40,6 +40,10 @@ class HubFile:
         return f"{self.repo}@{self.revision[:8]}"
 
 
+#: stride of the coarsest map of a ResNet, pixels
+RESNET_STRIDE = 32
+
+
 @dataclass(frozen=True)
 class TowerPreset:
     """How a named tower is made.
@@ -47,20 +51,26 @@ class TowerPreset:
     Args:
         family: its design, a name of `risbook.towers.tower_families.FAMILIES`.
         arch: arguments of the class.
-        image_size: side of the images that it was trained on, pixels; 0 for a text tower.
-        step: image sides are multiples of this; 0 for a text tower.
         hub: its weights; None for a tower of risbook, which is shipped.
         tokenizer: for a text tower, the vocabulary on the hub.
-        partner: the tower that shares its space: of an image tower the text tower.
+        text_tower: for an image tower, the text tower that shares its space.
     """
 
     family: str
     arch: Mapping[str, Any]
-    image_size: int = 0
-    step: int = 0
     hub: HubFile | None = None
     tokenizer: HubFile | None = None
-    partner: str = ""
+    text_tower: str = ""
+
+    @property
+    def step(self) -> int:
+        """Image sides are multiples of this, pixels; 0 for a text tower."""
+        return int(self.arch.get("patch_size", RESNET_STRIDE)) if "pos_grid" in self.arch else 0
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images that it was trained on, pixels; 0 for a text tower."""
+        return self.step * int(self.arch.get("pos_grid", 0))
 
 
 # Revisions and digests below are those of public projects that pin the same files, each of at
@@ -106,119 +116,69 @@ _CLIP_WORDS = HubFile(
 )
 
 
-def _clip_text(hub: HubFile, projection_dim: int, partner: str) -> TowerPreset:
-    arch = {
-        "vocab_size": 49408,
-        "embed_dim": 512,
-        "depth": 12,
-        "num_heads": 8,
-        "context_length": 77,
-        "projection_dim": projection_dim,
-    }
-    return TowerPreset("clip-text", arch, hub=hub, tokenizer=_CLIP_WORDS, partner=partner)
-
-
-def _clip_resnet(
-    hub: HubFile, layers: tuple[int, ...], output_dim: int, partner: str
-) -> TowerPreset:
-    arch = {
-        "layers": layers,
-        "width": 64,
-        "output_dim": output_dim,
-        "num_heads": 32,
-        "pos_grid": 7,
-    }
-    return TowerPreset("clip-resnet", arch, 224, 32, hub=hub, partner=partner)
-
-
+# as published by OpenAI for RN50, RN101 and ViT-B/16
+_CLIP_TEXT = {
+    "vocab_size": 49408,
+    "embed_dim": 512,
+    "depth": 12,
+    "num_heads": 8,
+    "context_length": 77,
+}
+_CLIP_RESNET = {"width": 64, "num_heads": 32, "pos_grid": 7}
+_BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
+_LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
+_MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
+_MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
 # The out_indices of the DINOv2 towers are the blocks after which DETRIS takes a map, counted from 0
 # as in its released code.
 _DINOV2 = {"kind": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
+
+def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output_dim: int, text: str) -> TowerPreset:
+    arch = {"layers": layers, **_CLIP_RESNET, "output_dim": output_dim}
+    return TowerPreset("clip-resnet", arch, hub, text_tower=text)
+
+
+def _clip_text(hub: HubFile, projection_dim: int) -> TowerPreset:
+    arch = {**_CLIP_TEXT, "projection_dim": projection_dim}
+    return TowerPreset("clip-text", arch, hub, tokenizer=_CLIP_WORDS)
+
+
 TOWERS: dict[str, TowerPreset] = {
     "clip-rn50-image": _clip_resnet(_RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
-    "clip-rn50-text": _clip_text(_RN50, 1024, "clip-rn50-image"),
+    "clip-rn50-text": _clip_text(_RN50, 1024),
     "clip-rn101-image": _clip_resnet(_RN101, (3, 4, 23, 3), 512, "clip-rn101-text"),
-    "clip-rn101-text": _clip_text(_RN101, 512, "clip-rn101-image"),
+    "clip-rn101-text": _clip_text(_RN101, 512),
     "clip-vitb16-image": TowerPreset(
         "clip-vit",
-        {
-            "kind": "clip",
-            "embed_dim": 768,
-            "depth": 12,
-            "num_heads": 12,
-            "patch_size": 16,
-            "pos_grid": 14,
-            "projection_dim": 512,
-        },
-        image_size=224,
-        step=16,
-        hub=_VITB16,
-        partner="clip-vitb16-text",
+        {"kind": "clip", **_BASE, "patch_size": 16, "pos_grid": 14, "projection_dim": 512},
+        _VITB16,
+        text_tower="clip-vitb16-text",
     ),
-    "clip-vitb16-text": _clip_text(_VITB16, 512, "clip-vitb16-image"),
+    "clip-vitb16-text": _clip_text(_VITB16, 512),
     "dinov2-vitb14": TowerPreset(
-        "dinov2",
-        {"embed_dim": 768, "depth": 12, "num_heads": 12, "out_indices": (4, 8, 11), **_DINOV2},
-        image_size=518,
-        step=14,
-        hub=_DINOV2_B,
+        "dinov2", {**_BASE, "out_indices": (4, 8, 11), **_DINOV2}, _DINOV2_B
     ),
     "dinov2-vitl14": TowerPreset(
-        "dinov2",
-        {"embed_dim": 1024, "depth": 24, "num_heads": 16, "out_indices": (8, 16, 23), **_DINOV2},
-        image_size=518,
-        step=14,
-        hub=_DINOV2_L,
+        "dinov2", {**_LARGE, "out_indices": (8, 16, 23), **_DINOV2}, _DINOV2_L
     ),
     "clip-mini-image": TowerPreset(
         "clip-vit",
-        {
-            "kind": "clip",
-            "embed_dim": 128,
-            "depth": 12,
-            "num_heads": 2,
-            "patch_size": 8,
-            "pos_grid": 12,
-            "projection_dim": 128,
-        },
-        image_size=96,
-        step=8,
-        partner="clip-mini-text",
+        {"kind": "clip", **_MINI, **_MINI_PATCHES, "projection_dim": 128},
+        text_tower="clip-mini-text",
     ),
+    # the vocabulary's size is that of the shipped tokenizer
     "clip-mini-text": TowerPreset(
-        "clip-text",
-        # the vocabulary's size is that of the shipped tokenizer
-        {
-            "embed_dim": 128,
-            "depth": 12,
-            "num_heads": 2,
-            "context_length": 77,
-            "projection_dim": 128,
-        },
-        partner="clip-mini-image",
+        "clip-text", {**_MINI, "context_length": 77, "projection_dim": 128}
     ),
     "clip-mini-rn-image": TowerPreset(
         "clip-resnet",
         {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8, "pos_grid": 6},
-        image_size=192,
-        step=32,
-        partner="clip-mini-text",
+        text_tower="clip-mini-text",
     ),
     "dinov2-mini": TowerPreset(
         "dinov2",
-        {
-            "kind": "dinov2",
-            "embed_dim": 128,
-            "depth": 12,
-            "num_heads": 2,
-            "patch_size": 8,
-            "pos_grid": 12,
-            "num_registers": 4,
-            "out_indices": (4, 8, 11),
-        },
-        image_size=96,
-        step=8,
+        {"kind": "dinov2", **_MINI, **_MINI_PATCHES, "num_registers": 4, "out_indices": (4, 8, 11)},
     ),
 }
 

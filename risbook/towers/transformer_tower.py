@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from risbook.errors import DataError
+from risbook.towers.pos_embed import Grid
 from risbook.towers.stages import STAGES
 
-Grid = tuple[int, int]
 Branch = Literal["attention", "mlp"]
 #: the branches of a block, in the order in which they are added
 BRANCHES: tuple[Branch, ...] = get_args(Branch)

@@ -29,8 +29,6 @@ IMAGES = [name for name, preset in TOWERS.items() if preset.hub is None and pres
 TINY = TowerPreset(
     "clip-resnet",
     {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3},
-    image_size=96,
-    step=32,
     hub=HubFile("nobody/tiny", "model.safetensors", revision="a" * 40, size=1_000_000),
 )
 
@@ -53,16 +51,15 @@ def write_tiny(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_the_table_is_consistent() -> None:
     for name, preset in TOWERS.items():
-        if preset.partner:
-            assert (TOWERS[preset.partner].family == "clip-text") != (preset.family == "clip-text")
+        if preset.text_tower:
+            assert TOWERS[preset.text_tower].family == "clip-text" != preset.family
         assert (preset.tokenizer is not None) == (
             preset.family == "clip-text" and preset.hub is not None
         )
         if preset.hub is not None:
             assert preset.hub.pinned or preset.hub.revision == "main"
             assert preset.hub.pinned or not preset.hub.sha256, name
-        if preset.image_size:
-            assert preset.image_size % preset.step == 0
+        assert (preset.image_size == 0) == (preset.family == "clip-text")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +266,7 @@ from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
 
 sizes = {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3}
 hub = HubFile("nobody/tiny", "model.safetensors", "a" * 40, digest, 1_000_000)
-preset = TowerPreset("clip-resnet", sizes, 96, 32, hub=hub)
+preset = TowerPreset("clip-resnet", sizes, hub)
 
 def use(**changes):
     TOWERS["tiny-image"] = replace(preset, hub=replace(hub, **changes))

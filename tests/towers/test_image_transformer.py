@@ -54,7 +54,7 @@ def timm_network(tower: ImageTransformer, grid: tuple[int, int]) -> Any:
         img_size=(grid[0] * patch, grid[1] * patch),
         num_classes=0,
     )
-    state = tower.vit.state_dict() | {"pos_embed": tower.pos_embed_for(grid)}
+    state = tower.vit.state_dict() | {"pos_embed": tower.resize_pos_embed(tower.pos_embed, grid)}
     network.load_state_dict(state, strict=True)
     return network.eval()
 

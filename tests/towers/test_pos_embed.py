@@ -1,7 +1,4 @@
-"""Position tables on other grids: shapes, the two rules, and what is remembered."""
-
-import copy
-import pickle
+"""Position tables on other grids: shapes, and the two rules."""
 
 import pytest
 import torch
@@ -9,7 +6,6 @@ from torch import Tensor
 
 from risbook.errors import DataError
 from risbook.towers.pos_embed import (
-    CachedPosEmbed,
     pos_grid_side,
     resize_clip_pos_embed,
     resize_dinov2_pos_embed,
@@ -70,67 +66,3 @@ def test_half_precision_is_resized_in_single(rule) -> None:  # type: ignore[no-u
 def test_a_table_of_another_shape_is_an_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(DataError, match="position embeddings of shape"):
         pos_grid_side(torch.zeros(shape), prefix=0)
-
-
-def count(rule):  # type: ignore[no-untyped-def]
-    """The rule and a list that grows with each call of it."""
-    calls = []
-
-    def counted(table: Tensor, grid: tuple[int, int], *, prefix: int) -> Tensor:
-        calls.append(grid)
-        return rule(table, grid, prefix=prefix)
-
-    return counted, calls
-
-
-def test_a_frozen_table_is_resized_once_a_grid() -> None:
-    rule, calls = count(resize_clip_pos_embed)
-    remembered, table = CachedPosEmbed(rule, prefix=1), a_table()
-    for grid in [(2, 2), (3, 5), (2, 2), (3, 5)]:
-        assert torch.equal(remembered(table, grid), resize_clip_pos_embed(table, grid))
-    assert calls == [(2, 2), (3, 5)]
-    assert torch.equal(remembered(table[0], (2, 2)), resize_clip_pos_embed(table, (2, 2)))
-
-
-def test_a_changed_or_replaced_table_is_resized_again() -> None:
-    remembered, table = CachedPosEmbed(resize_clip_pos_embed, prefix=1), a_table()
-    remembered(table, (2, 2))
-    table.mul_(2)
-    assert torch.equal(remembered(table, (2, 2)), resize_clip_pos_embed(table, (2, 2)))
-    other = table + 1
-    assert torch.equal(remembered(other, (2, 2)), resize_clip_pos_embed(other, (2, 2)))
-    assert remembered(other.double(), (2, 2)).dtype == torch.float64
-
-
-def test_a_trained_table_gets_its_gradient_and_is_never_remembered() -> None:
-    rule, calls = count(resize_dinov2_pos_embed)
-    remembered, table = CachedPosEmbed(rule, prefix=1), a_table().requires_grad_()
-    for _ in range(2):
-        remembered(table, (2, 3)).sum().backward()
-    with torch.no_grad():
-        remembered(table, (2, 3))
-    assert calls == [(2, 3)] * 3
-    assert table.grad is not None
-    assert table.grad.abs().sum() > 0
-
-
-def test_what_inference_mode_computed_serves_training() -> None:
-    remembered, table = CachedPosEmbed(resize_clip_pos_embed, prefix=1), a_table()
-    with torch.inference_mode():
-        remembered(table, (2, 2))
-    assert not remembered(table, (2, 2)).is_inference()
-
-
-def test_the_memory_is_neither_copied_nor_saved_nor_endless() -> None:
-    rule, calls = count(resize_clip_pos_embed)
-    remembered, table = CachedPosEmbed(rule, prefix=1, limit=2), a_table()
-    for grid in [(1, 1), (2, 2), (3, 3), (1, 1)]:
-        remembered(table, grid)
-    assert len(calls) == 4
-    copied = copy.deepcopy(remembered)
-    copied(table, (1, 1))
-    assert len(calls) == 5
-    plain = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
-    plain(table, (2, 2))
-    empty = CachedPosEmbed(resize_clip_pos_embed, prefix=1)
-    assert len(pickle.dumps(plain)) == len(pickle.dumps(empty))

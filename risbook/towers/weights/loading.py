@@ -48,13 +48,13 @@ def load_weights(
     if missing:
         raise DataError(f"a weight is missing: {missing[0]}")
     pos_embed = next(name for name, value in tower.named_parameters() if value is tower.pos_embed)
-    resizer = None if isinstance(tower, TextTransformer) else tower.pos_embed_resizer
-    if resize and resizer is not None:
-        weights[pos_embed] = resizer.resize_like(weights[pos_embed], wanted[pos_embed])
+    if resize and not isinstance(tower, TextTransformer):
+        grid = (tower.pos_grid, tower.pos_grid)
+        weights[pos_embed] = tower.resize_pos_embed(weights[pos_embed], grid)
     for name, value in weights.items():
         if value.shape != wanted[name].shape:
-            can_resize = name == pos_embed and resizer is not None
-            hint = "; give the size wanted as pos_grid= to have it resized" if can_resize else ""
+            is_resizable = name == pos_embed and not isinstance(tower, TextTransformer)
+            hint = "; give the size wanted as pos_grid= to have it resized" if is_resizable else ""
             raise DataError(
                 f"{name} is {tuple(value.shape)} in the file and {tuple(wanted[name].shape)} in "
                 f"the tower{hint}"
