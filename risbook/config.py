@@ -21,15 +21,14 @@ risbook.errors.RisbookError: config.json: bridge.dim is 0; it must be a whole nu
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from functools import wraps
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 
-from risbook.config_messages import error_line, value_at
+from risbook.config_messages import one_line_errors, value_at
 from risbook.errors import RisbookError
 
 T = TypeVar("T")
@@ -71,12 +70,8 @@ def configuration(cls: type[T]) -> type[T]:
     @wraps(validate)
     def init(self: T, **values: Any) -> None:
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        try:
+        with one_line_errors(made, values):
             validate(self, **values)
-        except ValidationError as error:
-            raise RisbookError(
-                error_line(error, TypeAdapter(made).json_schema(), values)
-            ) from error
 
     made.__init__ = init
     result: type[T] = made
@@ -88,47 +83,40 @@ def from_values(cls: type[T], values: Any, *, where: str = "", aliases: Aliases 
 
     Args:
         cls: the configuration's class.
-        values: fields by name; those left out have their defaults.
+        values: fields by name, inner ones nested or by dotted name; those left out have their
+            defaults.
         where: the file or argument that they come from, for messages.
         aliases: old names of fields; the old names stand at the top.
 
     Raises:
         RisbookError: names the first field that is unknown, missing or wrong.
     """
-    if isinstance(values, Mapping):
-        values = _renamed(values, aliases or {}, where)
     try:
-        # In JSON a list may be a tuple, although nothing else is converted.
-        return TypeAdapter(cls).validate_json(
-            to_json(values, inf_nan_mode="constants", fallback=repr)
-        )
-    except ValidationError as error:
-        raise RisbookError(
-            _prefix(where) + error_line(error, TypeAdapter(cls).json_schema(), values)
-        ) from error
-    except (PydanticSerializationError, RecursionError) as error:
-        raise RisbookError(f"{_prefix(where)}JSON cannot hold these values ({error})") from error
+        if isinstance(values, Mapping):
+            values = _merge({}, _rename(values, aliases or {}), None)
+        with one_line_errors(cls, values):
+            # In JSON a list may be a tuple, although nothing else is converted.
+            return TypeAdapter(cls).validate_json(
+                to_json(values, inf_nan_mode="constants", fallback=repr)
+            )
+    except RisbookError as error:
+        raise RisbookError(f"{where}: {error}" if where else error) from error
 
 
-def with_overrides(
-    config: T, overrides: Mapping[str, Any], *, where: str = "", aliases: Aliases | None = None
-) -> T:
+def with_overrides(config: T, overrides: Mapping[str, Any], *, aliases: Aliases | None = None) -> T:
     """A configuration with some fields changed.
 
     Args:
         config: what to start from; it stays as it is.
         overrides: values by dotted name. A mapping for an inner configuration changes the fields
             that it names and leaves the others.
-        where: the file or argument that they come from, for messages.
         aliases: old names of fields.
 
     Raises:
         RisbookError: as in `from_values`.
     """
-    values = to_values(config)
-    for name, value in _renamed(overrides, aliases or {}, where, nested=False).items():
-        _assign(values, name, value, config)
-    return from_values(type(config), values, where=where)
+    changes = _rename(overrides, aliases or {})
+    return from_values(type(config), _merge(to_values(config), changes, config))
 
 
 def to_values(config: Any) -> dict[str, Any]:
@@ -137,36 +125,28 @@ def to_values(config: Any) -> dict[str, Any]:
     return values
 
 
-def _renamed(
-    values: Mapping[str, Any], aliases: Aliases, where: str, *, nested: bool = True
-) -> dict[str, Any]:
-    """The values with new names in place of old ones, at their places where `nested`."""
-    renamed = {name: deepcopy(value) for name, value in values.items() if name not in aliases}
+def _rename(values: Mapping[str, Any], aliases: Aliases) -> dict[str, Any]:
+    """The values by today's names; those in place of an old name are dotted."""
+    renamed = {name: value for name, value in values.items() if name not in aliases}
     for old in (name for name in values if name in aliases):
         rule = aliases[old]
         new = {rule: values[old]} if isinstance(rule, str) else rule(values[old])
         for name, value in new.items():
             if name in renamed or value_at(renamed, name.split(".")) is not None:
-                raise RisbookError(f"{_prefix(where)}{old} is an old name of {name}; give one")
-            if nested:
-                _assign(renamed, name, value)
-            else:
-                renamed[name] = value
+                raise RisbookError(f"{old} is an old name of {name}; give one")
+            renamed[name] = value
     return renamed
 
 
-def _assign(values: dict[str, Any], name: str, value: Any, config: Any = None) -> None:
-    """Put a value at its dotted place; `config` tells which places are configurations."""
-    outer, dot, rest = name.partition(".")
-    inner = getattr(config, outer, None) if dataclasses.is_dataclass(config) else None
-    if dataclasses.is_dataclass(inner) and isinstance(value, Mapping) and not dot:
-        for key, entry in value.items():
-            _assign(values[outer], str(key), entry, inner)
-    elif dot and isinstance(values.setdefault(outer, {}), dict):
-        _assign(values[outer], rest, value, inner)
-    else:
-        values[name] = value
-
-
-def _prefix(where: str) -> str:
-    return f"{where}: " if where else ""
+def _merge(values: Mapping[str, Any], changes: Mapping[str, Any], config: Any) -> dict[str, Any]:
+    """Values with changes at their dotted places; `config` tells which are configurations."""
+    merged = dict(values)
+    for name, value in changes.items():
+        outer, dot, rest = str(name).partition(".")
+        inner, place = getattr(config, outer, None), merged.get(outer, {})
+        nested = dataclasses.is_dataclass(inner) and isinstance(value, Mapping)
+        if isinstance(place, dict) and (dot or nested):
+            merged[outer] = _merge(place, {rest: value} if dot else value, inner)
+        else:
+            merged[str(name)] = value
+    return merged

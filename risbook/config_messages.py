@@ -6,40 +6,56 @@ same for every way to be wrong: ``dim is 'x'; it must be a whole number from 1 t
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from risbook.errors import RisbookError
 
 Schema = dict[str, Any]
 
+#: Bounds of a JSON schema in words, in the order in which a message says them.
+_BOUNDS = {
+    "minimum": "from",
+    "exclusiveMinimum": "above",
+    "maximum": "to",
+    "exclusiveMaximum": "to below",
+    "multipleOf": "that is a multiple of",
+}
 
-def error_line(error: ValidationError, root: Schema, values: Any) -> str:
-    """The first thing that is wrong, in one line.
+#: Types of a JSON schema in words, for one value and for several.
+_KINDS = {
+    "integer": ("a whole number", "whole numbers"),
+    "number": ("a number", "numbers"),
+    "string": ("text", "texts"),
+    "boolean": ("true or false", "true or false"),
+    "object": ("values by name", "values by name"),
+    "null": ("null", "null"),
+}
+
+
+@contextmanager
+def one_line_errors(source: Any, values: Any) -> Iterator[None]:
+    """Say what pydantic refuses in one line.
 
     Args:
-        error: what pydantic found.
-        root: JSON schema of the configuration.
-        values: what was to become the configuration.
+        source: the configuration's class, or the function that is called.
+        values: what it is made of.
+
+    Raises:
+        RisbookError: in place of pydantic's error.
     """
-    detail = error.errors(include_url=False)[0]
-    # A list is shown as a whole, so that the wrong entry is seen among the others.
-    keys = [str(key) for key in takewhile(lambda key: isinstance(key, str), detail["loc"])]
-    name, kind = ".".join(keys), detail["type"]
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        outer = "".join(f"{key}." for key in keys[:-1])
-        names = ", ".join(_leaf_names(_schema_at(root, keys[:-1]), root, outer))
-        return f"the configuration has no {_short(name)}; it has {names}"
-    if kind == "value_error":
-        message = str(detail["ctx"]["error"])
-        return f"{name}: {message}" if name else message
-    if kind == "json_invalid":
-        return f"JSON cannot hold these values ({detail['msg']})"
-    schema = _schema_at(root, keys)
-    must = f"it must be {_describe(schema, root)}"
-    if "missing" in kind and len(keys) == len(detail["loc"]):
-        return f"{name} is missing; {must}"
-    return f"{name or 'the configuration'} is {_short(value_at(values, keys))}; {must}"
+    try:
+        yield
+    except ValidationError as error:
+        schema = TypeAdapter(source).json_schema()
+        schema = _inline(schema, schema.get("$defs", {}))
+        raise RisbookError(_error_line(error, schema, values)) from error
+    except PydanticSerializationError as error:
+        raise RisbookError(f"JSON cannot hold these values ({error})") from error
 
 
 def value_at(values: Any, keys: list[str]) -> Any:
@@ -49,7 +65,28 @@ def value_at(values: Any, keys: list[str]) -> Any:
     return values
 
 
-def _short(value: Any) -> str:
+def _error_line(error: ValidationError, schema: Schema, values: Any) -> str:
+    """The first thing that is wrong with values that should fit a schema."""
+    detail = error.errors(include_url=False)[0]
+    # A list is shown as a whole, so that the wrong entry is seen among the others.
+    keys = [str(key) for key in takewhile(lambda key: isinstance(key, str), detail["loc"])]
+    name, kind = ".".join(keys), detail["type"]
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        outer = "".join(f"{key}." for key in keys[:-1])
+        names = ", ".join(_leaf_names(_schema_at(schema, keys[:-1]), outer))
+        return f"the configuration has no {_shorten(name)}; it has {names}"
+    if kind == "value_error":
+        message = str(detail["ctx"]["error"])
+        return f"{name}: {message}" if name else message
+    if kind == "json_invalid":
+        return f"JSON cannot hold these values ({detail['msg']})"
+    must = f"it must be {_describe(_schema_at(schema, keys))}"
+    if "missing" in kind and len(keys) == len(detail["loc"]):
+        return f"{name} is missing; {must}"
+    return f"{name or 'the configuration'} is {_shorten(value_at(values, keys))}; {must}"
+
+
+def _shorten(value: Any) -> str:
     try:
         text = repr(value)
     except ValueError:  # Python writes no integer of more than 4,300 digits
@@ -57,79 +94,52 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _resolve(schema: Any, root: Schema) -> Schema:
-    """A part of a JSON schema, behind its reference."""
+def _inline(schema: Any, definitions: Schema) -> Any:
+    """A JSON schema with what its references stand for in their places."""
+    if isinstance(schema, list):
+        return [_inline(entry, definitions) for entry in schema]
     if not isinstance(schema, dict):
-        return {}
-    reference = schema.get("$ref", "").rsplit("/", 1)[-1]
-    resolved: Schema = root["$defs"][reference] if reference else schema
-    return resolved
+        return schema
+    if "$ref" in schema:
+        return _inline(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    return {key: _inline(entry, definitions) for key, entry in schema.items()}
 
 
-def _schema_at(root: Schema, keys: list[str]) -> Schema:
-    schema = _resolve(root, root)
+def _schema_at(schema: Schema, keys: list[str]) -> Schema:
     for key in keys:
         inner = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
-        schema = _resolve(inner, root)
+        schema = inner if isinstance(inner, dict) else {}
     return schema
 
 
-def _leaf_names(schema: Schema, root: Schema, prefix: str) -> Iterator[str]:
-    """Dotted names of all fields below a part of a JSON schema."""
-    for key, entry in _resolve(schema, root).get("properties", {}).items():
-        if "properties" in _resolve(entry, root):
-            yield from _leaf_names(entry, root, f"{prefix}{key}.")
+def _leaf_names(schema: Schema, prefix: str) -> Iterator[str]:
+    """Dotted names of all fields of a schema."""
+    for key, inner in schema.get("properties", {}).items():
+        if "properties" in inner:
+            yield from _leaf_names(inner, f"{prefix}{key}.")
         else:
             yield prefix + key
 
 
-def _describe(schema: Schema, root: Schema, plural: str = "") -> str:
+def _describe(schema: Schema, plural: bool = False) -> str:
     """What a value must be, in words: "a whole number from 1 to 65536"."""
-    schema = _resolve(schema, root)
-    kind = schema.get("type")
     if "anyOf" in schema:
-        text = " or ".join(_describe(entry, root, plural) for entry in schema["anyOf"])
-    elif "const" in schema or "enum" in schema:
-        text = " or ".join(repr(value) for value in schema.get("enum", [schema.get("const")]))
-    elif kind in ("integer", "number"):
-        noun = "whole number" if kind == "integer" else "number"
-        text = (f"{noun}s" if plural else f"a {noun}") + _range(schema)
-    elif "prefixItems" in schema:
-        entries = schema["prefixItems"]
-        text = f"{plural or 'a list of'} {len(entries)} {_describe(entries[0], root, 'all')}"
-    elif kind == "array":
+        text = " or ".join(map(_describe, schema["anyOf"]))
+    elif "enum" in schema:
+        text = " or ".join(map(repr, schema["enum"]))
+    elif schema.get("type") == "array":
+        entries = schema.get("prefixItems", [schema.get("items", {})])
         least = "one or more " if schema.get("minItems") else ""
-        text = f"{plural or 'a list of'} {least}{_describe(schema.get('items', {}), root, 'all')}"
-    elif kind == "object":
-        text = "values by name"
-    elif kind == "string":
-        text = "texts" if plural else "text"
+        count = f"{len(entries)} " if "prefixItems" in schema else least
+        text = f"a list of {count}{_describe(entries[0], plural=True)}"
     else:
-        text = {"boolean": "true or false", "null": "null"}.get(str(kind), "a value")
+        text = _KINDS.get(schema.get("type", ""), ("a value", "values"))[plural]
+        bounds = [(word, schema[key]) for key, word in _BOUNDS.items() if key in schema]
+        text += "".join(f" {word} {_number(bound)}" for word, bound in bounds)
     if examples := schema.get("examples"):
         text += f", for instance {json.dumps(examples[0])}"
     return text
 
 
-def _range(schema: Schema) -> str:
-    lower, above = _bound(schema, "minimum"), _bound(schema, "exclusiveMinimum")
-    upper, below = _bound(schema, "maximum"), _bound(schema, "exclusiveMaximum")
-    words = []
-    if lower:
-        words.append(f"from {lower}" if upper or below else f"from {lower} on")
-    if above:
-        words.append(f"above {above}")
-    if upper:
-        words.append(f"to {upper}" if words else f"of at most {upper}")
-    if below:
-        words.append(f"to below {below}" if words else f"below {below}")
-    if step := schema.get("multipleOf"):
-        words.append(f"that is a multiple of {step}")
-    return "".join(f" {word}" for word in words)
-
-
-def _bound(schema: Schema, name: str) -> str:
-    if name not in schema:
-        return ""
-    bound = schema[name]
+def _number(bound: float) -> str:
     return f"{bound:,}" if bound >= 10**6 else str(bound).removesuffix(".0")

@@ -12,13 +12,14 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import TypeAdapter, ValidationError, validate_call
+from pydantic import TypeAdapter, validate_call
 
 from risbook.config import STRICT
-from risbook.config_messages import Schema, error_line
+from risbook.config_messages import Schema, one_line_errors
 from risbook.errors import RisbookError
 
 #: flags that are not named as their parameters are
@@ -54,38 +55,33 @@ class Command:
     """
 
     def __init__(self, function: Callable[..., int | None], fields: type | None = None) -> None:
-        self.sources: list[Any] = [function, *([fields] if fields else [])]
-        schemas = [TypeAdapter(source).json_schema() for source in self.sources]
-        self.required = schemas[0].get("required", ())
-        self.options: dict[str, Schema] = {
-            name: _without_null(option)
-            for schema in reversed(schemas)  # the function's come first where both have one
-            for name, option in schema["properties"].items()
-        }
+        self.function = function
+        self.options: dict[str, Schema] = {}
+        self.texts: dict[str, str] = {}
+        sources: list[Any] = [fields, function] if fields else [function]
+        for source in sources:  # what the function says replaces what the fields say
+            schema = TypeAdapter(source).json_schema()
+            self.options |= {k: _without_null(v) for k, v in schema["properties"].items()}
+            self.texts |= _read_docstring(source)[1]
+        self.required = schema.get("required", ())
         parameters = inspect.signature(function).parameters.values()
         self.positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Give a parser the description, the options and what the docstring says below them."""
-        texts: dict[str, str] = {}
-        for source in self.sources:
-            description, arguments, notes = _read_docstring(source)
-            texts = {**arguments, **texts}
-            parser.description, parser.epilog = (
-                parser.description or description,
-                parser.epilog or notes,
-            )
+        parser.description, _, parser.epilog = _read_docstring(self.function)
         for name, schema in self.options.items():
-            self._add_option(parser, name, schema, texts.get(name, ""))
+            self._add_option(parser, name, schema)
         parser.set_defaults(command=self)
 
     def values(self, namespace: argparse.Namespace) -> dict[str, Any]:
         """The values that were given, by parameter."""
-        return {
-            name: _convert(getattr(namespace, name), schema)
-            for name, schema in self.options.items()
-            if hasattr(namespace, name)
-        }
+        containers: dict[str, Callable[[Any], Any]] = {"array": tuple, "object": dict}
+        values = {name: value for name, value in vars(namespace).items() if name in self.options}
+        for name, value in values.items():
+            if container := containers.get(self.options[name].get("type", "")):
+                values[name] = container(value)
+        return values
 
     def run(self, namespace: argparse.Namespace) -> int:
         """Run the command with the values that were given.
@@ -93,13 +89,9 @@ class Command:
         Raises:
             RisbookError: for a value that a parameter cannot have.
         """
-        function, values = self.sources[0], self.values(namespace)
-        try:
-            return validate_call(config=STRICT)(function)(**values) or 0
-        except ValidationError as error:
-            raise RisbookError(
-                error_line(error, TypeAdapter(function).json_schema(), values)
-            ) from error
+        values = self.values(namespace)
+        with one_line_errors(self.function, values):
+            return validate_call(config=STRICT)(self.function)(**values) or 0
 
     def flag(self, name: str) -> str:
         """A parameter as it is typed."""
@@ -114,27 +106,24 @@ class Command:
         """A hint at the flag that a misspelt one may stand for."""
         return did_you_mean(word.partition("=")[0], [self.flag(name) for name in self.options])
 
-    def _add_option(
-        self, parser: argparse.ArgumentParser, name: str, schema: Schema, text: str
-    ) -> None:
-        kind, default, required = schema.get("type"), schema.get("default"), name in self.required
+    def _add_option(self, parser: argparse.ArgumentParser, name: str, schema: Schema) -> None:
+        kind, default, text = schema.get("type"), schema.get("default"), self.texts.get(name, "")
         if kind != "boolean" and default not in (None, "", [], {}):
             words = default if isinstance(default, list) else [default]
             text += f" (default: {' '.join(map(str, words))})"
         settings: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
         if kind == "boolean":
-            action = argparse.BooleanOptionalAction if default else "store_true"
-            parser.add_argument(self.flag(name), dest=name, action=action, **settings)
-            return
-        settings["metavar"] = _metavar(name, schema)
+            settings["action"] = argparse.BooleanOptionalAction if default else "store_true"
+        else:
+            settings["metavar"] = _metavar(name, schema)
+            settings["type"] = partial(_read_word, schema.get("items", schema))
         if kind in ("array", "object"):
             settings["nargs"] = "+" if schema.get("minItems") or kind == "object" else "*"
-        elif name in self.positional and not required:
+        elif name in self.positional and name not in self.required:
             settings["nargs"] = "?"
-        if name in self.positional:
-            parser.add_argument(name, **settings)
-        else:
-            parser.add_argument(self.flag(name), dest=name, required=required, **settings)
+        if name not in self.positional:
+            settings |= {"dest": name, "required": name in self.required}
+        parser.add_argument(self.flag(name), **settings)
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
@@ -155,18 +144,17 @@ def _metavar(name: str, schema: Schema) -> str:
     return METAVARS.get(name) or kinds.get(schema.get("type", ""), name.upper())
 
 
-def _convert(words: Any, schema: Schema) -> Any:
-    """Words as the type of an option; where they are none of it, pydantic will say so."""
-    kind = schema.get("type")
-    if kind == "object":
-        return dict(_named_value(word) for word in words)
-    if isinstance(words, list):
-        return tuple(_convert(word, schema.get("items", {})) for word in words)
-    if schema.get("format") == "path":
-        return Path(words)
+def _read_word(schema: Schema, word: str) -> Any:
+    """A word as the type of an option; where it is none of it, pydantic will say so."""
+    readers: dict[str, Callable[[str], Any]] = {
+        "integer": int,
+        "number": float,
+        "path": Path,
+        "object": _named_value,
+    }
     with suppress(ValueError):
-        return {"integer": int, "number": float}.get(str(kind), lambda word: word)(words)
-    return words
+        return readers.get(schema.get("format") or schema.get("type", ""), str)(word)
+    return word
 
 
 def _named_value(word: str) -> tuple[str, Any]:

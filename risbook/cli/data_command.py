@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from risbook.cli.shared import check_png, open_set, print_json, print_table
+from risbook.cli.shared import check_png, print_json, print_table
 from risbook.config import Seed
 from risbook.errors import RisbookError
 
@@ -26,7 +26,9 @@ def make(
         print(make_world(out, size={"standard": STANDARD, "tiny": TINY}[size], seed=seed))
 
 
-def counts(data: str, *, partition: str = "", images: str = "", json: bool = False) -> None:
+def counts(
+    data: str, *, partition: str | None = None, images: str | None = None, json: bool = False
+) -> None:
     """Count objects, sentences and images per split, beside the published counts.
 
     Args:
@@ -36,29 +38,27 @@ def counts(data: str, *, partition: str = "", images: str = "", json: bool = Fal
         images: folder of images (default: beside the sets).
         json: print JSON instead of a table.
     """
-    from risbook.data import check_counts, is_full_release
+    from risbook.data import check_counts, is_full_release, open_data
 
-    source = open_set(data, partition, images)
-    header = ["split", "objects", "sentences", "images"]
+    source = open_data(data, partition=partition, images=images)
     rows: list[dict[str, Any]] = [
-        dict(zip(header, (split, *numbers), strict=True))
+        dict(zip(("split", "objects", "sentences", "images"), (split, *numbers), strict=True))
         for split, numbers in source.expressions.counts().items()
     ]
-    table = [[str(value) for value in row.values()] for row in rows]
+    table = [dict(row) for row in rows]
     released = {"dataset": source.folder.name, "partition": source.partition}
     if is_full_release(source.expressions, **released):
         # Only a whole released set has published counts to agree with.
-        header.append("published")
         checks = {check.split: check for check in check_counts(source.expressions, **released)}
         for row, cells in zip(rows, table, strict=True):
             check = checks[row["split"]]
             row.update(published=check.expected, agrees=check.ok)
             numbers = " / ".join("?" if n is None else str(n) for n in check.expected)
-            cells.append(numbers if check.ok else f"{numbers} (differs)")
+            cells["published"] = numbers if check.ok else f"{numbers} (differs)"
     if json:
         print_json(rows)
     else:
-        print_table(header, table)
+        print_table(table)
 
 
 def show(
@@ -67,8 +67,8 @@ def show(
     out: Path,
     split: str = "val",
     index: int = 0,
-    partition: str = "",
-    images: str = "",
+    partition: str | None = None,
+    images: str | None = None,
 ) -> None:
     """Draw one expression of a set: image, sentence, mask.
 
@@ -80,11 +80,12 @@ def show(
         partition: unc, google or umd (default: unc or umd).
         images: folder of images (default: beside the sets).
     """
+    from risbook.data import open_data
     from risbook.figures import show_referring
     from risbook.files import write_atomically
 
     check_png(out)
-    source = open_set(data, partition, images)
+    source = open_data(data, partition=partition, images=images)
     expressions = source.expressions.split(split)
     if not 0 <= index < len(expressions):
         raise RisbookError(f"--index {index}: {split} has 0 to {len(expressions) - 1}")

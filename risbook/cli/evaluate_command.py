@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from risbook.cli.shared import check_parent, choose_device, open_set, print_json, print_table
+from risbook.cli.shared import check_parent, choose_device, print_json, print_table
 from risbook.config import Count, Probability, Size
 from risbook.errors import RisbookError
 
@@ -15,8 +15,8 @@ def evaluate(
     *,
     data: tuple[str, ...] = (),
     splits: tuple[str, ...] = (),
-    partition: str = "",
-    images: str = "",
+    partition: str | None = None,
+    images: str | None = None,
     batch_size: Size = 32,
     threshold: Probability = 0.35,
     text: Literal["sent", "raw"] = "sent",
@@ -46,7 +46,7 @@ def evaluate(
     """
     from accelerate import Accelerator
 
-    from risbook.data import ReferringDataset
+    from risbook.data import ReferringDataset, open_data
     from risbook.evaluation import score_system, write_result
     from risbook.systems import load_system
 
@@ -61,7 +61,7 @@ def evaluate(
         data, partition, images = training_data(checkpoint, partition, images)
     rows: list[dict[str, Any]] = []
     for name in data:
-        source = open_set(name, partition, images)
+        source = open_data(name, partition=partition, images=images)
         for split in splits or [s for s in source.expressions.splits if s != "train"]:
             scores = score_system(
                 system,
@@ -82,18 +82,16 @@ def evaluate(
     if json:
         print_json(rows)
         return
-    measures = [key for key in rows[0] if key not in ("set", "split", "count")]
-    print_table(
-        ["set", "split", "expressions", *measures],
-        [
-            [row["set"], row["split"], str(row["count"])]
-            + [f"{100 * row[measure]:.2f}" for measure in measures]
-            for row in rows
-        ],
-    )
+    table = []
+    for row in rows:
+        labels = {"set": row.pop("set"), "split": row.pop("split"), "expressions": row.pop("count")}
+        table.append(labels | {name: f"{100 * value:.2f}" for name, value in row.items()})
+    print_table(table)
 
 
-def training_data(checkpoint: str, partition: str, images: str) -> tuple[tuple[str, ...], str, str]:
+def training_data(
+    checkpoint: str, partition: str | None, images: str | None
+) -> tuple[tuple[str, ...], str | None, str | None]:
     """The sets that a checkpoint learned from, and how they are opened where nobody says.
 
     Raises:
@@ -106,4 +104,4 @@ def training_data(checkpoint: str, partition: str, images: str) -> tuple[tuple[s
     if not record.is_file():
         raise RisbookError(f"{record}: not there; say with --data what to score on")
     config = TrainingConfig.load(record)
-    return config.data, partition or config.partition, images or config.images
+    return config.data, partition or config.partition or None, images or config.images or None

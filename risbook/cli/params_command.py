@@ -29,24 +29,31 @@ def params(systems: tuple[str, ...] = (), *, json: bool = False) -> None:
     if json:
         print_json([report.as_dict() for report in reports])
         return
-    header = ["system", "all", "tuned", "tuned in backbone", "of image tower", "of towers", "dead"]
-    print_table(header, [_row(report) for report in reports])
+    print_table([_row(report) for report in reports])
     for report in reports if systems else ():
         print()
-        rows = [[group.name, f"{group.tuned:,}", f"{group.frozen:,}"] for group in report.groups]
-        print_table([report.system, "tuned", "frozen"], rows)
+        print_table(
+            [
+                {
+                    report.system: group.name,
+                    "tuned": f"{group.tuned:,}",
+                    "frozen": f"{group.frozen:,}",
+                }
+                for group in report.groups
+            ]
+        )
 
 
-def _row(report: "ParameterReport") -> list[str]:
-    return [
-        report.system,
-        f"{report.total:,}",
-        f"{report.tuned:,}",
-        f"{report.backbone_tuned:,}",
-        _percent(report.share_of_image_tower),
-        _percent(report.share_of_towers),
-        f"{report.dead:,}",
-    ]
+def _row(report: "ParameterReport") -> dict[str, str]:
+    return {
+        "system": report.system,
+        "all": f"{report.total:,}",
+        "tuned": f"{report.tuned:,}",
+        "tuned in backbone": f"{report.backbone_tuned:,}",
+        "of image tower": _percent(report.share_of_image_tower),
+        "of towers": _percent(report.share_of_towers),
+        "dead": f"{report.dead:,}",
+    }
 
 
 def _percent(share: float | None) -> str:

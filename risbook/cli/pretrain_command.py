@@ -1,10 +1,10 @@
 """``risbook pretrain``: make the book's small towers from random weights."""
 
 from pathlib import Path
-from typing import Literal
 
 from risbook.cli.shared import choose_device
 from risbook.config import PositiveCount, Seed
+from risbook.training.training_config import Precision
 
 
 def pretrain(
@@ -13,7 +13,7 @@ def pretrain(
     out: Path,
     steps: PositiveCount | None = None,
     seed: Seed | None = None,
-    precision: Literal["auto", "no", "bf16", "fp16"] | None = None,
+    precision: Precision | None = None,
     text: Path | None = None,
     device: str = "",
     resume: bool = False,

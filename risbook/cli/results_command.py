@@ -32,6 +32,7 @@ def results(
         read_measured,
         records,
         render_markdown,
+        results_folder,
     )
 
     if results and not results.is_dir():
@@ -40,7 +41,7 @@ def results(
         raise RisbookError(f"--check looks at pages; leave out the table {table}")
     measured = read_measured(results)
     if check is not None:
-        findings, count = check_pages(check or (_book(),), measured)
+        findings, count = check_pages(check or (results_folder().parent,), measured)
         lines = [*map(str, findings), f"{count} tables, {len(findings)} findings"]
         entries = [{"page": str(f.path), "place": f.place, "message": f.message} for f in findings]
         print_json(entries) if json else print("\n".join(lines))
@@ -48,16 +49,10 @@ def results(
     if table:
         entry = find_table(table)
         print_json(records(entry, measured)) if json else print(render_markdown(entry, measured))
-    elif json:
-        print_json([{"table": entry.name, "title": entry.title} for entry in TABLES])
+        return 0
+    tables = [{"table": entry.name, "title": entry.title} for entry in TABLES]
+    if json:
+        print_json(tables)
     else:
-        print_table(["table", "title"], [[entry.name, entry.title] for entry in TABLES])
+        print_table(tables)
     return 0
-
-
-def _book() -> Path:
-    """The book's folder: here, or in the repository that the package lies in."""
-    for folder in (Path("book"), Path(__file__).resolve().parents[2] / "book"):
-        if folder.is_dir():
-            return folder
-    raise RisbookError("--check: there is no folder book here; name the pages to check")

@@ -1,7 +1,7 @@
-"""What several commands print, open and check."""
+"""What several commands print and check."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,34 +10,22 @@ from risbook.errors import RisbookError
 if TYPE_CHECKING:
     import torch
 
-    from risbook.data import ReferData
-
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     print(json.dumps(value, indent=1))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table: numbers to the right, everything else to the left."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
-        cells = [
-            cell.rjust(width) if rows and _is_number(rows[0][i]) else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
-
-
-def _is_number(cell: str) -> bool:
-    return cell.replace(".", "", 1).isdigit()
-
-
-def open_set(name: str, partition: str, images: str) -> "ReferData":
-    """Open a set as ``--partition`` and ``--images`` say."""
-    from risbook.data import open_data
-
-    return open_data(name, partition=partition or None, images=images or None)
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """A plain table of rows with the same keys: numbers to the right, all else to the left."""
+    columns = []
+    for name in rows[0]:
+        cells = [name, *(str(row[name]) for row in rows)]
+        width = max(map(len, cells))
+        is_number = cells[1].replace(".", "", 1).isdigit()
+        columns.append([cell.rjust(width) if is_number else cell.ljust(width) for cell in cells])
+    for line in zip(*columns, strict=True):
+        print("  ".join(line).rstrip())
 
 
 def choose_device(name: str) -> "torch.device":

@@ -1,11 +1,11 @@
 """``risbook study``: run a comparison, or go on with it."""
 
 from pathlib import Path
-from typing import Literal
 
 from risbook.cli.shared import print_table
 from risbook.config import Count, PositiveCount
 from risbook.errors import RisbookError
+from risbook.training.training_config import Precision
 
 
 def study(
@@ -17,7 +17,7 @@ def study(
     weights: str = "auto",
     steps: PositiveCount | None = None,
     limit: Count | None = None,
-    precision: Literal["auto", "no", "bf16", "fp16"] = "auto",
+    precision: Precision = "auto",
 ) -> None:
     """Train and evaluate every run of a study that has no result yet.
 
@@ -41,10 +41,12 @@ def study(
     from risbook.studies import STUDIES, run_study
 
     if not name:
-        rows = [
-            [study.name, str(len(study.select_runs())), study.summary] for study in STUDIES.values()
-        ]
-        print_table(["study", "runs", "compares"], rows)
+        print_table(
+            [
+                {"study": name, "runs": len(study.select_runs()), "compares": study.summary}
+                for name, study in STUDIES.items()
+            ]
+        )
         return
     if name not in STUDIES:
         raise RisbookError(f"no study is called '{name}'; there are: {', '.join(STUDIES)}")

@@ -1,5 +1,6 @@
 """``risbook towers``: parameters, sizes and weights of every tower."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -29,28 +30,23 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
     if json:
         print_json([asdict(info) for info in infos])
         return
-    print_table(
-        ["tower", "params", "input", "or", "features", "weights"], [_row(info) for info in infos]
-    )
+    print_table([_row(info) for info in infos])
     if names:
         print()
-        print_table(["tower", "file of weights"], [[info.name, info.source] for info in infos])
+        print_table([{"tower": info.name, "file of weights": info.source} for info in infos])
 
 
-def _row(info: "TowerInfo") -> list[str]:
-    return [
-        info.name,
-        "?" if info.parameters is None else f"{info.parameters / 1e6:.1f} M",
-        _input(info.default_input),
-        info.allowed_input,
-        " ".join(_shape(shape) for shape in info.features.values()) or "?",
-        info.weights,
-    ]
+def _row(info: "TowerInfo") -> dict[str, str]:
+    length, *sides = info.default_input
+    return {
+        "tower": info.name,
+        "params": "?" if info.parameters is None else f"{info.parameters / 1e6:.1f} M",
+        "input": _shape(sides) if sides else f"{length} ids",
+        "or": info.allowed_input,
+        "features": " ".join(map(_shape, info.features.values())) or "?",
+        "weights": info.weights,
+    }
 
 
-def _input(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]} ids" if len(shape) == 1 else _shape(shape[1:])
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(str(size) for size in shape)
+def _shape(shape: Iterable[int]) -> str:
+    return "x".join(map(str, shape))
