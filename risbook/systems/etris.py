@@ -99,6 +99,7 @@ class ETRIS(PEFTSystem):
     """
 
     config: ETRISConfig
+    backbone_groups = (*PEFTSystem.backbone_groups, "bridgers")
     old_names: ClassVar[Mapping[str, str]] = {
         "neck.bring.": "head.neck.resize.",
         "neck.": "head.neck.",
@@ -191,6 +192,10 @@ class ETRIS(PEFTSystem):
             maps.append(features)
         maps[-1] = image_tower.final_map(state)
         return tuple(maps), text_tokens
+
+    def group_of(self, name: str, value: nn.Parameter) -> str:
+        """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""
+        return "text tower" if name == "logit_scale" else super().group_of(name, value)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Bridgers and all other tuned parameters; the paper gives Bridgers their own rate."""

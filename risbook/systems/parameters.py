@@ -12,15 +12,10 @@ from typing import Any, Literal, overload
 from torch import nn
 
 from risbook.keyword_hints import suggest_keywords
-from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta
 
 TOWER_GROUPS = ("image tower", "text tower")
-#: the groups that count as backbone in a paper's share of tuned parameters
-BACKBONE = (*TOWER_GROUPS, "image adapters", "text adapters", "bridgers")
-#: parts of parameter names that mark the adapters inside a tower
-ADAPTER_MARKS = ("adapters.", "prompts", "lora_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +41,14 @@ class ParameterReport:
         system: its name.
         groups: its parts, in the order of the computation.
         dead: tuned parameters whose gradient is zero by construction.
-        pretrained: whether it has pretrained towers; a system trained from scratch has no
-            backbone to tune, and so no share.
+        backbone: names of the groups that count as backbone, see `System.backbone_groups`; a
+            system trained from scratch has none, and so no share.
     """
 
     system: str
     groups: tuple[Group, ...]
     dead: int
-    pretrained: bool = True
+    backbone: tuple[str, ...] = ()
 
     @property
     def tuned(self) -> int:
@@ -77,9 +72,7 @@ class ParameterReport:
         With the adapter "full" these are all weights of a tower. Position embeddings that are tuned
         beside other adapters are not counted.
         """
-        if not self.pretrained:
-            return 0
-        return sum(group.tuned for group in self.groups if group.name in BACKBONE)
+        return sum(group.tuned for group in self.groups if group.name in self.backbone)
 
     def tower(self, *names: str) -> int:
         """Parameters of towers, tuned position embeddings included."""
@@ -89,12 +82,12 @@ class ParameterReport:
     @property
     def share_of_image_tower(self) -> float | None:
         """Tuned backbone over the image tower alone; None for a system trained from scratch."""
-        return self.backbone_tuned / self.tower("image tower") if self.pretrained else None
+        return self.backbone_tuned / self.tower("image tower") if self.backbone else None
 
     @property
     def share_of_towers(self) -> float | None:
         """Tuned backbone over both towers; None for a system trained from scratch."""
-        return self.backbone_tuned / self.tower(*TOWER_GROUPS) if self.pretrained else None
+        return self.backbone_tuned / self.tower(*TOWER_GROUPS) if self.backbone else None
 
     def __str__(self) -> str:
         rows = [(group.name, group.tuned, group.frozen) for group in self.groups]
@@ -148,36 +141,14 @@ def count_parameters(
         model = build_meta(model)
     order: dict[str, list[int]] = {}
     for name, value in model.named_parameters():
-        group = _group(model, name, value) if isinstance(model, System) else name.split(".")[0]
+        part = name.split(".")[0]
+        group = model.group_of(name, value) if isinstance(model, System) else part
         counts = order.setdefault(group, [0, 0])
         counts[0 if value.requires_grad else 1] += value.numel()
     groups = tuple(Group(name, tuned, frozen) for name, (tuned, frozen) in order.items())
-    is_peft = isinstance(model, PEFTSystem)
-    report = ParameterReport(
-        model.name if isinstance(model, System) else type(model).__name__,
-        groups,
-        dead=model.dead_parameters() if isinstance(model, PEFTSystem) else 0,
-        pretrained=is_peft,
-    )
+    if isinstance(model, System):
+        dead, backbone = model.dead_parameters(), model.backbone_groups
+        report = ParameterReport(model.name, groups, dead, backbone)
+    else:
+        report = ParameterReport(type(model).__name__, groups, dead=0)
     return report.tuned if trainable_only else report
-
-
-def _group(system: System, name: str, value: nn.Parameter) -> str:
-    part, _, rest = name.partition(".")
-    if part == "head":
-        part, _, rest = rest.partition(".")
-    if not isinstance(system, PEFTSystem):
-        return part.replace("_", " ")
-    if part == "logit_scale":
-        return "text tower"
-    if part not in system.towers:
-        return part.replace("_", " ")
-    side = part.removesuffix("_tower")
-    tower = system.towers[part]
-    # Position embeddings are a group of their own, because no paper counts them; a tower that is
-    # tuned as a whole is tuned with them.
-    if value is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
-        return f"{side} position embedding"
-    if any(mark in rest for mark in ADAPTER_MARKS):
-        return f"{side} adapters"
-    return f"{side} tower"

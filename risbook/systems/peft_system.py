@@ -11,7 +11,7 @@ So an adapter cannot be lost, whenever it was added and whether it is frozen now
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
@@ -115,6 +115,15 @@ class PEFTSystem(System):
     """
 
     owns_tokenizer = False
+    backbone_groups: ClassVar[tuple[str, ...]] = (
+        "image tower",
+        "text tower",
+        "image adapters",
+        "text adapters",
+    )
+    #: parts of names that mark what is trained inside a tower: attributes of `TransformerTower`,
+    #: and what peft puts before the names of LoRA
+    adapter_marks: ClassVar[tuple[str, ...]] = ("adapters.", "prompts", "lora_")
     image_tower: StagedImageTower
     text_tower: TextTransformer
 
@@ -178,6 +187,19 @@ class PEFTSystem(System):
         for prefix, tower in self.towers.items():
             names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
         return names | self._tuned_from_file
+
+    def group_of(self, name: str, value: nn.Parameter) -> str:
+        """The group of a parameter: towers, their adapters and position embeddings, other parts."""
+        part, _, rest = name.partition(".")
+        if part not in self.towers:
+            return super().group_of(name, value)
+        side, tower = part.removesuffix("_tower"), self.towers[part]
+        # Position embeddings are a group of their own, because no paper counts them; a tower that
+        # is tuned as a whole is tuned with them.
+        if value is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
+            return f"{side} position embedding"
+        is_adapter = any(mark in rest for mark in self.adapter_marks)
+        return f"{side} adapters" if is_adapter else f"{side} tower"
 
     def weights_sources(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""

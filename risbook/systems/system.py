@@ -115,12 +115,15 @@ class System(nn.Module):
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
         old_names: beginnings of names in checkpoints of earlier versions, and the present ones.
+        backbone_groups: groups of parameters (see `group_of`) that papers count to the backbone:
+            pretrained towers, and what is trained inside and between them; none without them.
     """
 
     config: Any
     history: list[dict[str, Any]]
     owns_tokenizer = True
     old_names: ClassVar[Mapping[str, str]] = {}
+    backbone_groups: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -294,6 +297,15 @@ class System(nn.Module):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Tuned parameters by group, so that a group can have a learning rate of its own."""
         return {"default": [p for p in self.parameters() if p.requires_grad]}
+
+    def group_of(self, name: str, value: nn.Parameter) -> str:
+        """The group under which reports count a parameter, by its name in the state."""
+        part, _, rest = name.partition(".")
+        return (rest.partition(".")[0] if part == "head" else part).replace("_", " ")
+
+    def dead_parameters(self) -> int:
+        """Tuned parameters whose gradient is zero by construction; here none."""
+        return 0
 
     def configuration(self) -> dict[str, Any]:
         """The choices as plain values, for a JSON file."""
