@@ -80,10 +80,10 @@ class ExpressionGenerator:
         return [(roughen(self.rng, sent, full_phrases=full), sent) for sent in sents]
 
     def _phrase(self, description: Description) -> str:
-        candidates = self.interpreter.candidates(description)
-        by_noun = self.interpreter.denote_noun(description.noun).wide
+        named = self.interpreter.denote_noun(description.noun).wide
+        candidates = self.interpreter.candidates(description).wide
         counts = {
-            selector: (by_noun if selector.by_noun else candidates).bit_count()
+            selector: len(named if selector.by_noun else candidates)
             for selector in description.selectors
         }
         full = self.style.full_phrases
@@ -103,7 +103,7 @@ class ExpressionGenerator:
         while options and len(attributes) < count:
             attribute = choose(self.rng, options)
             options = [option for option in options if option != attribute]
-            if self.interpreter.denote_attribute(attribute).clear >> target & 1:
+            if target in self.interpreter.denote_attribute(attribute).clear:
                 attributes.append(attribute)
         return tuple(attributes)
 
@@ -178,14 +178,14 @@ class ExpressionGenerator:
         options = [*_LOCATIONS]
         if self.rng.random() < (0.6 if self.style.full_phrases else 0.15):
             options += _SIDES
-        count = self.interpreter.candidates(plain).bit_count()
+        count = len(self.interpreter.candidates(plain).wide)
         is_person = self.interpreter.objects[target].supercategory == "people"
         for side in ("left", "right"):
             if not plain.attributes or not is_person:
                 options += [Selector("nth", side, rank) for rank in range(2, min(count, 7))]
             elif count < 3:
-                by_noun = self.interpreter.denote_noun(plain.noun).wide.bit_count()
-                options += [Selector("nth", side, rank, True) for rank in range(2, min(by_noun, 7))]
+                named = len(self.interpreter.denote_noun(plain.noun).wide)
+                options += [Selector("nth", side, rank, True) for rank in range(2, min(named, 7))]
         # "facing left" beside "on the left" would confuse.
         if _faces(plain):
             options = [selector for selector in options if selector.name in ("front", "back")]
@@ -194,7 +194,7 @@ class ExpressionGenerator:
     def _with_relation(self, plain: Description, target: int) -> Description | None:
         """Add a relation to anchors, each of which can be described on its own."""
         rng, interpreter = self.rng, self.interpreter
-        candidates = interpreter.candidates(plain)
+        candidates = interpreter.candidates(plain).wide
         pairs = [
             (name, anchor)
             for name in _RELATIONS
@@ -209,7 +209,7 @@ class ExpressionGenerator:
                 if indices[1] in (anchor, target):
                     continue
             related = interpreter.relate(name, candidates, indices)
-            if related.wide != 1 << target or related.clear != related.wide:
+            if related != ({target}, {target}):
                 continue
             brief = [name == "between" and index == anchor for index in indices]
             described = [self._describe_anchor(*pair) for pair in zip(indices, brief, strict=True)]

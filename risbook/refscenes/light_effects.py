@@ -1,4 +1,7 @@
-"""Shadows, lamp light and water around the objects; all work in place on float images."""
+"""Shadows, lamp light and water around the objects.
+
+All work in place on images float32 (H, W, 3), 0 to 255.
+"""
 
 import numpy as np
 
@@ -18,19 +21,15 @@ def _foot_span(obj: SceneObject, sprite: Sprite) -> tuple[float, float]:
     return origin + left, origin + right
 
 
-def _paraboloid(
-    image: Floats, x: float, y: float, rx: float, ry: float
-) -> tuple[Floats, Floats] | None:
+def _paraboloid(image: Floats, x: float, y: float, rx: float, ry: float) -> tuple[Floats, Floats]:
     """A paraboloid over an ellipse, 1 at its centre (x, y) and 0 outside.
 
     Returns:
         The window around the ellipse, a view of the image (h, w, 3), and the paraboloid (h, w),
-        both float32; None where the window is empty.
+        both float32; empty where the ellipse lies outside the image.
     """
-    y0, y1 = max(0, int(y - ry)), min(image.shape[0], int(y + ry) + 2)
-    x0, x1 = max(0, int(x - rx)), min(image.shape[1], int(x + rx) + 2)
-    if y1 <= y0 or x1 <= x0:
-        return None
+    y0, y1 = np.clip((int(y - ry), int(y + ry) + 2), 0, image.shape[0])
+    x0, x1 = np.clip((int(x - rx), int(x + rx) + 2), 0, image.shape[1])
     dy = ((np.arange(y0, y1, dtype=np.float32) - np.float32(y)) / np.float32(ry)) ** 2
     dx = ((np.arange(x0, x1, dtype=np.float32) - np.float32(x)) / np.float32(rx)) ** 2
     return image[y0:y1, x0:x1], np.maximum(0, 1 - dy[:, None] - dx[None])
@@ -48,10 +47,9 @@ def add_shadow(image: Floats, obj: SceneObject, sprite: Sprite, light: int, time
         (centre - light * length * 0.5, half * 0.9 + length * 0.6, depth * 0.9, 0.55),
         (centre, half, depth, 0.8),
     ):
-        if ellipse := _paraboloid(image, x, obj.ground - 0.6, rx, ry):
-            window, height = ellipse
-            dark = height * np.float32(strength * share)
-            window *= 1 - dark[..., None] * np.array((1.0, 0.95, 0.8), np.float32)
+        window, height = _paraboloid(image, x, obj.ground - 0.6, rx, ry)
+        dark = height * np.float32(strength * share)
+        window *= 1 - dark[..., None] * np.array((1.0, 0.95, 0.8), np.float32)
 
 
 def add_lamp_light(image: Floats, obj: SceneObject, time: str) -> None:
@@ -60,10 +58,9 @@ def add_lamp_light(image: Floats, obj: SceneObject, time: str) -> None:
     if strength is None:
         return
     radius = 0.62 * obj.height
-    if ellipse := _paraboloid(image, obj.x, obj.ground - 0.78 * obj.height, radius, radius):
-        window, height = ellipse
-        bright = height**2 * np.float32(strength)
-        window += bright[..., None] * np.array((1.0, 0.84, 0.46), np.float32)
+    window, height = _paraboloid(image, obj.x, obj.ground - 0.78 * obj.height, radius, radius)
+    bright = height**2 * np.float32(strength)
+    window += bright[..., None] * np.array((1.0, 0.84, 0.46), np.float32)
 
 
 def add_reflection(image: Floats, obj: SceneObject, sprite: Sprite) -> None:
@@ -82,14 +79,7 @@ def add_reflection(image: Floats, obj: SceneObject, sprite: Sprite) -> None:
 
 
 def add_waterline(image: Floats, is_background: Bools, obj: SceneObject, sprite: Sprite) -> None:
-    """Brighten the line where a hull meets the water, outside of every mask.
-
-    Args:
-        image: float32 (H, W, 3).
-        is_background: bool (H, W).
-        obj: the boat.
-        sprite: its sprite.
-    """
+    """Brighten the line where a hull meets the water, outside of every mask."""
     left, right = _foot_span(obj, sprite)
     y = round(obj.ground) + 1
     x0, x1 = max(0, int(left) - 3), min(image.shape[1], int(right) + 4)

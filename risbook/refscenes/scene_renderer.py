@@ -9,7 +9,7 @@ from risbook.refscenes import light_effects, people
 from risbook.refscenes.animals import ANIMALS
 from risbook.refscenes.background_types import BACKGROUNDS, OBJECT_LIGHT
 from risbook.refscenes.backgrounds import render_background
-from risbook.refscenes.colours import RGB_OF, pattern_rgb
+from risbook.refscenes.colours import RGB_OF
 from risbook.refscenes.household import HOUSEHOLD
 from risbook.refscenes.occlusion import Ids, overlap, resolve_occlusion
 from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
@@ -54,14 +54,7 @@ def render_sprite(obj: SceneObject, *, light: int, seed: int) -> Sprite:
         shape = _SHAPES[obj.category]
         canvas, period = SpriteCanvas(height=obj.height, extent=shape.extent), shape.period
         shape.draw(canvas, RGB_OF[obj.colour], obj.variant)
-    return canvas.finish(
-        pattern=obj.pattern,
-        pattern_rgb=pattern_rgb(RGB_OF[obj.colour]),
-        period=period,
-        flip=obj.facing == "left",
-        light=light,
-        seed=seed,
-    )
+    return canvas.finish(obj, period=period, light=light, seed=seed)
 
 
 def render_scene(scene: Scene, rng: np.random.Generator) -> RenderedScene:

@@ -50,7 +50,6 @@ Relations (the anchor X is itself described, uniquely, by a noun and attributes)
     between X and Y: x lies between; clear: 6 % of W from both, ground within 20 % of H of both.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from risbook.refscenes.descriptions import (
@@ -76,23 +75,25 @@ _SIDE_LIMITS = {
 }
 
 
+#: Indices of visible objects.
+Indices = frozenset[int]
+
+
 class Denotation(NamedTuple):
-    """Sets of objects as bits: bit i stands for the i-th visible object."""
+    """The objects that an expression denotes in the wide sense and in the clear sense."""
 
-    wide: int
-    clear: int
+    wide: Indices
+    clear: Indices
+
+    def intersect(self, other: "Denotation") -> "Denotation":
+        """The objects that both expressions denote."""
+        return Denotation(self.wide & other.wide, self.clear & other.clear)
 
 
-def _bits(indices: Iterable[int]) -> int:
-    return sum(1 << i for i in indices)
-
-
-def _denotation(pairs: Iterable[tuple[int, tuple[bool, bool]]]) -> Denotation:
-    """Join (index, (wide, clear)) of single objects; clear counts only within wide."""
-    pairs = list(pairs)
-    wide = _bits(i for i, (in_wide, _) in pairs if in_wide)
-    clear = _bits(i for i, (in_wide, in_clear) in pairs if in_wide and in_clear)
-    return Denotation(wide, clear)
+def _denotation(senses: dict[int, tuple[bool, bool]]) -> Denotation:
+    """Collect the objects whose (wide, clear) senses hold; clear counts only within wide."""
+    wide = frozenset(i for i, (is_wide, _) in senses.items() if is_wide)
+    return Denotation(wide, frozenset(i for i in wide if senses[i][1]))
 
 
 class Interpreter:
@@ -100,7 +101,7 @@ class Interpreter:
 
     Args:
         scene: the scene.
-        visible_objects: bit i of every `Denotation` stands for ``visible_objects[i]``.
+        visible_objects: a `Denotation` holds indices of this tuple.
     """
 
     def __init__(self, *, scene: Scene, visible_objects: tuple[VisibleObject, ...]) -> None:
@@ -114,92 +115,89 @@ class Interpreter:
         self.x = [(left + right) / 2 for left, _, right, _ in self.boxes]
         self.ground = [obj.ground / height for obj in self.objects]
         self.sizes = [obj.height for obj in self.objects]
-        #: bits of the objects that can be referred to at all
-        self.referable = _bits(
-            i
-            for i, visible in enumerate(visible_objects)
-            if visible.visible_fraction >= MIN_VISIBLE and visible.area >= MIN_AREA
-        )
         self._cache: dict[str | Attribute, Denotation] = {}
+
+    def is_referable(self, index: int) -> bool:
+        """Whether enough of an object is visible to refer to it."""
+        visible = self.visible_objects[index]
+        return visible.visible_fraction >= MIN_VISIBLE and visible.area >= MIN_AREA
 
     def denote_noun(self, noun: str) -> Denotation:
         """The objects that a noun can mean."""
         if noun not in self._cache:
-            objects = list(enumerate(self.objects))
-            wide = clear = _bits(i for i, obj in objects if obj.category in NOUNS[noun])
-            if noun == "umbrella":
-                wide |= _bits(i for i, obj in objects if obj.holding == "umbrella")
-            self._cache[noun] = Denotation(wide, clear & self.referable)
+            senses = {}
+            for i, obj in enumerate(self.objects):
+                named = obj.category in NOUNS[noun]
+                held = noun == "umbrella" and obj.holding == "umbrella"
+                senses[i] = (named or held, named and self.is_referable(i))
+            self._cache[noun] = _denotation(senses)
         return self._cache[noun]
 
     def denote_attribute(self, attribute: Attribute) -> Denotation:
         """The objects that have an attribute."""
         if attribute not in self._cache:
-            pairs = [_has_attribute(visible, attribute) for visible in self.visible_objects]
-            self._cache[attribute] = _denotation(enumerate(pairs))
+            senses = [_has_attribute(visible, attribute) for visible in self.visible_objects]
+            self._cache[attribute] = _denotation(dict(enumerate(senses)))
         return self._cache[attribute]
 
-    def candidates(self, description: Description) -> int:
-        """Bits of the objects that noun and attributes allow in the wide sense."""
-        wide = self.denote_noun(description.noun).wide
+    def candidates(self, description: Description) -> Denotation:
+        """The objects that noun and attributes allow."""
+        denotation = self.denote_noun(description.noun)
         for attribute in description.attributes:
-            wide &= self.denote_attribute(attribute).wide
-        return wide
+            denotation = denotation.intersect(self.denote_attribute(attribute))
+        return denotation
 
-    def select(self, selector: Selector, among: int) -> Denotation:
-        """The objects that a selector picks out of the bits `among`."""
-        indices = self._indices(among)
+    def select(self, selector: Selector, among: Indices) -> Denotation:
+        """The objects that a selector picks out of others."""
         x, ground, sizes = self.x, self.ground, self.sizes
-        name, count = selector.name, len(indices)
+        name, count = selector.name, len(among)
+        wide: Indices = frozenset()
         if name == "side":
             (low, high), (lowest, highest) = _SIDE_LIMITS[selector.side]
-            return Denotation(
-                _bits(i for i in indices if lowest - TOLERANCE < x[i] < highest + TOLERANCE),
-                _bits(i for i in indices if low + TOLERANCE < x[i] < high - TOLERANCE),
-            )
+            senses = {}
+            for i in among:
+                clear = low + TOLERANCE < x[i] < high - TOLERANCE
+                senses[i] = (lowest - TOLERANCE < x[i] < highest + TOLERANCE, clear)
+            return _denotation(senses)
         if name in ("left", "right") and count == 1:
-            offset = x[indices[0]] if name == "left" else 1 - x[indices[0]]
-            return Denotation(among, among) if offset < 1 / 3 - TOLERANCE else Denotation(0, 0)
-        if name in ("left", "right"):
-            wide = self._at_rank(indices, 1, name)
-        elif name == "middle":
-            wide = self._at_rank(indices, (count + 1) // 2, "left") if count in (3, 5) else 0
-        elif name == "nth":
-            inner = 1 < selector.rank < count
-            wide = self._at_rank(indices, selector.rank, selector.side) if inner else 0
-        elif count < 2:
-            wide = 0
-        elif name == "front":
-            limit = max(ground[i] for i in indices) - MARGIN_GROUND - TOLERANCE
-            wide = _bits(i for i in indices if ground[i] > limit)
-        elif name == "back":
-            limit = min(ground[i] for i in indices) + MARGIN_GROUND + TOLERANCE
-            wide = _bits(i for i in indices if ground[i] < limit)
-        elif name == "big":
-            limit = max(sizes[i] for i in indices) - TOLERANCE
-            wide = _bits(i for i in indices if sizes[i] * SIZE_RATIO > limit)
-        else:
-            limit = min(sizes[i] for i in indices) * SIZE_RATIO + TOLERANCE
-            wide = _bits(i for i in indices if sizes[i] < limit)
-        return Denotation(wide, wide if wide.bit_count() == 1 else 0)
+            (offset,) = (x[i] if name == "left" else 1 - x[i] for i in among)
+            if offset < 1 / 3 - TOLERANCE:
+                wide = among
+        elif name in ("left", "right"):
+            wide = self._at_rank(among, 1, name)
+        elif name == "middle" and count in (3, 5):
+            wide = self._at_rank(among, (count + 1) // 2, "left")
+        elif name == "nth" and 1 < selector.rank < count:
+            wide = self._at_rank(among, selector.rank, selector.side)
+        elif name == "front" and count >= 2:
+            limit = max(ground[i] for i in among) - MARGIN_GROUND - TOLERANCE
+            wide = frozenset(i for i in among if ground[i] > limit)
+        elif name == "back" and count >= 2:
+            limit = min(ground[i] for i in among) + MARGIN_GROUND + TOLERANCE
+            wide = frozenset(i for i in among if ground[i] < limit)
+        elif name == "big" and count >= 2:
+            limit = max(sizes[i] for i in among) - TOLERANCE
+            wide = frozenset(i for i in among if sizes[i] * SIZE_RATIO > limit)
+        elif name == "small" and count >= 2:
+            limit = min(sizes[i] for i in among) * SIZE_RATIO + TOLERANCE
+            wide = frozenset(i for i in among if sizes[i] < limit)
+        return Denotation(wide, wide if len(wide) == 1 else frozenset())
 
-    def _indices(self, bits: int) -> list[int]:
-        return [i for i in range(len(self.objects)) if bits >> i & 1]
-
-    def _at_rank(self, indices: list[int], rank: int, side: str) -> int:
-        """Bits of the objects that may stand at a rank (1 is first) counted from a side."""
+    def _at_rank(self, among: Indices, rank: int, side: str) -> Indices:
+        """The objects that may stand at a rank (1 is first) counted from a side."""
         xs = self.x if side == "left" else [1 - x for x in self.x]
-        bits = 0
-        for i in indices:
-            surely_before = sum(xs[j] < xs[i] - MARGIN_X - TOLERANCE for j in indices)
-            first_or_tied = sum(xs[j] < xs[i] + MARGIN_X + TOLERANCE for j in indices)
-            bits |= (surely_before < rank <= first_or_tied) << i
-        return bits
+        wide = set()
+        for i in among:
+            surely_before = sum(xs[j] < xs[i] - MARGIN_X - TOLERANCE for j in among)
+            maybe_before = sum(xs[j] < xs[i] + MARGIN_X + TOLERANCE for j in among) - 1
+            if surely_before < rank <= maybe_before + 1:
+                wide.add(i)
+        return frozenset(wide)
 
-    def relate(self, name: str, among: int, anchors: list[int]) -> Denotation:
-        """The objects of the bits `among` that stand in a relation to the anchors (indices)."""
-        others = [i for i in self._indices(among) if i not in anchors]
-        return _denotation((i, self._is_related(name, i, anchors)) for i in others)
+    def relate(self, name: str, among: Indices, anchors: list[int]) -> Denotation:
+        """The objects that stand in a relation to the anchors (indices)."""
+        others = among - set(anchors)
+        return _denotation({i: self._is_related(name, i, anchors) for i in others})
 
     def _is_related(self, name: str, i: int, anchors: list[int]) -> tuple[bool, bool]:
         j = anchors[0]
@@ -230,27 +228,25 @@ class Interpreter:
 
     def denote(self, description: Description) -> Denotation:
         """The objects that a whole description denotes."""
-        noun = self.denote_noun(description.noun)
-        candidates = wide = self.candidates(description)
-        clear = noun.clear
-        for attribute in description.attributes:
-            clear &= self.denote_attribute(attribute).clear
+        named = self.denote_noun(description.noun).wide
+        denotation = self.candidates(description)
+        candidates = denotation.wide
         for selector in description.selectors:
-            selected = self.select(selector, noun.wide if selector.by_noun else candidates)
-            wide, clear = wide & selected.wide, clear & selected.clear
+            selected = self.select(selector, named if selector.by_noun else candidates)
+            denotation = denotation.intersect(selected)
         if description.relation is not None:
             anchors = [self.referent(anchor) for anchor in description.relation.anchors]
             indices = [i for i in anchors if i is not None]
             if len(indices) < len(anchors):
-                return Denotation(0, 0)
+                return Denotation(frozenset(), frozenset())
             related = self.relate(description.relation.name, candidates, indices)
-            wide, clear = wide & related.wide, clear & related.clear
-        return Denotation(wide, clear)
+            denotation = denotation.intersect(related)
+        return denotation
 
     def referent(self, description: Description) -> int | None:
         """Index of the only object that a description denotes; None if it is not unique."""
         wide, clear = self.denote(description)
-        return wide.bit_length() - 1 if wide == clear and wide.bit_count() == 1 else None
+        return next(iter(wide)) if wide == clear and len(wide) == 1 else None
 
 
 def _has_attribute(visible: VisibleObject, attribute: Attribute) -> tuple[bool, bool]:

@@ -148,7 +148,7 @@ def _generate_expressions(
     targets = [
         i
         for i, obj in enumerate(interpreter.objects)
-        if interpreter.referable >> i & 1 and (obj.supercategory == "people") in people
+        if interpreter.is_referable(i) and (obj.supercategory == "people") in people
     ]
     shuffled = [i for _, i in sorted((rng.random(), i) for i in targets)]
     count = 2 + (rng.random() < 0.6) + (rng.random() < 0.15)

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from risbook.refscenes.colours import RGB
+from risbook.refscenes.colours import RGB, RGB_OF, pattern_rgb
+from risbook.refscenes.scene_types import SceneObject
 from risbook.refscenes.textures import SAME, TEXTURE_SIZE, Bools, Floats, pattern_mask, textures
 
 #: Supersampling of the tiles: three times, or twice for objects taller than `_TALL` pixels, whose
@@ -31,11 +32,9 @@ Extent = tuple[float, float, float, float]
 
 
 @lru_cache(maxsize=512)
-def parse_points(points: Points | str) -> Points:
-    """Points as pairs; text has the form of SVG's points, "x,y x,y ..."."""
-    if not isinstance(points, str):
-        return points
-    pairs = [pair.split(",") for pair in points.split()]
+def parse_points(text: str) -> Points:
+    """Read points in the form of SVG: "x,y x,y ..."."""
+    pairs = [pair.split(",") for pair in text.split()]
     return tuple((float(x), float(y)) for x, y in pairs)
 
 
@@ -47,7 +46,7 @@ def around(x: float, y: float, rx: float, ry: float, points: str) -> Points:
 @lru_cache(maxsize=2048)
 def _curve(points: Points | str) -> Points:
     """A closed Catmull-Rom curve through the points, five steps between neighbours."""
-    p = np.array(parse_points(points))
+    p = np.array(parse_points(points) if isinstance(points, str) else points)
     before, after, far = np.roll(p, 1, 0), np.roll(p, -1, 0), np.roll(p, -2, 0)
     t = np.arange(5)[:, None, None] / 5
     curve = 0.5 * (
@@ -107,8 +106,8 @@ class SpriteCanvas:
         return (*rgb, len(self._material) - 1)
 
     def _pixels(self, points: Points | str) -> list[Point]:
-        s, ox, oy = self.scale, self._x, self._y
-        return [(ox + x * s, oy - y * s) for x, y in parse_points(points)]
+        pairs = parse_points(points) if isinstance(points, str) else points
+        return [(self._x + x * self.scale, self._y - y * self.scale) for x, y in pairs]
 
     def _box(self, x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
         """Corners of a box in tile pixels; centre and half sides in units."""
@@ -191,32 +190,28 @@ class SpriteCanvas:
         crop = self.image.crop((left * factor, top * factor, right * factor, down * factor))
         return crop, (self.foot[0] - left, self.foot[1] - top)
 
-    def finish(
-        self, *, pattern: str, pattern_rgb: RGB, period: float, flip: bool, light: int, seed: int
-    ) -> Sprite:
+    def finish(self, obj: SceneObject, *, period: float, light: int, seed: int) -> Sprite:
         """Add pattern, outlines, shading and texture, and reduce to image resolution.
 
         Args:
-            pattern: a word of `scene_types.PATTERNS`.
-            pattern_rgb: colour of its stripes or spots.
+            obj: its pattern, its colour and the side that it faces are used.
             period: distance between two stripes or spots, units.
-            flip: mirror the object, so that it faces left.
             light: -1 where light comes from the left, 1 from the right.
             seed: chooses the part of the textures.
         """
         factor = self.supersampling
         image, foot = self._crop()
-        if flip:
+        if obj.facing == "left":
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             foot = (image.width // factor - foot[0], foot[1])
         pixels = np.array(image)
         parts = np.ascontiguousarray(pixels[..., 3])
-        if pattern != "plain":
-            mask = np.array(self._patterned)[parts]
+        if obj.pattern != "plain":
             height, width = parts.shape
             side = -(-max(height, width) // 256) * 256
-            mask &= pattern_mask(pattern, max(5, round(period * self.scale)), side)[:height, :width]
-            pixels[mask, :3] = pattern_rgb
+            pattern = pattern_mask(obj.pattern, max(5, round(period * self.scale)), side)
+            mask = np.array(self._patterned)[parts] & pattern[:height, :width]
+            pixels[mask, :3] = pattern_rgb(RGB_OF[obj.colour])
         pixels = _shade(pixels, parts, light, self.scale, factor)
         pixels[..., 3] = (parts > 0) * np.uint8(255)
         small = np.asarray(Image.fromarray(pixels).reduce(factor))

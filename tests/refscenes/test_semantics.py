@@ -186,7 +186,7 @@ def mugs_at(*xs: float, **changes: Any) -> Interpreter:
 def test_worked_examples_of_the_semantics() -> None:
     interpreter = mugs_at(10, 50, 90)
     mug = Description("mug")
-    assert interpreter.denote(mug) == (0b111, 0b111)
+    assert interpreter.denote(mug) == ({0, 1, 2}, {0, 1, 2})
     assert interpreter.referent(mug) is None
     for selector, index in (
         (Selector("left"), 0), (Selector("middle"), 1), (Selector("right"), 2),
