@@ -15,12 +15,8 @@ from risbook.refscenes.textures import Floats
 class BackgroundCanvas:
     """A background while it is drawn, at twice the image size.
 
-    Sizes are in canvas pixels: `w`, `h`, `hz` (y of the horizon) and `shore` (y where water ends).
-
-    Args:
-        scene: background, time and size are used.
-        horizon: y at which the ground begins, image pixels.
-        rng: source of every choice.
+    Sizes are in canvas pixels: `w`, `h`, `hz` (y of the horizon) and `shore` (y where water ends);
+    the horizon that is given is in image pixels.
     """
 
     def __init__(self, scene: Scene, horizon: int, rng: np.random.Generator) -> None:

@@ -192,15 +192,7 @@ _DRAW = {
 
 
 def render_background(scene: Scene, rng: np.random.Generator) -> Floats:
-    """Render the background of a scene without its objects.
-
-    Args:
-        scene: background, time, size and horizon are used.
-        rng: chooses clouds, trees, houses and noise.
-
-    Returns:
-        float32 (H, W, 3), 0 to 255.
-    """
+    """Render the background of a scene without its objects: float32 (H, W, 3), 0 to 255."""
     horizon = scene.horizon or round(0.4 * scene.height)
     canvas = BackgroundCanvas(scene, horizon, rng)
     _DRAW[scene.background](canvas)

@@ -70,15 +70,12 @@ def location(visible: VisibleObject, scene: Scene) -> tuple[str, str]:
 def caption(
     scene: Scene, visible_objects: tuple[VisibleObject, ...], rng: random.Random | None = None
 ) -> str:
-    """Write the caption of a rendered scene.
+    """Write the caption of a rendered scene: sentences with capitals and full stops.
 
     Args:
         scene: the scene as rendered.
         visible_objects: its visible objects.
         rng: chooses wordings and the order of the objects; None for a fixed choice.
-
-    Returns:
-        Sentences with capitals and full stops.
     """
     rng = rng or random.Random(0)
     background = choose(rng, _BACKGROUND_PHRASES[scene.background])

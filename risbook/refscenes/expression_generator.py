@@ -41,23 +41,14 @@ _RELATIONS = ("left", "right", "next", "behind", "front", "between")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpressionGenerator:
-    """Generates expressions for the objects of one scene.
-
-    Args:
-        interpreter: the scene's semantics.
-        style: the annotation style.
-        rng: source of all choices.
-    """
+    """Generates expressions for the objects of one scene; `rng` is the source of all choices."""
 
     interpreter: Interpreter
     style: AnnotationStyle
     rng: random.Random
 
     def sentences(self, target: int) -> list[tuple[str, str]]:
-        """Generate one to four sentences for an object.
-
-        Args:
-            target: index of the visible object.
+        """Generate one to four sentences for an object, given its index.
 
         Returns:
             (raw, sent) pairs, each denoting the target alone; empty if none was found.

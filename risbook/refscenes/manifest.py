@@ -32,11 +32,7 @@ def write_manifest(root: Path) -> None:
 
 
 def read_manifest(root: Path) -> Manifest:
-    """Read the list; empty for a folder without one.
-
-    Raises:
-        DataError: the list is damaged.
-    """
+    """Read the list; empty for a folder without one. A damaged list is a `DataError`."""
     path = root / MANIFEST
     if not path.is_file():
         return {}
@@ -48,11 +44,7 @@ def read_manifest(root: Path) -> Manifest:
 
 
 def check_sizes(root: Path) -> None:
-    """Compare the sizes of all listed files.
-
-    Raises:
-        DataError: a file is missing or has another size.
-    """
+    """Raise a `DataError` if a listed file is missing or has another size."""
     for name, (size, _) in read_manifest(root).items():
         try:
             actual = (root / name).stat().st_size
@@ -63,11 +55,7 @@ def check_sizes(root: Path) -> None:
 
 
 def check_digests(root: Path) -> None:
-    """Compare the content of all listed files.
-
-    Raises:
-        DataError: a file is missing or has other content.
-    """
+    """Raise a `DataError` if a listed file is missing or has other content."""
     check_sizes(root)
     for name, (_, digest) in read_manifest(root).items():
         if _digest(root / name) != digest:

@@ -88,10 +88,6 @@ def resolve_occlusion(
 ) -> tuple[Scene, list[Sprite], Ids, tuple[VisibleObject, ...]]:
     """Move or drop objects until each is visible enough.
 
-    Args:
-        scene: the scene as sampled.
-        sprites: the sprite of each object.
-
     Returns:
         The resolved scene, its sprites, uint8 (H, W) instance ids, and its visible objects.
     """

@@ -22,7 +22,7 @@ CATEGORY_IDS = {category: i + 1 for i, category in enumerate(SUPERCATEGORY_OF)}
 
 
 class DatasetFiles:
-    """Collects the records of one dataset."""
+    """The records of one dataset."""
 
     def __init__(self, name: str, partition: str) -> None:
         self.name = name

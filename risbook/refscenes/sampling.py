@@ -11,9 +11,7 @@ _T = TypeVar("_T")
 class UniformSampler:
     """Uniform random numbers from a block sampled once; a call costs less than a generator's.
 
-    Args:
-        rng: source of the block.
-        size: length of the block; it repeats.
+    The block has `size` numbers, and repeats.
     """
 
     def __init__(self, rng: np.random.Generator, size: int = 1024) -> None:

@@ -23,7 +23,7 @@ _SHAPES = {**ANIMALS, **VEHICLES, **HOUSEHOLD}
 
 @dataclass(frozen=True, slots=True)
 class RenderedScene:
-    """A rendered scene.
+    """A scene with its image and masks.
 
     Args:
         scene: the facts as rendered; occluded objects were moved or dropped.
@@ -40,13 +40,7 @@ class RenderedScene:
 
 
 def render_sprite(obj: SceneObject, *, light: int, seed: int) -> Sprite:
-    """Render one object on a tile of its own.
-
-    Args:
-        obj: the facts; the position is not used.
-        light: -1 where light comes from the left, 1 from the right.
-        seed: chooses the part of the textures.
-    """
+    """Render one object on a tile of its own, wherever it stands; see `SpriteCanvas.finish`."""
     if obj.supercategory == "people":
         canvas, period = SpriteCanvas(height=obj.height, extent=people.extent(obj)), people.PERIOD
         people.draw_person(canvas, obj)
@@ -62,7 +56,7 @@ def render_scene(scene: Scene, rng: np.random.Generator) -> RenderedScene:
 
     Where an object would keep less than `occlusion.MIN_VISIBLE` of its pixels, or less than
     `occlusion.MIN_AREA`, an object is moved sideways; where no move helps, which is very rare, it
-    is dropped. ``RenderedScene.scene`` holds the facts as rendered.
+    is dropped.
 
     Args:
         scene: the scene as sampled.

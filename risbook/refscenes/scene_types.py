@@ -120,8 +120,8 @@ class Scene:
     """The facts of a whole scene, before or after rendering.
 
     Args:
-        width: image width in pixels.
-        height: image height in pixels.
+        width: of the image, pixels.
+        height: of the image, pixels.
         background: a key of `background_types.BACKGROUNDS`, for instance "meadow".
         time: the light, "day", "evening" or "night"; "" indoors.
         objects: farthest first, the order of rendering.

@@ -54,14 +54,7 @@ SIZES = {size.name: size for size in (STANDARD, TINY, SAMPLE)}
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Datasets that share their images.
-
-    Args:
-        number: part of the seeds and of the image ids.
-        sets: names of the datasets.
-        partition: name of their partition.
-        splits: names of their splits.
-    """
+    """Datasets that share their images; `number` is part of the seeds and of the image ids."""
 
     number: int
     sets: tuple[str, ...]
@@ -80,15 +73,7 @@ Expressions = list[tuple[int, list[tuple[str, str]]]]
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedScene:
-    """A rendered scene with its captions and expressions.
-
-    Args:
-        image_id: its id in the world.
-        split: its split.
-        rendered: image and masks.
-        caption: the caption.
-        expressions: dataset -> its expressions.
-    """
+    """A rendered scene with its caption, and with the expressions of each dataset."""
 
     image_id: int
     split: str
@@ -98,7 +83,7 @@ class AnnotatedScene:
 
     @property
     def file_name(self) -> str:
-        """Name of the image file."""
+        """The image's file."""
         return f"refscenes_{self.image_id:012d}.jpg"
 
 
@@ -113,6 +98,9 @@ def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> Ann
 
     Returns:
         The scene; each dataset of the family refers to at least one of its objects.
+
+    Raises:
+        DataError: nothing could be referred to in a hundred attempts.
     """
     split_number = family.splits.index(split)
     for attempt in range(100):

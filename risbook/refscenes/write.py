@@ -124,11 +124,7 @@ def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = T
 
 
 def cache_folder() -> Path:
-    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder.
-
-    Raises:
-        DataError: the user has no home folder.
-    """
+    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder."""
     try:
         if path := os.environ.get("RISBOOK_CACHE"):
             return Path(path).expanduser()
@@ -151,7 +147,7 @@ def world_folder(size: str = "standard", seed: int = 0) -> Path:
         The folder that holds refscenes, refscenes+, refscenesg and images.
 
     Raises:
-        DataError: the size is unknown, or files of the world are missing or altered.
+        DataError: the size is unknown, files are missing or altered, or there is no home folder.
     """
     if size not in SIZES:
         raise DataError(f"size: unknown {size!r}, choose one of {', '.join(SIZES)}")
@@ -163,7 +159,7 @@ def sample_folder() -> Path:
     """The small world that comes with the package.
 
     Raises:
-        DataError: if the package was installed without it.
+        DataError: the package was installed without it, or it is damaged.
     """
     if not _complete(_SAMPLE_FOLDER):
         raise DataError(
