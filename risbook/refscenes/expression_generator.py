@@ -11,7 +11,6 @@ from risbook.refscenes.annotation_styles import AnnotationStyle, choose, roughen
 from risbook.refscenes.descriptions import (
     FACING_CATEGORIES,
     LOWER_GARMENT,
-    NOUNS,
     Attribute,
     Description,
     Relation,
@@ -23,10 +22,9 @@ from risbook.refscenes.semantics import DETAIL_VISIBLE, Interpreter
 
 #: category -> nouns, the usual ones repeated; the category itself where it is not listed
 _SYNONYMS = {
-    person: [noun for noun, categories in NOUNS.items() if categories == (person,)]
-    for person in LOWER_GARMENT
-}
-_SYNONYMS |= {
+    "man": ["man", "guy"],
+    "woman": ["woman", "lady"],
+    "child": ["child", "kid"],
     "bicycle": ["bicycle", "bike"],
     "mug": ["mug", "mug", "cup"],
     "suitcase": ["suitcase", "suitcase", "luggage"],
@@ -199,8 +197,7 @@ class ExpressionGenerator:
                 indices.append(int(rng.random() * len(interpreter.objects)))
                 if indices[1] in (anchor, target):
                     continue
-            related = interpreter.relate(name, candidates, indices)
-            if related != ({target}, {target}):
+            if interpreter.relate(name, candidates, indices).referent != target:
                 continue
             brief = [name == "between" and index == anchor for index in indices]
             described = [self._describe_anchor(*pair) for pair in zip(indices, brief, strict=True)]

@@ -12,13 +12,11 @@ from risbook.refscenes.textures import Bools, Floats
 
 def _foot_span(obj: SceneObject, sprite: Sprite) -> tuple[float, float]:
     """Left and right end of what touches the ground, image columns."""
-    mask, foot_row = sprite.mask, sprite.foot[1]
-    columns = np.flatnonzero(mask[max(0, foot_row - max(3, mask.shape[0] // 8)) :].any(0))
-    left, right = 0.0, float(mask.shape[1])
-    if columns.size:
-        left, right = float(columns[0]), float(columns[-1] + 1)
+    height, width = sprite.mask.shape
+    lowest = sprite.mask[max(0, sprite.foot[1] - max(3, height // 8)) :]
+    columns = np.flatnonzero(lowest.any(0)) if lowest.any() else (0, width - 1)
     origin = round(obj.x) - sprite.foot[0]
-    return origin + left, origin + right
+    return float(origin + columns[0]), float(origin + columns[-1] + 1)
 
 
 def _paraboloid(image: Floats, x: float, y: float, rx: float, ry: float) -> tuple[Floats, Floats]:

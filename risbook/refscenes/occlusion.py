@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
 from risbook.refscenes.sprite_canvas import Sprite
@@ -25,9 +26,8 @@ def overlap(obj: SceneObject, sprite: Sprite, shape: tuple[int, ...]) -> Window:
     """Where a sprite meets the image: rows and columns of the image, then of the sprite."""
     left, top = round(obj.x) - sprite.foot[0], round(obj.ground) - sprite.foot[1]
     height, width = sprite.mask.shape
-    y0, y1 = max(0, top), min(shape[0], top + height)
-    x0, x1 = max(0, left), min(shape[1], left + width)
-    y1, x1 = max(y0, y1), max(x0, x1)
+    y0, y1 = np.clip((top, top + height), 0, shape[0])
+    x0, x1 = np.clip((left, left + width), 0, shape[1])
     return (
         slice(y0, y1), slice(x0, x1), slice(y0 - top, y1 - top), slice(x0 - left, x1 - left),
     )  # fmt: skip
@@ -102,15 +102,10 @@ def resolve_occlusion(
         sprites = sprites[:index] + sprites[index + 1 :]
     instance_ids, inside = _stack_masks(scene, objects, sprites)
     visible_objects = []
-    for index, (obj, sprite) in enumerate(zip(objects, sprites, strict=True)):
-        rows, columns, _, _ = overlap(obj, sprite, instance_ids.shape)
-        mask = instance_ids[rows, columns] == index + 1
-        ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box = (
-            int(columns.start + xs[0]), int(rows.start + ys[0]),
-            int(columns.start + xs[-1]) + 1, int(rows.start + ys[-1]) + 1,
-        )  # fmt: skip
+    for index, (obj, count) in enumerate(zip(objects, inside, strict=True)):
+        mask = instance_ids == index + 1
+        box = Image.fromarray(mask.view(np.uint8)).getbbox() or (0, 0, 0, 0)
         area = int(np.count_nonzero(mask))
-        visible_objects.append(VisibleObject(obj, box, area, area / inside[index]))
+        visible_objects.append(VisibleObject(obj, box, area, area / count))
     resolved = replace(scene, objects=tuple(objects))
     return resolved, sprites, instance_ids, tuple(visible_objects)

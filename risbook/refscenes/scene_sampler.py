@@ -150,22 +150,19 @@ def _objects(
             variant = _lamp_variant(variant, background)
             if background == "room" and variant % 3 == 1:
                 height = 0.66
-        lower = hat = hat_colour = holding = holding_colour = ""
+        details: dict[str, str] = {}
         if SUPERCATEGORY_OF[category] == "people":
-            lower = sampler.choose([name for name in COLOURS if name != colour])
-            hat = sampler.choose(HATS[1:]) if sampler.bernoulli(0.45) else ""
-            hat_colour = sampler.choose(COLOURS) if hat else ""
-            holding = sampler.choose(HELD_OBJECTS[1:]) if sampler.bernoulli(0.45) else ""
-            if holding:
-                holding_colour = sampler.choose([name for name in COLOURS if name != "brown"])
-        objects.append(
-            SceneObject(
-                category, colour, pattern, height * size * sampler.uniform(0.96, 1.04), x=0,
-                ground=0, facing=sampler.choose(("left", "right")), lower_colour=lower, hat=hat,
-                hat_colour=hat_colour, holding=holding, holding_colour=holding_colour,
-                variant=variant,
-            )
-        )  # fmt: skip
+            details["lower_colour"] = sampler.choose([name for name in COLOURS if name != colour])
+            if sampler.bernoulli(0.45):
+                details |= {"hat": sampler.choose(HATS[1:]), "hat_colour": sampler.choose(COLOURS)}
+            if sampler.bernoulli(0.45):
+                details["holding"] = sampler.choose(HELD_OBJECTS[1:])
+                colours = [name for name in COLOURS if name != "brown"]
+                details["holding_colour"] = sampler.choose(colours)
+        height = height * size * sampler.uniform(0.96, 1.04)
+        details["facing"] = sampler.choose(("left", "right"))
+        obj = SceneObject(category, colour, pattern, height, 0, 0, variant=variant, **details)
+        objects.append(obj)
     return objects
 
 

@@ -89,6 +89,12 @@ class Denotation(NamedTuple):
         """The objects that both expressions denote."""
         return Denotation(self.wide & other.wide, self.clear & other.clear)
 
+    @property
+    def referent(self) -> int | None:
+        """Index of the only object that is denoted; None if it is not unique."""
+        unique = self.wide == self.clear and len(self.wide) == 1
+        return next(iter(self.wide)) if unique else None
+
 
 def _denotation(senses: dict[int, tuple[bool, bool]]) -> Denotation:
     """Collect the objects whose (wide, clear) senses hold; clear counts only within wide."""
@@ -245,8 +251,7 @@ class Interpreter:
 
     def referent(self, description: Description) -> int | None:
         """Index of the only object that a description denotes; None if it is not unique."""
-        wide, clear = self.denote(description)
-        return next(iter(wide)) if wide == clear and len(wide) == 1 else None
+        return self.denote(description).referent
 
 
 def _has_attribute(visible: VisibleObject, attribute: Attribute) -> tuple[bool, bool]:
