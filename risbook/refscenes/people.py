@@ -21,18 +21,17 @@ _SHOES: tuple[RGB, ...] = ((70, 50, 44), (56, 56, 64), (120, 76, 48))
 PERIOD = 8.5
 
 
+#: held object -> extent to the right and up, units
+_REACH = {
+    "": (27.0, 106.0), "bag": (36.0, 106.0), "balloon": (48.0, 150.0), "umbrella": (62.0, 138.0),
+    "flag": (66.0, 130.0),
+}  # fmt: skip
+
+
 def extent(obj: SceneObject) -> Extent:
     """Extent of a person with hat and held object."""
-    right, up = 27.0, 114.0 if obj.hat else 106.0
-    if obj.holding == "balloon":
-        right, up = 48.0, 150.0
-    elif obj.holding == "umbrella":
-        right, up = 62.0, 138.0
-    elif obj.holding == "flag":
-        right, up = 66.0, 130.0
-    elif obj.holding == "bag":
-        right = 36.0
-    return 27.0, right, up, 4.0
+    right, up = _REACH[obj.holding]
+    return 27.0, right, max(up, 114.0) if obj.hat else up, 4.0
 
 
 def draw_person(c: SpriteCanvas, obj: SceneObject) -> None:

@@ -10,9 +10,7 @@ from risbook.refscenes.annotation_styles import choose
 from risbook.refscenes.descriptions import NOUNS, Attribute, Description, Relation, Selector
 from risbook.refscenes.scene_types import CATEGORIES
 
-_PERSON_NOUNS = {
-    noun for noun, categories in NOUNS.items() if categories[0] in CATEGORIES["people"]
-}
+_PERSON_NOUNS = {noun for noun, means in NOUNS.items() if means[0] in CATEGORIES["people"]}
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
 #: nouns that full phrases call standing or parked
 _STANDING = {*_PERSON_NOUNS, "dog", "sheep", "horse"}
@@ -73,12 +71,12 @@ class PhraseBuilder:
         words += after
         if description.relation is not None:
             words.append(self._relation(description.noun, description.relation))
-        if self.articles:
-            definite = any(s.name not in ("big", "small") for s in description.selectors)
-            article = article or ("the" if definite else choose(self.rng, ("a", "the", "the")))
-        else:
-            article = ""
-        return with_article(article, " ".join(word for word in words if word))
+        text = " ".join(word for word in words if word)
+        if not self.articles:
+            return text
+        definite = any(s.name not in ("big", "small") for s in description.selectors)
+        article = article or ("the" if definite else choose(self.rng, ("a", "the", "the")))
+        return with_article(article, text)
 
     def _noun_phrase(self, description: Description) -> tuple[str, list[str]]:
         """The noun with its adjectives, and the phrases that follow it."""
@@ -158,9 +156,8 @@ class PhraseBuilder:
         elif big:
             words = ("big", "bigger", "larger") if comparative else ("biggest", "largest", "big")
         else:
-            words = (
-                ("small", "smaller", "little") if comparative else ("smallest", "small", "little")
-            )
+            small = ("small", "smaller") if comparative else ("smallest", "small")
+            words = (*small, "little")
         return choose(self.rng, words)
 
     def _add_location(
@@ -207,14 +204,10 @@ class PhraseBuilder:
             return ["middle", "middle", "center"], [in_middle, in_middle, f"in {the}center"]
         viewer = "the camera" if full else choose(self.rng, ("us", "the camera"))
         if name == "front":
-            nearest = [f"closest to {viewer}", f"nearest to {viewer}"]
-            return ["front", "closest", "nearest", "front"], [
-                "in front",
-                f"in {the}front",
-                *nearest,
-            ]
-        farthest = ["farthest away", f"farthest from {viewer}"]
-        return ["back", "back", "farthest"], [f"in {the}back", "at the back", *farthest]
+            phrases = ["in front", f"in {the}front", f"closest to {viewer}", f"nearest to {viewer}"]
+            return ["front", "closest", "nearest", "front"], phrases
+        phrases = [f"in {the}back", "at the back", "farthest away", f"farthest from {viewer}"]
+        return ["back", "back", "farthest"], phrases
 
     def _verb(self, noun: str) -> str:
         """The verb between a noun and its location or relation."""
