@@ -15,7 +15,10 @@ from risbook.errors import DataError
 from risbook.ledger.markdown import END, find_table, render_markdown
 from risbook.ledger.measured import Measured
 
-_BEGIN = re.compile(r"^<!-- risbook results: (\S+) -->[ \t]*$", re.MULTILINE)
+_BEGIN = r"^<!-- risbook results: (\S+) -->[ \t]*$"
+#: A table, from its first comment to its last one, or else to where another table or nothing comes.
+_TABLE = re.compile(rf"{_BEGIN}.*?({re.escape(END)}|(?={_BEGIN})|\Z)", re.MULTILINE | re.DOTALL)
+_SUFFIXES = (".md", ".ipynb")
 
 
 class Finding(NamedTuple):
@@ -41,43 +44,39 @@ def check_pages(paths: Iterable[Path], ours: Sequence[Measured]) -> tuple[list[F
     findings, count = [], 0
     for path in _pages(paths):
         for place, text in _passages(path):
-            for begin in _BEGIN.finditer(text):
+            for table in _TABLE.finditer(text):
                 count += 1
-                line = text.count("\n", 0, begin.start()) + 1
-                if message := _compare(text[begin.start() :], begin[1], line, ours):
+                line = text.count("\n", 0, table.start()) + 1
+                if message := _compare(table[0], table[1], line, ours):
                     findings.append(Finding(path, f"{place}line {line}", message))
     return findings, count
 
 
-def _compare(text: str, name: str, line: int, ours: Sequence[Measured]) -> str:
+def _compare(shown: str, name: str, line: int, ours: Sequence[Measured]) -> str:
     """What is wrong with the table that begins on this line; empty if nothing is."""
     try:
         current = render_markdown(find_table(name), ours)
     except DataError as error:
         return str(error)
-    shown, end, _ = text.partition(END)
-    if not end or len(_BEGIN.findall(shown)) > 1:
+    if not shown.endswith(END):
         return f"table {name}: its last line, {END}, is missing"
     # Empty lines above make the diff count lines as the page does.
     above = [""] * (line - 1)
-    old, new = ([*above, *table.splitlines()] for table in (shown + end, current))
+    old, new = ([*above, *table.splitlines()] for table in (shown, current))
     diff = list(unified_diff(old, new, "shown", f"risbook results {name}", n=0, lineterm=""))
     return "\n".join([f"table {name} is not what would be rendered now", *diff]) if diff else ""
 
 
 def _pages(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
-            for page in sorted(path.rglob("*")):
-                parts = page.relative_to(path).parts
-                if page.suffix in (".md", ".ipynb") and not any(part[0] in "._" for part in parts):
-                    yield page
-        elif not path.is_file():
+        if not path.exists():
             raise DataError(f"{path}: there is no such page or folder")
-        elif path.suffix not in (".md", ".ipynb"):
-            raise DataError(f"{path}: pages end with .md or .ipynb")
-        else:
-            yield path
+        if path.is_file() and path.suffix not in _SUFFIXES:
+            raise DataError(f"{path}: pages end with {' or '.join(_SUFFIXES)}")
+        for page in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            hidden = any(part[0] in "._" for part in page.relative_to(path).parts)
+            if page.suffix in _SUFFIXES and not hidden:
+                yield page
 
 
 def _passages(path: Path) -> Iterator[tuple[str, str]]:

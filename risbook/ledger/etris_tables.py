@@ -4,6 +4,8 @@ A column of our own runs is an `Ours` that names a suite of ``book/results``; ro
 their key ``ours``. A run that is not there yet shows as a dash.
 """
 
+from dataclasses import replace
+
 from risbook.ledger.selection import Filter
 from risbook.ledger.tables import RN50, RN101, VIT, Ours, Reported, Row, Table, Tuned, per_split
 
@@ -30,9 +32,8 @@ def _ours(suite: str, *measures: str) -> tuple[Ours, ...]:
     return (tuned, *scores)
 
 
-def _variant(words: str | tuple[str, ...], variant: str, ours: str) -> Row:
+def _variant(ours: str, variant: str, *words: str) -> Row:
     """A row of a variant of ETRIS; the empty variant is ETRIS itself."""
-    words = (words,) if isinstance(words, str) else words
     return Row(words=words, ledger={"system": "ETRIS", "variant": variant}, ours=ours)
 
 
@@ -125,14 +126,16 @@ _BRIDGERS = Table(
     columns=(Tuned(), _MIOU, *_ours("etris-bridgers")),
     ledger=_PAPER,
     rows=(
-        _variant(("1", "2 to n"), "Bridgers: 1, scope 2 to n", "stages-1"),
-        _variant(("1", "n/2 to n"), "Bridgers: 1, scope n/2 to n", "stages-2"),
-        _variant(("1", "n to n"), "Bridgers: 1, scope n to n", "stages-3"),
-        _variant(("2", "2 to n"), "Bridgers: 2, scope 2 to n", "stages-12"),
-        _variant(("2", "n/2 to n"), "Bridgers: 2, scope n/2 to n", "stages-23"),
-        _variant(("3", "2 to n"), "", "stages-123"),
+        _variant("stages-1", "Bridgers: 1, scope 2 to n", "1", "2 to n"),
+        _variant("stages-2", "Bridgers: 1, scope n/2 to n", "1", "n/2 to n"),
+        _variant("stages-3", "Bridgers: 1, scope n to n", "1", "n to n"),
+        _variant("stages-12", "Bridgers: 2, scope 2 to n", "2", "2 to n"),
+        _variant("stages-23", "Bridgers: 2, scope n/2 to n", "2", "n/2 to n"),
+        _variant("stages-123", "", "3", "2 to n"),
     ),
 )
+
+_INTERPOLATE = "convolution and interpolation"
 
 _ZOOM = Table(
     name="etris-zoom",
@@ -143,13 +146,17 @@ _ZOOM = Table(
     ledger=_PAPER,
     rows=(
         _variant("linear", "zoom: linear", "linear"),
-        _variant(
-            "convolution and interpolation", "zoom: convolution and interpolation", "interpolate"
-        ),
-        _variant("MLP", "zoom: MLP", "mlp"),
-        _variant("convolution and transposed convolution", "", "deconv"),
+        _variant("interpolate", f"zoom: {_INTERPOLATE}", _INTERPOLATE),
+        _variant("mlp", "zoom: MLP", "MLP"),
+        _variant("deconv", "", "convolution and transposed convolution"),
     ),
 )
+
+
+def _without(ours: str, variant: str) -> Row:
+    # Who ran it again without Bridgers does not say with which backbone.
+    return replace(_variant(ours, variant, variant), others={"backbone": ""})
+
 
 _MODULES = Table(
     name="etris-modules",
@@ -162,18 +169,12 @@ _MODULES = Table(
         Reported("mIoU, run again", "refcoco", "val", by="others"),
         *_ours("etris-modules", "Pr@0.5"),
     ),
-    ledger={**_PAPER, "system": "ETRIS"},
+    ledger=_PAPER,
     rows=(
-        *(
-            # Who ran it again without Bridgers does not say with which backbone.
-            Row(words=(variant,), ledger={"variant": variant}, others={"backbone": ""}, ours=key)
-            for variant, key in (
-                ("without hierarchical alignment", "no-neck"),
-                ("without global alignment", "no-decoder"),
-                ("without Bridger", "no-bridger"),
-            )
-        ),
-        _variant("whole", "", "all"),
+        _without("no-neck", "without hierarchical alignment"),
+        _without("no-decoder", "without global alignment"),
+        _without("no-bridger", "without Bridger"),
+        _variant("all", "", "whole"),
     ),
 )
 
@@ -185,7 +186,7 @@ _WIDTH = Table(
     columns=(Tuned(), _MIOU, *_ours("etris-width")),
     ledger=_PAPER,
     rows=tuple(
-        _variant(str(width), "" if width == 64 else f"width {width}", f"width-{width}")
+        _variant(f"width-{width}", "" if width == 64 else f"width {width}", str(width))
         for width in (8, 16, 32, 64, 128)
     ),
 )
@@ -196,17 +197,16 @@ _CODE = Table(
     about=f"The paper has no such table. {_SMALL}",
     heads=("Changed",),
     columns=_ours("etris-paper-and-code"),
-    rows=tuple(
-        Row(words=(change,), ours=key)
-        for change, key in {
-            "nothing: as released": "released",
-            "the link passes outputs, as in the paper's figure": "link-outputs",
-            "no link": "link-none",
-            "full interactors, as the paper has them": "interactor-full",
-            "the decoder attends to the sentence, as in the paper": "decoder-sentence",
-            "padding masked in the Bridgers": "padding-masked",
-            "position embeddings frozen": "tables-frozen",
-        }.items()
+    rows=(
+        Row(words=("nothing: as released",), ours="released"),
+        Row(words=("the link passes outputs, as in the paper's figure",), ours="link-outputs"),
+        Row(words=("no link",), ours="link-none"),
+        Row(words=("full interactors, as the paper has them",), ours="interactor-full"),
+        Row(
+            words=("the decoder attends to the sentence, as in the paper",), ours="decoder-sentence"
+        ),
+        Row(words=("padding masked in the Bridgers",), ours="padding-masked"),
+        Row(words=("position embeddings frozen",), ours="tables-frozen"),
     ),
 )
 

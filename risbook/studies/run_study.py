@@ -9,14 +9,12 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from risbook.data import ReferringDataset, open_data
 from risbook.errors import RisbookError
+from risbook.evaluation.evaluate import evaluate
 from risbook.evaluation.result_files import read_result, write_result
-from risbook.evaluation.score_system import score_system
 from risbook.files import write_json
 from risbook.studies.run_settings import (
     describe_differences,
@@ -27,7 +25,6 @@ from risbook.studies.run_settings import (
 from risbook.studies.study import Run, Study
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
-from risbook.systems.system import System
 from risbook.training.precision import choose_precision
 from risbook.training.run_log import read_log
 from risbook.training.training_config import Precision, TrainingConfig
@@ -69,10 +66,11 @@ def run_study(
     selected = study.select_runs(only)
     limit = study.limit if limit is None else limit
     source = {} if weights == "auto" else {"weights": str(weights)}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # as in `train_system`
     paths = []
     for number, (run, seed) in enumerate(selected, start=1):
-        name = f"{run.key}-{seed}"
-        path = results / study.name / f"{name}.json"
+        run_folder = folder / f"{run.key}-{seed}"
+        path = results / study.name / f"{run.key}-{seed}.json"
         paths.append(path)
         config = TrainingConfig(
             system=study.system,
@@ -103,17 +101,24 @@ def run_study(
             labels["command"] = shlex.join(command)
             write_json(path, {"same_run_as": same, **read_result(original), **labels})
             continue
-        train_system(config, folder / name, resume=(folder / name / "training.json").is_file())
-        system = load_system(folder / name).to(_device())
-        write_result(
-            path,
-            [_evaluate(system, place, limit) for place in study.eval_splits],
-            command=command,
-            system=system,
-            settings=settings,
-            about={**labels, **_describe_training(system, config, folder / name)},
-        )
-        shutil.rmtree(folder / name)
+        train_system(config, run_folder, resume=(run_folder / "training.json").is_file())
+        system = load_system(run_folder).to(device)
+        parameters = count_parameters(system)
+        about = {
+            **labels,
+            "seed": seed,
+            "precision": choose_precision(precision, device),
+            "tuned": parameters.tuned,
+            "adapters": parameters.backbone_tuned,  # the key of results on disk
+            "seconds": float(read_log(run_folder / "log.jsonl")[-1]["seconds"]),
+        }
+        rows = []
+        for place in study.eval_splits:
+            name, _, split = place.rpartition(":")
+            scores = evaluate(system, name, split, limit=limit, show_progress=False)
+            rows.append({"set": name, "split": split, **scores})
+        write_result(path, rows, command=command, system=system, settings=settings, about=about)
+        shutil.rmtree(run_folder)
     return paths
 
 
@@ -128,27 +133,3 @@ def _command(study: Study, run: Run, config: TrainingConfig, limit: int) -> list
     ):
         words += [option, str(value)] if value != default else []
     return words
-
-
-def _device() -> torch.device:
-    """The device on which `train_system` runs."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _evaluate(system: System, place: str, limit: int) -> dict[str, Any]:
-    """The scores of a split, given as "set:split"."""
-    name, _, split = place.rpartition(":")
-    dataset = ReferringDataset(open_data(name), split=split)
-    scores = score_system(system, dataset, limit=limit, show_progress=False)
-    return {"set": name, "split": split, **scores.summary().as_dict()}
-
-
-def _describe_training(system: System, config: TrainingConfig, folder: Path) -> dict[str, Any]:
-    parameters = count_parameters(system)
-    return {
-        "seed": config.seed,
-        "precision": choose_precision(config.precision, _device()),
-        "tuned": parameters.tuned,
-        "adapters": parameters.backbone_tuned,  # the key of results on disk
-        "seconds": float(read_log(folder / "log.jsonl")[-1]["seconds"]),
-    }
