@@ -2,6 +2,7 @@
 
 Records come from JSON or from pickles, so a field may hold anything. Every check takes `where`,
 the words that name file and record in the message, and returns the value with its type narrowed.
+It raises `DataError` where the field is missing or holds something else.
 """
 
 import math
@@ -32,22 +33,14 @@ def show(value: object) -> str:
 
 
 def as_mapping(value: object, *, where: str) -> Mapping[str, Any]:
-    """Check that a record is a dictionary.
-
-    Raises:
-        DataError: it is something else.
-    """
+    """Check that a record is a dictionary."""
     if not isinstance(value, Mapping):
         raise DataError(f"{where}: expected a record (dictionary), got {show(value)}")
     return value
 
 
 def field(record: Mapping[str, Any], key: str, *, where: str) -> Any:
-    """Take a field that must be there.
-
-    Raises:
-        DataError: the record has no such field.
-    """
+    """Take a field that must be there."""
     if key not in record:
         raise DataError(f"{where}: field {key!r} is missing")
     return record[key]
@@ -57,9 +50,6 @@ def int_field(record: Mapping[str, Any], key: str, *, where: str) -> int:
     """Take a whole number of at most 64 bits: no string, no float, no truth value.
 
     NumPy's integers become int.
-
-    Raises:
-        DataError: the field is missing, of another type, or too large.
     """
     value = field(record, key, where=where)
     if isinstance(value, bool) or not isinstance(value, Integral):
@@ -74,31 +64,21 @@ def int_field(record: Mapping[str, Any], key: str, *, where: str) -> int:
 
 
 def str_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
-    """Take a field that must be text; it may be empty.
-
-    Raises:
-        DataError: the field is missing, of another type, or no valid Unicode.
-    """
+    """Take a field that must be text in valid Unicode; it may be empty."""
     value = field(record, key, where=where)
     if not isinstance(value, str):
         raise DataError(f"{where}: field {key!r} must be text, got {show(value)}")
-    if not value.isascii():
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise DataError(
-                f"{where}: field {key!r} holds half a character (a lone surrogate), "
-                f"got {show(value)}"
-            ) from None
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{where}: field {key!r} holds half a character (a lone surrogate), got {show(value)}"
+        ) from None
     return value
 
 
 def list_field(record: Mapping[str, Any], key: str, *, where: str) -> list[Any]:
-    """Take a field that must be a list (tuples and arrays count as lists, text does not).
-
-    Raises:
-        DataError: the field is missing or of another type.
-    """
+    """Take a field that must be a list (tuples and arrays count as lists, text does not)."""
     value = field(record, key, where=where)
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise DataError(f"{where}: field {key!r} must be a list, got {show(value)}")
@@ -108,11 +88,7 @@ def list_field(record: Mapping[str, Any], key: str, *, where: str) -> list[Any]:
 def box_field(
     record: Mapping[str, Any], key: str, *, where: str
 ) -> tuple[float, float, float, float]:
-    """Take a box (x, y, width, height) in pixels: four finite numbers; its sides may be zero.
-
-    Raises:
-        DataError: the field is missing, has not four entries or one is not a finite number.
-    """
+    """Take a box (x, y, width, height) in pixels: four finite numbers; its sides may be zero."""
     values = list_field(record, key, where=where)
     if len(values) != 4 or not all(is_finite_number(value) for value in values):
         raise DataError(
@@ -129,11 +105,7 @@ def is_finite_number(value: object) -> bool:
     >>> is_finite_number(2.5), is_finite_number(True), is_finite_number(float("nan"))
     (True, False, False)
     """
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, float):
-        return math.isfinite(value)
     try:
-        return isinstance(value, Real) and math.isfinite(value)
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:  # a whole number that no float can hold
         return False

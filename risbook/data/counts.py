@@ -140,8 +140,7 @@ def check_counts(table: ExpressionTable, *, dataset: str, partition: str) -> lis
             f"known are: {', '.join(map(' '.join, _COUNTS))}"
         )
     _, published = _COUNTS[dataset, partition]
-    counts = table.counts()
-    counts["total"] = (len(table.refs), len(table), len({row.image_id for row in table}))
+    counts = {**table.counts(), "total": table.total()}
     lines = []
     for split in dict.fromkeys([*published, *table.splits]):
         expected, actual = published.get(split, (None, None, None)), counts.get(split, (0, 0, 0))

@@ -177,14 +177,12 @@ class ExpressionTable(Sequence[Expression]):
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Count each split: name -> (refs, sentences, images)."""
-        refs: dict[str, set[int]] = {name: set() for name in self.splits}
-        images: dict[str, set[int]] = {name: set() for name in self.splits}
-        sentences = dict.fromkeys(self.splits, 0)
-        for row in self._rows:
-            refs[row.split].add(row.ref_id)
-            images[row.split].add(row.image_id)
-            sentences[row.split] += 1
-        return {name: (len(refs[name]), sentences[name], len(images[name])) for name in self.splits}
+        return {name: self.split(name).total() for name in self.splits}
+
+    def total(self) -> tuple[int, int, int]:
+        """Count refs, sentences and images of all rows."""
+        refs, images = {row.ref_id for row in self}, {row.image_id for row in self}
+        return len(refs), len(self), len(images)
 
 
 def _check_rows(rows: tuple[Expression, ...], source: str) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from risbook.data.opencv_warp import solve_affine, warp_bytes, warp_floats
+from risbook.data.opencv_warp import Float32, Float64, solve_affine, warp_bytes, warp_floats
 from risbook.errors import DataError
 
 #: CLIP's mean and standard deviation of red, green and blue, for values from 0 to 1.
@@ -33,9 +33,6 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 #: CLIP's mean colour as OpenCV fills it in, rounded to 8 bits: (123, 117, 104).
 BORDER = tuple(round(255 * mean) for mean in CLIP_MEAN)
-
-Float64 = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,8 @@ class Letterbox:
         size: side S of the square, pixels.
 
     Raises:
-        DataError: one of them is not a positive int.
+        DataError: one of them is not a positive int; or a method gets an array of another shape or
+            type.
 
     >>> letterbox = Letterbox(height=480, width=640, size=448)
     >>> letterbox.matrix.round(6).tolist()
@@ -84,9 +82,6 @@ class Letterbox:
 
         Returns:
             uint8 (S, S, 3).
-
-        Raises:
-            DataError: the array is of another shape or type.
         """
         self._check("image", rgb, (self.height, self.width, 3))
         if rgb.dtype != np.uint8:
@@ -101,9 +96,6 @@ class Letterbox:
 
         Returns:
             float32 (S, S), multiples of 1/255 from 0 to 1.
-
-        Raises:
-            DataError: the array is of another shape.
         """
         self._check("mask", mask, (self.height, self.width))
         levels = np.where(mask, np.uint8(255), np.uint8(0))[:, :, None]
@@ -119,9 +111,6 @@ class Letterbox:
         Returns:
             float32 (height, width). Bicubic weights overshoot, so a value can lie a little below 0
             or above 1.
-
-        Raises:
-            DataError: the array is of another shape.
         """
         self._check("probability", probability, (self.size, self.size))
         values = np.asarray(probability, np.float32)

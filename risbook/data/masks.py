@@ -71,21 +71,14 @@ def encode_mask(mask: npt.NDArray[Any]) -> dict[str, Any]:
 
 
 def mask_area(mask: npt.NDArray[Any]) -> int:
-    """Count the pixels of a mask (height, width) that are not 0.
-
-    Raises:
-        DataError: the mask has not two axes or no pixel.
-    """
+    """Count the pixels of a mask (height, width) that are not 0; errors as `encode_mask`."""
     return int(coco_mask.area(_encode(mask)))
 
 
 def mask_box(mask: npt.NDArray[Any]) -> tuple[int, int, int, int]:
     """Find the smallest box (x, y, width, height) in pixels around the object.
 
-    An empty mask has the box (0, 0, 0, 0), as in COCO's code.
-
-    Raises:
-        DataError: the mask has not two axes or no pixel.
+    An empty mask has the box (0, 0, 0, 0), as in COCO's code. Errors are those of `encode_mask`.
 
     >>> mask_box(np.array([[0, 0, 0], [0, 1, 1]]))
     (1, 1, 2, 1)

@@ -62,14 +62,9 @@ def invert_affine(matrix: Float64) -> Float64:
 
 
 def _columns(matrix: Float64, count: int) -> tuple[Int, Int]:
-    """Find the source x of each output column, cut to 1/32 pixel.
+    """Source x of `count` output columns: whole pixels and remaining 32nds, int64 (count,) each.
 
-    Args:
-        matrix: affine map from output to source, (2, 3).
-        count: number of output columns.
-
-    Returns:
-        Whole pixel and remaining 32nds, int64 (count,) each.
+    The matrix (2, 3) maps output to source.
     """
     # OpenCV rounds the step and the offset of a column one by one ...
     along = np.rint(matrix[0, 0] * np.arange(count) * COORDINATE_SCALE)
@@ -77,7 +72,7 @@ def _columns(matrix: Float64, count: int) -> tuple[Int, Int]:
 
 
 def _rows(matrix: Float64, count: int) -> tuple[Int, Int]:
-    """Find the source y of each output row, cut to 1/32 pixel; see `_columns`."""
+    """Source y of `count` output rows; see `_columns`."""
     # ... but those of a row together.
     return _cut(np.rint((matrix[1, 1] * np.arange(count) + matrix[1, 2]) * COORDINATE_SCALE))
 

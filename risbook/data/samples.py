@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import BatchSampler, Dataset
 
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, Referent, TextKind
@@ -157,7 +157,7 @@ class TrainingSamples(Dataset[Sample]):
         return image
 
 
-class EpochBatches:
+class EpochBatches(BatchSampler):
     """The batches of one epoch as lists of indices, in an order that (seed, epoch) decides.
 
     Args:
@@ -171,17 +171,5 @@ class EpochBatches:
     def __init__(
         self, *, count: int, batch_size: int, seed: int, epoch: int, start: int = 0
     ) -> None:
-        self.count = count
-        self.batch_size = batch_size
-        self.drop_last = True
-        self.seed = seed
-        self.epoch = epoch
-        self.start = start
-
-    def __len__(self) -> int:
-        return self.count // self.batch_size - self.start
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.count).tolist()
-        for step in range(self.start, self.count // self.batch_size):
-            yield order[step * self.batch_size : (step + 1) * self.batch_size]
+        order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
+        super().__init__(order[start * batch_size :], batch_size, drop_last=True)

@@ -80,14 +80,9 @@ def pretrain(
 ) -> None:
     """Run an objective to the end of its schedule.
 
-    Args:
-        objective: its `forward` takes the number of the step and a generator, draws the batch and
-            returns the losses.
-        config: how long and how fast.
-        folder: gets ``pretraining.json``, ``log.jsonl`` and ``progress.pt``.
-        device: where to compute.
-        resume: continue from the state in the folder.
-        settings: all other settings of the run; a run with other settings is not resumed.
+    The objective's `forward` takes the number of the step and a generator, draws the batch and
+    returns the losses. The folder gets ``pretraining.json``, ``log.jsonl`` and ``progress.pt``.
+    `settings` are what `config` does not hold; a run with other settings is not resumed.
 
     Raises:
         RisbookError: as `risbook.training.training_loop.TrainingLoop`, and for a folder that holds

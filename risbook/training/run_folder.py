@@ -41,9 +41,7 @@ class RunFolder:
     def check(self, differences: Differences, *, resume: bool) -> None:
         """Refuse to mix two runs in one folder, or to replace a checkpoint.
 
-        Args:
-            differences: compares this run with the one that the settings file records.
-            resume: continue the run in the folder; without it the folder must be free.
+        Without `resume` the folder must be free.
 
         Raises:
             RisbookError: says which file or which settings are in the way.
@@ -62,10 +60,7 @@ class RunFolder:
             )
 
     def begin(self, settings: Mapping[str, Any], differences: Differences, *, resume: bool) -> None:
-        """Lock the folder and write the settings; other arguments and errors are those of `check`.
-
-        The settings are written before the first step, as JSON.
-        """
+        """Lock the folder, check it again, and write the settings as JSON."""
         self.lock()
         self.check(differences, resume=resume)  # another run may have started in the meantime
         self.remove_leftovers()

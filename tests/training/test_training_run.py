@@ -118,7 +118,7 @@ def test_a_run_killed_while_it_validates_does_that_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("risbook.training.mask_objective.evaluate", die)
+        patch.setattr("risbook.training.mask_objective.score_system", die)
         train_system(config, tmp_path / "killed", show_progress=False)
     train_system(config, tmp_path / "killed", resume=True, show_progress=False)
     rows = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
