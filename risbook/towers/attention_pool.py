@@ -28,7 +28,7 @@ class AttentionPool(nn.Module):
       contains: it starts random, and where the tower is frozen it stays so.
     - `forward`, dense without `connect`: the attention's output alone. No ReLU: the space shared
       with sentences has both signs.
-    - `pooled`: CLIP's own image vector.
+    - `pooled`: CLIP's own image vector, not normalised.
     - `projected`: values and output projection without the attention between them (MaskCLIP,
       Zhou et al., 2022, "Extract free dense labels from CLIP", section 3.2): positions stay
       themselves, which suits a similarity of sentence and position.
@@ -88,28 +88,14 @@ class AttentionPool(nn.Module):
         return dense if self.connect is None else F.relu(dense + self.connect(features))
 
     def pooled(self, features: Tensor) -> Tensor:
-        """CLIP's image vector: attention with the mean of all positions as the query.
-
-        Args:
-            features: map (B, C, h, w).
-
-        Returns:
-            Vectors (B, P), not normalised.
-        """
+        """CLIP's image vector, (B, C, h, w) to (B, P): the mean of all positions is the query."""
         tokens = _tokens(features)
         tokens = torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)
         tokens = tokens + self._pos_embed_for(*features.shape[-2:])
         return self._attend(tokens[:, :1], tokens).squeeze(1)
 
     def projected(self, features: Tensor) -> Tensor:
-        """Each position on its own in the space of the sentences: no attention, no pos_embed.
-
-        Args:
-            features: map (B, C, h, w).
-
-        Returns:
-            Map (B, P, h, w), not normalised.
-        """
+        """Each position on its own in the space of the sentences: (B, C, h, w) to (B, P, h, w)."""
         tokens: Tensor = self.c_proj(self.v_proj(_tokens(features)))
         return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
 

@@ -58,7 +58,7 @@ def build_tower(
         DataError: if the file does not fit the tower; the message names the weight.
     """
     preset = tower_preset(name)
-    path, source = find_weights(name, preset, weights)
+    path, source = find_weights(name, weights)
     arch = dict(preset.arch) | overrides
     if pos_grid is not None:
         arch["pos_grid"] = pos_grid

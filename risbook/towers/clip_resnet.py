@@ -88,13 +88,7 @@ class CLIPResNet(nn.Module):
         return self
 
     def stem(self, images: Tensor) -> Tensor:
-        """Three convolutions and an average pool.
-
-        Args:
-            images: normalised images (B, 3, H, W).
-
-        Returns:
-            Map (B, W, H / 4, W / 4).
+        """Three convolutions and an average pool: (B, 3, H, W) to (B, width, H / 4, W / 4).
 
         Raises:
             DataError: if H or W is not divisible by 32.
@@ -109,14 +103,11 @@ class CLIPResNet(nn.Module):
         return features
 
     def forward_layer(self, features: Tensor, layer: int) -> Tensor:
-        """Run layer 1 to 4.
+        """Run layer 1 to 4, as OpenAI counts; layers 2 to 4 halve height and width.
 
         Args:
             features: the map after the stem, the previous layer, or an adapter.
-            layer: 1 to 4, as OpenAI counts.
-
-        Returns:
-            Map (B, 2^(layer + 1) W, h, w), in layers 2 to 4 half as high and wide as before.
+            layer: its number; its map has 2^(layer + 1) W channels.
         """
         if not 1 <= layer <= 4:
             raise ValueError(f"layer {layer}: a CLIP ResNet has the layers 1 to 4")
@@ -124,14 +115,7 @@ class CLIPResNet(nn.Module):
         return output
 
     def pooled(self, images: Tensor) -> Tensor:
-        """CLIP's image vectors.
-
-        Args:
-            images: normalised images (B, 3, H, W), H and W divisible by 32.
-
-        Returns:
-            Vectors (B, P), not normalised.
-        """
+        """CLIP's vectors (B, P), not normalised, of normalised images (B, 3, H, W)."""
         features = self.stem(images)
         for layer in (1, 2, 3, 4):
             features = self.forward_layer(features, layer)

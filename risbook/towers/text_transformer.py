@@ -83,9 +83,7 @@ class TextTransformer(TransformerTower):
             bos_token_id=self.end_id - 1,
             eos_token_id=self.end_id,
         )
-        model = CLIPTextModel(config)
-        # transformers before version 5 wrap the network once more
-        self.text: Any = getattr(model, "text_model", model)
+        self.text: Any = CLIPTextModel(config)
         self.projection = nn.Parameter(torch.randn(embed_dim, projection_dim) * embed_dim**-0.5)
 
     @property

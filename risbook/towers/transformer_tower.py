@@ -8,6 +8,7 @@ Prompts, the other way in, are learned tokens among the tokens of the tower.
 A tower without adapters and prompts has the parameters, names and outputs of the frozen network.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, get_args
@@ -48,7 +49,7 @@ class Site(NamedTuple):
     num_prefix_tokens: int = 0
 
 
-class TransformerTower(nn.Module):
+class TransformerTower(nn.Module, ABC):
     """Base class of `ImageTransformer` and `TextTransformer`.
 
     Attributes:
@@ -70,25 +71,26 @@ class TransformerTower(nn.Module):
     # What a subclass says about its network.
 
     @property
+    @abstractmethod
     def blocks(self) -> Any:
         """The blocks, counted from 0."""
-        raise TypeError(f"{type(self).__name__} does not name its blocks")
 
     @property
+    @abstractmethod
     def num_prefix_tokens(self) -> int:
         """Tokens in front of the prompts."""
-        raise TypeError(f"{type(self).__name__} does not count its prefix tokens")
 
+    @abstractmethod
     def branch_layers(
         self, block: int, branch: Branch, tokens: Tensor
     ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
         """Norm, layer and scale of a branch; tokens (B, N, C) tell device, type and length."""
-        raise TypeError(f"{type(self).__name__} does not name the layers of its branches")
 
+    @abstractmethod
     def init_prompts(self, prompts: Tensor) -> None:
         """Fill new prompts (rows, K, C) with their initial values, in place."""
-        raise TypeError(f"{type(self).__name__} does not initialise prompts")
 
+    @abstractmethod
     def choose_attention(self, tokens: Tensor) -> None:
         """Set the implementation of attention that is faster for these tokens."""
 
@@ -133,23 +135,25 @@ class TransformerTower(nn.Module):
         context: Any = None,
         grid: Grid | None = None,
     ) -> Tensor:
-        """What one branch of a block adds to the tokens (B, N, C), its adapter included."""
+        """What one branch of a block adds to the tokens (B, N, C).
+
+        That is the scaled output of its layer, or what the adapter at this site returns.
+        """
         norm, layer, scale = self.branch_layers(block, branch, tokens)
         normed = norm(tokens)
         prefix = self.num_prefix_tokens + self.num_prompts
         site = Site(tokens, normed, layer(normed), scale, context, grid, prefix)
-        return self.apply_adapter(block, branch, site)
+        name = f"{block}_{branch}"
+        added: Tensor = self.adapters[name](site) if name in self.adapters else scale(site.out)
+        return added
 
     def run_stage_blocks(
         self, stage: int, tokens: Tensor, *, context: Any = None, grid: Grid | None = None
     ) -> Tensor:
         """Run the blocks of a stage, counted from 1, on tokens (B, N, C)."""
-        return self.forward_blocks(tokens, *self.stage_blocks(stage), context=context, grid=grid)
-
-    def stage_blocks(self, stage: int) -> tuple[int, int]:
-        """First block of a stage (stages count from 1), and the block after its last."""
         starts = (0, *(last + 1 for last in self.out_indices))
-        return starts[stage - 1], starts[stage]
+        start, stop = starts[stage - 1], starts[stage]
+        return self.forward_blocks(tokens, start, stop, context=context, grid=grid)
 
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
         """Divide all blocks into three stages.
@@ -197,14 +201,6 @@ class TransformerTower(nn.Module):
                 f"({type(self.adapters[site]).__name__}): each branch takes one"
             )
         self.adapters[site] = adapter
-
-    def apply_adapter(self, block: int, branch: Branch, site: Site) -> Tensor:
-        """What a branch adds: its scaled output, or what the adapter at this site returns."""
-        name = f"{block}_{branch}"
-        if name not in self.adapters:
-            return site.scale(site.out)
-        adapted: Tensor = self.adapters[name](site)
-        return adapted
 
     # Prompts.
 

@@ -5,13 +5,10 @@ Files of the hub are fetched by `huggingface_hub` at a pinned revision, or taken
 
 import json
 import os
-import socket
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from risbook.errors import DataError, RisbookError
-from risbook.towers.tower_presets import HubFile, TowerPreset
+from risbook.towers.tower_presets import HubFile, tower_preset
 from risbook.towers.weights.source import WeightsSource
 from risbook.towers.weights.tensor_files import file_digest, find_file
 
@@ -36,14 +33,11 @@ _OLD_KEYS = {
 }
 
 
-def find_weights(
-    name: str, preset: TowerPreset, weights: str | Path
-) -> tuple[Path | None, WeightsSource]:
+def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSource]:
     """Find what `build_tower` is to load.
 
     Args:
         name: the tower's name.
-        preset: its entry in the table.
         weights: as `build_tower` has it.
 
     Returns:
@@ -53,39 +47,37 @@ def find_weights(
         RisbookError: if there is none, or it is not available; the message says what to do.
         DataError: if it is for another tower, or not the pinned file.
     """
+    hub = tower_preset(name).hub
     if str(weights) == "random":
         return None, WeightsSource()
-    if preset.hub is None and str(weights) == "hub":
+    if hub is None and str(weights) == "hub":
         raise RisbookError(f"{name} is not on the hub: it comes with the package")
-    if preset.hub is None and str(weights) == "auto":
-        path = SHIPPED_TOWERS / name / "model.safetensors"
-        if not path.with_name("config.json").is_file():
-            raise RisbookError(
-                f"{name}: its weights are not in this installation; make them by "
-                "`risbook pretrain`, name a folder that holds them, or use weights='random'"
-            )
-        _check_config(path.with_name("config.json"), name, preset)
-        return path, WeightsSource("risbook", f"{name}, shipped", file_digest(path))
-    folder = local_folder(name, weights)
+    is_shipped = hub is None and str(weights) == "auto"
+    folder = SHIPPED_TOWERS / name if is_shipped else local_folder(name, weights)
+    if is_shipped and not (SHIPPED_TOWERS / name / "config.json").is_file():
+        raise RisbookError(
+            f"{name}: its weights are not in this installation; make them by "
+            "`risbook pretrain`, name a folder that holds them, or use weights='random'"
+        )
     if folder is not None:
         path = find_file(folder)
-        _check_config(path.with_name("config.json"), name, preset)
+        _check_config(path.with_name("config.json"), name)
         digest = file_digest(path)
-        if preset.hub is None:
-            return path, WeightsSource("risbook", str(path), digest)
-        is_published = digest == preset.hub.sha256
-        source = f"{preset.hub}, from {path}" if is_published else str(path)
+        if hub is None:
+            source = f"{name}, shipped" if is_shipped else str(path)
+            return path, WeightsSource("risbook", source, digest)
+        source = f"{hub}, from {path}" if digest == hub.sha256 else str(path)
         return path, WeightsSource("published", source, digest)
-    assert preset.hub is not None, "without a hub file, weights are shipped or named"
-    path = fetch(preset.hub)
+    assert hub is not None, "without a hub file, weights are shipped or named"
+    path = fetch(hub)
     digest = file_digest(path)
-    if preset.hub.sha256 and digest != preset.hub.sha256:
+    if hub.sha256 and digest != hub.sha256:
         raise DataError(
-            f"{path}: its sha256 begins with {digest[:8]}, not {preset.hub.sha256[:8]}: it is "
+            f"{path}: its sha256 begins with {digest[:8]}, not {hub.sha256[:8]}: it is "
             "damaged or another file; delete it to have it downloaded again"
         )
-    commit = _commit(path) or preset.hub.revision
-    return path, WeightsSource("published", f"{preset.hub.repo}@{commit[:8]}", digest)
+    commit = _commit(path) or hub.revision
+    return path, WeightsSource("published", f"{hub.repo}@{commit[:8]}", digest)
 
 
 def local_folder(name: str, weights: str | Path) -> Path | None:
@@ -99,21 +91,18 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
     Raises:
         RisbookError: if there is no such file or folder.
     """
-    pair = name.removesuffix("-image").removesuffix("-text")
-    if str(weights) in ("auto", "hub"):
-        variable = os.environ.get(FOLDER_VARIABLE, "") if str(weights) == "auto" else ""
-        if not variable:
-            return None
-        folders = [Path(variable) / name, Path(variable) / pair]
-        return next((folder for folder in folders if folder.is_dir()), None)
-    path = Path(weights)
-    if not path.exists():
+    is_path = str(weights) not in ("auto", "hub")
+    if is_path and not Path(weights).exists():
         raise RisbookError(
             f"weights={str(weights)!r}: there is no such file or folder; weights are 'auto', "
             "'hub', 'random', or the path of a file or folder"
         )
-    folders = [path / name, path / pair]
-    return next((folder for folder in folders if folder.is_dir()), path)
+    root = os.environ.get(FOLDER_VARIABLE, "") if str(weights) == "auto" else str(weights)
+    if not root or str(weights) == "hub":
+        return None
+    pair = name.removesuffix("-image").removesuffix("-text")
+    folders = [folder for folder in (Path(root) / name, Path(root) / pair) if folder.is_dir()]
+    return folders[0] if folders else Path(root) if is_path else None
 
 
 def cached(hub: HubFile) -> Path | None:
@@ -163,29 +152,14 @@ def fetch(hub: HubFile) -> Path:
 
 
 def hub_in_reach(*, timeout: float = 5.0) -> bool:
-    """Whether the hub's address answers; the client itself would try for half a minute.
+    """Whether the hub answers within seconds; a download would try for half a minute."""
+    from huggingface_hub import constants, get_session
 
-    Args:
-        timeout: seconds to wait.
-
-    Returns:
-        True also behind a proxy, since only the client can test the way through it.
-    """
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    address = urlsplit(constants.ENDPOINT)
-    host = address.hostname or ""
-    proxy = getproxies().get(address.scheme) or getproxies().get("all")
-    if proxy and not proxy_bypass(host):
-        return True
-    port = address.port or (80 if address.scheme == "http" else 443)
     try:
-        with socket.create_connection((host, port), timeout=timeout):
-            return True
-    except OSError:
+        get_session().head(constants.ENDPOINT, timeout=timeout)
+    except Exception:  # those of the client's HTTP library, which is not always the same
         return False
+    return True
 
 
 def _commit(path: Path) -> str:
@@ -203,7 +177,7 @@ def _offline_help(file: str) -> str:
     )
 
 
-def _check_config(path: Path, name: str, preset: TowerPreset) -> None:
+def _check_config(path: Path, name: str) -> None:
     """Refuse a folder that risbook wrote for another tower or architecture."""
     if not path.is_file():
         return
@@ -215,14 +189,13 @@ def _check_config(path: Path, name: str, preset: TowerPreset) -> None:
         return  # a configuration of another library
     if values["tower"] != name:
         raise DataError(f"{path}: these are the weights of {values['tower']}, not of {name}")
-    arch = values.get("arch", values.get("geometry"))
-    if not isinstance(arch, dict):
+    stored = values.get("arch", values.get("geometry"))
+    if not isinstance(stored, dict):
         raise DataError(f"{path}: its arch has to be an object of names and sizes")
-    written = {
-        key if key in preset.arch else _OLD_KEYS.get(key, key): value for key, value in arch.items()
-    }
-    for key, value in preset.arch.items():
-        stored = tuple(written[key]) if isinstance(written.get(key), list) else written.get(key)
+    arch = tower_preset(name).arch
+    stored = {key if key in arch else _OLD_KEYS.get(key, key): stored[key] for key in stored}
+    for key, value in arch.items():
+        size = tuple(stored[key]) if isinstance(stored.get(key), list) else stored.get(key)
         # the choice of returned maps does not change the weights
-        if key != "out_indices" and stored != value:
-            raise DataError(f"{path}: {key} is {stored} here, and {value} in {name}")
+        if key != "out_indices" and size != value:
+            raise DataError(f"{path}: {key} is {size} here, and {value} in {name}")
