@@ -11,59 +11,14 @@ import io
 import json
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Template
 from typing import Any
 
 from risbook.errors import DataError
 from risbook.figures.overlays import as_bytes
 
-_TEMPLATE = """<div class="ris-frames" data-ris="{key}" role="group" aria-label="{title}">
-<style>
-.ris-frames{{max-width:{width}px;margin:.6em 0;font-family:inherit;color:inherit}}
-.ris-frames .ris-title{{font-weight:600;margin:0 0 .4em}}
-.ris-frames img{{display:block;width:100%;height:auto;background:#fff;margin:0;border-radius:4px}}
-.ris-frames .ris-bar{{display:flex;gap:.5em;align-items:center;margin:.5em 0 .2em}}
-.ris-frames .ris-bar[hidden]{{display:none}}
-.ris-frames input{{flex:1;min-width:0;height:1.8em;accent-color:#0072B2}}
-.ris-frames button{{font:inherit;line-height:1.6;padding:0 .7em;border:1px solid #888;
-border-radius:4px;background:transparent;color:inherit;cursor:pointer}}
-.ris-frames button:focus-visible,
-.ris-frames input:focus-visible{{outline:2px solid #D55E00;outline-offset:2px}}
-.ris-frames output{{display:block;min-height:1.5em;font-size:.95em}}
-</style>
-<p class="ris-title">{title}</p>
-<img src="data:image/png;base64,{first}" alt="{alt}">
-<div class="ris-bar" hidden>
-<button type="button" class="ris-back" aria-label="previous image">&#9664;&#xFE0E;</button>
-<input type="range" min="0" max="{last}" value="0" step="1" aria-label="{title}" autocomplete="off">
-<button type="button" class="ris-next" aria-label="next image">&#9654;&#xFE0E;</button>
-</div>
-<output aria-live="polite">{label}</output>
-<script>
-(function () {{
-  var frames = {frames}, labels = {labels};
-  document.querySelectorAll('[data-ris="{key}"]').forEach(function (root) {{
-    if (root.dataset.ready) return;
-    root.dataset.ready = "1";
-    var image = root.querySelector("img"), slider = root.querySelector("input");
-    var words = root.querySelector("output");
-    function show(index) {{
-      index = Math.max(0, Math.min(frames.length - 1, index));
-      slider.value = index;
-      slider.setAttribute("aria-valuetext", labels[index]);
-      image.src = "data:image/png;base64," + frames[index];
-      words.textContent = labels[index];
-    }}
-    slider.addEventListener("input", function () {{ show(Number(slider.value)); }});
-    root.querySelector(".ris-back").addEventListener("click",
-      function () {{ show(Number(slider.value) - 1); }});
-    root.querySelector(".ris-next").addEventListener("click",
-      function () {{ show(Number(slider.value) + 1); }});
-    root.querySelector(".ris-bar").hidden = false;
-    slider.setAttribute("aria-valuetext", labels[0]);
-  }});
-}})();
-</script>
-</div>"""
+_TEMPLATE = Path(__file__).with_name("frame_slider.html")
 
 
 class FrameSlider:
@@ -110,7 +65,8 @@ class FrameSlider:
     def _repr_html_(self) -> str:
         coded = [base64.b64encode(frame).decode("ascii") for frame in self.frames]
         digest = hashlib.sha256("\n".join([self.title, *self.labels, *coded]).encode())
-        return _TEMPLATE.format(
+        page = Template(_TEMPLATE.read_text(encoding="utf-8").rstrip())
+        return page.substitute(
             key=f"ris-{digest.hexdigest()[:12]}",  # from content, so that reruns do not differ
             title=html.escape(self.title),
             alt=html.escape(self.alt),
