@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
+from inspect import Parameter
 from typing import Any, TypeVar, cast
 
 from risbook.attribute_hints import close_name
@@ -33,18 +34,16 @@ def suggest_keywords(
 
     def decorate(function: FunctionT) -> FunctionT:
         signature = inspect.signature(function)
-        kinds = {
-            key: parameter.kind for key, parameter in signature.parameters.items() if key != "self"
-        }
-        is_open = inspect.Parameter.VAR_KEYWORD in kinds.values()
-        names = [key for key, kind in kinds.items() if kind is not inspect.Parameter.VAR_KEYWORD]
-        by_keyword = [key for key, kind in kinds.items() if kind is inspect.Parameter.KEYWORD_ONLY]
+        parameters = list(signature.parameters.values())
+        is_open = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        names = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+        by_keyword = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         required = [
-            key
-            for key in by_keyword
-            if signature.parameters[key].default is inspect.Parameter.empty
+            key for key in by_keyword if signature.parameters[key].default is Parameter.empty
         ]
+        positional = len(parameters) - len(by_keyword) - is_open
         called = name or function.__qualname__.removesuffix(".__init__")
+        offer = f"(it has {', '.join(names)})"
 
         @wraps(function)
         def checked(*arguments: Any, **keywords: Any) -> Any:
@@ -52,10 +51,7 @@ def suggest_keywords(
                 if keyword not in names and (keyword in hints or not is_open):
                     hint = hints.get(keyword) or close_name(keyword, names)
                     write = f"write {hint} " if hint else ""
-                    raise TypeError(
-                        f"{called} has no keyword {keyword!r}; {write}(it has {', '.join(names)})"
-                    )
-            positional = len(signature.parameters) - len(by_keyword) - is_open
+                    raise TypeError(f"{called} has no keyword {keyword!r}; {write}{offer}")
             if len(arguments) > positional and by_keyword:
                 usage = ", ".join(f"{key}=..." for key in required or by_keyword[:2])
                 raise TypeError(
@@ -64,7 +60,7 @@ def suggest_keywords(
             try:
                 signature.bind(*arguments, **keywords)
             except TypeError as error:  # an argument is missing
-                raise TypeError(f"{called}: {error} (it has {', '.join(names)})") from None
+                raise TypeError(f"{called}: {error} {offer}") from None
             return function(*arguments, **keywords)
 
         return cast(FunctionT, checked)

@@ -135,6 +135,7 @@ _BRIDGERS = Table(
     ),
 )
 
+#: In the words of the paper, which the ledger repeats.
 _INTERPOLATE = "convolution and interpolation"
 
 _ZOOM = Table(
@@ -154,7 +155,7 @@ _ZOOM = Table(
 
 
 def _without(ours: str, variant: str) -> Row:
-    # Who ran it again without Bridgers does not say with which backbone.
+    """A row of ETRIS without a module; who ran it again does not say with which backbone."""
     return replace(_variant(ours, variant, variant), others={"backbone": ""})
 
 

@@ -20,6 +20,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ SHIPPED = _PACKAGE / "checkpoints"
 _NO_MEASURES = ("count", "seed")
 
 _NEEDED = ("command", "date", "device", "rows")
+
+#: What no two numbers may share.
+_IDENTITY = attrgetter("suite", "row", "dataset", "split", "measure", "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +58,6 @@ class Measured:
     origin: str  # of the towers' weights; empty where the file does not say
     budget: str  # of training and evaluation; may be empty
     file: Path
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What no two numbers may share."""
-        return self.suite, self.row, self.dataset, self.split, self.measure, self.seed
 
 
 def results_folder() -> Path:
@@ -86,10 +85,10 @@ def read_measured(folder: Path | None = None, *, shipped: Path = SHIPPED) -> tup
         parts = path.relative_to(folder).parts
         if not any(part.startswith(".") for part in parts):
             files[path] = parts[0].removesuffix(".json")
-    numbers: dict[tuple[object, ...], Measured] = {}
+    numbers: dict[Any, Measured] = {}
     for path, suite in files.items():
         for number in _read_file(path, suite):
-            first = numbers.setdefault(number.identity, number)
+            first = numbers.setdefault(_IDENTITY(number), number)
             if first is not number:
                 raise DataError(
                     f"{path}: {number.row} {number.measure} stands in {first.file}, too"
@@ -125,10 +124,12 @@ def _read_row(
 ) -> Iterator[Measured]:
     """Numbers of a row; `content` says what the row does not, `place` is for messages."""
     key, seed = content.get("row") or content.get("system"), content.get("seed")
-    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+    texts = ("suite", "command", "date", "device", "precision")
+    about: dict[str, Any] = {name: str(content.get(name) or "") for name in texts}
+    if type(seed) not in (int, type(None)):  # True is an int as well
         raise DataError(f"{place}: seed {seed!r} is not a whole number")
     for measure, value in row.items():
-        if measure in _NO_MEASURES or not _is_number(value):
+        if measure in _NO_MEASURES or type(value) not in (int, float):
             continue
         if not key:
             raise DataError(f"{place} has no key: neither row nor system is given")
@@ -138,25 +139,17 @@ def _read_row(
         if is_share and not 0 <= value <= 1:
             raise DataError(f"{place}: {measure} {value} lies outside 0 to 1")
         yield Measured(
-            suite=str(content["suite"]),
+            **about,
             row=str(key),
             dataset=str(row.get("set", "")),
             split=str(row.get("split", "")),
             measure=measure,
             value=float(value) * (100 if is_share else 1),
             seed=seed,
-            command=str(content["command"]),
-            date=str(content["date"]),
-            device=str(content["device"]),
-            precision=str(content.get("precision") or ""),
             origin=_describe_origin(content.get("origin")),
             budget=_describe_budget(content.get("settings")),
             file=path,
         )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _describe_budget(settings: object) -> str:
