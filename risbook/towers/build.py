@@ -18,7 +18,8 @@ from torch import nn
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.towers.clip_tokenizer import CLIPTokenizer
-from risbook.towers.tower_families import Tower, tower_family
+from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.tower_families import FAMILIES, Tower
 from risbook.towers.tower_presets import TowerPreset, tower_preset
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
@@ -107,7 +108,7 @@ def tokenizer_of(
     preset = tower_preset(name)
     if preset.text_tower:
         name, preset = preset.text_tower, tower_preset(preset.text_tower)
-    if not tower_family(preset.family).is_text:
+    if FAMILIES[preset.family] is not TextTransformer:
         raise RisbookError(f"{name} has no text side, and therefore no tokenizer")
     is_shipped = preset.hub is None
     if str(weights) == "random":
@@ -172,8 +173,8 @@ def _build(
     name: str, preset: TowerPreset, arch: Mapping[str, Any], folder: Path | None = None
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
-    family = tower_family(preset.family)
-    if family.is_text and "vocab_size" not in arch:
+    tower_class = FAMILIES[preset.family]
+    if tower_class is TextTransformer and "vocab_size" not in arch:
         arch = {**arch, "vocab_size": _vocabulary_size(name, folder)}
     for key, value in arch.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
@@ -181,7 +182,7 @@ def _build(
         if any(isinstance(size, int) and not 0 <= size <= largest for size in sizes):
             raise RisbookError(f"{name}: {key} is {value}; it has to be from 0 to {largest}")
     try:
-        return family.tower_class(**arch)
+        return tower_class(**arch)
     except TypeError as error:
         raise RisbookError(f"{name}: {error}") from error
 

@@ -10,7 +10,7 @@ with the position embeddings resized as the released codes of the systems resize
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -23,7 +23,12 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import ImageFeatures
 from risbook.towers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
-from risbook.towers.transformer_tower import Branch, TransformerTower, check_out_indices
+from risbook.towers.transformer_tower import (
+    Branch,
+    BranchLayers,
+    TransformerTower,
+    check_out_indices,
+)
 
 Kind = Literal["clip", "dinov2"]
 
@@ -196,9 +201,7 @@ class ImageTransformer(TransformerTower):
         embedded: Tensor = self.vit.norm_pre(tokens)
         return self.insert_prompts(embedded), grid
 
-    def branch_layers(
-        self, block: int, branch: Branch, tokens: Tensor
-    ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def branch_layers(self, block: int, branch: Branch) -> BranchLayers:
         """Norm, layer and LayerScale of a branch."""
         layers = self.blocks[block]
         if branch == "attention":

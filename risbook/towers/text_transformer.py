@@ -6,7 +6,7 @@ tokens after the last norm, and the sentence, which is the token at the end toke
 the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released code).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,12 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import TextFeatures
-from risbook.towers.transformer_tower import Branch, TransformerTower, check_out_indices
+from risbook.towers.transformer_tower import (
+    Branch,
+    BranchLayers,
+    TransformerTower,
+    check_out_indices,
+)
 
 
 class TextTransformer(TransformerTower):
@@ -131,9 +136,7 @@ class TextTransformer(TransformerTower):
         embedded: Tensor = self.text.embeddings(input_ids=token_ids)
         return self.insert_prompts(embedded)
 
-    def branch_layers(
-        self, block: int, branch: Branch, tokens: Tensor
-    ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    def branch_layers(self, block: int, branch: Branch) -> BranchLayers:
         """Norm, layer and scale (none) of a branch; attention gets the causal mask."""
         layers: Any = self.blocks[block]
         if branch == "mlp":

@@ -21,6 +21,7 @@ from risbook.towers.pos_embed import Grid
 from risbook.towers.stages import STAGES
 
 Branch = Literal["attention", "mlp"]
+BranchLayers = tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
 #: the branches of a block, in the order in which they are added
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
 
@@ -81,10 +82,8 @@ class TransformerTower(nn.Module, ABC):
         """Tokens in front of the prompts."""
 
     @abstractmethod
-    def branch_layers(
-        self, block: int, branch: Branch, tokens: Tensor
-    ) -> tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-        """Norm, layer and scale of a branch; tokens (B, N, C) tell device, type and length."""
+    def branch_layers(self, block: int, branch: Branch) -> BranchLayers:
+        """Norm, layer and scale of a branch."""
 
     @abstractmethod
     def init_prompts(self, prompts: Tensor) -> None:
@@ -139,7 +138,7 @@ class TransformerTower(nn.Module, ABC):
 
         That is the scaled output of its layer, or what the adapter at this site returns.
         """
-        norm, layer, scale = self.branch_layers(block, branch, tokens)
+        norm, layer, scale = self.branch_layers(block, branch)
         normed = norm(tokens)
         prefix = self.num_prefix_tokens + self.num_prompts
         site = Site(tokens, normed, layer(normed), scale, context, grid, prefix)

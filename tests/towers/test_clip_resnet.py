@@ -14,10 +14,10 @@ from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.weights.forms import CLIP_RESNET_FORMS
+from risbook.towers.weights.forms import PUBLICATIONS
 
 VISUAL = "backbone.visual."
-OPENAI_RESNET = next(form for form in CLIP_RESNET_FORMS if form.owner == "OpenAI")
+OPENAI_RESNET = next(form for form in PUBLICATIONS["clip-resnet"].forms if form.owner == "OpenAI")
 
 
 def tiny(**changes: Any) -> CLIPResNet:

@@ -97,7 +97,7 @@ def test_timm_converts_a_resnet_to_the_same() -> None:
 
 def meta(name: str, **changes: int) -> Tower:
     with torch.device("meta"):
-        return FAMILIES[TOWERS[name].family].tower_class(**{**TOWERS[name].arch, **changes})
+        return FAMILIES[TOWERS[name].family](**{**TOWERS[name].arch, **changes})
 
 
 def check_one_to_one(state: dict[str, Tensor], tower: Tower, family: str, prefix: str) -> None:

@@ -12,6 +12,7 @@ patches and position embeddings of another size. Our loader takes a file complet
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,13 +22,12 @@ from risbook.errors import DataError
 State = dict[str, Tensor]
 
 _NO_WEIGHT = r"logit_scale$|input_resolution$|context_length$|vocab_size$|.+\.position_ids$"
-#: beginnings of names that a tower does not read: the other tower of a pair, and what is no weight
-TEXT_SIDE = (
+# beginnings of names that a tower does not read: the other tower of a pair, and what is no weight
+_TEXT_SIDE = (
     r"transformer\.|token_embedding\.|positional_embedding$|ln_final\.|text_projection(\.|$)"
     rf"|text_model\.|{_NO_WEIGHT}"
 )
-IMAGE_SIDE = rf"visual\.|vision_model\.|visual_projection\.|{_NO_WEIGHT}"
-MASK_TOKEN = r"(embeddings\.)?mask_token$"  # DINOv2 needs it only in its own pretraining
+_IMAGE_SIDE = rf"visual\.|vision_model\.|visual_projection\.|{_NO_WEIGHT}"
 
 
 @dataclass(frozen=True)
@@ -199,36 +199,67 @@ _TRANSFORMERS_DINOV2 = (
     (r"\.layer_scale([12])\.lambda1$", r".ls\1.gamma"),
 )
 
-CLIP_VIT_FORMS = (
-    Form("OpenAI", "visual.class_embedding", _OPENAI_VIT, (_add_batch,)),
-    Form(
-        "transformers",
-        "vision_model.embeddings.class_embedding",
-        _TRANSFORMERS_VIT,
-        (_add_batch, _transpose_projection, _join_qkv),
+
+class Publication(NamedTuple):
+    """How the weights of one family of towers are published.
+
+    Args:
+        forms: the sets of names.
+        ignored: regular expression of the names that the tower does not need.
+        new_parts: parts of the tower that no file holds; they start from initial values.
+    """
+
+    forms: tuple[Form, ...]
+    ignored: str
+    new_parts: tuple[str, ...] = ()
+
+
+PUBLICATIONS: dict[str, Publication] = {
+    "clip-vit": Publication(
+        (
+            Form("OpenAI", "visual.class_embedding", _OPENAI_VIT, (_add_batch,)),
+            Form(
+                "transformers",
+                "vision_model.embeddings.class_embedding",
+                _TRANSFORMERS_VIT,
+                (_add_batch, _transpose_projection, _join_qkv),
+            ),
+            Form("timm", "norm_pre.weight", _TIMM_VIT, (_transpose_projection, _drop_zero_bias)),
+        ),
+        _TEXT_SIDE,
     ),
-    Form("timm", "norm_pre.weight", _TIMM_VIT, (_transpose_projection, _drop_zero_bias)),
-)
-CLIP_RESNET_FORMS = (
-    Form("OpenAI", "visual.attnpool.positional_embedding", _OPENAI_RESNET),
-    Form("timm", "stem.conv1.conv.weight", _TIMM_RESNET),
-)
-CLIP_TEXT_FORMS = (
-    Form("OpenAI", "token_embedding.weight", _OPENAI_TEXT, (_split_qkv,)),
-    Form(
-        "transformers",
-        "text_model.embeddings.token_embedding.weight",
-        _TRANSFORMERS_TEXT,
-        (_transpose_projection,),
+    "clip-resnet": Publication(
+        (
+            Form("OpenAI", "visual.attnpool.positional_embedding", _OPENAI_RESNET),
+            Form("timm", "stem.conv1.conv.weight", _TIMM_RESNET),
+        ),
+        _TEXT_SIDE,
+        # the residual branch of CRIS and ETRIS, which CLIP does not have
+        ("attention_pool.connect",),
     ),
-)
-DINOV2_FORMS = (
-    Form("Meta", "register_tokens", _META_DINOV2, (_fold_class_position,)),
-    Form("timm", "reg_token", ((r"^", "vit."),)),
-    Form(
-        "transformers",
-        "embeddings.register_tokens",
-        _TRANSFORMERS_DINOV2,
-        (_fold_class_position, _join_qkv),
+    "clip-text": Publication(
+        (
+            Form("OpenAI", "token_embedding.weight", _OPENAI_TEXT, (_split_qkv,)),
+            Form(
+                "transformers",
+                "text_model.embeddings.token_embedding.weight",
+                _TRANSFORMERS_TEXT,
+                (_transpose_projection,),
+            ),
+        ),
+        _IMAGE_SIDE,
     ),
-)
+    "dinov2": Publication(
+        (
+            Form("Meta", "register_tokens", _META_DINOV2, (_fold_class_position,)),
+            Form("timm", "reg_token", ((r"^", "vit."),)),
+            Form(
+                "transformers",
+                "embeddings.register_tokens",
+                _TRANSFORMERS_DINOV2,
+                (_fold_class_position, _join_qkv),
+            ),
+        ),
+        r"(embeddings\.)?mask_token$",  # needed only in DINOv2's own pretraining
+    ),
+}

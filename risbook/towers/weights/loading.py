@@ -10,8 +10,8 @@ from torch import Tensor
 
 from risbook.errors import DataError
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_families import FAMILIES, Tower, tower_family
-from risbook.towers.weights.forms import State
+from risbook.towers.tower_families import Tower
+from risbook.towers.weights.forms import PUBLICATIONS, State
 
 
 def load_weights(
@@ -40,7 +40,7 @@ def load_weights(
     missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
     absent = tuple(
         part
-        for part in tower_family(family).new_parts
+        for part in PUBLICATIONS[family].new_parts
         if any(name.startswith(f"{part}.") for name in missing)
         and not any(name.startswith(f"{part}.") for name in weights)
     )
@@ -74,7 +74,7 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
 
     Args:
         state: names and values; a name that the form does not explain is kept.
-        family: a name of `FAMILIES`, that of the tower that they are for.
+        family: a name of `PUBLICATIONS`, that of the tower that they are for.
 
     Raises:
         DataError: if no form of this family fits, or half of a pair of weights is missing.
@@ -85,19 +85,21 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     >>> sorted(convert(state, "dinov2"))
     ['vit.cls_token', 'vit.norm.weight', 'vit.pos_embed', 'vit.reg_token']
     """
-    design = tower_family(family)
-    form = next((form for form in design.forms if form.marker in state), None)
+    forms, ignored, _ = PUBLICATIONS[family]
+    form = next((form for form in forms if form.marker in state), None)
     if form is not None:
         return form.convert(
-            {name: value for name, value in state.items() if not re.match(design.ignored, name)}
+            {name: value for name, value in state.items() if not re.match(ignored, name)}
         )
     others = [
-        name for name in FAMILIES if any(form.marker in state for form in FAMILIES[name].forms)
+        name
+        for name, publication in PUBLICATIONS.items()
+        if any(form.marker in state for form in publication.forms)
     ]
     if others:
         raise DataError(
             f"these are weights of a {' and '.join(others)} tower, not of a {family} tower"
         )
-    owners = ", ".join(form.owner for form in design.forms)
+    owners = ", ".join(form.owner for form in forms)
     first = next(iter(state), "none")
     raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")
