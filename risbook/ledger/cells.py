@@ -68,12 +68,8 @@ def fill_table(table: Table, ours: Sequence[Measured]) -> list[list[Cell]]:
 
 def records(table: Table, ours: Sequence[Measured]) -> list[dict[str, Any]]:
     """The rows of a table as plain values, each number with its origin."""
-    labels = [column.label for column in table.columns]
     return [
-        {
-            **dict(zip(table.heads, row.words, strict=True)),
-            **dict(zip(labels, map(_record, cells), strict=True)),
-        }
+        dict(zip(table.headings, [*row.words, *map(_record, cells)], strict=True))
         for row, cells in zip(table.rows, fill_table(table, ours), strict=True)
     ]
 

@@ -17,6 +17,7 @@ _PLAIN_NAMES = {"mIoU": ("", "mIoU", "Avg"), "oIoU": ("", "oIoU", "cIoU", "Avg")
 def footnotes(table: Table, grid: Sequence[Sequence[Cell]]) -> Iterator[str]:
     """The notes of a table, one line each, from its cells by row and by column."""
     columns = list(zip(table.columns, zip(*grid, strict=True), strict=True))
+    all_cells = [cell for cells in grid for cell in cells]
     kinds = _group((_kind(column, cells), column.label) for column, cells in columns)
     for kind, labels in kinds.items():
         yield f"*{kind}*: {', '.join(labels)}."
@@ -30,14 +31,14 @@ def footnotes(table: Table, grid: Sequence[Sequence[Cell]]) -> Iterator[str]:
         # The first convention is the rule, and systems with another one are named.
         whose = f" ({', '.join(systems)})" if number else ""
         yield f"Tuned parameters{whose}: {CONVENTIONS[convention]}."
-    if any(cell.second_hand for cells in grid for cell in cells):
+    if any(cell.second_hand for cell in all_cells):
         yield f"{SECOND_HAND} *Second-hand*: read in another's table or words; see the source."
-    yield from _notes_on_runs([cell for cells in grid for cell in cells])
+    yield from _notes_on_runs(all_cells)
     names = _group(
         ((line.named, line.metric), line.source.title)
         for column, cells in columns
-        for line in (cell.published for cell in cells)
-        if isinstance(column, Reported) and line
+        if isinstance(column, Reported)
+        for line in (cell.published for cell in cells if cell.published)
         if line.named not in _PLAIN_NAMES.get(line.metric, (line.named,))
     )
     for (named, metric), titles in names.items():
@@ -74,7 +75,7 @@ def _kind(column: Column, cells: Sequence[Cell]) -> str:
     return f"Run by us on {runs[0].device}, {period}"
 
 
-def _notes_on_runs(cells: Iterable[Cell]) -> Iterator[str]:
+def _notes_on_runs(cells: Sequence[Cell]) -> Iterator[str]:
     runs = [run for cell in cells for run in cell.runs]
     if any(len(cell.runs) > 1 for cell in cells):
         yield "±: standard deviation over seeds."

@@ -67,7 +67,7 @@ def render_markdown(table: Table, ours: Sequence[Measured]) -> str:
         for cells in grid
     ]
     distinct = list(dict.fromkeys(filter(None, sources)))
-    heading = [*table.heads, *(column.label for column in table.columns)]
+    heading = table.headings
     rule = [*[":---"] * len(table.heads), *["---:"] * len(table.columns)]
     body = [
         [*row.words, *(cell.text + SECOND_HAND * cell.second_hand for cell in cells)]

@@ -77,9 +77,13 @@ class Table:
     ledger: Filter = field(default_factory=dict)  # conditions that hold for all rows
     about: str = ""  # a sentence below the title
 
+    @property
+    def headings(self) -> list[str]:
+        """The headings of all columns, of words and of numbers."""
+        return [*self.heads, *(column.label for column in self.columns)]
+
     def __post_init__(self) -> None:
-        labels = [*self.heads, *(column.label for column in self.columns)]
-        if len(set(labels)) != len(labels):
+        if len(set(self.headings)) != len(self.headings):
             raise DataError(f"table {self.name}: two columns have the same heading")
         for row in self.rows:
             if len(row.words) != len(self.heads):

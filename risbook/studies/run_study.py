@@ -7,8 +7,9 @@ the first.
 
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,10 +67,8 @@ def run_study(
     selected = study.select_runs(only)
     limit = study.limit if limit is None else limit
     source = {} if weights == "auto" else {"weights": str(weights)}
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # as in `train_system`
     paths = []
     for number, (run, seed) in enumerate(selected, start=1):
-        run_folder = folder / f"{run.key}-{seed}"
         path = results / study.name / f"{run.key}-{seed}.json"
         paths.append(path)
         config = TrainingConfig(
@@ -101,25 +100,41 @@ def run_study(
             labels["command"] = shlex.join(command)
             write_json(path, {"same_run_as": same, **read_result(original), **labels})
             continue
-        train_system(config, run_folder, resume=(run_folder / "training.json").is_file())
-        system = load_system(run_folder).to(device)
-        parameters = count_parameters(system)
-        about = {
-            **labels,
-            "seed": seed,
-            "precision": choose_precision(precision, device),
-            "tuned": parameters.tuned,
-            "adapters": parameters.backbone_tuned,  # the key of results on disk
-            "seconds": float(read_log(run_folder / "log.jsonl")[-1]["seconds"]),
-        }
-        rows = []
-        for place in study.eval_splits:
-            name, _, split = place.rpartition(":")
-            scores = evaluate(system, name, split, limit=limit, show_progress=False)
-            rows.append({"set": name, "split": split, **scores})
-        write_result(path, rows, command=command, system=system, settings=settings, about=about)
-        shutil.rmtree(run_folder)
+        _make_result(
+            path, config, folder / path.stem, command=command, settings=settings, labels=labels
+        )
     return paths
+
+
+def _make_result(
+    path: Path,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    command: Sequence[str],
+    settings: Mapping[str, Any],
+    labels: Mapping[str, str],
+) -> None:
+    """Train in a folder, or go on there, score the checkpoint and write a result file."""
+    train_system(config, folder, resume=(folder / "training.json").is_file())
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # as in `train_system`
+    system = load_system(folder).to(device)
+    rows = []
+    for place in settings["eval_splits"]:
+        name, _, split = place.rpartition(":")
+        scores = evaluate(system, name, split, limit=settings["limit"], show_progress=False)
+        rows.append({"set": name, "split": split, **scores})
+    parameters = count_parameters(system)
+    about = {
+        **labels,
+        "seed": config.seed,
+        "precision": choose_precision(config.precision, device),
+        "tuned": parameters.tuned,
+        "adapters": parameters.backbone_tuned,  # the key of results on disk
+        "seconds": float(read_log(folder / "log.jsonl")[-1]["seconds"]),
+    }
+    write_result(path, rows, command=command, system=system, settings=settings, about=about)
+    shutil.rmtree(folder)
 
 
 def _command(study: Study, run: Run, config: TrainingConfig, limit: int) -> list[str]:
