@@ -23,12 +23,7 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import ImageFeatures
 from risbook.towers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
-from risbook.towers.transformer_tower import (
-    Branch,
-    BranchLayers,
-    TransformerTower,
-    check_out_indices,
-)
+from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
 Kind = Literal["clip", "dinov2"]
 
@@ -90,15 +85,13 @@ class ImageTransformer(TransformerTower):
         layer_scale: float = 1e-5,
         out_indices: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(embed_dim=embed_dim, depth=depth, out_indices=out_indices)
         from timm.models.vision_transformer import VisionTransformer
 
         clip = kind == "clip"
         self.kind = kind
-        self.embed_dim = embed_dim
         self.patch_size = patch_size
         self.pos_grid = pos_grid
-        self.out_indices = check_out_indices(out_indices, depth=depth)
         self.vit: Any = VisionTransformer(
             img_size=pos_grid * patch_size,
             patch_size=patch_size,

@@ -17,12 +17,7 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import TextFeatures
-from risbook.towers.transformer_tower import (
-    Branch,
-    BranchLayers,
-    TransformerTower,
-    check_out_indices,
-)
+from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
 
 class TextTransformer(TransformerTower):
@@ -66,14 +61,12 @@ class TextTransformer(TransformerTower):
         end_id: int | None = None,
         out_indices: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(embed_dim=embed_dim, depth=depth, out_indices=out_indices)
         from transformers import CLIPTextConfig, CLIPTextModel
 
         self.vocab_size = vocab_size
-        self.embed_dim = embed_dim
         self.context_length = context_length
         self.end_id = vocab_size - 1 if end_id is None else end_id
-        self.out_indices = check_out_indices(out_indices, depth=depth)
         config = CLIPTextConfig(
             vocab_size=vocab_size,
             hidden_size=embed_dim,

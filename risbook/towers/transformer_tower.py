@@ -53,19 +53,23 @@ class Site(NamedTuple):
 class TransformerTower(nn.Module, ABC):
     """Base class of `ImageTransformer` and `TextTransformer`.
 
-    Attributes:
+    Args:
         embed_dim: C, channels of the tokens.
-        out_indices: the last block of each stage, counted from 0 as timm counts.
+        depth: number of blocks.
+        out_indices: the last block of each stage, counted from 0 as timm counts; None for three
+            stages of equal depth, as in ETRIS.
+
+    Attributes:
         adapters: adapters by site, "3_attention" for the attention branch of block 3.
         prompts: (1, K, C), or one row per block where prompts are deep; None at first.
     """
 
-    embed_dim: int
-    out_indices: tuple[int, ...]
     prompts: nn.Parameter | None
 
-    def __init__(self) -> None:
+    def __init__(self, *, embed_dim: int, depth: int, out_indices: Sequence[int] | None) -> None:
         super().__init__()
+        self.embed_dim = embed_dim
+        self.out_indices = check_out_indices(out_indices, depth=depth)
         self.adapters = nn.ModuleDict()
         self.register_parameter("prompts", None)
 

@@ -1,8 +1,7 @@
 """Files of weights: names and tensors, read without running code from the file.
 
 Safetensors are read as they are; ``.pt``, ``.pth`` and ``.bin`` files only as tensors
-(`torch.load(weights_only=True)`), after checks against
-small files that expand to fill the memory.
+(`torch.load(weights_only=True)`), after checks against small files that expand to fill the memory.
 """
 
 import hashlib
