@@ -15,13 +15,6 @@ import pickle
 import pickletools
 import re
 from pathlib import Path
-from pickletools import (
-    TAKEN_FROM_ARGUMENT1,
-    TAKEN_FROM_ARGUMENT4,
-    TAKEN_FROM_ARGUMENT4U,
-    TAKEN_FROM_ARGUMENT8U,
-    UP_TO_NEWLINE,
-)
 from typing import Any, NoReturn
 
 from risbook.data.annotation_files import read_annotation_bytes
@@ -37,22 +30,14 @@ _PLAIN = {
     "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET", "PROTO", "FRAME",
 }
 # fmt: on
-_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
-#: Opcode -> bytes of its argument, or one of pickletools' negative codes of a length.
-_LENGTHS = {
-    ord(opcode.code): opcode.arg.n if opcode.arg else 0
-    for opcode in pickletools.opcodes
-    if opcode.name in _PLAIN
-}
-#: Code of a length -> bytes of the length that stands before the argument.
-_COUNTED = {
-    TAKEN_FROM_ARGUMENT1: 1,
-    TAKEN_FROM_ARGUMENT4: 4,
-    TAKEN_FROM_ARGUMENT4U: 4,
-    TAKEN_FROM_ARGUMENT8U: 8,
-}
+_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 _NO_ARGUMENT = re.compile(
-    b"[" + re.escape(bytes(code for code, length in _LENGTHS.items() if length == 0)) + b"]+"
+    b"[%b]*"
+    % b"".join(
+        re.escape(code)
+        for code, opcode in _OPCODES.items()
+        if opcode.name in _PLAIN and opcode.arg is None
+    )
 )
 #: The scan ends here: at the end of the pickle, or where the unpickler refuses by name.
 _ENDS = {"STOP", "GLOBAL", "STACK_GLOBAL", "INST", "PERSID", "BINPERSID"}
@@ -128,45 +113,33 @@ def _scan(content: bytes, *, name: str) -> None:
             f"{name}: refused to load, because this pickle of {len(content):,} bytes holds up to "
             f"{containers:,} empty or deeply nested lists and dictionaries"
         )
-    position = 0
-    while position < len(content):
-        opcode = content[position]
-        position += 1
-        length = _LENGTHS.get(opcode)
-        if length is None:
-            if opcode not in _NAMES:
-                raise ValueError(f"there is no opcode {bytes([opcode])!r}")
-            if _NAMES[opcode] in _ENDS:
-                return
+    stream = io.BytesIO(content)
+    while code := stream.read(1):
+        if code not in _OPCODES:
+            raise ValueError(f"there is no opcode {code!r}")
+        opcode = _OPCODES[code]
+        if opcode.name in _ENDS:
+            return
+        if opcode.name not in _PLAIN:
             raise DataError(
                 f"{name}: refused to load, because this is no pickle of plain data: at byte "
-                f"{position - 1:,} stands {_NAMES[opcode]}, and lists, dictionaries, text and "
+                f"{stream.tell() - 1:,} stands {opcode.name}, and lists, dictionaries, text and "
                 "numbers need none such; write the file with lists in place of tuples and sets, "
                 "or as JSON"
             )
-        start = position
-        if length == 0:
+        if opcode.arg is None:
             # A loop in Python over megabytes of such opcodes takes seconds, this does not.
-            run = _NO_ARGUMENT.match(content, start)
-            position = run.end() if run else start
-        elif length > 0:
-            position += length
-        elif length == UP_TO_NEWLINE:
-            position = content.index(b"\n", start) + 1
-        else:
-            start += _COUNTED[length]
-            position = start + int.from_bytes(content[position:start], "little")
-        if _NAMES[opcode] == "LONG_BINPUT":
-            _check_memo_index(int.from_bytes(content[start:position], "little"), content, name)
-        elif _NAMES[opcode] == "PUT":
-            _check_memo_index(int(content[start:position]), content, name)
+            run = _NO_ARGUMENT.match(content, stream.tell())
+            assert run is not None  # the pattern matches no byte as well
+            stream.seek(run.end())
+            continue
+        # pickletools would decode a line of text as ASCII, and files of Python 2 hold UTF-8.
+        is_line = opcode.arg.n == pickletools.UP_TO_NEWLINE
+        argument = stream.readline() if is_line else opcode.arg.reader(stream)
+        # The C unpickler allocates 16 bytes for each index of its memo up to this one.
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument) > len(content):
+            raise DataError(
+                f"{name}: refused to load, because this pickle of {len(content):,} bytes asks for "
+                f"memory for {int(argument):,} objects"
+            )
     raise EOFError("the file ends without the opcode STOP")
-
-
-def _check_memo_index(index: int, content: bytes, name: str) -> None:
-    # The C unpickler allocates 16 bytes for each index up to this one.
-    if index > len(content):
-        raise DataError(
-            f"{name}: refused to load, because this pickle of {len(content):,} bytes asks for "
-            f"memory for {index:,} objects"
-        )

@@ -41,8 +41,8 @@ def test_python_2_text_becomes_text(file: Path) -> None:
     # Protocol 2 of Python 2 writes str as SHORT_BINSTRING (U), BINSTRING (T) or STRING (S).
     file.write_bytes(b"\x80\x02]q\x00(U\x03manT\x04\x00\x00\x00left" + b"U\x02\xc3\xa9" + b"e.")
     assert read_pickle(file) == ["man", "left", "é"]
-    file.write_bytes(b"(lp0\nS'dog'\np1\na.")
-    assert read_pickle(file) == ["dog"]
+    file.write_bytes(b"(lp0\nS'dog'\np1\naS'caf\\xc3\\xa9'\na.")
+    assert read_pickle(file) == ["dog", "café"]
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
