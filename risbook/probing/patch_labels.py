@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from risbook.data.annotation_files import read_json
@@ -103,7 +104,7 @@ def patch_labels(
         for pixels in label_maps(data, image_ids, label_set)
     ]
     side = image_size // patch_size
-    return torch.from_numpy(np.stack(labels)) if labels else torch.zeros(0, side, side).long()
+    return torch.from_numpy(np.array(labels, np.int64).reshape(len(labels), side, side))
 
 
 def letterbox_labels(labels: Labels, image_size: int) -> Labels:
@@ -118,11 +119,10 @@ def letterbox_labels(labels: Labels, image_size: int) -> Labels:
     """
     height, width = labels.shape
     (sx, _, dx), (_, sy, dy) = Letterbox(height=height, width=width, size=image_size).inverse
-    x = np.rint(np.arange(image_size) * sx + dx).astype(int)
-    y = np.rint(np.arange(image_size) * sy + dy).astype(int)
-    square = labels[y.clip(0, height - 1)[:, None], x.clip(0, width - 1)[None]]
-    outside = ((y < 0) | (y >= height))[:, None] | ((x < 0) | (x >= width))[None]
-    return np.where(outside, -1, square)
+    x = np.rint(np.arange(image_size) * sx + dx).astype(int).clip(-1, width)
+    y = np.rint(np.arange(image_size) * sy + dy).astype(int).clip(-1, height)
+    padded = np.pad(labels, 1, constant_values=-1)
+    return padded[y[:, None] + 1, x + 1]
 
 
 def majority_label(
@@ -149,14 +149,8 @@ def majority_label(
     size = len(labels)
     if patch_size <= 0 or labels.shape != (size, size) or size % patch_size:
         raise DataError(f"patches of {patch_size} pixels do not fill an image of {labels.shape}")
-    side = size // patch_size
-    # Each pixel's patch and label as one number: one count for the whole square.
-    index = np.arange(size) // patch_size
-    cell = index[:, None] * side + index[None]
-    labelled = labels >= 0
-    counts = np.bincount(
-        cell[labelled] * classes + labels[labelled], minlength=side * side * classes
-    ).reshape(side, side, classes)
+    patches = rearrange(labels, "(h p) (w q) -> h w (p q)", p=patch_size, q=patch_size)
+    counts = (patches[..., None] == np.arange(classes)).sum(axis=2)
     return np.where(counts.max(2) >= majority * patch_size**2, counts.argmax(2), -1)
 
 

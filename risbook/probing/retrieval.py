@@ -10,6 +10,8 @@ duplicates: a query with k correct answers among N finds one within K random pic
 1 - C(N - k, K) / C(N, K).
 """
 
+import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -128,19 +130,15 @@ def chance_level(sizes: Sequence[int]) -> RetrievalScore:
     (0.25, 10.0)
     """
     total = sum(sizes)
-    missed = dict.fromkeys(sizes, 1.0)
     repeats = Counter(sizes)
-    reached = []
-    for picks in range(total):
-        # After `picks` wrong picks, total - picks candidates are left, k of them correct.
-        for k in missed:
-            missed[k] *= max(0, total - picks - k) / (total - picks)
+
+    def recall(picks: int) -> float:
         # Each of the k pairs that share a caption is a query of its own.
-        expected = sum(missed[k] * k * repeats[k] for k in missed)
-        reached.append(1 - expected / total)
-    shares = [reached[min(cut, total) - 1] for cut in CUTS]
-    half = next(rank for rank, share in enumerate(reached, start=1) if share >= 0.5 - 1e-9)
-    r1, r5, r10 = (round(share, 12) for share in shares)
+        missed = sum(k * repeats[k] * math.comb(total - k, picks) for k in repeats)
+        return 1 - missed / (total * math.comb(total, picks))
+
+    r1, r5, r10 = (round(recall(min(cut, total)), 12) for cut in CUTS)
+    half = 1 + bisect_left(range(1, total + 1), 0.5 - 1e-9, key=recall)
     return RetrievalScore(r1=r1, r5=r5, r10=r10, median_rank=float(half))
 
 
