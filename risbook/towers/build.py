@@ -110,19 +110,17 @@ def tokenizer_of(
         name, preset = preset.text_tower, tower_preset(preset.text_tower)
     if FAMILIES[preset.family] is not TextTransformer:
         raise RisbookError(f"{name} has no text side, and therefore no tokenizer")
-    is_shipped = preset.hub is None
-    if str(weights) == "random":
-        weights = "auto"
-    if is_shipped and str(weights) == "auto":
-        return WordTokenizer.from_file(SHIPPED_TOWERS / name / "tokenizer.json", length=length)
-    folder = local_folder(name, weights)
+    weights = "auto" if str(weights) == "random" else weights
+    is_shipped = preset.hub is None and str(weights) == "auto"
+    folder = SHIPPED_TOWERS / name if is_shipped else local_folder(name, weights)
     if folder is not None:
-        path = (folder if folder.is_dir() else folder.parent) / "tokenizer.json"
+        path = (folder.parent if folder.is_file() else folder) / "tokenizer.json"
     elif preset.tokenizer is not None:
         path = fetch(preset.tokenizer)
     else:
         raise RisbookError(f"{name}: its vocabulary is not on the hub; see weights=")
-    return (WordTokenizer if is_shipped else CLIPTokenizer).from_file(path, length=length)
+    tokenizer = WordTokenizer if preset.hub is None else CLIPTokenizer
+    return tokenizer.from_file(path, length=length)
 
 
 def save_tower(

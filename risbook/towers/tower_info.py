@@ -8,7 +8,7 @@ from risbook.errors import RisbookError
 from risbook.towers.build import build_meta_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.tower_families import Tower
-from risbook.towers.tower_presets import TowerPreset, tower_preset
+from risbook.towers.tower_presets import tower_preset
 from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]
@@ -41,10 +41,7 @@ class TowerInfo:
 
 
 def tower_info(name: str) -> TowerInfo:
-    """Describe a tower without its weights and without a network.
-
-    Args:
-        name: a tower's name.
+    """Describe a tower, by its name, without its weights and without a network.
 
     Raises:
         RisbookError: if there is none of that name.
@@ -63,19 +60,20 @@ def tower_info(name: str) -> TowerInfo:
         parameters=None if tower is None else sum(p.numel() for p in tower.parameters()),
         default_input=(3, side, side) if side else (context,),
         allowed_input=f"{preset.step}n x {preset.step}m" if side else "fewer",
-        features={} if tower is None else _features(tower, preset),
+        features=_features(tower, side),
         weights=weights_status(name),
         source=f"shipped/{name}" if preset.hub is None else f"{preset.hub}/{preset.hub.file}",
     )
 
 
-def _features(tower: Tower, preset: TowerPreset) -> dict[str, Shape]:
+def _features(tower: Tower | None, side: int) -> dict[str, Shape]:
+    if tower is None:
+        return {}
     if isinstance(tower, TextTransformer):
         text_tokens = (tower.context_length, tower.embed_dim)
         return {"text tokens": text_tokens, "sentence": (tower.projection.shape[1],)}
     with torch.no_grad():
-        images = torch.empty(1, 3, preset.image_size, preset.image_size, device="meta")
-        maps = tower.eval()(images).maps
+        maps = tower.eval()(torch.empty(1, 3, side, side, device="meta")).maps
     return {f"map {i}": tuple(features.shape[1:]) for i, features in enumerate(maps, start=1)}
 
 

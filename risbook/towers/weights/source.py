@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
@@ -50,13 +50,10 @@ class WeightsSource:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a result file or a checkpoint's configuration."""
-        return {
-            "kind": self.kind,
-            "source": self.source,
-            "sha256": self.sha256,
-            "random_parts": list(self.random_parts),
-            **({"inside": True} if self.inside else {}),
-        }
+        values = {**asdict(self), "random_parts": list(self.random_parts)}
+        if not self.inside:
+            del values["inside"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "WeightsSource":
