@@ -83,8 +83,7 @@ def from_values(cls: type[T], values: Any, *, where: str = "", aliases: Aliases 
 
     Args:
         cls: the configuration's class.
-        values: fields by name, inner ones nested or by dotted name; those left out have their
-            defaults.
+        values: fields by name; those left out have their defaults.
         where: the file or argument that they come from, for messages.
         aliases: old names of fields; the old names stand at the top.
 
@@ -93,7 +92,7 @@ def from_values(cls: type[T], values: Any, *, where: str = "", aliases: Aliases 
     """
     try:
         if isinstance(values, Mapping):
-            values = _merge({}, _rename(values, aliases or {}), None)
+            values = _merge(*_rename(values, aliases or {}), None)
         with one_line_errors(cls, values):
             # In JSON a list may be a tuple, although nothing else is converted.
             return TypeAdapter(cls).validate_json(
@@ -115,8 +114,8 @@ def with_overrides(config: T, overrides: Mapping[str, Any], *, aliases: Aliases 
     Raises:
         RisbookError: as in `from_values`.
     """
-    changes = _rename(overrides, aliases or {})
-    return from_values(type(config), _merge(to_values(config), changes, config))
+    given, renamed = _rename(overrides, aliases or {})
+    return from_values(type(config), _merge(to_values(config), {**given, **renamed}, config))
 
 
 def to_values(config: Any) -> dict[str, Any]:
@@ -125,17 +124,18 @@ def to_values(config: Any) -> dict[str, Any]:
     return values
 
 
-def _rename(values: Mapping[str, Any], aliases: Aliases) -> dict[str, Any]:
-    """The values by today's names; those in place of an old name are dotted."""
-    renamed = {name: value for name, value in values.items() if name not in aliases}
+def _rename(values: Mapping[str, Any], aliases: Aliases) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values without old names, and what stood under these by dotted new names."""
+    given = {name: value for name, value in values.items() if name not in aliases}
+    renamed: dict[str, Any] = {}
     for old in (name for name in values if name in aliases):
         rule = aliases[old]
         new = {rule: values[old]} if isinstance(rule, str) else rule(values[old])
-        for name, value in new.items():
-            if name in renamed or value_at(renamed, name.split(".")) is not None:
+        for name in new:
+            if name in {**given, **renamed} or value_at(given, name.split(".")) is not None:
                 raise RisbookError(f"{old} is an old name of {name}; give one")
-            renamed[name] = value
-    return renamed
+        renamed |= new
+    return given, renamed
 
 
 def _merge(values: Mapping[str, Any], changes: Mapping[str, Any], config: Any) -> dict[str, Any]:

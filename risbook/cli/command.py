@@ -76,11 +76,11 @@ class Command:
 
     def values(self, namespace: argparse.Namespace) -> dict[str, Any]:
         """The values that were given, by parameter."""
-        containers: dict[str, Callable[[Any], Any]] = {"array": tuple, "object": dict}
         values = {name: value for name, value in vars(namespace).items() if name in self.options}
         for name, value in values.items():
-            if container := containers.get(self.options[name].get("type", "")):
-                values[name] = container(value)
+            if isinstance(value, list):
+                is_mapping = self.options[name]["type"] == "object"
+                values[name] = dict(value) if is_mapping else tuple(value)
         return values
 
     def run(self, namespace: argparse.Namespace) -> int:
