@@ -91,16 +91,16 @@ def read_corpus(sources: Sequence[ReferData], *, split: str = "train") -> ImageC
                 )
             )
     canvas = np.full((len(images), side, side, 3), BORDER, dtype=np.uint8)
-    frame = np.zeros((len(images), 4), dtype=np.float32)
+    frame = torch.zeros(len(images), 4)
     for index, (source, image_id) in enumerate(progress_bar(images, desc="images")):
         image = source.image(image_id)
         height, width = image.shape[:2]
         y, x = (side - height) // 2, (side - width) // 2
         canvas[index, y : y + height, x : x + width] = image
-        frame[index] = x, y, width, height
+        frame[index] = torch.tensor([x, y, width, height])
     return ImageCorpus(
         canvas=torch.from_numpy(canvas).permute(0, 3, 1, 2).contiguous(),
-        frame=torch.from_numpy(frame),
+        frame=frame,
         captions=tuple(captions),
         objects=tuple(objects),
     )

@@ -77,7 +77,7 @@ class CropBatch:
 
     student: Tensor
     teacher: Tensor
-    matches: tuple[Tensor, Tensor]
+    matches: Sequence[Tensor]
     small: Tensor
 
 
@@ -101,22 +101,21 @@ def sample_crops(
     def augment(views: Tensor) -> Tensor:
         return normalise_views(jitter_colours(views, generator))
 
-    student: list[Tensor] = []
-    teacher: list[Tensor] = []
+    windows: tuple[list[Tensor], list[Tensor]] = [], []  # the student's and the teacher's
     matches = []
     size = config.large_size
     for _ in range(2):
         view = crops(config.large_area, size + config.margin * patch_size)
         corners = torch.randint(config.margin + 1, (2, 2), generator=generator).tolist()
-        for windows, corner in zip((student, teacher), corners, strict=True):
+        for batches, corner in zip(windows, corners, strict=True):
             top, left = (patch_size * offset for offset in corner)
-            windows.append(augment(view[..., top : top + size, left : left + size]))
+            batches.append(augment(view[..., top : top + size, left : left + size]))
         matches.append(match_patches(corners[0], corners[1], size // patch_size))
     small = [augment(crops(config.small_area, config.small_size)) for _ in range(config.num_small)]
     return CropBatch(
-        student=torch.cat(student),
-        teacher=torch.cat(teacher),
-        matches=(matches[0], matches[1]),
+        student=torch.cat(windows[0]),
+        teacher=torch.cat(windows[1]),
+        matches=matches,
         small=torch.cat([torch.empty(0, 3, config.small_size, config.small_size), *small]),
     )
 

@@ -121,8 +121,8 @@ def letterbox_labels(labels: Labels, image_size: int) -> Labels:
     (sx, _, dx), (_, sy, dy) = Letterbox(height=height, width=width, size=image_size).inverse
     x = np.rint(np.arange(image_size) * sx + dx).astype(int).clip(-1, width)
     y = np.rint(np.arange(image_size) * sy + dy).astype(int).clip(-1, height)
-    padded: Labels = np.pad(labels, 1, constant_values=-1)
-    return padded[y[:, None] + 1, x + 1]
+    square: Labels = np.pad(labels, 1, constant_values=-1)[y[:, None] + 1, x + 1]
+    return square
 
 
 def majority_label(
