@@ -17,7 +17,7 @@ LOG_FILE = "log.jsonl"
 RUN_FILES = (STATE_FILE, LOG_FILE, "config.json", "model.safetensors", "tokenizer.json")
 LOCK_FILE = ".run.lock"
 
-#: From the file of a recorded run to the names of the settings that this run has otherwise.
+#: Takes the settings file of the recorded run, returns the names of the settings that differ.
 Differences = Callable[[Path], Sequence[str]]
 
 
