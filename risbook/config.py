@@ -96,7 +96,7 @@ def from_values(cls: type[T], values: Any, *, where: str = "", aliases: Aliases 
         with one_line_errors(cls, values):
             # In JSON a list may be a tuple, although nothing else is converted.
             return TypeAdapter(cls).validate_json(
-                to_json(values, inf_nan_mode="constants", fallback=repr)
+                to_json(values, inf_nan_mode="constants", fallback=_no_json)
             )
     except RisbookError as error:
         raise RisbookError(f"{where}: {error}" if where else error) from error
@@ -122,6 +122,11 @@ def to_values(config: Any) -> dict[str, Any]:
     """The fields of a configuration as plain values that JSON can hold."""
     values: dict[str, Any] = TypeAdapter(type(config)).dump_python(config, mode="json")
     return values
+
+
+def _no_json(value: Any) -> dict[str, str]:
+    """Something that no field takes, in place of an object such as a network."""
+    return {type(value).__name__: repr(value)[:80]}
 
 
 def _rename(values: Mapping[str, Any], aliases: Aliases) -> tuple[dict[str, Any], dict[str, Any]]:

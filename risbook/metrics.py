@@ -101,6 +101,10 @@ class Scores:
         """Yield (id, intersection, union) in the order of the ids."""
         return ((sent_id, *self._counts[sent_id]) for sent_id in sorted(self._counts))
 
+    def ious(self) -> dict[int, float]:
+        """IoU of each expression, by its id."""
+        return {sent_id: inter / (union + EPSILON) for sent_id, inter, union in self}
+
     def add(self, sent_id: int, prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> None:
         """Add an expression by its masks.
 

@@ -265,15 +265,27 @@ def test_parameters_of_any_module_are_counted() -> None:
     assert "15" in str(risbook.count_parameters(model))
 
 
-def test_unknown_keywords_are_answered_with_the_right_one() -> None:
-    model = risbook.load("etris-mini")
+def test_keywords_of_other_libraries_are_taken_or_answered(model: System) -> None:
     image = np.zeros((40, 60, 3), np.uint8)
-    with pytest.raises(TypeError, match="'return_probs'; write return_probability"):
-        model.predict(image, "left dog", return_probs=True)  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match="'vis_dim'; write image_dim"):
-        risbook.adapters.Bridger(vis_dim=32, text_dim=16)  # type: ignore[call-arg]
-    probability = model.predict(image, "left dog", return_probability=True)
+    probability = model.predict(image, expression="left dog", return_probs=True)  # type: ignore[call-overload]
     assert 0 <= probability.min() <= probability.max() <= 1
+    bridger = risbook.adapters.Bridger(vis_dim=32, text_dim=16)  # type: ignore[call-arg]
+    assert bridger(torch.rand(1, 32, 4, 4), torch.rand(1, 5, 16))[0].shape == (1, 32, 4, 4)
+    assert len(risbook.data.load("refscenes-sample", "val", img_size=32)[0]["image"][0]) == 32  # type: ignore[call-arg]
+    with pytest.raises(
+        TypeError, match=r"model\.predict has no keyword 'thresh'; did you mean thres"
+    ):
+        model.predict(image, "left dog", thresh=0.5)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"has no keyword 'transform': images are letterboxed"):
+        risbook.data.load("refscenes-sample", transform=None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"by keyword only: Bridger\(image_dim=\.\.\., text_dim"):
+        risbook.adapters.Bridger(512, 512)  # type: ignore[misc]
+    with pytest.raises(AttributeError, match=r"try tower\.embed_dim"):
+        model.image_tower.dim  # noqa: B018
+    with pytest.raises(RisbookError, match="tokenise them first"):
+        model.text_tower(["the left dog"])
+    with pytest.raises(AttributeError, match=r"try features\.maps\[-1\]\.shape"):
+        model.image_tower(torch.rand(1, 3, 96, 96)).shape  # noqa: B018
 
 
 def test_lora_by_the_names_of_peft() -> None:
@@ -428,3 +440,84 @@ def test_bridgers_can_be_disabled(model: System, photograph: Path) -> None:
     with pytest.raises(RisbookError, match="no Bridger after stage 9"):
         model.bridgers.disable(stages=[9])
     assert {"dinov2-mini", "clip-rn50-text"} <= set(risbook.list_towers())
+
+
+def test_images_of_another_size_are_resized_with_a_word(photograph: Path) -> None:
+    model = risbook.load("etris-mini")
+    data = risbook.data.load("refscenes-sample", split="val", image_size=192)
+    batch = next(iter(DataLoader(data, batch_size=8)))
+    with pytest.warns(UserWarning, match="192 x 192 are resized to the 96 x 96"), torch.no_grad():
+        logits = model(batch["image"], batch["text"])
+    masks = model.predict(batch["image"], batch["text"])
+    assert logits.shape[0] == len(masks) == 8 and masks.shape[1:] == (192, 192)
+    targets = torch.nn.functional.interpolate(batch["mask"], logits.shape[-2:]) > 0.5
+    assert risbook.metrics.miou(logits > 0, targets) > 0.5
+
+
+def test_parts_of_a_dataset_by_what_is_in_them() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=64)
+    left = data.filter(lambda item: "left" in item["text"])
+    assert 0 < len(left) < len(data) and all("left" in text for text in left.sentences)
+    assert data[[1, 5]].sentences == [data.sentences[1], data.sentences[5]]
+    assert len(data.filter(lambda item: item["mask"].sum() > 0)) == len(data)
+    with pytest.raises(KeyError, match="an item has text, category"):
+        data.filter(lambda item: item["label"])
+    with pytest.raises(AttributeError, match="random_split"):
+        data.train_test_split  # noqa: B018
+    metrics = risbook.evaluate("etris-mini", left, show_progress=False)
+    assert np.mean(metrics.ious) == pytest.approx(metrics["mIoU"])
+    with pytest.warns(UserWarning, match="whose image is letterboxed"):
+        assert len(risbook.data.load([left[0], left[1]])) == 2
+
+
+def test_own_losses_and_optimisers() -> None:
+    shapes = []
+
+    def dice_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        shapes.append((logits.shape, target.shape))
+        probability = logits.sigmoid()
+        return 1 - 2 * (probability * target).sum() / (probability.sum() + target.sum())
+
+    model = risbook.train(
+        "etris-mini",
+        "refscenes-sample",
+        steps=20,
+        batch_size=2,
+        loss=dice_loss,
+        optimizer=torch.optim.AdamW,
+        lr=1e-3,
+        show_progress=False,
+    )
+    assert len(shapes) == 20 and shapes[0][0] == shapes[0][1]
+    rates = [row["lr"] for row in model.history if row["kind"] == "step"]
+    assert rates and len(model.history) >= 1
+    with pytest.raises(RisbookError, match="steps or epochs"):
+        risbook.train("etris-mini", "refscenes-sample", max_steps=1, num_epochs=1)
+
+
+def test_lora_is_merged_into_the_weights(tmp_path: Path) -> None:
+    model = risbook.apply_peft(risbook.load("etris-mini"), "lora", r=2)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.constant_(parameter, 0.02)
+    image = risbook.data.load("refscenes-sample", split="val").image(0)
+    expected = model.predict(image, "the ball", return_probability=True)
+    assert risbook.adapters.merge_lora(model) is model
+    assert not any("lora" in name for name, _ in model.named_parameters())
+    model.save_pretrained(tmp_path)
+    for merged in (model, risbook.load(tmp_path)):
+        probability = merged.predict(image, "the ball", return_probability=True)
+        assert np.allclose(probability, expected, atol=1e-3)
+    with pytest.raises(RisbookError, match="no LoRA to merge"):
+        risbook.adapters.merge_lora(model)
+
+
+def test_systems_are_built_of_other_towers() -> None:
+    model = risbook.systems.build_system("etris-mini", image_tower="dinov2-mini")
+    assert model.config.image_tower == "dinov2-mini"
+    with pytest.raises(RisbookError, match="pretrained=False makes the model with that tower"):
+        risbook.load("etris-mini", image_tower="dinov2-mini")
+    with pytest.raises(RisbookError, match="image_tower is Linear"):
+        risbook.load("etris-mini", pretrained=False, image_tower=torch.nn.Linear(2, 2))
+    random = risbook.towers.build_tower("dinov2-mini", pretrained=False)
+    assert risbook.towers.weights_source(random).kind == "random"

@@ -15,7 +15,7 @@ ORDER = [
     "errors",
     "intermediates",
     "attribute_hints",
-    "keyword_hints",
+    "keyword_aliases",
     "files",
     "config_messages",
     "config",

@@ -8,6 +8,7 @@ of `PEFT_METHODS`. An adapter between two towers is called by its system, as the
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
+from risbook.adapters.lora import merge_lora
 from risbook.adapters.peft_methods import (
     PEFT_METHODS,
     PEFTMethod,
@@ -34,12 +35,15 @@ __all__ = [
     "apply_lora",
     "apply_peft",
     "list_adapters",
+    "merge_lora",
 ]
 
 __getattr__ = lazy_attributes(
     "risbook.adapters",
     {},
     {
+        "merge_and_unload": "risbook.adapters.merge_lora(model)",
+        "merge": "risbook.adapters.merge_lora(model)",
         "lora": "risbook.apply_lora(model, r=8)",
         "loralayer": "risbook.apply_lora(model, r=8)",
         "loralinear": "risbook.apply_lora(model, r=8)",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.transformer_tower import Branch, TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -43,7 +43,15 @@ class Bottleneck(nn.Module):
     42
     """
 
-    @suggest_keywords({"dim": "embed_dim", "in_dim": "embed_dim", "hidden_dim": "bottleneck_dim"})
+    @keyword_aliases(
+        {
+            "dim": "embed_dim",
+            "in_dim": "embed_dim",
+            "input_dim": "embed_dim",
+            "hidden_dim": "bottleneck_dim",
+            "adapter_dim": "bottleneck_dim",
+        }
+    )
     def __init__(
         self,
         *,

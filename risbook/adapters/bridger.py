@@ -23,7 +23,7 @@ from risbook.adapters.zoom_layer import ZoomKind, ZoomLayer
 from risbook.config import Probability, Size, configuration
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.stages import Architecture
 
 InteractorKind = Literal["auto", "full", "product"]
@@ -114,7 +114,7 @@ class Bridger(nn.Module):
             released code is the first of the two 1x1 zooms, not the second.
     """
 
-    @suggest_keywords(
+    @keyword_aliases(
         {
             "vis_dim": "image_dim",
             "visual_dim": "image_dim",

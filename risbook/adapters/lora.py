@@ -9,6 +9,7 @@ change can be added into W, so that it costs nothing at inference.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from torch import nn
 
@@ -16,6 +17,8 @@ from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 #: projections of the attention in our towers, as regular expressions over the whole name
 PROJECTIONS: dict[type[nn.Module], str] = {
@@ -74,6 +77,34 @@ def add_lora(
     # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)
+
+
+def merge_lora(model: ModuleT) -> ModuleT:
+    """Add LoRA's change into the weights and remove LoRA, in place, so that it costs nothing.
+
+    Args:
+        model: a tower, a system, or any module that LoRA was added to.
+
+    Returns:
+        The model itself, whose outputs are those before, up to rounding.
+
+    Raises:
+        DataError: if there is no LoRA in the model.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+    if not layers:
+        raise DataError(f"{type(model).__name__} has no LoRA to merge")
+    for name, layer in layers.items():
+        layer.merge()
+        model.set_submodule(name, layer.get_base_layer())
+    for module in model.modules():
+        if hasattr(module, "peft_config"):
+            del module.peft_config
+    if callable(remove_tower_adapters := getattr(model, "remove_tower_adapters", None)):
+        remove_tower_adapters()
+    return model
 
 
 def _default_targets(tower: nn.Module) -> list[str] | str:

@@ -16,22 +16,25 @@ from risbook.data.hf_rows import from_hf_rows
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.data.sample_list import from_samples
 from risbook.errors import DataError
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 
 
-@suggest_keywords(
+@keyword_aliases(
     {
         "size": "image_size",
         "img_size": "image_size",
         "resolution": "image_size",
-        "path": "root",
+        "path": "name",
+        "dataset": "name",
         "data_dir": "root",
         "data_root": "root",
-        "transform": "nothing: images are letterboxed and normalised already",
-        "max_samples": "nothing, and take data[:N] of what this returns",
-        "limit": "nothing, and take data[:N] of what this returns",
-        "num_samples": "nothing, and take data[:N] of what this returns",
-        "batch_size": "it in DataLoader(data, batch_size=...)",
+    },
+    hints={
+        "batch_size": "batches are made by DataLoader(data, batch_size=...)",
+        "transform": "images are letterboxed and normalised already",
+        **dict.fromkeys(
+            ("limit", "max_samples", "num_samples"), "take data[:N] of what this returns"
+        ),
     },
     name="risbook.data.load",
 )

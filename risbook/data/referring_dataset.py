@@ -1,9 +1,9 @@
 """A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TypedDict, overload
+from typing import Any, TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from risbook.attribute_hints import missing_attribute
 from risbook.data.checks import show
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, TextKind
@@ -39,6 +40,21 @@ class Item(TypedDict):
     #: size of the original image in pixels, which `Letterbox` needs to undo the letterbox
     height: int
     width: int
+
+
+#: names of other libraries, and what to write here
+_HINTS = {
+    "batch": "DataLoader(data, batch_size=8)",
+    "column_names": "list(data[0])",
+    "features": "list(data[0])",
+    "loader": "DataLoader(data, batch_size=8)",
+    "map": "a list: [function(item) for item in data]",
+    "shuffle": "DataLoader(data, shuffle=True)",
+    "take": "data[:16]",
+    "texts": "data.sentences",
+    "to": "batches are moved, for instance batch['image'].to(device)",
+    "train_test_split": "torch.utils.data.random_split(data, [0.8, 0.2])",
+}
 
 
 class ReferringDataset(Dataset[Item]):
@@ -126,13 +142,29 @@ class ReferringDataset(Dataset[Item]):
         subset.expressions = self.expressions.select(indices)
         return subset
 
+    def filter(self, condition: Callable[[Mapping[str, Any]], bool]) -> "ReferringDataset":
+        """The items that meet a condition, as a smaller dataset.
+
+        Args:
+            condition: takes an item, for instance ``lambda item: "left" in item["text"]``. Beside
+                what `Item` has, it has "category" and "bbox"; image and mask are decoded only if
+                they are asked for.
+        """
+        return self.select(i for i in range(len(self)) if condition(_LazyItem(self, i)))
+
+    def __getattr__(self, name: str) -> Any:
+        owner = "'ReferringDataset' object"
+        raise missing_attribute(owner, name, dir(self), _HINTS, prefix="data")
+
     @overload
     def __getitem__(self, index: int) -> Item: ...
     @overload
-    def __getitem__(self, index: slice) -> "ReferringDataset": ...
-    def __getitem__(self, index: int | slice) -> "Item | ReferringDataset":
+    def __getitem__(self, index: slice | Sequence[int]) -> "ReferringDataset": ...
+    def __getitem__(self, index: int | slice | Sequence[int]) -> "Item | ReferringDataset":
         if isinstance(index, slice):
             return self.select(range(len(self))[index])
+        if isinstance(index, Sequence):
+            return self.select(index)
         expression = self.expression(index)
         letterbox = self.letterbox(index)
         image = normalise(letterbox.image(self.data.image(expression)))
@@ -165,6 +197,32 @@ class ReferringDataset(Dataset[Item]):
         """How the original image is scaled and centred in the square, and how to undo that."""
         expression = self.expression(index)
         return Letterbox(height=expression.height, width=expression.width, size=self.image_size)
+
+
+class _LazyItem(dict[str, Any]):
+    """An item whose image and mask are decoded when they are asked for."""
+
+    def __init__(self, dataset: ReferringDataset, index: int) -> None:
+        expression = dataset.expression(index)
+        super().__init__(
+            text=expression.text(dataset.text),
+            category=expression.category,
+            bbox=expression.bbox,
+            image_id=expression.image_id,
+            ref_id=expression.ref_id,
+            ann_id=expression.ann_id,
+            sent_id=expression.sent_id,
+            height=expression.height,
+            width=expression.width,
+        )
+        self._dataset, self._index = dataset, index
+
+    def __missing__(self, name: str) -> Any:
+        item = self._dataset[self._index]
+        self.update(image=item["image"], mask=item["mask"])
+        if name not in self:
+            raise KeyError(f"{name!r}; an item has {', '.join(self)}")
+        return self[name]
 
 
 def _split_name(data: ReferData, split: str | None) -> str:

@@ -5,6 +5,7 @@ kept in the files of RefCOCO, which `risbook.data.open_data` reads image by imag
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,12 @@ def from_samples(samples: Iterable[Any], *, name: str = "samples") -> ReferData:
     for index, sample in enumerate(samples):
         where = f"{name}[{index}]"
         fields = _fields(sample, where)
+        if index == 0 and "sent_id" in fields:
+            warnings.warn(
+                f"{where} is an item of a dataset, whose image is letterboxed; parts of a dataset "
+                "keep the images' own resolution: data[:16], data[[1, 5, 7]] or data.filter(...)",
+                stacklevel=2,
+            )
         try:
             image = as_rgb(fields["image"])
             mask = _as_mask(fields["mask"], image.shape[:2])

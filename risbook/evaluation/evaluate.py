@@ -13,7 +13,7 @@ from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.errors import DataError
 from risbook.evaluation.score_system import score_system, take_evenly
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.metrics import Scores, as_masks
 from risbook.progress_bar import progress_bar
 from risbook.systems.checkpoints import load_system
@@ -27,9 +27,14 @@ Segmenter = Callable[[npt.NDArray[np.uint8], str], Any]
 class Metrics(dict[str, float]):
     """Metrics by the names that papers print; small and capital letters are the same.
 
+    Attributes:
+        ious: IoU of each expression, in the order of the data.
+
     >>> Metrics({"mIoU": 0.5})["miou"]
     0.5
     """
+
+    ious: list[float]
 
     def __missing__(self, name: str) -> float:
         for key, value in self.items():
@@ -38,14 +43,9 @@ class Metrics(dict[str, float]):
         raise KeyError(f"{name!r}; there are {', '.join(self)}")
 
 
-@suggest_keywords(
-    {
-        "dataset": "data",
-        "max_samples": "limit",
-        "num_samples": "limit",
-        "metrics": "nothing: all metrics are returned",
-        "verbose": "show_progress",
-    },
+@keyword_aliases(
+    {"dataset": "data", "max_samples": "limit", "num_samples": "limit", "verbose": "show_progress"},
+    hints={"metrics": "all metrics are returned", "num_workers": "images are read as they come"},
     name="risbook.evaluate",
 )
 def evaluate(
@@ -73,7 +73,8 @@ def evaluate(
         show_progress: show a progress bar.
 
     Returns:
-        "count", "mIoU", "oIoU" and "Pr@0.5" to "Pr@0.9", the metrics from 0 to 1.
+        "count", "mIoU", "oIoU" and "Pr@0.5" to "Pr@0.9", the metrics from 0 to 1. Its attribute
+        `ious` lists the IoU of each expression, in the order of the data.
 
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
@@ -99,7 +100,10 @@ def evaluate(
         )
     else:
         scores = _score_segmenter(model, dataset, limit=limit, show_progress=show_progress)
-    return Metrics(scores.summary().as_dict())
+    metrics = Metrics(scores.summary().as_dict())
+    ious = scores.ious()
+    metrics.ious = [ious[row.sent_id] for row in take_evenly(dataset.expressions, limit)]
+    return metrics
 
 
 def _score_segmenter(

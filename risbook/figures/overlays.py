@@ -14,12 +14,25 @@ from risbook.data.images import read_image
 from risbook.data.letterbox import CLIP_MEAN, CLIP_STD
 from risbook.errors import DataError
 from risbook.figures.palette import ROLES, rgba
+from risbook.keyword_aliases import keyword_aliases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@keyword_aliases(
+    {
+        "target": "truth",
+        "gt": "truth",
+        "ground_truth": "truth",
+        "mask": "prediction",
+        "pred": "prediction",
+        "text": "title",
+        "sentence": "title",
+    },
+    name="risbook.figures.show_referring",
+)
 def show_referring(
     image: Any,
     truth: Any = None,

@@ -15,7 +15,7 @@ from risbook.attribute_hints import close_name
 from risbook.config import with_overrides
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
@@ -112,13 +112,9 @@ def find_checkpoint(where: str | Path) -> Path:
     return folder
 
 
-@suggest_keywords(
-    {
-        "checkpoint": "nothing, and give the name or the folder first",
-        "model_name": "nothing, and give the name or the folder first",
-        "weights": "nothing, and give the folder first",
-        "root": "nothing, and give the folder first",
-    },
+@keyword_aliases(
+    {"checkpoint": "name", "model_name": "name", "path": "name"},
+    hints={"weights": "give the folder of the weights as the name"},
     name="risbook.load",
 )
 def load_system(
@@ -192,5 +188,6 @@ def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: Syst
             raise DataError(
                 f"{path}: was trained on an {part} with sha256 {wanted[:8] or 'none'} "
                 f"({recorded.get(part, {}).get('source', 'unknown')}), but the one here has "
-                f"{source['sha256'][:8] or 'none'} ({source['source'] or 'random weights'})"
+                f"{source['sha256'][:8] or 'none'} ({source['source'] or 'random weights'}); "
+                "pretrained=False makes the model with that tower, untrained"
             )

@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 
 from torch import nn
 
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta
 
@@ -123,7 +123,7 @@ def count_parameters(
 def count_parameters(model: nn.Module | str, *, trainable_only: Literal[True]) -> int: ...
 
 
-@suggest_keywords(
+@keyword_aliases(
     {"trainable": "trainable_only", "only_trainable": "trainable_only"},
     name="risbook.count_parameters",
 )

@@ -171,6 +171,16 @@ class PEFTSystem(System):
         )
         self._tuned_from_file = _tuned_names(self)
 
+    def remove_tower_adapters(self) -> None:
+        """Note that the towers have no LoRA any more, after it was merged into them."""
+        methods = {
+            key: "frozen" if getattr(self.config, key) == "lora" else getattr(self.config, key)
+            for key in ("image_adapter", "text_adapter")
+        }
+        options = {} if set(methods.values()) == {"frozen"} else self.config.adapter_options
+        self.config = replace(self.config, **methods, adapter_options=options)
+        self._tuned_from_file = _tuned_names(self)
+
     def saved_state(self) -> dict[str, Tensor]:
         """What a checkpoint holds: what is tuned, and all that does not equal the towers' files."""
         state = dict(self.state_dict())

@@ -5,6 +5,7 @@ reads and the tokenizer of its text tower; everything else about training and ev
 outside.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, overload
@@ -19,7 +20,7 @@ from risbook.config import to_values
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList
 from risbook.errors import DataError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.postprocess import THRESHOLD
 
 
@@ -91,6 +92,8 @@ _HINTS = {
     "fit": "risbook.train(model, data, steps=200)",
     "finetune": "risbook.train(model, data, steps=200)",
     "freeze": "model.requires_grad_(False)",
+    "merge_and_unload": "risbook.adapters.merge_lora(model)",
+    "merge_adapters": "risbook.adapters.merge_lora(model)",
     "generate": "model.predict(image, text)",
     "num_parameters": "risbook.count_parameters(model)",
     "predict_mask": "model.predict(image, text)",
@@ -131,6 +134,7 @@ class System(nn.Module):
         self.image_size = image_size
         self.tokenizer = tokenizer
         self.history = []
+        self._warns_of_size = True
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> Self:
@@ -173,16 +177,27 @@ class System(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             owner = f"{type(self).__name__!r} object"
-            raise missing_attribute(owner, name, dir(type(self)), _HINTS, prefix="model") from None
+            raise missing_attribute(owner, name, dir(self), _HINTS, prefix="model") from None
 
     def __call__(self, image: Tensor, text: Tensor | Sequence[str], **options: Any) -> Tensor:
-        """Logits of `forward`; sentences in place of token ids are tokenised first."""
+        """Logits of `forward`, of images of any size and of sentences or token ids."""
         if not isinstance(image, Tensor) or image.ndim != 4:
             raise DataError(
                 f"model(images, sentences) takes a tensor (B, 3, S, S), not {type(image).__name__} "
                 f"{tuple(getattr(image, 'shape', ()))}; model.predict(image, text) takes an image "
                 "as it is"
             )
+        size = (self.image_size, self.image_size)
+        if image.shape[-2:] != size and not image.is_meta:
+            if self._warns_of_size:
+                warnings.warn(
+                    f"images of {image.shape[-2]} x {image.shape[-1]} are resized to the "
+                    f"{self.image_size} x {self.image_size} that {self.name} takes; data loaded "
+                    f"with image_size={self.image_size} are faster",
+                    stacklevel=2,
+                )
+                self._warns_of_size = False
+            image = F.interpolate(image, size=size, mode="bilinear", antialias=True)
         if not isinstance(text, Tensor):
             text = self.tokenizer([text] if isinstance(text, str) else list(text)).to(image.device)
         logits: Tensor = super().__call__(image, text, **options)
@@ -244,18 +259,19 @@ class System(nn.Module):
         return_probability: bool = ...,
     ) -> list[NDArray[Any]]: ...
 
-    @suggest_keywords(
+    @keyword_aliases(
         {
             "return_probs": "return_probability",
             "return_prob": "return_probability",
             "return_probabilities": "return_probability",
-            "return_logits": "return_probability",
-            "probs": "return_probability=True",
             "expression": "text",
             "prompt": "text",
             "sentence": "text",
             "query": "text",
-            "device": "nothing, and move the model first: model.to(device)",
+        },
+        hints={
+            "return_logits": "model(images, sentences) gives logits",
+            "device": "move the model first, model.to(device)",
         },
         name="model.predict",
     )
@@ -271,14 +287,14 @@ class System(nn.Module):
 
         Args:
             image: a path, a PIL image, an array (H, W, 3), or a tensor (3, H, W); or a list of
-                them.
+                them, or a batch of the data (B, 3, S, S).
             text: the sentence; or a list of them, for one image or one for each image.
             threshold: probability strictly above which a pixel belongs to the mask.
             return_probability: return probabilities instead of masks.
 
         Returns:
             Mask, bool (H, W), or probabilities, float32 (H, W), at the image's own resolution; a
-            list of them where image or text is a list.
+            list of them where image or text is a list, (B, H, W) for a batch (B, 3, H, W).
 
         Raises:
             DataError: for an empty sentence, or an image that cannot be read.
@@ -291,8 +307,9 @@ class System(nn.Module):
             results = [probability.clip(0, 1) for probability in results]
         else:
             results = [np.greater(probability, threshold) for probability in results]
-        is_single = isinstance(text, str) and not is_batch(image)
-        return results[0] if is_single else results
+        if isinstance(image, Tensor | np.ndarray) and is_batch(image):
+            return np.stack(results)
+        return results[0] if isinstance(text, str) and not is_batch(image) else results
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Tuned parameters by group, so that a group can have a learning rate of its own."""

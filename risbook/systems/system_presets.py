@@ -136,7 +136,11 @@ def list_models() -> dict[str, str]:
 
 
 def build_system(
-    name: str, *, sentences: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    sentences: Iterable[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> System:
     """Make a system with initial weights: random ones outside of pretrained towers.
 
@@ -145,6 +149,7 @@ def build_system(
         sentences: the training expressions, for a system with its own vocabulary; without them it
             has that of its shipped checkpoint.
         overrides: fields of the preset's configuration to change, by dotted name.
+        fields: the same as keywords, for instance ``image_tower="dinov2-mini"``.
 
     Raises:
         RisbookError: for an unknown preset or field, or an impossible value.
@@ -152,7 +157,7 @@ def build_system(
     >>> build_system("first-model", sentences=["left dog"]).image_size
     96
     """
-    config = system_config(name, overrides)
+    config = system_config(name, {**(overrides or {}), **fields})
     folder = None
     if not sentences and (SHIPPED_SYSTEMS / name / "tokenizer.json").is_file():
         folder = SHIPPED_SYSTEMS / name

@@ -35,7 +35,12 @@ MAX_OTHER = 10_000
 
 
 def build_tower(
-    name: str, *, weights: str | Path = "auto", pos_grid: int | None = None, **overrides: Any
+    name: str,
+    *,
+    weights: str | Path = "auto",
+    pretrained: bool = True,
+    pos_grid: int | None = None,
+    **overrides: Any,
 ) -> Tower:
     """Make a tower and load its weights.
 
@@ -45,6 +50,7 @@ def build_tower(
             folder that RISBOOK_WEIGHTS names, if it has them, or else those of the hub. "hub":
             only the hub's. "random": initial values. Anything else is the path of a file of
             weights, or of a folder that holds one file or one folder per tower.
+        pretrained: false for initial values, as timm has it; the same as ``weights="random"``.
         pos_grid: side of the grid of position embeddings, if not the published one; the published
             embeddings are resized to it by the family's own rule.
         overrides: other arguments of the tower's class, for instance ``out_indices=(3, 7, 11)``.
@@ -59,7 +65,7 @@ def build_tower(
         DataError: if the file does not fit the tower; the message names the weight.
     """
     preset = tower_preset(name)
-    path, source = find_weights(name, weights)
+    path, source = find_weights(name, weights if pretrained else "random")
     arch = dict(preset.arch) | overrides
     if pos_grid is not None:
         arch["pos_grid"] = pos_grid
@@ -92,13 +98,13 @@ def build_meta_tower(name: str) -> Tower:
 
 
 def tokenizer_of(
-    name: str, *, length: int, weights: str | Path = "auto"
+    name: str, *, length: int = 17, weights: str | Path = "auto"
 ) -> CLIPTokenizer | WordTokenizer:
     """The tokenizer of a text tower, or of an image tower's text tower.
 
     Args:
         name: a tower's name.
-        length: ids per sentence.
+        length: ids per sentence; 17 is that of RefCOCO and RefCOCO+ in the released codes.
         weights: as `build_tower` has it, where a folder holds ``tokenizer.json`` beside the
             weights; "random" does the same as "auto".
 

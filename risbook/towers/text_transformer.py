@@ -113,6 +113,11 @@ class TextTransformer(TransformerTower):
         Raises:
             DataError: if a sentence is too long, or an id is not in the vocabulary.
         """
+        if not isinstance(token_ids, Tensor):
+            raise DataError(
+                "a text tower reads token ids, not sentences; tokenise them first: "
+                "risbook.towers.tokenizer_of(NAME_OF_THE_TOWER)(sentences)"
+            )
         length = token_ids.shape[1]
         if length > self.context_length:
             raise DataError(

@@ -198,6 +198,12 @@ def tower_preset(name: str) -> TowerPreset:
     Raises:
         RisbookError: if there is none of that name; the message lists all of them.
     """
+    if not isinstance(name, str):
+        raise RisbookError(
+            f"a tower is named, for instance 'dinov2-mini', but this is a {type(name).__name__}; a "
+            "system of towers of your own is composed: risbook.systems.ETRIS(image_tower, "
+            "text_tower, head, bridgers=...)"
+        )
     if name not in TOWERS:
         raise RisbookError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")
     return TOWERS[name]

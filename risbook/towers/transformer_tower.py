@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
+from risbook.attribute_hints import missing_attribute
 from risbook.errors import DataError
 from risbook.towers.pos_embed import Grid
 from risbook.towers.stages import STAGES
@@ -50,6 +51,12 @@ class Site(NamedTuple):
     num_prefix_tokens: int = 0
 
 
+#: names of other libraries, and what to write here
+_HINTS = dict.fromkeys(
+    ("dim", "hidden_size", "width", "num_features", "out_dim", "output_dim"), "tower.embed_dim"
+)
+
+
 class TransformerTower(nn.Module, ABC):
     """Base class of `ImageTransformer` and `TextTransformer`.
 
@@ -72,6 +79,13 @@ class TransformerTower(nn.Module, ABC):
         self.out_indices = check_out_indices(out_indices, depth=depth)
         self.adapters = nn.ModuleDict()
         self.register_parameter("prompts", None)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            owner = f"{type(self).__name__!r} object"
+            raise missing_attribute(owner, name, dir(self), _HINTS, prefix="tower") from None
 
     # What a subclass says about its network.
 

@@ -1,6 +1,6 @@
 """Training a system to segment: its samples, its loss, and its held-out splits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,8 +15,12 @@ from risbook.data.samples import EpochBatches, TrainingSamples, collate
 from risbook.errors import RisbookError
 from risbook.evaluation.score_system import score_system
 from risbook.systems import System, build_system
+from risbook.systems.system import resize_target
 from risbook.training.objective import Objective
 from risbook.training.training_config import TrainingConfig
+
+#: logits (B, 1, h, w) and targets of the same size to a scalar
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class MaskObjective(Objective):
@@ -27,6 +31,7 @@ class MaskObjective(Objective):
         accelerator: shares batches and evaluated expressions among its processes.
         system: a system to train further, in place of a new one.
         sources: data sets by the names that `config.data` has for them, in place of opening those.
+        loss: of logits and targets of their size, in place of the system's own.
 
     Raises:
         RisbookError: for missing or empty sets and wrong `eval_splits`, so that a run reports
@@ -42,10 +47,12 @@ class MaskObjective(Objective):
         accelerator: Accelerator,
         system: System | None = None,
         sources: Mapping[str, ReferData] | None = None,
+        loss: Loss | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.accelerator = accelerator
+        self.loss = loss
         opened = dict(sources or {})
         sources = {name: opened.get(name) or self._open(name) for name in config.data}
         # The system's vocabulary may come from the samples, and their size from the system.
@@ -84,7 +91,10 @@ class MaskObjective(Objective):
 
     def forward(self, image: Tensor, tokens: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """The loss of images (B, 3, S, S), ids (B, L) and masks (B, 1, S, S)."""
-        return {"loss": self.system.loss(self.system(image, tokens), mask)}
+        logits = self.system(image, tokens)
+        if self.loss is None:
+            return {"loss": self.system.loss(logits, mask)}
+        return {"loss": self.loss(logits.float(), resize_target(mask, logits.shape[-2:]))}
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Batches on the device of the process, epoch after epoch."""

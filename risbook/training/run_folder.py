@@ -74,7 +74,8 @@ class RunFolder:
         """
         if self.settings_file.exists():
             raise RisbookError(
-                f"{self.path} already holds a run; add --resume or name another folder"
+                f"{self.path} already holds a run; resume it (resume=True, or --resume on the "
+                "command line) or name another folder"
             )
         for name in RUN_FILES:
             if (self.path / name).exists():

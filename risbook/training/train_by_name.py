@@ -15,33 +15,43 @@ from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.data.samples import TrainingSamples
 from risbook.errors import RisbookError, StoppedError
-from risbook.keyword_hints import suggest_keywords
+from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, system_preset
+from risbook.training.mask_objective import Loss
 from risbook.training.training_config import TrainingConfig
-from risbook.training.training_run import train_system
+from risbook.training.training_run import OptimizerFactory, train_system
 
-#: names of other libraries, and what to write here
-_HINTS = {
+#: keywords of other libraries
+_ALIASES = {
     "dataset": "data",
     "train_data": "data",
+    "train_dataset": "data",
     "system": "model",
-    "iterations": "steps",
-    "max_steps": "steps",
-    "num_steps": "steps",
     "num_epochs": "epochs",
     "output_dir": "out",
     "out_dir": "out",
     "save_dir": "out",
-    "eval_data": "eval_splits, for instance ['refscenes:val']",
-    "val_data": "eval_splits, for instance ['refscenes:val']",
-    "split": "splits",
+    "loss_fn": "loss",
+    "criterion": "loss",
     "verbose": "show_progress",
-    "optimizer": "nothing: Adam is what the released codes use; the README has a loop of one's own",
+}
+_FIELD_ALIASES = {
+    "lr": "learning_rate",
+    "iterations": "steps",
+    "max_steps": "steps",
+    "num_steps": "steps",
+    "split": "splits",
+    "warmup_steps": "warmup",
+}
+_HINTS = {
+    "eval_data": "name sets and splits, for instance eval_splits=['refscenes:val']",
+    "val_data": "name sets and splits, for instance eval_splits=['refscenes:val']",
+    "weight_decay": "give optimizer=, for instance functools.partial(AdamW, weight_decay=0.01)",
 }
 
 
-@suggest_keywords(_HINTS, name="risbook.train")
+@keyword_aliases(_ALIASES, hints=_HINTS, name="risbook.train")
 def train(
     model: str | System,
     data: Any = None,
@@ -50,6 +60,8 @@ def train(
     epochs: int | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
+    loss: Loss | None = None,
+    optimizer: OptimizerFactory | None = None,
     show_progress: bool = True,
     **fields: Any,
 ) -> System:
@@ -59,7 +71,8 @@ def train(
         mask = model.predict("photo.jpg", "the left dog")
 
     Args:
-        model: a preset's name for a new model, or a model to train further.
+        model: a preset's name for a new model, whose adapters and mask head start from random
+            weights; or a model to train further, for instance that of `risbook.load`.
         data: what to train on: a name, a folder, a dataset of `risbook.data.load`, or samples of
             your own; or a list of names, folders and datasets. Without it, a model that comes with
             the package is trained as its checkpoint was.
@@ -67,8 +80,14 @@ def train(
         epochs: how often each object is visited, in place of `steps`.
         resume: continue the run in `out`.
         device: None for a GPU if there is one.
+        loss: a function of logits (B, 1, h, w) and targets of the same size, 0 or 1, in place of
+            the model's binary cross-entropy. The run's configuration does not hold it.
+        optimizer: a class or function that takes groups of parameters and ``lr``, in place of
+            `torch.optim.Adam`, for instance `torch.optim.AdamW`; not in the configuration either.
         show_progress: show a progress bar.
-        fields: other fields of `risbook.training.TrainingConfig`; "lr" is its learning_rate.
+        fields: other fields of `risbook.training.TrainingConfig`, for instance seed, batch_size or
+            ``overrides={"bridger.dim": 32}``; "lr" is its learning_rate. `warmup` is at most a
+            tenth of `steps` unless it is given.
 
     Returns:
         The trained model, in evaluation mode; `history` has its losses.
@@ -77,9 +96,8 @@ def train(
         RisbookError: for an unknown field or an impossible value, and as
             `risbook.training.train_system`.
     """
-    name = model.name if isinstance(model, System) else model
-    if "lr" in fields:
-        fields["learning_rate"] = fields.pop("lr")
+    system_name = model.name if isinstance(model, System) else model
+    fields = {_FIELD_ALIASES.get(name, name): value for name, value in fields.items()}
     for key in ("splits", "eval_splits"):
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]
@@ -90,12 +108,14 @@ def train(
     if epochs is not None:
         if "steps" in fields:
             raise RisbookError("give either steps or epochs, not both")
-        fields["steps"] = epochs * _steps_per_epoch(resolve_config(name, **fields), sources)
-    config = resolve_config(name, **fields)
+        fields["steps"] = epochs * _steps_per_epoch(resolve_config(system_name, **fields), sources)
+    config = resolve_config(system_name, **fields)
     options: dict[str, Any] = {
         "system": model if isinstance(model, System) else None,
         "sources": sources,
         "device": device,
+        "loss": loss,
+        "optimizer": optimizer or torch.optim.Adam,
         "show_progress": show_progress,
     }
     if out is not None:
@@ -160,6 +180,9 @@ def resolve_config(system: str, **fields: Any) -> TrainingConfig:
             the package.
     """
     system_preset(system)  # an unknown name is reported before any other mistake
+    if isinstance(steps := fields.get("steps"), int):
+        # a short run would otherwise end before its learning rate has risen
+        fields.setdefault("warmup", min(TrainingConfig.warmup, steps // 10))
     if "data" in fields:
         return from_values(TrainingConfig, {"system": system, **fields})
     recorded = SHIPPED_SYSTEMS / system / "training.json"

@@ -1,7 +1,7 @@
 """From a training's configuration to a checkpoint."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,13 +10,15 @@ from accelerate.utils import set_seed
 from risbook.config import to_values
 from risbook.data.dataset import ReferData
 from risbook.systems import System, save_system
-from risbook.training.mask_objective import MaskObjective
+from risbook.training.mask_objective import Loss, MaskObjective
 from risbook.training.parameter_groups import optimizer_groups
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
 from risbook.training.schedule import milestone_lr, warmup_cosine_lr
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_loop import OnStep, TrainingLoop, build_accelerator
+
+OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
 
 def train_system(
@@ -29,6 +31,8 @@ def train_system(
     system: System | None = None,
     sources: Mapping[str, ReferData] | None = None,
     device: str | torch.device | None = None,
+    loss: Loss | None = None,
+    optimizer: OptimizerFactory = torch.optim.Adam,
 ) -> System:
     """Train a system and leave it in `folder`.
 
@@ -46,6 +50,8 @@ def train_system(
         system: a system to train further, in place of a new one of the configuration.
         sources: data sets by the names that the configuration has for them.
         device: "cpu" or "cuda"; None for a GPU if there is one.
+        loss: see `MaskObjective`; a resumed run must be given the same.
+        optimizer: makes the optimiser of groups of parameters and ``lr``; likewise.
 
     Returns:
         The trained system, in evaluation mode.
@@ -70,7 +76,9 @@ def train_system(
         if is_main:
             run.check_idle()
         set_seed(config.seed)
-        objective = MaskObjective(config, accelerator=accelerator, system=system, sources=sources)
+        objective = MaskObjective(
+            config, accelerator=accelerator, system=system, sources=sources, loss=loss
+        )
         system = objective.system
         groups, multipliers = optimizer_groups(system, config.lr_multipliers)
         # The folder is locked after the preparations, so that a run that fails in them leaves no
@@ -84,12 +92,9 @@ def train_system(
                     "out",
                     stacklevel=2,
                 )
-        optimizer = torch.optim.Adam(
-            [{"params": group} for group in groups], lr=config.learning_rate
-        )
         TrainingLoop(
             objective,
-            optimizer,
+            optimizer([{"params": group} for group in groups], lr=config.learning_rate),
             run,
             config,
             accelerator=accelerator,

@@ -1,4 +1,8 @@
-"""Errors for keywords that a function does not have: the message gives the right one."""
+"""Keywords of other libraries: synonyms are taken, and other mistakes are answered.
+
+People who know timm, peft or transformers write ``lora_alpha`` or ``img_size`` first. A synonym of
+one of our keywords does what it says; for anything else the error names the right keyword.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,21 +15,28 @@ from risbook.attribute_hints import close_name
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
-def suggest_keywords(
-    hints: Mapping[str, str], *, name: str = ""
+def keyword_aliases(
+    aliases: Mapping[str, str], *, hints: Mapping[str, str] | None = None, name: str = ""
 ) -> Callable[[FunctionT], FunctionT]:
-    """Decorate a function so that wrong arguments are answered with the right ones.
+    """Decorate a function that is called by newcomers.
 
     Args:
-        hints: keywords of other libraries and what to write here.
+        aliases: synonym -> keyword of the function.
+        hints: keywords that have no counterpart here, and what to do in place of them.
         name: how users call the function; without it, its own name.
 
-    >>> @suggest_keywords({"vis_dim": "image_dim"})
-    ... def build(*, image_dim): ...
+    >>> @keyword_aliases({"vis_dim": "image_dim"}, hints={"bias": "all layers have one"})
+    ... def build(*, image_dim): return image_dim
     >>> build(vis_dim=3)
+    3
+    >>> build(image_dims=3)
     Traceback (most recent call last):
         ...
-    TypeError: build has no keyword 'vis_dim'; write image_dim (it has image_dim)
+    TypeError: build has no keyword 'image_dims'; did you mean image_dim? (it has image_dim)
+    >>> build(bias=True)
+    Traceback (most recent call last):
+        ...
+    TypeError: build has no keyword 'bias': all layers have one (it has image_dim)
     >>> build(3)
     Traceback (most recent call last):
         ...
@@ -45,13 +56,23 @@ def suggest_keywords(
         called = name or function.__qualname__.removesuffix(".__init__")
         offer = f"(it has {', '.join(names)})"
 
+        def unknown(keyword: str) -> TypeError:
+            message = f"{called} has no keyword {keyword!r}"
+            if hint := (hints or {}).get(keyword):
+                return TypeError(f"{message}: {hint} {offer}")
+            close = close_name(keyword, names)
+            return TypeError(f"{message};{f' did you mean {close}?' if close else ''} {offer}")
+
         @wraps(function)
         def checked(*arguments: Any, **keywords: Any) -> Any:
-            for keyword in keywords:
-                if keyword not in names and (keyword in hints or not is_open):
-                    hint = hints.get(keyword) or close_name(keyword, names)
-                    write = f"write {hint} " if hint else ""
-                    raise TypeError(f"{called} has no keyword {keyword!r}; {write}{offer}")
+            for keyword in list(keywords):
+                if keyword in names:
+                    continue
+                alias = aliases.get(keyword)
+                if alias is not None and alias not in keywords:
+                    keywords[alias] = keywords.pop(keyword)
+                elif not is_open or keyword in (hints or {}):
+                    raise unknown(keyword)
             if len(arguments) > positional and by_keyword:
                 usage = ", ".join(f"{key}=..." for key in required or by_keyword[:2])
                 raise TypeError(
