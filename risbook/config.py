@@ -135,7 +135,10 @@ def _rename(values: Mapping[str, Any], aliases: Aliases) -> tuple[dict[str, Any]
     renamed: dict[str, Any] = {}
     for old in (name for name in values if name in aliases):
         rule = aliases[old]
-        new = {rule: values[old]} if isinstance(rule, str) else rule(values[old])
+        try:
+            new = {rule: values[old]} if isinstance(rule, str) else rule(values[old])
+        except (TypeError, ValueError, AttributeError) as error:
+            raise RisbookError(f"{old} is {values[old]!r:.80}, which it cannot be") from error
         for name in new:
             if name in {**given, **renamed} or value_at(given, name.split(".")) is not None:
                 raise RisbookError(f"{old} is an old name of {name}; give one")

@@ -1,16 +1,61 @@
-"""Writing files so that a half-written one never counts, and a full disk is told by file name."""
+"""Files, read and written whole: half-written ones never count, and errors name the file."""
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from risbook.errors import RisbookError
+from risbook.errors import DataError, RisbookError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+#: The largest annotation file of COCO has 0.45 GB; nothing that is read whole is larger than this.
+MAX_BYTES = 2**30
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file whole; pipes and devices, which may never end, are refused.
+
+    Raises:
+        DataError: the file is missing, no regular file, or larger than `MAX_BYTES`.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{path}: is not a regular file; put the file itself there")
+        if status.st_size > MAX_BYTES:
+            raise DataError(f"{path}: has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DataError: the file is missing or not JSON.
+    """
+    return parse_json(read_file(path), where=str(path))
+
+
+def parse_json(text: str | bytes, *, where: str) -> Any:
+    """Parse JSON.
+
+    Raises:
+        DataError: the text is not JSON; starts with `where`.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise DataError(f"{where}: is not valid JSON (nested too deeply)") from None
+    except ValueError as error:
+        raise DataError(f"{where}: is not valid JSON ({error})") from error
 
 
 def write_error(path: Path, error: OSError) -> RisbookError:

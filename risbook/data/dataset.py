@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from risbook.data.annotation_files import read_json
 from risbook.data.checks import show
 from risbook.data.expressions import Expression, ExpressionTable
 from risbook.data.images import decode_image, read_image
 from risbook.data.instances import Annotation, ImageRecord, Instances
 from risbook.data.masks import BoolMask, decode_mask
 from risbook.errors import DataError
+from risbook.files import read_json
 
 #: COCO's file names: those of train2014, and those of train2017, which holds the same images.
 COCO_FILE_NAMES = ("COCO_train2014_{:012d}.jpg", "{:012d}.jpg")

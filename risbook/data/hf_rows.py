@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from risbook.data.annotation_files import parse_json, read_annotation_bytes, read_json
 from risbook.data.checks import as_mapping, field, int_field, list_field, show, str_field
 from risbook.data.coco_names import COCO_CATEGORIES
 from risbook.data.dataset import ReferData
@@ -28,6 +27,7 @@ from risbook.data.instances import (
 )
 from risbook.data.refer import expressions_of_ref
 from risbook.errors import DataError
+from risbook.files import parse_json, read_file, read_json
 
 #: Parquet rows that are decoded at a time.
 _BATCH_ROWS = 256
@@ -68,7 +68,7 @@ def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     elif path.suffix == ".parquet":
         yield from _parquet_rows(path)
     elif path.suffix == ".jsonl":
-        lines = read_annotation_bytes(path).splitlines()
+        lines = read_file(path).splitlines()
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield parse_json(line, where=f"{path}: line {number}")

@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from risbook.data.annotation_files import read_json
 from risbook.data.checks import as_mapping, box_field, field, int_field, list_field, show, str_field
 from risbook.data.expressions import Segmentation
 from risbook.errors import DataError
+from risbook.files import read_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from risbook.data.annotation_files import read_annotation_bytes
 from risbook.errors import DataError
+from risbook.files import read_file
 
 #: What pickles of lists, dictionaries, text and numbers are made of, in all protocols.
 # fmt: off
@@ -86,7 +86,7 @@ def read_pickle(path: str | Path) -> Any:
         DataError: the file is missing, broken, no pickle, or holds anything else.
     """
     path = Path(path)
-    content = read_annotation_bytes(path)
+    content = read_file(path)
     try:
         _scan(content, name=str(path))
         return _PlainDataUnpickler(io.BytesIO(content), name=str(path)).load()

@@ -14,12 +14,12 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from risbook.data.annotation_files import read_json
 from risbook.data.checks import as_mapping, int_field, list_field, show, str_field
 from risbook.data.expressions import Expression, ExpressionTable
 from risbook.data.instances import Annotation, ImageRecord, Instances, read_instances
 from risbook.data.pickles import read_pickle
 from risbook.errors import DataError
+from risbook.files import read_json
 
 #: Where both lie in one folder, these are preferred to "google": they are the partitions whose
 #: splits share no image, and the ones that published tables report.

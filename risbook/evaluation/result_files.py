@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import json
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ import torch
 
 from risbook import __version__
 from risbook.errors import DataError
-from risbook.files import write_json
+from risbook.files import read_json, write_json
 from risbook.systems.system import System
 
 
@@ -72,10 +71,7 @@ def read_result(path: Path) -> dict[str, Any]:
     """Read a result file; a DataError says that it is missing or malformed."""
     if not path.is_file():
         raise DataError(f"{path}: there is no result file here")
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: not a JSON file ({error})") from error
+    about = read_json(path)
     if not isinstance(about, dict) or not {"command", "date", "device", "rows"} <= set(about):
         raise DataError(f"{path}: not a result file (command, date, device and rows are missing)")
     return about

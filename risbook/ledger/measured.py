@@ -15,7 +15,6 @@ a folder with a file per run, so that a suite that was stopped keeps what it has
 """
 
 import datetime
-import json
 import math
 import warnings
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from risbook.errors import DataError
+from risbook.files import read_json
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -98,8 +98,8 @@ def read_measured(folder: Path | None = None, *, shipped: Path = SHIPPED) -> tup
 
 def _read_file(path: Path, suite: str) -> Iterator[Measured]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        content = read_json(path)
+    except DataError:
         warnings.warn(f"{path}: not a whole JSON document; left out", stacklevel=2)
         return
     if not isinstance(content, dict) or not set(_NEEDED) <= set(content):

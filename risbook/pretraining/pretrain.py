@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from risbook.config import Count, PositiveCount, PositiveNumber, Seed, configuration
-from risbook.data.annotation_files import read_json
 from risbook.errors import RisbookError
+from risbook.files import read_json
 from risbook.training.objective import Objective
 from risbook.training.run_folder import RunFolder
 from risbook.training.schedule import warmup_cosine_lr

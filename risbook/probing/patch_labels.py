@@ -13,12 +13,12 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from risbook.data.annotation_files import read_json
 from risbook.data.checks import as_mapping
 from risbook.data.dataset import ReferData
 from risbook.data.letterbox import Letterbox
 from risbook.data.masks import BoolMask
 from risbook.errors import DataError
+from risbook.files import read_json
 from risbook.refscenes.parts import PARTS, part_labels
 from risbook.refscenes.scene_types import CATEGORIES, SUPERCATEGORY_OF, SceneObject
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from risbook.errors import DataError
-from risbook.files import write_atomically
+from risbook.files import read_json, write_atomically
 
 MANIFEST = "manifest.json"
 #: Tells what a world was made from.
@@ -37,9 +37,9 @@ def read_manifest(root: Path) -> Manifest:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
         return {str(name): (int(size), str(digest)) for name, (size, digest) in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (DataError, ValueError, TypeError, AttributeError) as error:
         raise damage(root, MANIFEST, f"is damaged ({type(error).__name__})") from error
 
 

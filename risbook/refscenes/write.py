@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_error
+from risbook.files import read_json, write_error
 from risbook.progress_bar import progress_bar
 from risbook.refscenes import manifest
 from risbook.refscenes.partial_folder import partial_folder
@@ -62,8 +62,8 @@ def _check_world(root: Path, size: WorldSize, seed: int) -> None:
     """Check that a complete folder holds this world, undamaged as far as sizes of files tell."""
     if (root / manifest.STAMP).is_file():
         try:
-            stamp = json.loads((root / manifest.STAMP).read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            stamp = read_json(root / manifest.STAMP)
+        except DataError as error:
             raise manifest.damage(root, manifest.STAMP, "is damaged") from error
         if stamp != json.loads(_stamp(size, seed)):
             raise DataError(

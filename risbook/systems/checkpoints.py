@@ -4,7 +4,6 @@ Weights are safetensors, so a checkpoint cannot run code when it is opened. `con
 written last: a folder without it is not a checkpoint.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from risbook.attribute_hints import close_name
 from risbook.config import with_overrides
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically, write_json, write_safetensors
+from risbook.files import read_json, write_atomically, write_json, write_safetensors
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
@@ -69,10 +68,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise DataError(f"{folder}: this run is not finished; continue it with --resume first")
     if not path.is_file():
         raise DataError(_no_checkpoint(folder))
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a JSON file ({error})") from error
+    values = read_json(path)
     if not isinstance(values, dict) or values.get("format") != CHECKPOINT_FORMAT:
         raise DataError(f"{path}: not a checkpoint of format {CHECKPOINT_FORMAT}")
     if not isinstance(values.get("system"), str) or values["system"] not in SYSTEMS:

@@ -37,7 +37,7 @@ from risbook.systems.peft_system import (
     build_text_tower,
     prepare_towers,
 )
-from risbook.systems.system import NoTokenizer, Tokenizer
+from risbook.systems.tokenizer import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import STAGES, StagedImageTower
 from risbook.towers.text_transformer import TextTransformer

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from risbook.adapters.peft_methods import PEFT_METHODS, apply_peft
 from risbook.errors import DataError, RisbookError
-from risbook.systems.system import System, Tokenizer
+from risbook.systems.system import System
+from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.stages import StagedImageTower
 from risbook.towers.text_transformer import TextTransformer

@@ -17,8 +17,8 @@ from risbook.systems.checkpoints import save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system import NoTokenizer, Tokenizer
 from risbook.systems.system_presets import build_meta, system_preset
+from risbook.systems.tokenizer import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
 from risbook.towers.weights.source import WeightsSource, set_weights_source

@@ -8,7 +8,7 @@ outside.
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, overload
+from typing import Any, ClassVar, Self, overload
 
 import numpy as np
 import torch.nn.functional as F
@@ -18,55 +18,11 @@ from torch import Tensor, nn
 from risbook.attribute_hints import missing_attribute
 from risbook.config import to_values
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList
-from risbook.errors import DataError, RisbookError
+from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.postprocess import THRESHOLD
-
-
-class Tokenizer(Protocol):
-    """Sentences to token ids; what a system needs to know of its text tower's tokenizer."""
-
-    length: int
-
-    def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """B sentences to ids (B, L)."""
-
-    def num_tokens(self, sentence: str) -> int:
-        """Ids of a whole sentence; those beyond `length` are cut."""
-
-    def unknown_words(self, sentence: str) -> list[str]:
-        """The words of a sentence that are not in the vocabulary."""
-
-    def to_file(self, path: Path) -> None:
-        """Write what is needed to make the same tokenizer again."""
-
-
-class NoTokenizer:
-    """In place of a tokenizer where a system is made for its shapes alone.
-
-    Args:
-        length: token ids per sentence.
-    """
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """Raises RisbookError."""
-        raise RisbookError("this system was made without its tokenizer")
-
-    def num_tokens(self, sentence: str) -> int:
-        """Always 0."""
-        return 0
-
-    def unknown_words(self, sentence: str) -> list[str]:
-        """Always empty."""
-        return []
-
-    def to_file(self, path: Path) -> None:
-        """Raises RisbookError."""
-        raise RisbookError("this system was made without its tokenizer")
+from risbook.systems.tokenizer import Tokenizer
 
 
 def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:

@@ -1,6 +1,5 @@
 """The configuration of a training run."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -19,8 +18,7 @@ from risbook.config import (
     from_values,
     to_values,
 )
-from risbook.errors import RisbookError
-from risbook.files import write_json
+from risbook.files import read_json, write_json
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
@@ -109,11 +107,7 @@ class TrainingConfig:
         Raises:
             RisbookError: if the file is missing or holds something else.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RisbookError(f"{path}: not a training configuration ({error})") from error
-        return from_values(cls, values, where=str(path), aliases=OLD_NAMES)
+        return from_values(cls, read_json(path), where=str(path), aliases=OLD_NAMES)
 
     def difference(self, other: "TrainingConfig") -> list[str]:
         """Names of the fields in which two runs differ."""

@@ -55,9 +55,9 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "not a JSON file"),
+        ("{", "is not valid JSON"),
         ("[]", "not a checkpoint of format"),
-        ("[" * 100_000, "not a JSON file"),
+        ("[" * 100_000, "is not valid JSON"),
         ('{"format": 1, "system": []}', "unknown system"),
         ('{"format": 1, "system": "first-model"}', r"config\.json"),
         ('{"format": 1, "system": "first-model", "config": {}, "towers": null}', "towers has to"),

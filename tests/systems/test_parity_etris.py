@@ -17,8 +17,9 @@ from risbook.intermediates import Intermediates
 from risbook.systems.etris import build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system import NoTokenizer, resize_target
+from risbook.systems.system import resize_target
 from risbook.systems.system_presets import build_meta
+from risbook.systems.tokenizer import NoTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
-from risbook.systems.system import NoTokenizer
+from risbook.systems.tokenizer import NoTokenizer
 from risbook.towers.tower_presets import TOWERS, TowerPreset
 
 

@@ -155,8 +155,8 @@ def test_mistakes_are_told() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[", "not a JSON file"),
-        ("[" * 100_000, "not a JSON file"),
+        ("[", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ('{"tower": null}', "these are the weights of None, not of dinov2-mini"),
         ('{"tower": "dinov2-mini", "arch": []}', "its arch has to be an object"),
         ('{"tower": "dinov2-mini", "geometry": null}', "its arch has to be an object"),

@@ -49,8 +49,8 @@ def test_an_old_multiplier_of_one_is_no_multiplier() -> None:
     ("text", "message"),
     [
         ("[]", "the configuration is []; it must be values by name"),
-        ("{", "not a training configuration"),
-        ("[" * 100_000, "not a training configuration"),
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ('{"system": [], "data": ["x"]}', "system is []; it must be text"),
         ('{"system": "x"}', "data is missing; it must be a list of one or more texts"),
         ('{"system": "x", "data": "x"}', "data is 'x'; it must be a list"),

@@ -3,11 +3,11 @@
 Files of the hub are fetched by `huggingface_hub` at a pinned revision, or taken from its cache.
 """
 
-import json
 import os
 from pathlib import Path
 
 from risbook.errors import DataError, RisbookError
+from risbook.files import read_json
 from risbook.towers.tower_presets import HubFile, tower_preset
 from risbook.towers.weights.source import WeightsSource
 from risbook.towers.weights.tensor_files import file_digest, find_file
@@ -181,10 +181,7 @@ def _check_config(path: Path, name: str) -> None:
     """Refuse a folder that risbook wrote for another tower or architecture."""
     if not path.is_file():
         return
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a JSON file ({error})") from error
+    values = read_json(path)
     if not isinstance(values, dict) or "tower" not in values:
         return  # a configuration of another library
     if values["tower"] != name:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from risbook.data import annotation_files
-from risbook.data.annotation_files import read_annotation_bytes, read_json
+from risbook import files
 from risbook.errors import DataError
+from risbook.files import read_file, read_json
 
 
 def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
@@ -32,9 +32,9 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
 def test_size_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:
-        file.truncate(annotation_files.MAX_BYTES + 1)
+        file.truncate(files.MAX_BYTES + 1)
     with pytest.raises(DataError, match=r"large\.json: has 1,073,741,825 bytes"):
-        read_annotation_bytes(path)
+        read_file(path)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, "[" + "9" * 5_000 + "]"])
