@@ -136,23 +136,28 @@ class System(nn.Module):
             raise missing_attribute(owner, name, dir(self), _HINTS, prefix="model") from None
 
     def __call__(self, image: Tensor, text: Tensor | Sequence[str], **options: Any) -> Tensor:
-        """Logits of `forward`, of images of any size and of sentences or token ids."""
+        """Logits of `forward`, also of sentences, and of letterboxed squares of another size.
+
+        Squares are resized to `image_size`, with a warning, because a model that was trained at
+        one size is poor at others. `forward` computes at the size that it is given.
+        """
         if not isinstance(image, Tensor) or image.ndim != 4:
             raise DataError(
                 f"model(images, sentences) takes a tensor (B, 3, S, S), not {type(image).__name__} "
                 f"{tuple(getattr(image, 'shape', ()))}; model.predict(image, text) takes an image "
                 "as it is"
             )
-        size = (self.image_size, self.image_size)
-        if image.shape[-2:] != size and not image.is_meta:
+        height, width = image.shape[-2:]
+        if height == width != self.image_size and not image.is_meta:
             if self._warns_of_size:
                 warnings.warn(
-                    f"images of {image.shape[-2]} x {image.shape[-1]} are resized to the "
+                    f"images of {height} x {width} are resized to the "
                     f"{self.image_size} x {self.image_size} that {self.name} takes; data loaded "
                     f"with image_size={self.image_size} are faster",
                     stacklevel=2,
                 )
                 self._warns_of_size = False
+            size = (self.image_size, self.image_size)
             image = F.interpolate(image, size=size, mode="bilinear", antialias=True)
         if not isinstance(text, Tensor):
             text = self.tokenizer([text] if isinstance(text, str) else list(text)).to(image.device)

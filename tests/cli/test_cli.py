@@ -224,7 +224,7 @@ def test_verbose_shows_where_it_came_from() -> None:
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
     config = config_of("first-model", "--steps", "7", "--set", "blocks=1")
     recorded = TrainingConfig.load(SHIPPED_SYSTEMS / "first-model" / "training.json")
-    assert recorded.difference(config) == ["overrides", "steps"]
+    assert recorded.difference(config) == ["overrides", "steps", "warmup"]
     assert (config.steps, config.overrides) == (7, {"blocks": 1})
 
 
