@@ -20,11 +20,13 @@ from risbook.attribute_hints import lazy_attributes
 if TYPE_CHECKING:
     from risbook import (
         adapters,
+        config,
         data,
         decoder,
         errors,
         evaluation,
         figures,
+        intermediates,
         ledger,
         metrics,
         pretraining,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from risbook.data import list_datasets
     from risbook.data import load as load_dataset
     from risbook.evaluation import evaluate  # type: ignore[no-redef]
+    from risbook.intermediates import Intermediates
     from risbook.systems import count_parameters, list_models
     from risbook.systems import load_system as load
     from risbook.systems import load_system as load_model
@@ -49,10 +52,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Intermediates",
     "__version__",
     "adapters",
     "apply_lora",
     "apply_peft",
+    "config",
     "count_parameters",
     "data",
     "decoder",
@@ -60,6 +65,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "figures",
+    "intermediates",
     "ledger",
     "list_adapters",
     "list_datasets",
@@ -82,6 +88,7 @@ __all__ = [
 
 #: the functions that stand at the top, and the rooms that they come from
 _FUNCTIONS = {
+    "Intermediates": "risbook.intermediates",
     "apply_lora": "risbook.adapters",
     "apply_peft": "risbook.adapters",
     "count_parameters": "risbook.systems",

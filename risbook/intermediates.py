@@ -1,14 +1,16 @@
 """Named intermediate tensors of a forward pass: figures and tests need no hooks.
 
-    intermediates = Intermediates()
-    model(image, token_ids, intermediates=intermediates)
-    intermediates["decoder.layers.1"]
+    values = risbook.Intermediates()
+    model(images, sentences, intermediates=values)
+    values["bridgers.1.fused"]
 
 A module always writes into what it was given. By default that is `NO_INTERMEDIATES`, which keeps
 nothing, so that no module has to ask whether somebody collects.
 """
 
 from torch import Tensor
+
+from risbook.attribute_hints import lazy_attributes
 
 
 class Intermediates(dict[str, Tensor]):
@@ -23,6 +25,10 @@ class Intermediates(dict[str, Tensor]):
 
     #: whether anything is kept; for modules whose intermediates cost time, as attention weights do
     collecting = True
+
+    def __repr__(self) -> str:
+        """Names and shapes, one per line."""
+        return "\n".join(f"{name}: {tuple(value.shape)}" for name, value in self.items())
 
     def sub(self, name: str) -> "Intermediates":
         """The part of a submodule: what is written into it gets `name` and a dot in front."""
@@ -54,3 +60,12 @@ class _NoIntermediates(Intermediates):
 
 
 NO_INTERMEDIATES: Intermediates = _NoIntermediates()
+
+__getattr__ = lazy_attributes(
+    "risbook.intermediates",
+    {},
+    dict.fromkeys(
+        ("capture", "collect", "hook", "record", "trace"),
+        "values = risbook.Intermediates(); model(images, sentences, intermediates=values)",
+    ),
+)

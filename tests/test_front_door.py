@@ -25,7 +25,7 @@ def test_every_room_opens_at_its_first_use() -> None:
         "print(*(type(getattr(risbook, name)).__name__ for name in dir(risbook)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {"function", "module", "str"}
+    assert set(done.stdout.split()) == {"function", "module", "str", "type"}
     with pytest.raises(AttributeError, match="has no attribute 'laod'"):
         risbook.laod  # noqa: B018
 
@@ -521,3 +521,12 @@ def test_systems_are_built_of_other_towers() -> None:
         risbook.load("etris-mini", pretrained=False, image_tower=torch.nn.Linear(2, 2))
     random = risbook.towers.build_tower("dinov2-mini", pretrained=False)
     assert risbook.towers.weights_source(random).kind == "random"
+
+
+def test_intermediate_values_have_names(model: System) -> None:
+    values = risbook.Intermediates()
+    with torch.no_grad():
+        model(torch.rand(1, 3, 96, 96), ["the left dog"], intermediates=values)
+    assert "bridgers.1.fused: (1, " in repr(values) and values["bridgers.1.fused"].ndim == 4
+    with pytest.raises(AttributeError, match="intermediates=values"):
+        risbook.intermediates.record  # noqa: B018

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "risbook"
 #: from the ground floor up: a room imports from rooms before it, never from rooms after it
 ORDER = [
     "errors",
-    "intermediates",
     "attribute_hints",
+    "intermediates",
     "keyword_aliases",
     "files",
     "config_messages",
