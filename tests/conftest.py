@@ -42,8 +42,8 @@ def mini_towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained small towers in a folder for `weights=`, as if somebody had trained them."""
     import torch
 
+    from risbook.tokenizers.word_tokenizer import WordTokenizer
     from risbook.towers.build import build_tower, save_tower
-    from risbook.towers.word_tokenizer import WordTokenizer
 
     folder = tmp_path_factory.mktemp("towers")
     words = ["left dog", "the red mug on the right", "a man in a hat, second from left"]

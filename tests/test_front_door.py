@@ -221,7 +221,7 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
         risbook.evaluate(torch.nn.Linear(2, 2), data)  # type: ignore[arg-type]
 
 
-@pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+@pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
 def test_a_model_is_trained_further_on_a_dataset() -> None:
     model = risbook.load("etris-mini")
     before = model.bridgers.stages["1"].text_in.weight.clone()

@@ -23,6 +23,8 @@ ORDER = [
     "progress_bar",
     "refscenes",
     "data",
+    "layers",
+    "tokenizers",
     "towers",
     "adapters",
     "decoder",

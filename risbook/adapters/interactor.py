@@ -9,7 +9,7 @@ does not matter. There are no position embeddings, and padding takes part unless
 from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.attention import MultiHeadAttention
+from risbook.layers.attention import MultiHeadAttention
 
 
 class Interactor(nn.Module):

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.errors import RisbookError
-from risbook.towers.convolutions import resize_convolution
+from risbook.layers.convolutions import resize_convolution
 
 ZoomKind = Literal["deconv", "interpolate", "linear", "mlp"]
 KINDS: tuple[ZoomKind, ...] = ("deconv", "interpolate", "linear", "mlp")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from risbook.cli.shared import print_json, print_table
 
 if TYPE_CHECKING:
-    from risbook.towers.tower_info import TowerInfo
+    from risbook.towers.info import TowerInfo
 
 
 def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
@@ -21,8 +21,8 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
     network: let RISBOOK_WEIGHTS name a folder that holds a folder of weights for each tower (or
     each pair, as clip-rn50), or use the mini towers, which come with the package.
     """
-    from risbook.towers.tower_info import tower_info
-    from risbook.towers.tower_presets import TOWERS, tower_preset
+    from risbook.towers.info import tower_info
+    from risbook.towers.presets import TOWERS, tower_preset
 
     for name in names:
         tower_preset(name)  # a wrong name is refused before anything is built

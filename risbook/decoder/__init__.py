@@ -5,7 +5,6 @@ from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.decoder.projector import Projector
-from risbook.towers.convolutions import coordinates
 
 __all__ = [
     "ConcatenationDecoder",
@@ -14,5 +13,4 @@ __all__ = [
     "MaskHead",
     "MaskHeadConfig",
     "Projector",
-    "coordinates",
 ]

@@ -13,7 +13,7 @@ from einops import repeat
 from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.convolutions import BasicBlock, add_coordinates, conv_norm, conv_norm_relu
+from risbook.layers.convolutions import BasicBlock, add_coordinates, conv_norm, conv_norm_relu
 from risbook.towers.features import ImageFeatures, TextFeatures
 
 

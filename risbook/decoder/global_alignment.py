@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.attention import MultiHeadAttention
+from risbook.layers.attention import MultiHeadAttention
 
 
 class GlobalAlignmentLayer(nn.Module):

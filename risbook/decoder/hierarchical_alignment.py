@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
+from risbook.layers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
 
 
 class SentenceGate(nn.MultiheadAttention):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.convolutions import resize_norm_relu
+from risbook.layers.convolutions import resize_norm_relu
 
 
 class LastMapNeck(nn.Module):

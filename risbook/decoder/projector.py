@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.convolutions import conv_norm_relu
+from risbook.layers.convolutions import conv_norm_relu
 
 
 class Projector(nn.Module):

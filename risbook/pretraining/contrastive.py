@@ -26,8 +26,8 @@ from risbook.pretraining.augmentations import (
     uniform,
 )
 from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.clip import CLIP
-from risbook.towers.word_tokenizer import WordTokenizer
 from risbook.training.objective import Objective
 
 

@@ -20,7 +20,7 @@ from risbook.pretraining.recipes import RecipeSetup, get_recipe
 from risbook.pretraining.tower_card import tower_card
 from risbook.pretraining.tower_scores import score_tower
 from risbook.towers.build import save_tower
-from risbook.towers.tower_presets import tower_preset
+from risbook.towers.presets import tower_preset
 from risbook.training.precision import choose_precision
 from risbook.training.run_folder import LOG_FILE, RunFolder
 from risbook.training.run_log import read_log

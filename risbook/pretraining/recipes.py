@@ -17,13 +17,13 @@ from risbook.pretraining.contrastive import ContrastiveConfig, ContrastiveObject
 from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.pretrain import PretrainingConfig
 from risbook.pretraining.self_distillation import DistillationConfig, DistillationObjective
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
+from risbook.towers.families import Tower
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_families import Tower
-from risbook.towers.word_tokenizer import WordTokenizer
 from risbook.training.objective import Objective
 
 #: the drawn sets whose training images pretraining reads

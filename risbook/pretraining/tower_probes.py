@@ -22,8 +22,8 @@ from risbook.probing.patch_labels import LABEL_NAMES, LabelSet, patch_labels
 from risbook.probing.probes import METHODS, patch_probe, probe
 from risbook.probing.retrieval import Retrieval, evaluate_retrieval
 from risbook.refscenes.scene_types import SUPERCATEGORY_OF
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.clip import CLIP
-from risbook.towers.word_tokenizer import WordTokenizer
 
 _BATCH = 64
 

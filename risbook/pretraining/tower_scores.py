@@ -14,12 +14,12 @@ from risbook.pretraining.tower_probes import (
     sample_scenes,
     score_retrieval,
 )
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.clip import CLIP
+from risbook.towers.presets import tower_preset
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import tower_preset
 from risbook.towers.weights.source import weights_source
-from risbook.towers.word_tokenizer import WordTokenizer
 
 HELD_OUT = ("val", "testA", "testB", "test")
 

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.masks import BoolMask, mask_box
 from risbook.errors import DataError
-from risbook.towers.clip_tokenizer import CLIPTokenizer
+from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.word_tokenizer import WordTokenizer
 
 Pixels = npt.NDArray[np.uint8]
 

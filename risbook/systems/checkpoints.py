@@ -24,7 +24,7 @@ from risbook.systems.system_presets import (
     read_system_config,
     system_preset,
 )
-from risbook.towers.tower_presets import TOWERS
+from risbook.towers.presets import TOWERS
 from risbook.towers.weights.source import WeightsSource, set_weights_source
 from risbook.towers.weights.tensor_files import read_weights
 

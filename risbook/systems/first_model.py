@@ -15,9 +15,9 @@ from risbook.config import Depth, Size, configuration
 from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems.system import System
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.recurrent import RecurrentTower
-from risbook.towers.word_tokenizer import WordTokenizer
 
 
 @configuration

@@ -20,9 +20,9 @@ from risbook.errors import DataError, RisbookError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
+from risbook.towers.presets import tower_preset
 from risbook.towers.stages import StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import tower_preset
 from risbook.towers.weights.source import came_from_file, weights_source
 
 

@@ -5,23 +5,20 @@ from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.clip_tokenizer import CLIPTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.features import ImageFeatures, TextFeatures
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.presets import TOWERS, list_towers
 from risbook.towers.recurrent import RecurrentTower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_presets import TOWERS, list_towers
 from risbook.towers.weights.source import WeightsSource, weights_source
-from risbook.towers.word_tokenizer import WordTokenizer
 
 __all__ = [
     "CLIP",
     "TOWERS",
     "AttentionPool",
     "CLIPResNet",
-    "CLIPTokenizer",
     "ConvolutionalTower",
     "ImageFeatures",
     "ImageTransformer",
@@ -29,7 +26,6 @@ __all__ = [
     "TextFeatures",
     "TextTransformer",
     "WeightsSource",
-    "WordTokenizer",
     "build_tower",
     "freeze",
     "list_towers",
@@ -41,6 +37,8 @@ __getattr__ = lazy_attributes(
     "risbook.towers",
     {},
     {
+        "cliptokenizer": "risbook.tokenizers.CLIPTokenizer",
+        "wordtokenizer": "risbook.tokenizers.WordTokenizer",
         "list": "risbook.towers.list_towers()",
         "load": 'risbook.towers.build_tower("dinov2-mini")',
         "load_tower": 'risbook.towers.build_tower("dinov2-mini")',

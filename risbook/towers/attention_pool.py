@@ -13,9 +13,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.towers.attention import fused_is_faster
-from risbook.towers.convolutions import conv_norm
-from risbook.towers.pos_embed import resize_clip_pos_embed
+from risbook.layers.attention import attend
+from risbook.layers.convolutions import conv_norm
+from risbook.layers.pos_embed import resize_clip_pos_embed
 
 
 class AttentionPool(nn.Module):
@@ -111,11 +111,7 @@ class AttentionPool(nn.Module):
                 (self.v_proj, tokens),
             )
         )
-        if fused_is_faster(query):
-            attended = F.scaled_dot_product_attention(query, key, value)
-        else:
-            scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
-            attended = scores.softmax(dim=-1) @ value
+        attended = attend(query, key, value)
         output: Tensor = self.c_proj(rearrange(attended, "b head token c -> b token (head c)"))
         return output
 

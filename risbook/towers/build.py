@@ -5,7 +5,7 @@
     tower = build_tower("dinov2-mini")                       # small, comes with the package
     tower = build_tower("dinov2-mini", weights="random")     # the same, untrained
 
-The towers themselves stand in `risbook.towers.tower_presets`.
+The towers themselves stand in `risbook.towers.presets`.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from torch import nn
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
-from risbook.towers.clip_tokenizer import CLIPTokenizer
+from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
+from risbook.tokenizers.word_tokenizer import WordTokenizer
+from risbook.towers.families import FAMILIES, Tower
+from risbook.towers.presets import TowerPreset, tower_preset
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_families import FAMILIES, Tower
-from risbook.towers.tower_presets import TowerPreset, tower_preset
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
 from risbook.towers.weights.source import WeightsSource, set_weights_source
 from risbook.towers.weights.tensor_files import read_weights
-from risbook.towers.word_tokenizer import WordTokenizer
 
 TOWER_FORMAT = 1
 
@@ -45,7 +45,7 @@ def build_tower(
     """Make a tower and load its weights.
 
     Args:
-        name: a name of `risbook.towers.tower_presets.TOWERS`.
+        name: a name of `risbook.towers.presets.TOWERS`.
         weights: "auto": the shipped ones of a mini tower; of a published tower those in the
             folder that RISBOOK_WEIGHTS names, if it has them, or else those of the hub. "hub":
             only the hub's. "random": initial values. Anything else is the path of a file of

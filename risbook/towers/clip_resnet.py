@@ -14,10 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.features import ImageFeatures
-from risbook.towers.pos_embed import Grid, resize_clip_pos_embed
-from risbook.towers.tower_presets import RESNET_STRIDE
+from risbook.towers.presets import RESNET_STRIDE
 
 
 class CLIPResNet(nn.Module):

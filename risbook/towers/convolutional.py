@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from risbook.towers.convolutions import BasicBlock, conv_norm
+from risbook.layers.convolutions import BasicBlock, conv_norm
 from risbook.towers.features import ImageFeatures
 
 

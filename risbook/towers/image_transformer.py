@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.attention import fused_is_faster
+from risbook.layers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
 from risbook.towers.features import ImageFeatures
-from risbook.towers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
 Kind = Literal["clip", "dinov2"]
@@ -201,9 +200,8 @@ class ImageTransformer(TransformerTower):
             return layers.norm1, layers.attn, layers.ls1
         return layers.norm2, layers.mlp, layers.ls2
 
-    def choose_attention(self, tokens: Tensor) -> None:
-        """Set the implementation of attention that is faster for these tokens."""
-        fused = fused_is_faster(tokens)
+    def set_fused_attention(self, fused: bool) -> None:
+        """Choose timm's fused implementation of attention, or its plain one."""
         for block in self.blocks:
             block.attn.fused_attn = fused
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.towers.attention import fused_is_faster
 from risbook.towers.features import TextFeatures
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
@@ -147,9 +146,9 @@ class TextTransformer(TransformerTower):
 
         return layers.layer_norm1, attend, _identity
 
-    def choose_attention(self, tokens: Tensor) -> None:
-        """Set the implementation of attention that is faster for these tokens."""
-        implementation = "sdpa" if fused_is_faster(tokens) else "eager"
+    def set_fused_attention(self, fused: bool) -> None:
+        """Choose transformers' fused implementation of attention, or its plain one."""
+        implementation = "sdpa" if fused else "eager"
         if self.text.config._attn_implementation != implementation:
             self.text.config._attn_implementation = implementation
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from risbook.attribute_hints import missing_attribute
 from risbook.errors import DataError
-from risbook.towers.pos_embed import Grid
+from risbook.layers.attention import fused_is_faster
+from risbook.layers.pos_embed import Grid
 from risbook.towers.stages import STAGES
 
 Branch = Literal["attention", "mlp"]
@@ -108,8 +109,8 @@ class TransformerTower(nn.Module, ABC):
         """Fill new prompts (rows, K, C) with their initial values, in place."""
 
     @abstractmethod
-    def choose_attention(self, tokens: Tensor) -> None:
-        """Set the implementation of attention that is faster for these tokens."""
+    def set_fused_attention(self, fused: bool) -> None:
+        """Choose the fused implementation of attention, or the plain one."""
 
     # Blocks and stages.
 
@@ -134,7 +135,7 @@ class TransformerTower(nn.Module, ABC):
         Returns:
             (B, N, C).
         """
-        self.choose_attention(tokens)
+        self.set_fused_attention(fused_is_faster(tokens))
         for block in range(len(self.blocks))[start:stop]:
             tokens = self._renew_prompts(block, tokens)
             for branch in BRANCHES:

@@ -287,7 +287,7 @@ def test_sigterm_ends_a_command_with_a_line(
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(
-        "risbook.towers.tower_info.tower_info", lambda name: signal.raise_signal(signal.SIGTERM)
+        "risbook.towers.info.tower_info", lambda name: signal.raise_signal(signal.SIGTERM)
     )
     assert main(["towers"]) == 143
     assert capsys.readouterr().err.splitlines() == ["", "risbook towers: stopped"]
@@ -342,7 +342,7 @@ def test_an_error_of_the_system_names_the_file(
     def refuse(name: str) -> None:
         raise PermissionError(13, "Permission denied", str(tmp_path / "a\nb"))
 
-    monkeypatch.setattr("risbook.towers.tower_info.tower_info", refuse)
+    monkeypatch.setattr("risbook.towers.info.tower_info", refuse)
     assert main(["towers"]) == 2
     assert capsys.readouterr().err == f"risbook towers: {tmp_path}/a b: Permission denied\n"
 

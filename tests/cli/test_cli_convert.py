@@ -21,7 +21,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_released(official_state(system), tmp_path_factory.mktemp("file") / "best.pth")
 
 
-@pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+@pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
 def test_convert_evaluate_predict(
     released: Path, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

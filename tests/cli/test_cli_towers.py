@@ -5,7 +5,7 @@ import json
 import pytest
 
 from risbook.cli import main
-from risbook.towers.tower_presets import TOWERS
+from risbook.towers.presets import TOWERS
 
 
 def test_the_whole_table(capsys: pytest.CaptureFixture[str]) -> None:

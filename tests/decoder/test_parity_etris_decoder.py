@@ -9,7 +9,7 @@ from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.projector import Projector
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.intermediates import Intermediates
-from risbook.towers.convolutions import CoordConv
+from risbook.layers.convolutions import CoordConv
 
 #: absolute tolerance, stricter than the files' README asks for
 STRICT = 2e-5

@@ -9,10 +9,10 @@ from risbook.pretraining.contrastive import (
     contrastive_loss,
 )
 from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.clip import CLIP
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.word_tokenizer import WordTokenizer
 
 
 def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:

@@ -12,9 +12,9 @@ from risbook.probing.encoding import (
     preprocess,
     upsample_to_image,
 )
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.word_tokenizer import WordTokenizer
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta
-from risbook.towers.word_tokenizer import WordTokenizer
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
 

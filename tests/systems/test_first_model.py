@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from risbook.decoder import coordinates
 from risbook.errors import RisbookError
 from risbook.intermediates import Intermediates
+from risbook.layers.convolutions import coordinates
 from risbook.systems import FirstModel, build_system
 from risbook.systems.system import resize_target
 from risbook.towers import ConvolutionalTower, RecurrentTower

@@ -16,7 +16,7 @@ from risbook.errors import DataError, RisbookError
 from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
 from risbook.systems.tokenizer import NoTokenizer
-from risbook.towers.tower_presets import TOWERS, TowerPreset
+from risbook.towers.presets import TOWERS, TowerPreset
 
 
 def recorded_overrides(file: Recording, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

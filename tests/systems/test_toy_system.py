@@ -83,7 +83,7 @@ def answer(system: Any) -> Tensor:
     return logits
 
 
-@pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+@pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
 def test_a_toy_system_is_trained_saved_and_loaded(toy: ToyConfig, tmp_path: Path) -> None:
     config = TrainingConfig(
         system="toy",

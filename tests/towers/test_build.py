@@ -13,17 +13,17 @@ from published_names import openai_state
 from safetensors.torch import save_file
 
 from risbook.errors import DataError, RisbookError
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers import build
 from risbook.towers.build import build_meta_tower, build_tower, save_tower, tokenizer_of
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.info import tower_info, weights_status
+from risbook.towers.presets import TOWERS, HubFile, TowerPreset
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_info import tower_info, weights_status
-from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
 from risbook.towers.weights import lookup
 from risbook.towers.weights.lookup import SHIPPED_TOWERS
 from risbook.towers.weights.source import weights_source
-from risbook.towers.word_tokenizer import WordTokenizer
 
 IMAGES = [name for name, preset in TOWERS.items() if preset.hub is None and preset.image_size]
 TINY = TowerPreset(
@@ -259,10 +259,10 @@ os.environ["no_proxy"] = "127.0.0.1"
 
 from dataclasses import replace
 from risbook.errors import RisbookError
-from risbook.towers.tower_info import weights_status
+from risbook.towers.info import weights_status
 from risbook.towers.weights.source import weights_source
 from risbook.towers.build import build_tower
-from risbook.towers.tower_presets import TOWERS, HubFile, TowerPreset
+from risbook.towers.presets import TOWERS, HubFile, TowerPreset
 
 sizes = {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3}
 hub = HubFile("nobody/tiny", "model.safetensors", "a" * 40, digest, 1_000_000)

@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
-from risbook.towers import image_transformer
+from risbook.towers import transformer_tower
 from risbook.towers.image_transformer import ImageTransformer, Kind
 
 #: timm's own names of the two designs.
@@ -148,7 +148,7 @@ def test_both_forms_of_attention_agree(kind: Kind, monkeypatch: pytest.MonkeyPat
     tower, images = make_tower(kind), pictures(kind)
     answers = []
     for fused in (True, False):
-        monkeypatch.setattr(image_transformer, "fused_is_faster", lambda like, f=fused: f)
+        monkeypatch.setattr(transformer_tower, "fused_is_faster", lambda like, f=fused: f)
         answers.append(tower(images).maps[-1])
     torch.testing.assert_close(*answers, atol=1e-5, rtol=1e-5)
 

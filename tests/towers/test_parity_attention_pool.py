@@ -6,11 +6,11 @@ from parity import Recording
 from recorded_sizes import side_of
 from torch import Tensor
 
-from risbook.towers.attention_pool import AttentionPool
-from risbook.towers.pos_embed import (
+from risbook.layers.pos_embed import (
     resize_clip_pos_embed,
     resize_dinov2_pos_embed,
 )
+from risbook.towers.attention_pool import AttentionPool
 
 
 def recorded_pool(file: Recording, *, connect: bool = True) -> AttentionPool:
@@ -57,7 +57,7 @@ def test_parity_dinov2_table(name: str, prefix: int) -> None:
 def test_parity_attention_pool(reduced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     file = Recording("etris/clip_attnpool.npz")
     if reduced:
-        monkeypatch.setattr("risbook.towers.attention_pool.fused_is_faster", lambda like: False)
+        monkeypatch.setattr("risbook.layers.attention.fused_is_faster", lambda like: False)
     pool = recorded_pool(file)
     recorded = {name for name in file if not name.startswith("w.")}
     assert recorded == {"in.x", "mid.pos_embed_resized", "out.eval"}

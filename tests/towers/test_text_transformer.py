@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
-from risbook.towers import text_transformer
+from risbook.towers import transformer_tower
 from risbook.towers.text_transformer import TextTransformer
 
 START, END = 28, 29
@@ -119,7 +119,7 @@ def test_both_forms_of_attention_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = row(3, 4, 5, length=9)
     answers = []
     for fused in (True, False):
-        monkeypatch.setattr(text_transformer, "fused_is_faster", lambda like, f=fused: f)
+        monkeypatch.setattr(transformer_tower, "fused_is_faster", lambda like, f=fused: f)
         answers.append(tower(tokens).text_tokens)
     torch.testing.assert_close(*answers, atol=1e-5, rtol=1e-5)
 

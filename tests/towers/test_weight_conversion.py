@@ -11,10 +11,10 @@ from torch import Tensor
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.families import FAMILIES
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.presets import TOWERS
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_families import FAMILIES
-from risbook.towers.tower_presets import TOWERS
 from risbook.towers.weights.loading import convert, load_weights
 
 Tower = ImageTransformer | CLIPResNet | TextTransformer

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from risbook.errors import DataError
+from risbook.layers.pos_embed import resize_clip_pos_embed
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.pos_embed import resize_clip_pos_embed
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.source import WeightsSource, set_weights_source, weights_source
 from risbook.towers.weights.tensor_files import check_tensors, file_digest, find_file, read_weights

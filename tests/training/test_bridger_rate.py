@@ -26,7 +26,9 @@ BRIDGER_RATES = {
     "cosine": [10 * rate for rate in RATES["cosine"]],
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning"
+)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def config(etris_config: TrainingConfig) -> TrainingConfig:
     return etris_config
 
 
-@pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+@pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
 def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_path: Path) -> None:
     train_system(config, tmp_path / "whole", show_progress=False)
 
@@ -40,7 +40,7 @@ def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_p
     assert load_system(tmp_path / "whole").name == "etris-mini-rn"
 
 
-@pytest.mark.filterwarnings("ignore::risbook.towers.word_tokenizer.UnknownWordWarning")
+@pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
+from risbook.towers.families import Tower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_families import Tower
 from risbook.towers.weights.forms import PUBLICATIONS, State
 
 
@@ -22,7 +22,7 @@ def load_weights(
     Args:
         tower: the tower; on the meta device it takes the tensors themselves.
         state: names and values of a file; under our own names they are not converted.
-        family: a name of `risbook.towers.tower_families.FAMILIES`.
+        family: a name of `risbook.towers.families.FAMILIES`.
         resize: resize the position embeddings to the image tower's grid, by its own rule.
 
     Returns:

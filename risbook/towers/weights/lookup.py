@@ -8,7 +8,7 @@ from pathlib import Path
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import read_json
-from risbook.towers.tower_presets import HubFile, tower_preset
+from risbook.towers.presets import HubFile, tower_preset
 from risbook.towers.weights.source import WeightsSource
 from risbook.towers.weights.tensor_files import file_digest, find_file
 

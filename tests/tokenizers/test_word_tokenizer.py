@@ -8,8 +8,8 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from risbook.errors import DataError, RisbookError
-from risbook.towers import WordTokenizer
-from risbook.towers.word_tokenizer import MAX_NAMED, UnknownWordWarning
+from risbook.tokenizers import WordTokenizer
+from risbook.tokenizers.word_tokenizer import MAX_NAMED, UnknownWordWarning
 
 SENTENCES = ["left dog", "the red dog on the right", "2nd mug from left"]
 

@@ -6,6 +6,7 @@ tower of twelve blocks of 128 channels trains 1.6 times as fast with a plain pro
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
@@ -26,6 +27,15 @@ def fused_is_faster(like: Tensor) -> bool:
     if like.device.type != "cpu" or not torch.is_grad_enabled():
         return True
     return like.dtype != torch.bfloat16 and not torch.is_autocast_enabled("cpu")
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of (B, heads, N, d) to (B, heads, M, d) of keys and values: (B, heads, N, d)."""
+    if fused_is_faster(query):
+        return F.scaled_dot_product_attention(query, key, value)
+    scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+    attended: Tensor = scores.softmax(dim=-1) @ value
+    return attended
 
 
 class MultiHeadAttention(nn.MultiheadAttention):

@@ -1,7 +1,7 @@
 """The table of towers: their sizes, and where their weights are published.
 
 A new tower of a known design is one entry of `TOWERS`; `risbook.towers.build` makes it by its name.
-A new design is one entry of `risbook.towers.tower_families.FAMILIES`.
+A new design is one entry of `risbook.towers.families.FAMILIES`.
 """
 
 import re
@@ -49,7 +49,7 @@ class TowerPreset:
     """How a named tower is made.
 
     Args:
-        family: its design, a name of `risbook.towers.tower_families.FAMILIES`.
+        family: its design, a name of `risbook.towers.families.FAMILIES`.
         arch: arguments of the class.
         hub: its weights; None for a tower of risbook, which is shipped.
         tokenizer: for a text tower, the vocabulary on the hub.

@@ -16,7 +16,7 @@ from typing import Any, Self
 from tokenizers import Tokenizer, pre_tokenizers
 
 from risbook.errors import DataError
-from risbook.towers.sentence_tokenizer import SentenceTokenizer
+from risbook.tokenizers.sentence_tokenizer import SentenceTokenizer
 
 START, END, END_OF_WORD = "<|startoftext|>", "<|endoftext|>", "</w>"
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.sentence_tokenizer import SentenceTokenizer, check_text
+from risbook.tokenizers.sentence_tokenizer import SentenceTokenizer, check_text
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
 

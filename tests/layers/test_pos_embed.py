@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.pos_embed import (
+from risbook.layers.pos_embed import (
     pos_grid_side,
     resize_clip_pos_embed,
     resize_dinov2_pos_embed,

@@ -6,9 +6,9 @@ import torch
 
 from risbook.errors import RisbookError
 from risbook.towers.build import build_meta_tower
+from risbook.towers.families import Tower
+from risbook.towers.presets import tower_preset
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.tower_families import Tower
-from risbook.towers.tower_presets import tower_preset
 from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from parity import Recording
 
-from risbook.towers.clip_tokenizer import CLIPTokenizer
+from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 
 #: File, name of the sentences, beginning of the ids' names.
 KITS = [

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from risbook.errors import DataError, RisbookError
-from risbook.towers.clip_tokenizer import MERGES, CLIPTokenizer, clean_text
+from risbook.tokenizers.clip_tokenizer import MERGES, CLIPTokenizer, clean_text
 
 
 @pytest.fixture(scope="module")
