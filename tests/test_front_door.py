@@ -419,6 +419,24 @@ def test_a_method_in_both_towers_of_a_model_is_saved_with_it(tmp_path: Path) -> 
         risbook.apply_peft(model, "adapter")
 
 
+def test_a_method_that_the_text_tower_refuses_leaves_no_trace_in_the_image_tower(
+    tmp_path: Path,
+) -> None:
+    model, fresh = risbook.load("etris-mini"), risbook.load("etris-mini")
+    model.bridgers.requires_grad_(False)
+    with pytest.raises(RisbookError, match="qkv"):  # a layer of the image tower alone
+        risbook.apply_peft(model, "lora", target_modules=["qkv"])
+    assert model.config == fresh.config
+    assert list(model.state_dict()) == list(fresh.state_dict())
+    requires_grad = {name: p.requires_grad for name, p in fresh.named_parameters()}
+    for name, parameter in model.named_parameters():
+        expected = requires_grad[name] and not name.startswith("bridgers")
+        assert parameter.requires_grad == expected, name
+    risbook.apply_peft(model, "lora", r=2)  # a second try is not told that there is LoRA already
+    model.save_pretrained(tmp_path)
+    assert risbook.load(tmp_path).config == model.config
+
+
 def test_figures_take_what_people_have(photograph: Path) -> None:
     item = risbook.data.load("refscenes-sample", split="val", image_size=64)[0]
     risbook.figures.show_referring(item["image"], item["mask"], title=item["text"])

@@ -20,12 +20,12 @@ from risbook.adapters.layer_norms import tune_norms
 from risbook.adapters.lora import add_lora
 from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
+from risbook.adapters.snapshot import restored_on_error
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.transformer_tower import TransformerTower
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -223,7 +223,8 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
         hint = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
         raise DataError(f'method "{method}" has no option "{unknown[0]}": {hint}')
     if callable(add_tower_adapters := getattr(model, "add_tower_adapters", None)):
-        add_tower_adapters(method, options)
+        with restored_on_error(model):  # the second tower may refuse what the first has taken
+            add_tower_adapters(method, options)
         return model.eval()
     if not isinstance(model, chosen.towers):
         works_on = ", ".join(tower.__name__ for tower in chosen.towers)
@@ -234,35 +235,16 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
             f'method "{method}" works on {works_on}, not on {type(model).__name__}, '
             f"for which there are {possible}"
         )
-    undo = _snapshot(model)
-    freeze(model)
-    try:
-        chosen.function(model, **options)
-    except DataError:
-        undo()
-        raise
-    except (TypeError, ValueError) as error:  # a word for a number, a number for a list
-        undo()
-        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
-        raise DataError(
-            f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
-        ) from error
+    with restored_on_error(model):
+        freeze(model)
+        try:
+            chosen.function(model, **options)
+        except DataError:
+            raise
+        except (TypeError, ValueError) as error:  # a word for a number, a number for a list
+            given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+            usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
+            raise DataError(
+                f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
+            ) from error
     return model.eval()
-
-
-def _snapshot(model: nn.Module) -> Callable[[], None]:
-    """A function that takes back what a failed method did: freezing, and adapters already added."""
-    training = model.training
-    requires_grad = {id(p): p.requires_grad for p in model.parameters()}
-    adapters = set(model.adapters) if isinstance(model, TransformerTower) else set()
-
-    def undo() -> None:
-        if isinstance(model, TransformerTower):
-            for site in set(model.adapters) - adapters:
-                del model.adapters[site]
-        for parameter in model.parameters():
-            parameter.requires_grad_(requires_grad.get(id(parameter), True))
-        model.train(training)
-
-    return undo

@@ -65,6 +65,18 @@ def test_lora_twice_is_refused() -> None:
         apply_peft(tower, "lora")
 
 
+def test_lora_that_fails_leaves_the_tower_as_it_was() -> None:
+    tower, before = make("clip"), make("clip")
+    # peft wraps the first projection before it refuses the layer norm
+    with pytest.raises(DataError, match=r"LayerNorm.* is not supported"):
+        apply_peft(tower, "lora", target_modules=["attn.qkv", "norm2"])
+    assert list(tower.state_dict()) == list(before.state_dict())
+    assert all(parameter.requires_grad for parameter in tower.parameters())
+    assert set(tuned(apply_peft(tower, "lora", rank=2))) == set(
+        tuned(apply_peft(before, "lora", rank=2))
+    )
+
+
 def test_without_peft_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(DataError, match=r'^LoRA needs the library peft .*pip install "peft>='):
