@@ -173,7 +173,7 @@ def test_training_by_name(tmp_path: Path) -> None:
 def test_what_there_is_can_be_listed() -> None:
     assert "shipped" in risbook.list_models()["etris-mini"]
     assert {"refcoco", "refscenes"} <= set(risbook.list_datasets())
-    assert {"lora", "houlsby"} <= set(risbook.list_adapters())
+    assert set(risbook.list_adapters()) == set(risbook.adapters.PEFT_METHODS)
 
 
 @pytest.mark.parametrize(
@@ -290,8 +290,9 @@ def test_keywords_of_other_libraries_are_taken_or_answered(model: System) -> Non
 
 def test_lora_by_the_names_of_peft() -> None:
     layers = torch.nn.Sequential(torch.nn.Linear(6, 4))
-    tuned = risbook.apply_lora(layers, r=2, alpha=4, target_modules=["0"])
+    tuned: Any = risbook.apply_lora(layers, r=2, lora_alpha=4, target_modules=["0"])
     assert risbook.count_parameters(tuned, trainable_only=True) == 2 * (6 + 4)
+    assert tuned[0].scaling["default"] == 2
     everywhere = risbook.apply_lora(torch.nn.Sequential(torch.nn.Linear(6, 4)), r=2)
     assert risbook.count_parameters(everywhere, trainable_only=True) == 2 * (6 + 4)
 
@@ -404,7 +405,8 @@ def test_several_images_are_predicted_in_one_call(model: System, photograph: Pat
 
 def test_a_method_in_both_towers_of_a_model_is_saved_with_it(tmp_path: Path) -> None:
     model = risbook.apply_peft(risbook.load("etris-mini"), "lora", r=2, lora_alpha=4)
-    assert model.config.image_adapter == model.config.text_adapter == "lora"
+    assert model.config.image_peft == model.config.text_peft
+    assert model.config.text_peft.options == {"r": 2, "lora_alpha": 4}
     groups = {group.name: group.tuned for group in risbook.count_parameters(model).groups}
     assert groups["image adapters"] > 0 and groups["bridgers"] > 0
     model.save_pretrained(tmp_path)
@@ -413,7 +415,9 @@ def test_a_method_in_both_towers_of_a_model_is_saved_with_it(tmp_path: Path) -> 
     options: dict[str, Any] = {"return_probability": True}
     expected = model.predict(image, "the ball", **options)
     assert np.array_equal(copy.predict(image, "the ball", **options), expected)
-    with pytest.raises(RisbookError, match="has adapters in its towers already"):
+    with pytest.raises(
+        RisbookError, match='image tower of etris-mini has the method "lora" already'
+    ):
         risbook.apply_peft(model, "houlsby")
     with pytest.raises(RisbookError, match='did you mean "houlsby"'):
         risbook.apply_peft(model, "adapter")
@@ -435,6 +439,31 @@ def test_a_method_that_the_text_tower_refuses_leaves_no_trace_in_the_image_tower
     risbook.apply_peft(model, "lora", r=2)  # a second try is not told that there is LoRA already
     model.save_pretrained(tmp_path)
     assert risbook.load(tmp_path).config == model.config
+
+
+def test_towers_have_methods_and_options_of_their_own(tmp_path: Path) -> None:
+    model = risbook.load("etris-mini")
+    risbook.apply_peft(model, "lora", tower="image", r=2, target_modules=["qkv"])
+    assert model.config.text_peft.method == "frozen"
+    risbook.apply_peft(model, "houlsby", tower="text", bottleneck_dim=3)
+    tuned = {name for name, p in model.named_parameters() if p.requires_grad}
+    in_blocks = {name for name in tuned if name.startswith("image_tower.vit.blocks")}
+    assert in_blocks and all(".attn.qkv.lora_" in name for name in in_blocks)
+    image = risbook.data.load("refscenes-sample", split="val").image(0)
+    options: dict[str, Any] = {"return_probability": True}
+    expected = model.predict(image, "the ball", **options)
+    model.save_pretrained(tmp_path / "both")
+    copy = risbook.load(tmp_path / "both")
+    assert np.array_equal(copy.predict(image, "the ball", **options), expected)
+    # merging LoRA leaves the other tower's method and its options
+    model = risbook.adapters.merge_lora(copy)
+    assert model.config.image_peft.method == "frozen"
+    assert model.config.text_peft.options == {"bottleneck_dim": 3}
+    model.save_pretrained(tmp_path / "merged")
+    merged = risbook.load(tmp_path / "merged").predict(image, "the ball", **options)
+    assert np.allclose(merged, expected, atol=1e-3)
+    with pytest.raises(RisbookError, match=r'the text tower .* has the method "houlsby" already'):
+        risbook.apply_peft(model, "bitfit", tower="text")
 
 
 def test_figures_take_what_people_have(photograph: Path) -> None:

@@ -9,6 +9,7 @@ from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.lora import merge_lora
+from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.peft_methods import (
     PEFT_METHODS,
     PEFTMethod,
@@ -17,6 +18,7 @@ from risbook.adapters.peft_methods import (
     list_adapters,
 )
 from risbook.adapters.placement import Parallel, Serial
+from risbook.adapters.two_towers import TwoTowers
 from risbook.adapters.zoom_layer import ZoomLayer
 from risbook.attribute_hints import lazy_attributes
 
@@ -28,9 +30,11 @@ __all__ = [
     "Bridgers",
     "Interactor",
     "InteractorT",
+    "PEFTConfig",
     "PEFTMethod",
     "Parallel",
     "Serial",
+    "TwoTowers",
     "ZoomLayer",
     "apply_lora",
     "apply_peft",

@@ -8,11 +8,12 @@ change can be added into W, so that it costs nothing at inference.
 `attn.qkv.base_layer.weight`. So a tower's weights are loaded first and LoRA is added after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from torch import nn
 
+from risbook.adapters.two_towers import TwoTowers
 from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
@@ -31,10 +32,11 @@ PROJECTIONS: dict[type[nn.Module], str] = {
 def add_lora(
     tower: nn.Module,
     *,
-    rank: int = 8,
-    alpha: float | None = None,
-    dropout: float = 0.0,
+    r: int = 8,
+    lora_alpha: float | None = None,
+    lora_dropout: float = 0.0,
     target_modules: Sequence[str] | str | None = None,
+    modules_to_save: Sequence[str] | str = (),
 ) -> None:
     """Add LoRA to the projections of a tower's attention.
 
@@ -44,21 +46,24 @@ def add_lora(
 
     Args:
         tower: a tower of risbook, or any module with linear layers.
-        rank: r.
-        alpha: alpha; None for r, a factor of 1.
-        dropout: probability that an input of A is dropped in training.
+        r: rank of the change.
+        lora_alpha: the change is scaled by lora_alpha / r; None for a factor of 1.
+        lora_dropout: probability that an input of A is dropped in training.
         target_modules: names of the linear layers, as peft takes them, for instance ["qkv"]; None
             for the projections of the attention, or all linear layers where there is none.
+        modules_to_save: names of modules that are trained whole beside LoRA, as in peft, for
+            instance ["head"] for the classifier of a timm model.
 
     Raises:
         DataError: if peft is not installed, the rank is below 1, the tower has LoRA already, or
             it has no layers of these names.
     """
-    if rank < 1:
-        raise DataError(f"rank is {rank}; LoRA needs a rank of at least 1")
+    if r < 1:
+        raise DataError(f"r is {r}; LoRA needs a rank of at least 1")
     if hasattr(tower, "peft_config"):
         raise DataError("this tower already has LoRA: make a new tower to add another one")
-    targets = _default_targets(tower) if target_modules is None else target_modules
+    whole = _find_modules(tower, modules_to_save)
+    targets = _default_targets(tower, whole) if target_modules is None else target_modules
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
@@ -68,15 +73,18 @@ def add_lora(
 
     tuned = [parameter for parameter in tower.parameters() if parameter.requires_grad]
     config = LoraConfig(
-        r=rank,
-        lora_alpha=rank if alpha is None else alpha,
-        lora_dropout=dropout,
+        r=r,
+        lora_alpha=r if lora_alpha is None else lora_alpha,
+        lora_dropout=lora_dropout,
         target_modules=targets,
     )
     inject_adapter_in_model(config, tower)
     # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)
+    # peft trains a copy of such a module; without one, names in the state stay as they are.
+    for module in whole.values():
+        module.requires_grad_(True)
 
 
 def merge_lora(model: ModuleT) -> ModuleT:
@@ -102,16 +110,36 @@ def merge_lora(model: ModuleT) -> ModuleT:
     for module in model.modules():
         if hasattr(module, "peft_config"):
             del module.peft_config
-    if callable(remove_tower_adapters := getattr(model, "remove_tower_adapters", None)):
-        remove_tower_adapters()
+    if isinstance(model, TwoTowers):
+        model.note_merged_lora()
     return model
 
 
-def _default_targets(tower: nn.Module) -> list[str] | str:
+def _find_modules(tower: nn.Module, names: Sequence[str] | str) -> dict[str, nn.Module]:
+    """The modules of these names, by their whole names; "head" is "head" and "decoder.head"."""
+    modules: dict[str, nn.Module] = {}
+    for wanted in [names] if isinstance(names, str) else names:
+        matches = {
+            name: module
+            for name, module in tower.named_modules()
+            if name == wanted or name.endswith(f".{wanted}")
+        }
+        if not matches:
+            raise DataError(f"modules_to_save: {type(tower).__name__} has no module {wanted!r}")
+        modules |= matches
+    return modules
+
+
+def _default_targets(tower: nn.Module, whole: Iterable[str]) -> list[str] | str:
     for kind, pattern in PROJECTIONS.items():
         if isinstance(tower, kind):
             return pattern
-    names = [name for name, layer in tower.named_modules() if isinstance(layer, nn.Linear) and name]
+    trained = tuple(f"{name}." for name in whole)
+    names = [
+        name
+        for name, layer in tower.named_modules()
+        if isinstance(layer, nn.Linear) and name and not f"{name}.".startswith(trained)
+    ]
     attention = [name for name in names if "attn" in name or "attention" in name]
     if not names:
         raise DataError(

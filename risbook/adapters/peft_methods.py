@@ -7,7 +7,7 @@ Frozen and full tuning are the two ends between which the others lie.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,8 +21,10 @@ from risbook.adapters.lora import add_lora
 from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.adapters.snapshot import restored_on_error
+from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError
+from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
@@ -57,6 +59,11 @@ class PEFTMethod:
             for name, parameter in inspect.signature(self.function).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
+
+    def option_name(self, name: str) -> str | None:
+        """The option that a name or a synonym stands for; None if there is none."""
+        candidates = (name, _OPTION_SYNONYMS.get(name))
+        return next((option for option in candidates if option in self.options), None)
 
 
 def _leave_frozen(tower: nn.Module) -> None:
@@ -126,68 +133,119 @@ PEFT_METHODS: dict[str, PEFTMethod] = {
 }
 
 
-#: what other libraries call the methods and their options
-_METHOD_HINTS = {
+#: other names of the same methods, for messages
+_METHOD_SYNONYMS = {
     "adapter": "houlsby",
-    "bottleneck": "houlsby",
-    "pfeiffer": "houlsby",
-    "vpt": "prompts-deep",
     "vpt-deep": "prompts-deep",
     "vpt-shallow": "prompts",
-    "prompt": "prompts",
     "bias": "bitfit",
-    "layernorm": "layer-norm",
     "norm": "layer-norm",
     "linear-probe": "frozen",
     "finetune": "full",
 }
-_OPTION_NAMES = {
-    "r": "rank",
-    "lora_alpha": "alpha",
-    "lora_dropout": "dropout",
-    "dim": "bottleneck_dim",
+#: what earlier versions and other libraries call the options
+_OPTION_SYNONYMS = {
+    "rank": "r",
+    "alpha": "lora_alpha",
+    "dropout": "lora_dropout",
+    "count": "num_prompts",
+    "num_tokens": "num_prompts",
+    "hidden": "bottleneck_dim",
     "hidden_dim": "bottleneck_dim",
+    "dim": "bottleneck_dim",
     "bottleneck": "bottleneck_dim",
     "adapter_dim": "bottleneck_dim",
 }
 
 
 def list_adapters() -> dict[str, str]:
-    """Names of the methods that `apply_peft` takes, and of the modules, with a line on each."""
-    methods = {name: f"{entry.summary} ({entry.source})" for name, entry in PEFT_METHODS.items()}
-    bridger = (
-        "between two towers, as in the etris models: risbook.adapters.Bridger (Xu et al., 2023)"
-    )
-    return {**methods, "bridger": bridger}
+    """Names of the methods that `apply_peft` takes, with a line on each."""
+    return {name: f"{entry.summary} ({entry.source})" for name, entry in PEFT_METHODS.items()}
 
 
+def find_method(name: str) -> PEFTMethod:
+    """Look a method up.
+
+    Raises:
+        DataError: if there is none of that name; the message lists those there are.
+    """
+    if name in PEFT_METHODS:
+        return PEFT_METHODS[name]
+    if name == "bridger":
+        raise DataError(
+            "a Bridger stands between two towers, not in one: use risbook.adapters.Bridger, or "
+            'a system such as risbook.load("etris-mini")'
+        )
+    close = _METHOD_SYNONYMS.get(name.lower()) or close_name(name, PEFT_METHODS)
+    hint = f'did you mean "{close}"? ' if close else ""
+    raise DataError(f'no method "{name}": {hint}choose one of {", ".join(PEFT_METHODS)}')
+
+
+def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a method by their names here, with synonyms replaced.
+
+    Raises:
+        DataError: if there is no such method or option, or one option is given twice.
+
+    >>> read_options("lora", {"rank": 4, "lora_alpha": 8})
+    {'r': 4, 'lora_alpha': 8}
+    """
+    chosen = find_method(method)
+    read: dict[str, Any] = {}
+    for name, value in options.items():
+        option = chosen.option_name(name)
+        if option is None:
+            close = close_name(name, chosen.options)
+            hint = f'did you mean "{close}"? ' if close else ""
+            names = ", ".join(chosen.options)
+            hint += f"its options are {names}" if names else "it has none"
+            raise DataError(f'method "{method}" has no option "{name}": {hint}')
+        if option in read:
+            raise DataError(f'method "{method}": {name} is another name of {option}; give one')
+        read[option] = value
+    return read
+
+
+@keyword_aliases(
+    {"rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout"}, name="risbook.apply_lora"
+)
 def apply_lora(
     model: ModuleT,
     r: int = 8,
-    alpha: float | None = None,
+    lora_alpha: float | None = None,
     *,
-    dropout: float = 0.0,
+    lora_dropout: float = 0.0,
     target_modules: Sequence[str] | str | None = None,
+    modules_to_save: Sequence[str] | str = (),
 ) -> ModuleT:
-    """`apply_peft(model, "lora")` with peft's names: rank r, scale alpha / r."""
+    """`apply_peft(model, "lora")`; see `risbook.adapters.lora.add_lora` for the options."""
     return apply_peft(
-        model, "lora", rank=r, alpha=alpha, dropout=dropout, target_modules=target_modules
+        model,
+        "lora",
+        r=r,
+        lora_alpha=lora_alpha,
+        lora_dropout=lora_dropout,
+        target_modules=target_modules,
+        modules_to_save=modules_to_save,
     )
 
 
-def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
+def apply_peft(
+    model: ModuleT, method: str, *, tower: TowerSide | None = None, **options: Any
+) -> ModuleT:
     """Freeze a model and apply one method to it, in place.
 
     The tower has its weights already; it is left in evaluation mode. Adapters that were added
-    before stay and are frozen with it.
+    before stay and are frozen with it. If the method fails, the model is left as it was.
 
     Args:
         model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
-            module, for instance a vision transformer of timm; or a system on two towers, which gets
-            the method in both, while its Bridgers and its mask head stay as they are.
+            module, for instance a vision transformer of timm; or a system on two towers, whose
+            Bridgers and mask head stay as they are.
         method: a name of `PEFT_METHODS`.
-        options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``;
-            LoRA's may have their names in peft, ``r`` and ``lora_alpha``.
+        tower: of a system, the tower that gets the method: "image" or "text"; None for both. So the
+            towers can have two methods, or two sets of options.
+        options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``.
 
     Returns:
         The model itself.
@@ -196,36 +254,27 @@ def apply_peft(model: ModuleT, method: str, **options: Any) -> ModuleT:
         DataError: if there is no such method or option, the option cannot have this value, or the
             method cannot work on this tower.
 
-    >>> tower = apply_peft(nn.Linear(3, 2), "bitfit")
-    >>> [parameter.requires_grad for parameter in tower.parameters()]
+    >>> layer = apply_peft(nn.Linear(3, 2), "bitfit")
+    >>> [parameter.requires_grad for parameter in layer.parameters()]
     [False, True]
     """
-    if method == "bridger":
-        raise DataError(
-            "a Bridger stands between two towers, not in one: use risbook.adapters.Bridger, or "
-            'a system such as risbook.load("etris-mini")'
-        )
+    chosen = find_method(method)
     if not isinstance(model, nn.Module):
         raise DataError(
             f"the model is {model!r:.40}; build it first, for instance by "
             'risbook.towers.build_tower("dinov2-mini")'
         )
-    if method not in PEFT_METHODS:
-        close = _METHOD_HINTS.get(method.lower()) or close_name(method, PEFT_METHODS)
-        hint = f'did you mean "{close}"? ' if close else ""
-        raise DataError(f'no method "{method}": {hint}choose one of {", ".join(PEFT_METHODS)}')
-    chosen = PEFT_METHODS[method]
-    options = {
-        name if name in chosen.options else _OPTION_NAMES.get(name, name): value
-        for name, value in options.items()
-    }
-    if unknown := [name for name in options if name not in chosen.options]:
-        hint = f"its options are {', '.join(chosen.options)}" if chosen.options else "it has none"
-        raise DataError(f'method "{method}" has no option "{unknown[0]}": {hint}')
-    if callable(add_tower_adapters := getattr(model, "add_tower_adapters", None)):
+    options = read_options(method, options)
+    if tower not in (None, *TOWER_SIDES):
+        raise DataError(f'tower is {tower!r}; it must be "image" or "text", or left out for both')
+    if isinstance(model, TwoTowers):
         with restored_on_error(model):  # the second tower may refuse what the first has taken
-            add_tower_adapters(method, options)
+            model.add_tower_adapters(method, options, sides=(tower,) if tower else TOWER_SIDES)
         return model.eval()
+    if tower is not None:
+        raise DataError(
+            f"tower={tower!r} is for a system on two towers, not for {type(model).__name__}"
+        )
     if not isinstance(model, chosen.towers):
         works_on = ", ".join(tower.__name__ for tower in chosen.towers)
         possible = ", ".join(

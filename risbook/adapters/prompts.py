@@ -13,11 +13,11 @@ Prompts are the one method that changes the tower's output before anything is le
 from risbook.towers.transformer_tower import TransformerTower
 
 
-def add_shallow_prompts(tower: TransformerTower, *, count: int = 16) -> None:
+def add_shallow_prompts(tower: TransformerTower, *, num_prompts: int = 16) -> None:
     """Add K prompts at the first block: K C parameters. CoOp has 16."""
-    tower.add_prompts(count)
+    tower.add_prompts(num_prompts)
 
 
-def add_deep_prompts(tower: TransformerTower, *, count: int = 16) -> None:
+def add_deep_prompts(tower: TransformerTower, *, num_prompts: int = 16) -> None:
     """Add K prompts per block: K C parameters per block."""
-    tower.add_prompts(count, deep=True)
+    tower.add_prompts(num_prompts, deep=True)

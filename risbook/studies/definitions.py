@@ -23,24 +23,25 @@ NO_BRIDGER: Mapping[str, Any] = {"bridger.stages": ()}
 BOTTLENECK: Mapping[str, Any] = {"bottleneck_dim": 32}
 
 
-def _adapters(method: str, **options: Any) -> dict[str, Any]:
-    extra = {"adapter_options": options} if options else {}
-    return {"image_adapter": method, "text_adapter": method, **extra}
+def _peft(method: str, **options: Any) -> dict[str, Any]:
+    """One method in both towers."""
+    peft = {"method": method, "options": options}
+    return {"image_peft": peft, "text_peft": peft}
 
 
 #: Generic methods in place of the Bridgers.
 _METHODS: Mapping[str, Mapping[str, Any]] = {
     "frozen": NO_BRIDGER,
-    "full": {**NO_BRIDGER, **_adapters("full")},
-    "houlsby": {**NO_BRIDGER, **_adapters("houlsby", **BOTTLENECK)},
-    "parallel": {**NO_BRIDGER, **_adapters("parallel", **BOTTLENECK)},
-    "adaptformer": {**NO_BRIDGER, **_adapters("adaptformer", **BOTTLENECK)},
-    "bitfit": {**NO_BRIDGER, **_adapters("bitfit")},
-    "layer-norm": {**NO_BRIDGER, **_adapters("layer-norm")},
-    "prompts": {**NO_BRIDGER, **_adapters("prompts")},
-    "lora": {**NO_BRIDGER, **_adapters("lora")},
+    "full": {**NO_BRIDGER, **_peft("full")},
+    "houlsby": {**NO_BRIDGER, **_peft("houlsby", **BOTTLENECK)},
+    "parallel": {**NO_BRIDGER, **_peft("parallel", **BOTTLENECK)},
+    "adaptformer": {**NO_BRIDGER, **_peft("adaptformer", **BOTTLENECK)},
+    "bitfit": {**NO_BRIDGER, **_peft("bitfit")},
+    "layer-norm": {**NO_BRIDGER, **_peft("layer-norm")},
+    "prompts": {**NO_BRIDGER, **_peft("prompts")},
+    "lora": {**NO_BRIDGER, **_peft("lora")},
     "etris": {},
-    "houlsby-etris": _adapters("houlsby", **BOTTLENECK),
+    "houlsby-etris": _peft("houlsby", **BOTTLENECK),
 }
 
 PET = Study(

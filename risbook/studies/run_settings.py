@@ -11,7 +11,7 @@ from typing import Any
 
 from risbook.config import from_values, to_values
 from risbook.evaluation.result_files import read_result
-from risbook.systems.system_presets import build_system, read_system_config
+from risbook.systems.system_presets import build_system, system_preset
 from risbook.training.training_config import OLD_NAMES, TrainingConfig
 
 
@@ -34,7 +34,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     if "training" not in values:
         return {}
     training = from_values(TrainingConfig, values["training"], where=str(path), aliases=OLD_NAMES)
-    config = read_system_config(training.system, values["configuration"], where=str(path))
+    config = system_preset(training.system).read_config(values["configuration"], where=str(path))
     eval_splits = values.get("eval_splits") or values["places"]  # its name in earlier versions
     return _settings(training, config, values["towers"], eval_splits, values["limit"])
 

@@ -5,7 +5,7 @@ from risbook.systems.checkpoints import load_system, save_system, shipped
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.parameters import count_parameters
-from risbook.systems.peft_system import PEFTSystem, prepare_towers
+from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig, prepare_towers
 from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.released_etris import convert_released, load_released
 from risbook.systems.system import System
@@ -27,6 +27,7 @@ __all__ = [
     "FirstModel",
     "FirstModelConfig",
     "PEFTSystem",
+    "PEFTSystemConfig",
     "System",
     "SystemPreset",
     "build_etris",

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from risbook.attribute_hints import close_name
-from risbook.config import with_overrides
 from risbook.errors import DataError, RisbookError
 from risbook.files import read_json, write_atomically, write_json, write_safetensors
 from risbook.keyword_aliases import keyword_aliases
@@ -21,7 +20,6 @@ from risbook.systems.system_presets import (
     SYSTEMS,
     BuildSource,
     build_system,
-    read_system_config,
     system_preset,
 )
 from risbook.towers.presets import TOWERS
@@ -150,8 +148,7 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     values = _read_config(folder)
     preset = system_preset(values["system"])
     try:
-        config = read_system_config(values["system"], values.get("config"))
-        config = with_overrides(config, overrides, aliases=preset.old_keys)
+        config = preset.change_config(preset.read_config(values.get("config")), overrides)
         system = preset.build(config, BuildSource(folder=folder))
     except RisbookError as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error

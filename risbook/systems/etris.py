@@ -18,21 +18,21 @@ branch `connect`.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import field
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
-from risbook.config import Options, Size, configuration
+from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.peft_system import (
     PEFTSystem,
+    PEFTSystemConfig,
     build_image_tower,
     build_text_tower,
     prepare_towers,
@@ -47,7 +47,7 @@ OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
 
 
 @configuration
-class ETRISConfig:
+class ETRISConfig(PEFTSystemConfig):
     """Sizes and choices of ETRIS; the defaults are the released ones for RN50.
 
     Args:
@@ -63,10 +63,8 @@ class ETRISConfig:
         norm_eval: whether a ResNet's batch norms stay in evaluation mode.
         bridger: the Bridgers.
         head: the mask head.
-        image_adapter: for comparisons, a generic method inside the image tower, a name of
-            `risbook.adapters.PEFT_METHODS`.
-        text_adapter: the same for the text tower.
-        adapter_options: options of both methods, for instance ``{"bottleneck_dim": 32}``.
+        image_peft: for comparisons, a generic method inside the image tower.
+        text_peft: the same for the text tower.
     """
 
     image_tower: str = "clip-rn50-image"
@@ -80,9 +78,6 @@ class ETRISConfig:
     norm_eval: bool = False
     bridger: BridgerConfig = BridgerConfig()
     head: MaskHeadConfig = MaskHeadConfig()
-    image_adapter: str = "frozen"
-    text_adapter: str = "frozen"
-    adapter_options: Options = field(default_factory=dict)
 
 
 class ETRIS(PEFTSystem):
@@ -100,13 +95,7 @@ class ETRIS(PEFTSystem):
 
     config: ETRISConfig
     backbone_groups = (*PEFTSystem.backbone_groups, "bridgers")
-    old_names: ClassVar[Mapping[str, str]] = {
-        "neck.bring.": "head.neck.resize.",
-        "neck.": "head.neck.",
-        "decoder.": "head.decoder.",
-        "projector.": "head.projector.",
-        "sentence_reader.": "head.sentence_proj.",
-    }
+    old_weights = OLD_ETRIS_WEIGHTS
 
     def __init__(
         self,
@@ -239,9 +228,8 @@ def build_etris(
         image_tower,
         text_tower,
         train_pos_embed=config.train_pos_embed,
-        image_adapter=config.image_adapter,
-        text_adapter=config.text_adapter,
-        adapter_options=config.adapter_options,
+        image_peft=config.image_peft,
+        text_peft=config.text_peft,
     )
     image_tower.set_stages(config.image_out_indices)
     text_tower.set_stages(config.text_out_indices)

@@ -4,9 +4,9 @@ Nothing is pretrained and nothing is frozen: what it knows comes from the expres
 alone. Every later system is compared with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from risbook.config import Depth, Size, configuration
 from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_WEIGHTS
 from risbook.systems.system import System
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
@@ -52,12 +53,7 @@ class FirstModel(System):
     """
 
     config: FirstModelConfig
-    old_names: ClassVar[Mapping[str, str]] = {
-        "text_tower.reader.": "text_tower.gru.",
-        "decoder.compare.": "decoder.context_blocks.",
-        "decoder.sharpen.": "decoder.upsample_blocks.",
-        "decoder.answer.": "decoder.mask_conv.",
-    }
+    old_weights = OLD_FIRST_MODEL_WEIGHTS
 
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)

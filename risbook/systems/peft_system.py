@@ -3,20 +3,23 @@
 The towers are frozen; adapters and mask head are trained. As released, the position embeddings are
 tuned as well, and a ResNet's batch norms follow the statistics of the batches.
 
-A checkpoint holds what another machine could not have: every entry that no tower's own file
-brought, and every entry that differs from that file. The rest is the file, whose digest is noted.
-So an adapter cannot be lost, whenever it was added and whether it is frozen now or not.
+A checkpoint holds all tensors that cannot be read again from the towers' published or shipped
+files: those that such a file does not have, and those whose values differ from it. The digest of
+the file is noted. So an adapter is saved whenever it was added, frozen or not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
-from risbook.adapters.peft_methods import PEFT_METHODS, apply_peft
-from risbook.errors import DataError, RisbookError
+from risbook.adapters.peft_config import PEFTConfig
+from risbook.adapters.peft_methods import apply_peft
+from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
+from risbook.config import configuration
+from risbook.errors import DataError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
@@ -67,14 +70,28 @@ def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
     return tower
 
 
+@configuration
+class PEFTSystemConfig:
+    """What `PEFTSystem` reads of a configuration; the base class of its systems' configurations.
+
+    Args:
+        train_pos_embed: whether the towers' position embeddings are tuned.
+        image_peft: a generic method inside the image tower.
+        text_peft: the same for the text tower.
+    """
+
+    train_pos_embed: bool = False
+    image_peft: PEFTConfig = PEFTConfig()
+    text_peft: PEFTConfig = PEFTConfig()
+
+
 def prepare_towers(
     image_tower: Any,
     text_tower: TextTransformer,
     *,
     train_pos_embed: bool = False,
-    image_adapter: str = "frozen",
-    text_adapter: str = "frozen",
-    adapter_options: Mapping[str, Any] | None = None,
+    image_peft: PEFTConfig | None = None,
+    text_peft: PEFTConfig | None = None,
 ) -> None:
     """Freeze two towers, but for what is tuned inside them, in place.
 
@@ -82,26 +99,20 @@ def prepare_towers(
         image_tower: the image tower.
         text_tower: the text tower.
         train_pos_embed: whether the towers' position embeddings are tuned.
-        image_adapter: generic method inside the image tower, a name of `PEFT_METHODS`.
-        text_adapter: the same for the text tower.
-        adapter_options: options of the two methods; each takes those that it has.
+        image_peft: generic method inside the image tower; None for none.
+        text_peft: the same for the text tower.
 
     Raises:
-        RisbookError: if there is no such method, or neither has an option of this name.
+        DataError: if a method cannot work on its tower.
     """
-    options = dict(adapter_options or {})
-    allowed = {*_options_of(image_adapter), *_options_of(text_adapter)}
-    if unknown := sorted(set(options) - allowed):
-        raise RisbookError(
-            f"adapter_options: neither {image_adapter} nor {text_adapter} has the option "
-            f"{unknown[0]!r}; they have {', '.join(sorted(allowed)) or 'none'}"
-        )
-    towers: tuple[Any, Any] = (image_tower, text_tower)
-    for tower, method in zip(towers, (image_adapter, text_adapter), strict=True):
-        own = {name: options[name] for name in options if name in _options_of(method)}
-        apply_peft(tower, method, **own)
-        if train_pos_embed:
-            tower.pos_embed.requires_grad_(True)
+    for tower, peft in ((image_tower, image_peft), (text_tower, text_peft)):
+        _prepare_tower(tower, peft or PEFTConfig(), train_pos_embed=train_pos_embed)
+
+
+def _prepare_tower(tower: Any, peft: PEFTConfig, *, train_pos_embed: bool) -> None:
+    apply_peft(tower, peft.method, **peft.options)
+    if train_pos_embed:
+        tower.pos_embed.requires_grad_(True)
 
 
 class PEFTSystem(System):
@@ -125,6 +136,7 @@ class PEFTSystem(System):
     #: parts of names that mark what is trained inside a tower: attributes of `TransformerTower`,
     #: and what peft puts before the names of LoRA
     adapter_marks: ClassVar[tuple[str, ...]] = ("adapters.", "prompts", "lora_")
+    config: PEFTSystemConfig
     image_tower: StagedImageTower
     text_tower: TextTransformer
 
@@ -148,38 +160,43 @@ class PEFTSystem(System):
         """The two towers by their attributes."""
         return {"image_tower": self.image_tower, "text_tower": self.text_tower}
 
-    def add_tower_adapters(self, method: str, options: Mapping[str, Any]) -> None:
-        """Apply a generic method to both towers, as a configuration that names it would.
+    def add_tower_adapters(
+        self, method: str, options: Mapping[str, Any], *, sides: Sequence[TowerSide]
+    ) -> None:
+        """Apply a generic method to towers, as a configuration that names it would.
 
-        Checkpoints name the method, so that they can be loaded. Everything outside of the towers
-        stays as it is.
+        Checkpoints name the method, so that they can be loaded. Everything outside of these towers
+        stays as it is. `apply_peft` calls this, and restores the model if it fails.
 
         Raises:
-            DataError: if the towers have adapters already, or the method cannot work on them.
+            DataError: if a tower has a method already, or the method cannot work on it.
         """
-        if (self.config.image_adapter, self.config.text_adapter) != ("frozen", "frozen"):
-            raise DataError(f"{self.name} has adapters in its towers already: load a new model")
-        prepare_towers(
-            self.image_tower,
-            self.text_tower,
-            train_pos_embed=self.config.train_pos_embed,
-            image_adapter=method,
-            text_adapter=method,
-            adapter_options=options,
-        )
-        self.config = replace(
-            self.config, image_adapter=method, text_adapter=method, adapter_options=dict(options)
-        )
+        if not isinstance(self.config, PEFTSystemConfig):
+            raise DataError(
+                f"{type(self.config).__name__} cannot name the method: derive it from "
+                "PEFTSystemConfig"
+            )
+        peft = PEFTConfig(method=method, options=dict(options))
+        for side in sides:
+            present = getattr(self.config, f"{side}_peft").method
+            if present != "frozen":
+                raise DataError(
+                    f'the {side} tower of {self.name} has the method "{present}" already: load a '
+                    "new model"
+                )
+            tower = self.towers[f"{side}_tower"]
+            _prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
+        changes: dict[str, Any] = {f"{side}_peft": peft for side in sides}
+        self.config = replace(self.config, **changes)
         self._tuned_from_file = _tuned_names(self)
 
-    def remove_tower_adapters(self) -> None:
-        """Note that the towers have no LoRA any more, after it was merged into them."""
-        methods = {
-            key: "frozen" if getattr(self.config, key) == "lora" else getattr(self.config, key)
-            for key in ("image_adapter", "text_adapter")
-        }
-        options = {} if set(methods.values()) == {"frozen"} else self.config.adapter_options
-        self.config = replace(self.config, **methods, adapter_options=options)
+    def note_merged_lora(self) -> None:
+        """Note that towers with LoRA are towers without it now, with changed weights."""
+        if isinstance(self.config, PEFTSystemConfig):
+            keys = [f"{side}_peft" for side in TOWER_SIDES]
+            merged = [key for key in keys if getattr(self.config, key).method == "lora"]
+            changes: dict[str, Any] = dict.fromkeys(merged, PEFTConfig())
+            self.config = replace(self.config, **changes)
         self._tuned_from_file = _tuned_names(self)
 
     def saved_state(self) -> dict[str, Tensor]:
@@ -236,7 +253,3 @@ class PEFTSystem(System):
 
 def _tuned_names(system: nn.Module) -> set[str]:
     return {name for name, value in system.named_parameters() if value.requires_grad}
-
-
-def _options_of(method: str) -> list[str]:
-    return list(PEFT_METHODS[method].options) if method in PEFT_METHODS else []

@@ -73,7 +73,7 @@ class System(nn.Module):
         history: rows of the log of the last training, see `risbook.training.read_log`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
-        old_names: beginnings of names in checkpoints of earlier versions, and the present ones.
+        old_weights: beginnings of names in checkpoints of earlier versions, and the present ones.
         backbone_groups: groups of parameters (see `group_of`) that papers count to the backbone:
             pretrained towers, and what is trained inside and between them; none without them.
     """
@@ -81,7 +81,7 @@ class System(nn.Module):
     config: Any
     history: list[dict[str, Any]]
     owns_tokenizer = True
-    old_names: ClassVar[Mapping[str, str]] = {}
+    old_weights: ClassVar[Mapping[str, str]] = {}
     backbone_groups: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
@@ -319,7 +319,7 @@ class System(nn.Module):
         """A checkpoint's entries under the names of this version."""
         renamed = {}
         for name, value in state.items():
-            for old, new in self.old_names.items():
+            for old, new in self.old_weights.items():
                 if name.startswith(old):
                     name = new + name.removeprefix(old)
                     break

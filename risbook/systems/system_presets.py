@@ -5,7 +5,7 @@ saved and loaded by its name.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import torch
 from risbook.config import Aliases, from_values, with_overrides
 from risbook.errors import RisbookError
 from risbook.systems.etris import ETRISConfig, build_etris
-from risbook.systems.etris_presets import ETRIS_CONFIGS, ETRIS_OLD_KEYS
+from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
+from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_KEYS, old_etris_keys
 from risbook.systems.system import System
 
 #: the checkpoints that come with the package
@@ -47,13 +48,27 @@ class SystemPreset:
         summary: one line for the command line's help.
         config: a configuration (see `risbook.config`) with the preset's sizes and choices.
         build: makes the system, with initial weights, of a configuration.
-        old_keys: names of configuration fields in earlier versions.
+        old_keys: gives, for the values of a configuration, the old names among them and the
+            present ones.
     """
 
     summary: str
     config: Any
     build: Callable[[Any, BuildSource], System]
-    old_keys: Aliases = field(default_factory=dict)
+    old_keys: Callable[[Mapping[str, Any]], Aliases] = lambda values: {}
+
+    def change_config(self, config: Any, overrides: Mapping[str, Any]) -> Any:
+        """A configuration of this system with some fields changed, see `with_overrides`."""
+        return with_overrides(config, overrides, aliases=self.old_keys(overrides))
+
+    def read_config(self, values: Any, *, where: str = "") -> Any:
+        """A configuration of plain values, those of earlier versions included, see `from_values`.
+
+        Raises:
+            RisbookError: names the field that is unknown or impossible.
+        """
+        aliases = self.old_keys(values) if isinstance(values, Mapping) else None
+        return from_values(type(self.config), values, where=where, aliases=aliases)
 
 
 def _first_model(config: FirstModelConfig, source: BuildSource) -> System:
@@ -71,16 +86,10 @@ SYSTEMS: dict[str, SystemPreset] = {
         summary="a convolutional network and a GRU from scratch, fused by concatenation",
         config=FirstModelConfig(),
         build=_first_model,
-        old_keys={
-            "word_length": "max_tokens",
-            "widths": "image_dims",
-            "word_width": "word_dim",
-            "text_width": "text_dim",
-            "decoder_width": "decoder_dim",
-        },
+        old_keys=lambda values: OLD_FIRST_MODEL_KEYS,
     ),
     **{
-        name: SystemPreset(summary, config, partial(_etris, name), ETRIS_OLD_KEYS)
+        name: SystemPreset(summary, config, partial(_etris, name), old_etris_keys)
         for name, (summary, config) in ETRIS_CONFIGS.items()
     },
 }
@@ -113,17 +122,7 @@ def system_config(name: str, overrides: Mapping[str, Any] | None = None) -> Any:
         RisbookError: for an unknown preset or field, or an impossible value.
     """
     preset = system_preset(name)
-    return with_overrides(preset.config, overrides or {}, aliases=preset.old_keys)
-
-
-def read_system_config(name: str, values: Any, *, where: str = "") -> Any:
-    """The configuration of a checkpoint's plain values, those of earlier versions included.
-
-    Raises:
-        RisbookError: names the field that is unknown or impossible.
-    """
-    preset = system_preset(name)
-    return from_values(type(preset.config), values, where=where, aliases=preset.old_keys)
+    return preset.change_config(preset.config, overrides or {})
 
 
 def list_models() -> dict[str, str]:

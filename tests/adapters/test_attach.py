@@ -193,7 +193,7 @@ def test_adaptformer_is_parallel_beside_the_mlp_at_a_tenth() -> None:
 
 def test_methods_can_be_put_together() -> None:
     """What was tuned before is frozen by the next method, unless it is put there by hand."""
-    tower = apply_peft(make("clip"), "prompts", count=2)
+    tower = apply_peft(make("clip"), "prompts", num_prompts=2)
     tower.add_adapter(0, "mlp", Parallel(Bottleneck(embed_dim=WIDTH, bottleneck_dim=2)))
     assert len(tuned(tower)) == 5
     assert len(tuned(copy.deepcopy(tower))) == 5

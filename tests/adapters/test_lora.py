@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from tiny_towers import DEPTH, KINDS, answers, make, same, tuned
+from torch import nn
 
 from risbook.adapters import apply_peft
 from risbook.adapters.lora import add_lora
@@ -26,7 +27,7 @@ PROJECTIONS["dinov2"] = PROJECTIONS["clip"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_projection_of_the_attention_and_nothing_else(kind: str) -> None:
-    tower = apply_peft(make(kind), "lora", rank=2)
+    tower = apply_peft(make(kind), "lora", r=2)
     assert set(tuned(tower)) == {
         f"{name}.lora_{side}.default.weight" for name in PROJECTIONS[kind] for side in "AB"
     }
@@ -35,7 +36,7 @@ def test_every_projection_of_the_attention_and_nothing_else(kind: str) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize(("alpha", "factor"), [(None, 1.0), (6.0, 3.0)])
 def test_the_change_is_b_times_a(alpha: float | None, factor: float) -> None:
-    tower: Any = apply_peft(make("clip"), "lora", rank=2, alpha=alpha)
+    tower: Any = apply_peft(make("clip"), "lora", r=2, lora_alpha=alpha)
     for parameter in tuned(tower).values():
         parameter.normal_(std=0.3)
     by_hand: Any = make("clip")
@@ -52,11 +53,34 @@ def test_the_change_is_b_times_a(alpha: float | None, factor: float) -> None:
 def test_what_else_was_to_learn_still_is() -> None:
     tower = make("dinov2").requires_grad_(False)
     tower.vit.norm.requires_grad_(True)
-    add_lora(tower, rank=1)
+    add_lora(tower, r=1)
     assert {name for name in tuned(tower) if "lora" not in name} == {
         "vit.norm.weight",
         "vit.norm.bias",
     }
+
+
+def test_modules_beside_lora_are_trained_whole() -> None:
+    import timm
+
+    vit = timm.create_model("vit_tiny_patch16_224", img_size=32, depth=1, num_classes=3)
+    apply_peft(vit, "lora", r=2, modules_to_save=["head"])
+    whole = {name for name in tuned(vit) if "lora" not in name}
+    assert whole == {"head.weight", "head.bias"}
+    assert {name.split(".lora")[0] for name in set(tuned(vit)) - whole} == {
+        "blocks.0.attn.qkv",
+        "blocks.0.attn.proj",
+    }
+    # without attention, all linear layers get LoRA, but not the ones that are trained whole
+    layers = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    assert set(tuned(apply_peft(layers, "lora", r=1, modules_to_save="1"))) == {
+        "0.lora_A.default.weight",
+        "0.lora_B.default.weight",
+        "1.weight",
+        "1.bias",
+    }
+    with pytest.raises(DataError, match=r"^modules_to_save: Sequential has no module 'head'"):
+        apply_peft(nn.Sequential(nn.Linear(4, 4)), "lora", modules_to_save=["head"])
 
 
 def test_lora_twice_is_refused() -> None:
@@ -72,9 +96,7 @@ def test_lora_that_fails_leaves_the_tower_as_it_was() -> None:
         apply_peft(tower, "lora", target_modules=["attn.qkv", "norm2"])
     assert list(tower.state_dict()) == list(before.state_dict())
     assert all(parameter.requires_grad for parameter in tower.parameters())
-    assert set(tuned(apply_peft(tower, "lora", rank=2))) == set(
-        tuned(apply_peft(before, "lora", rank=2))
-    )
+    assert set(tuned(apply_peft(tower, "lora", r=2))) == set(tuned(apply_peft(before, "lora", r=2)))
 
 
 def test_without_peft_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from tiny_towers import (
 )
 from torch import nn
 
-from risbook.adapters import PEFT_METHODS, apply_peft
+from risbook.adapters import PEFT_METHODS, PEFTConfig, apply_peft
+from risbook.adapters.peft_methods import read_options
 from risbook.errors import DataError
 
 #: options that are not the defaults, so that the formulas below say something
@@ -31,9 +32,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "houlsby": {"bottleneck_dim": 5},
     "parallel": {"bottleneck_dim": 6},
     "adaptformer": {"bottleneck_dim": 7},
-    "prompts": {"count": 4},
-    "prompts-deep": {"count": 3},
-    "lora": {"rank": 2},
+    "prompts": {"num_prompts": 4},
+    "prompts-deep": {"num_prompts": 3},
+    "lora": {"r": 2},
 }
 EVERYWHERE = ("frozen", "full", "bitfit", "layer-norm", "lora")
 PAIRS = [
@@ -203,6 +204,14 @@ def test_names_and_options_that_are_not_there() -> None:
         apply_peft(tower, "houlsby", width=3)
     with pytest.raises(DataError, match=r'^.*"bitfit" has no option "rank": it has none'):
         apply_peft(tower, "bitfit", rank=3)
+    with pytest.raises(
+        DataError, match=r'no option "target_module": did you mean "target_modules"'
+    ):
+        apply_peft(tower, "lora", target_module=["qkv"])
+    with pytest.raises(DataError, match=r"rank is another name of r; give one"):
+        apply_peft(tower, "lora", r=3, rank=3)
+    with pytest.raises(DataError, match=r"tower='image' is for a system on two towers, not for Im"):
+        apply_peft(tower, "lora", tower="image")
     assert all(parameter.requires_grad for parameter in tower.parameters())  # nothing was done
 
 
@@ -220,13 +229,33 @@ def test_methods_that_need_blocks_say_so(method: str) -> None:
         ("houlsby", {"activation": "swish"}, 'no activation "swish": choose relu, gelu'),
         ("parallel", {"blocks": (0, 3)}, "no block 3 .*the blocks 0 to 2$"),
         ("parallel", {"branches": ("norm",)}, 'no branch "norm" in a block: choose attention or'),
-        ("prompts", {"count": 0}, "0 prompts: there has to be at least one"),
-        ("lora", {"rank": 0}, "rank is 0"),
+        ("prompts", {"num_prompts": 0}, "0 prompts: there has to be at least one"),
+        ("lora", {"r": 0}, "r is 0"),
     ],
 )
 def test_options_that_cannot_be(method: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=f"^{message}"):
         apply_peft(make("clip"), method, **options)
+
+
+@pytest.mark.parametrize(
+    ("method", "old", "options"),
+    [
+        ("lora", {"rank": 3, "alpha": 6.0}, {"r": 3, "lora_alpha": 6.0}),
+        ("lora", {"dropout": 0.1}, {"lora_dropout": 0.1}),
+        ("prompts", {"count": 3}, {"num_prompts": 3}),
+        ("houlsby", {"hidden": 3}, {"bottleneck_dim": 3}),
+        ("adaptformer", {"dropout": 0.2}, {"dropout": 0.2}),
+    ],
+)
+def test_earlier_names_of_options_are_read(
+    method: str, old: dict[str, Any], options: dict[str, Any]
+) -> None:
+    assert read_options(method, old) == read_options(method, options) == options
+    assert PEFTConfig(method=method, options=old) == PEFTConfig(method=method, options=options)
+    first, second = (apply_peft(make("clip"), method, **given) for given in (old, options))
+    shapes = {name: parameter.shape for name, parameter in tuned(first).items()}
+    assert shapes == {name: parameter.shape for name, parameter in tuned(second).items()}
 
 
 def test_the_table_tells_options_and_sources() -> None:

@@ -10,6 +10,7 @@ from official_etris import small_etris, small_towers
 from safetensors.torch import load_file
 from torch import Tensor
 
+from risbook.adapters import PEFTConfig
 from risbook.adapters.bridger import BridgerConfig, Bridgers
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_system, load_system, save_system
@@ -17,7 +18,7 @@ from risbook.systems.etris import ETRIS, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_meta
+from risbook.systems.system_presets import build_meta, system_config, system_preset
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
@@ -94,7 +95,7 @@ def test_zooms_have_the_counts_of_the_papers_table_5(kind: str, millions: float)
 
 
 def test_full_tuning_tunes_all_of_both_towers() -> None:
-    overrides = {"bridger.stages": (), "image_adapter": "full", "text_adapter": "full"}
+    overrides = {"bridger.stages": (), "image_peft.method": "full", "text_peft.method": "full"}
     report = count_parameters(build_meta("etris-rn101", overrides))
     # all but CLIP's temperature; the paper's Table 2 has 120.74 M
     assert report.backbone_tuned == 120_737_633 - 1
@@ -169,11 +170,11 @@ def test_dead_parameters_are_those_without_gradient(
         {"head.neck": "last"},
         {"head.num_layers": 0},
         {"train_pos_embed": False},
-        {"text_adapter": "houlsby", "adapter_options": {"bottleneck_dim": 4}},
-        {"image_adapter": "bitfit", "text_adapter": "bitfit"},
-        {"image_adapter": "full", "text_adapter": "full"},
-        {"text_adapter": "prompts"},
-        {"text_adapter": "lora", "adapter_options": {"rank": 2}},
+        {"text_peft": {"method": "houlsby", "options": {"bottleneck_dim": 4}}},
+        {"image_peft.method": "bitfit", "text_peft.method": "bitfit"},
+        {"image_peft.method": "full", "text_peft.method": "full"},
+        {"text_peft.method": "prompts"},
+        {"image_peft.method": "lora", "text_peft": {"method": "lora", "options": {"r": 2}}},
     ],
     ids=str,
 )
@@ -252,9 +253,12 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"bridger.zoom": "spline"}, "bridger.zoom is 'spline'; it must be 'deconv'"),
         ({"bridger.link": "both"}, "bridger.link is 'both'; it must be 'inputs'"),
         ({"head.neck": "giraffe"}, "head.neck is 'giraffe'; it must be 'hierarchical' or 'last'"),
-        ({"image_adapter": "magic"}, 'no method "magic"'),
-        ({"adapter_options": {"rank": 2}}, "neither frozen nor frozen has the option 'rank'"),
-        ({"bridger.key_padding_mask": True, "text_adapter": "prompts"}, "leave one of the two out"),
+        ({"image_peft.method": "magic"}, 'image_peft: no method "magic"'),
+        ({"text_peft.options.r": 2}, 'text_peft: method "frozen" has no option "r": it has none'),
+        (
+            {"bridger.key_padding_mask": True, "text_peft.method": "prompts"},
+            "leave one of the two out",
+        ),
         ({"max_tokens": 0}, "max_tokens is 0; it must be a whole number from 1"),
         ({"head.num_heads": 0}, "head.num_heads is 0; it must be a whole number from 1"),
         ({"head.num_heads": 3}, "num_heads is 3; it must divide dim, 16"),
@@ -271,7 +275,8 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"text_out_indices": 5}, r"text_out_indices is 5; it must be a list.*\[5, 8, 11\]"),
         ({"text_out_indices": (0, 1, 5)}, "of which the last is the tower's last, 11"),
         ({"text_out_indices": (8, 5, 11)}, "it must be rising numbers of blocks"),
-        ({"adapter_options": 5}, "adapter_options is 5; it must be"),
+        ({"image_peft.options": 5}, "image_peft.options is 5; it must be"),
+        ({"image_peft": "lora"}, "image_peft is 'lora'; it must be"),
         ({"head.dropout": 1.0}, "head.dropout is 1.0; it must be a number from 0 to below 1"),
         ({"head.dropout": "some"}, "head.dropout is 'some'; it must be a number"),
         ({"no_such_field": 1}, "no_such_field"),
@@ -294,6 +299,45 @@ def test_bridgers_on_different_grids_are_told() -> None:
     _, text, previous = bridgers(1, torch.zeros(1, 4, 4, 4), text)
     with pytest.raises(RisbookError, match="interact at 4 and at 16 positions"):
         bridgers(2, torch.zeros(1, 4, 2, 2), text, previous)
+
+
+def test_configurations_with_common_options_are_read() -> None:
+    """Earlier versions had one set of options for both towers; each method took what it has."""
+    old = {
+        "image_tuning": "houlsby",
+        "text_tuning": "lora",
+        "tuning_options": {"hidden": 8, "rank": 2},
+    }
+    config = system_config("etris-mini", old)
+    assert config.image_peft == PEFTConfig(method="houlsby", options={"bottleneck_dim": 8})
+    assert config.text_peft == PEFTConfig(method="lora", options={"r": 2})
+    newer = {
+        "image_adapter": "houlsby",
+        "text_adapter": "lora",
+        "adapter_options": {"bottleneck_dim": 8, "rank": 2},
+    }
+    assert system_config("etris-mini", newer) == config
+    assert system_preset("etris-mini").read_config({**old, "image_size": 64}).image_peft == (
+        config.image_peft
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"image_adapter": "magic"}, '^image_peft: no method "magic"'),
+        ({"image_adapter": "magic", "adapter_options": {"rank": 2}}, '^no method "magic"'),
+        ({"adapter_options": {"rank": 2}}, "neither frozen nor frozen has the option 'rank'"),
+        ({"adapter_options": 5}, "^adapter_options is 5, which it cannot be"),
+        ({"image_adapter": "lora", "image_tuning": "lora"}, "is an old name of image_peft.method"),
+        ({"image_adapter": "lora", "image_peft.method": "lora"}, "old name of image_peft.method"),
+    ],
+)
+def test_mistakes_under_earlier_names_end_in_one_line(
+    overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RisbookError, match=message):
+        system_config("etris-mini", overrides)
 
 
 # --- checkpoints ---------------------------------------------------------------------------------
@@ -346,7 +390,11 @@ def test_a_checkpoint_knows_its_towers(mini_towers: Path, tmp_path: Path) -> Non
 def test_a_system_that_was_frozen_to_be_looked_at_is_saved_all_the_same(
     mini_towers: Path, tmp_path: Path, tuning: str
 ) -> None:
-    overrides = {"weights": str(mini_towers), "image_adapter": tuning, "text_adapter": tuning}
+    overrides = {
+        "weights": str(mini_towers),
+        "image_peft.method": tuning,
+        "text_peft.method": tuning,
+    }
     system = build_system("etris-mini", sentences=[], overrides=overrides)
     wanted = set(system.saved_state())
     system.requires_grad_(False)

@@ -10,9 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from risbook.adapters import apply_peft
 from risbook.config import Size, configuration
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.systems import PEFTSystem, load_system, prepare_towers, register_system
+from risbook.systems import (
+    PEFTSystem,
+    PEFTSystemConfig,
+    load_system,
+    prepare_towers,
+    register_system,
+)
 from risbook.systems.peft_system import build_image_tower, build_text_tower
 from risbook.systems.system_presets import SYSTEMS, BuildSource, SystemPreset
 from risbook.towers.build import tokenizer_of
@@ -21,7 +28,7 @@ from risbook.training import TrainingConfig, train_system
 
 
 @configuration
-class ToyConfig:
+class ToyConfig(PEFTSystemConfig):
     """Sizes of the toy."""
 
     weights: str = "auto"
@@ -52,7 +59,7 @@ class Toy(PEFTSystem):
             "clip-mini-image", weights=config.weights, image_size=config.image_size
         )
         text = build_text_tower("clip-mini-text", weights=config.weights)
-        prepare_towers(image, text)
+        prepare_towers(image, text, image_peft=config.image_peft, text_peft=config.text_peft)
         tokenizer = tokenizer_of("clip-mini-text", length=24, weights=config.weights)
         super().__init__(image, text, name="toy", image_size=config.image_size, tokenizer=tokenizer)
         self.config = config
@@ -144,3 +151,11 @@ def test_an_adapter_that_is_added_late_is_saved(
     fresh.image_tower.add_adapter(3, "mlp", TextConditioned(128, 128, 4))
     fresh.load_saved(saved)
     assert torch.equal(answer(fresh), answer(system))
+
+
+def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_path: Path) -> None:
+    system = apply_peft(Toy(toy, BuildSource()), "bitfit", tower="text")
+    system.save_pretrained(tmp_path)
+    again = load_system(tmp_path)
+    assert again.config == system.config and again.config.text_peft.method == "bitfit"
+    assert torch.equal(answer(again), answer(system))

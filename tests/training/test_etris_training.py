@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from risbook.systems import load_system
+from risbook.systems.system_presets import system_config
 from risbook.training import TrainingConfig, read_log, train_system
 
 
@@ -45,9 +46,9 @@ def test_a_stopped_run_ends_where_a_whole_one_ends(config: TrainingConfig, tmp_p
     "overrides",
     [
         {},
-        {"bridger.stages": [], "image_adapter": "lora", "text_adapter": "lora"},
-        {"bridger.stages": [], "image_adapter": "full", "text_adapter": "full"},
-        {"image_adapter": "houlsby", "adapter_options": {"bottleneck_dim": 8}},
+        {"bridger.stages": [], "image_peft.method": "lora", "text_peft.method": "lora"},
+        {"bridger.stages": [], "image_peft.method": "full", "text_peft.method": "full"},
+        {"image_peft": {"method": "houlsby", "options": {"bottleneck_dim": 8}}},
     ],
     ids=str,
 )
@@ -65,5 +66,4 @@ def test_it_learns(config: TrainingConfig, tmp_path: Path, overrides: dict[str, 
     train_system(config, tmp_path / "run", show_progress=False)
     losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]
     assert sum(losses[-4:]) < 0.75 * sum(losses[:4])
-    loaded = load_system(tmp_path / "run").configuration()
-    assert loaded["image_adapter"] == overrides.get("image_adapter", "frozen")
+    assert load_system(tmp_path / "run").config == system_config(config.system, config.overrides)

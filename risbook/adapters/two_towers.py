@@ -1,0 +1,24 @@
+"""What `apply_peft` and `merge_lora` need of a system on two towers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
+
+TowerSide = Literal["image", "text"]
+TOWER_SIDES: tuple[TowerSide, ...] = get_args(TowerSide)
+
+
+@runtime_checkable
+class TwoTowers(Protocol):
+    """A system that notes which method each of its towers has, so that checkpoints say so."""
+
+    def add_tower_adapters(
+        self, method: str, options: Mapping[str, Any], *, sides: Sequence[TowerSide]
+    ) -> None:
+        """Apply a method of `PEFT_METHODS` to towers, in place.
+
+        Raises:
+            DataError: if one of these towers has a method already, or cannot have this one.
+        """
+
+    def note_merged_lora(self) -> None:
+        """Note that towers with LoRA are towers without it now, with changed weights."""
