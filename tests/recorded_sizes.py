@@ -38,13 +38,13 @@ def resnet_sizes(weights: Weights) -> dict[str, Any]:
 def vit_sizes(weights: Weights, *, num_heads: int) -> dict[str, Any]:
     """Arguments of `ImageTransformer`, from the weights below "visual." under OpenAI's names."""
     return {
-        "kind": "clip",
+        "style": "clip",
         "embed_dim": len(weights["class_embedding"]),
         "depth": count_blocks(weights, "transformer.resblocks."),
         "num_heads": num_heads,
         "patch_size": weights["conv1.weight"].shape[-1],
         "pos_grid": side_of(weights["positional_embedding"]),
-        "projection_dim": weights["proj"].shape[1],
+        "output_dim": weights["proj"].shape[1],
     }
 
 
@@ -57,7 +57,7 @@ def text_sizes(weights: Weights, *, num_heads: int) -> dict[str, Any]:
         "depth": count_blocks(weights, "transformer.resblocks."),
         "num_heads": num_heads,
         "context_length": len(weights["positional_embedding"]),
-        "projection_dim": weights["text_projection"].shape[1],
+        "output_dim": weights["text_projection"].shape[1],
     }
 
 

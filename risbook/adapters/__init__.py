@@ -1,8 +1,9 @@
 """Adapters: small trained modules inside and between frozen towers.
 
-A new adapter inside one tower is a pure module in a file of its own, a placement (see
-`risbook.adapters.placement`) for `tower.add_adapter`, and, if it needs no other modality, an entry
-of `PEFT_METHODS`. An adapter between two towers is called by its system, as the Bridger is.
+A new adapter inside one tower is a pure module in a file of its own, a placement for
+`tower.add_adapter`, and, if it needs no other modality, an entry of `PEFT_METHODS`. An adapter
+that reads the other modality gets it as the context of its site; `risbook.adapters.placement` has
+an example. An adapter between two towers is called by its system, as the Bridger is.
 """
 
 from risbook.adapters.bottleneck import Bottleneck

@@ -24,8 +24,8 @@ def add_adaptformer(
 
     Args:
         tower: a transformer tower with C channels.
-        bottleneck_dim: r.
-        scale: s.
+        bottleneck_dim: r, channels between the two linear layers of a bottleneck.
+        scale: s, by which the bottleneck's output is multiplied.
         dropout: probability that one of the r values is dropped in training.
         blocks: counted from 0; None for all.
     """

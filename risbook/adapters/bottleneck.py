@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from torch import Tensor, nn
 
 from risbook.errors import DataError
-from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.transformer_tower import Branch, TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -29,7 +28,7 @@ class Bottleneck(nn.Module):
         embed_dim: C, channels of the tokens.
         bottleneck_dim: r, channels between the two linear layers.
         activation: sigma: "relu", "gelu", "silu" or "tanh".
-        scale: s, a constant.
+        scale: s, by which the output is multiplied.
         dropout: probability that one of the r values is dropped in training.
 
     Raises:
@@ -43,15 +42,6 @@ class Bottleneck(nn.Module):
     42
     """
 
-    @keyword_aliases(
-        {
-            "dim": "embed_dim",
-            "in_dim": "embed_dim",
-            "input_dim": "embed_dim",
-            "hidden_dim": "bottleneck_dim",
-            "adapter_dim": "bottleneck_dim",
-        }
-    )
     def __init__(
         self,
         *,
@@ -98,10 +88,10 @@ def add_bottlenecks(
         placement: `Serial` or `Parallel`.
         branches: "attention", "mlp" or both.
         blocks: counted from 0; None for all.
-        bottleneck_dim: r, see `Bottleneck` for this and the others.
-        activation: sigma.
-        scale: s.
-        dropout: probability.
+        bottleneck_dim: r, channels between the two linear layers.
+        activation: sigma: "relu", "gelu", "silu" or "tanh".
+        scale: s, by which the output is multiplied.
+        dropout: probability that one of the r values is dropped in training.
 
     Raises:
         DataError: if a value is impossible, or the tower has no such block.

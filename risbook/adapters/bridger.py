@@ -18,12 +18,11 @@ from einops import rearrange
 from pydantic import Field
 from torch import Tensor, nn
 
-from risbook.adapters.interactor import Interactor, InteractorT
+from risbook.adapters.interactor import Interactor, InteractorT, init_linear
 from risbook.adapters.zoom_layer import ZoomKind, ZoomLayer
 from risbook.config import Probability, Size, configuration
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.stages import Architecture
 
 InteractorKind = Literal["auto", "full", "product"]
@@ -37,14 +36,15 @@ class BridgerConfig:
     Args:
         stages: stages with a Bridger, counted from 1.
         dim: D, the common dimension of image and text.
-        num_heads: heads of the interactors; 4 with a ResNet, 8 with a transformer.
+        num_heads: heads of the interactors, which divide D; released are 4 with a ResNet and 8
+            with a transformer.
         ffn_dim: channels inside the feed-forward layer of full interactors.
         interactor: "full" as the paper describes it, "product", or "auto": full with a ResNet, a
             product with a transformer.
         zoom: kind of the Zoom Layers.
         link: what a Bridger hands to the next one.
         key_padding_mask: whether padding is masked.
-        dropout: of full interactors.
+        dropout: of full interactors, see `Interactor`.
     """
 
     stages: Annotated[tuple[int, ...], Field(examples=[[1, 2, 3]])] = (1, 2, 3)
@@ -62,12 +62,12 @@ class BridgerTokens(NamedTuple):
     """Tokens of both modalities at the common dimension D.
 
     Args:
-        image: (B, N, D).
-        text: (B, L, D).
+        image_tokens: (B, N, D).
+        text_tokens: (B, L, D).
     """
 
-    image: Tensor
-    text: Tensor
+    image_tokens: Tensor
+    text_tokens: Tensor
 
 
 class Exchange(NamedTuple):
@@ -91,84 +91,65 @@ class Bridger(nn.Module):
 
     >>> import torch
     >>> bridger = Bridger(image_dim=32, text_dim=16)
-    >>> image, text = bridger(torch.zeros(2, 32, 7, 7), torch.zeros(2, 5, 16))
-    >>> image.shape, text.shape
+    >>> image_map, text_tokens = bridger(torch.zeros(2, 32, 7, 7), torch.zeros(2, 5, 16))
+    >>> image_map.shape, text_tokens.shape
     (torch.Size([2, 32, 7, 7]), torch.Size([2, 5, 16]))
 
     Args:
         image_dim: C, channels of the image map.
         text_dim: T, channels of the text tokens.
-        dim: D, the common dimension.
-        num_heads: heads of the interactors; they divide D.
+        config: sizes and choices; None for the defaults, which are those of the released RN50.
         architecture: of the image tower. "resnet": `Interactor` and plain Zoom Layers; "vit":
-            `InteractorT` and Zoom Layers with batch norm and ReLU.
-        interactor: "full" for `Interactor`, which the paper describes for both architectures,
-            "product" for `InteractorT`, "auto" for the released choice.
+            `InteractorT` and Zoom Layers with batch norm and ReLU. The configuration may choose
+            the interactor itself.
         factor: side of the reduced map divided by the side of the map.
-        zoom: kind of the Zoom Layers.
         side: H = W, for zooms with weights per position.
-        ffn_dim: channels inside the feed-forward layer of a full interactor.
-        dropout: of a full interactor.
         linked: whether the tokens of a previous Bridger are added.
         last: whether it stands after the last stage: there, the transposed convolution of the
             released code is the first of the two 1x1 zooms, not the second.
     """
 
-    @keyword_aliases(
-        {
-            "vis_dim": "image_dim",
-            "visual_dim": "image_dim",
-            "txt_dim": "text_dim",
-            "lang_dim": "text_dim",
-            "hidden_dim": "dim",
-            "bottleneck_dim": "dim",
-            "embed_dim": "dim",
-            "heads": "num_heads",
-        }
-    )
     def __init__(
         self,
         *,
         image_dim: int,
         text_dim: int,
-        dim: int = 64,
-        num_heads: int = 4,
-        architecture: Architecture = "vit",
-        interactor: InteractorKind = "auto",
+        config: BridgerConfig | None = None,
+        architecture: Architecture = "resnet",
         factor: float = 1.0,
-        zoom: ZoomKind = "deconv",
         side: int | None = None,
-        ffn_dim: int = 128,
-        dropout: float = 0.1,
         linked: bool = False,
         last: bool = False,
     ) -> None:
         super().__init__()
+        config = config or BridgerConfig()
+        dim, num_heads = config.dim, config.num_heads
         if dim % num_heads:
             raise RisbookError(f"num_heads is {num_heads}; it must divide dim, {dim}, of a Bridger")
         norm = architecture == "vit"
         reduced_side = None if side is None else round(side * factor)
         self.zoom_in = ZoomLayer(
-            image_dim, dim, factor=factor, kind=zoom, norm=norm, transpose=last, side=side
+            image_dim, dim, factor=factor, kind=config.zoom, norm=norm, transpose=last, side=side
         )
         self.zoom_out = ZoomLayer(
             dim,
             image_dim,
             factor=1 / factor,
-            kind=zoom,
+            kind=config.zoom,
             norm=norm,
             transpose=not last,
             side=reduced_side,
         )
         self.text_in = nn.Linear(text_dim, dim)
         self.text_out = nn.Linear(dim, text_dim)
-        for layer in (self.text_in, self.text_out):
-            nn.init.normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
-        full = interactor == "full" or (interactor == "auto" and architecture == "resnet")
+        init_linear(self.text_in)
+        init_linear(self.text_out)
+        is_full = config.interactor == "full" or (
+            config.interactor == "auto" and architecture == "resnet"
+        )
         self.image_interactor, self.text_interactor = (
-            Interactor(dim, num_heads, ffn_dim=ffn_dim, dropout=dropout)
-            if full
+            Interactor(dim, num_heads, ffn_dim=config.ffn_dim, dropout=config.dropout)
+            if is_full
             else InteractorT(dim, num_heads)
             for _ in range(2)
         )
@@ -177,8 +158,8 @@ class Bridger(nn.Module):
 
     def forward(
         self,
-        image: Tensor,
-        text: Tensor,
+        image_map: Tensor,
+        text_tokens: Tensor,
         *,
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
@@ -186,29 +167,29 @@ class Bridger(nn.Module):
         """Map and text tokens, with what the interaction adds.
 
         Args:
-            image: map (B, C, H, W), or tokens (B, N, C) where the factor is 1.
-            text: text tokens (B, L, T).
+            image_map: (B, C, H, W), or tokens (B, N, C) where the factor is 1.
+            text_tokens: (B, L, T).
             key_padding_mask: bool (B, L), true for padding.
             intermediates: see `exchange`.
 
         Returns:
-            The same shapes.
+            Map and text tokens, in the shapes in which they came.
         """
-        if image.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
-            column = rearrange(image, "b n c -> b c n 1")
-            column, text = self(
-                column, text, key_padding_mask=key_padding_mask, intermediates=intermediates
+        if image_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
+            column = rearrange(image_map, "b n c -> b c n 1")
+            column, text_tokens = self(
+                column, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
             )
-            return rearrange(column, "b c n 1 -> b n c"), text
+            return rearrange(column, "b c n 1 -> b n c"), text_tokens
         exchange = self.exchange(
-            image, text, key_padding_mask=key_padding_mask, intermediates=intermediates
+            image_map, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
         )
-        return image + exchange.image_delta, text + exchange.text_delta
+        return image_map + exchange.image_delta, text_tokens + exchange.text_delta
 
     def exchange(
         self,
-        image: Tensor,
-        text: Tensor,
+        image_map: Tensor,
+        text_tokens: Tensor,
         previous: BridgerTokens | None = None,
         *,
         key_padding_mask: Tensor | None = None,
@@ -217,8 +198,8 @@ class Bridger(nn.Module):
         """The interaction of one stage.
 
         Args:
-            image: map (B, C, H, W).
-            text: text tokens (B, L, T).
+            image_map: (B, C, H, W).
+            text_tokens: (B, L, T).
             previous: tokens of the previous Bridger, (B, N, D) and (B, L, D).
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
@@ -229,27 +210,27 @@ class Bridger(nn.Module):
         Raises:
             RisbookError: if the previous Bridger works on another grid.
         """
-        reduced = self.zoom_in(image)
+        reduced = self.zoom_in(image_map)
         height = reduced.shape[-2]
         image_tokens = rearrange(reduced, "b d h w -> b (h w) d")
-        text_tokens = self.text_in(text)
+        reduced_text = self.text_in(text_tokens)
         if previous is not None and self.image_norm is not None and self.text_norm is not None:
-            if previous.image.shape != image_tokens.shape:
+            if previous.image_tokens.shape != image_tokens.shape:
                 raise RisbookError(
                     f"Bridgers interact at {image_tokens.shape[1]} and at "
-                    f"{previous.image.shape[1]} positions; choose zoom factors (or an image size) "
-                    "that agree"
+                    f"{previous.image_tokens.shape[1]} positions; choose zoom factors (or an image "
+                    "size) that agree"
                 )
-            image_tokens = self.image_norm(image_tokens + previous.image)
-            text_tokens = self.text_norm(text_tokens + previous.text)
+            image_tokens = self.image_norm(image_tokens + previous.image_tokens)
+            reduced_text = self.text_norm(reduced_text + previous.text_tokens)
         image_fused = self.image_interactor(
             image_tokens,
-            text_tokens,
+            reduced_text,
             memory_padding_mask=key_padding_mask,
             intermediates=intermediates.sub("image"),
         )
         text_fused = self.text_interactor(
-            text_tokens,
+            reduced_text,
             image_tokens,
             query_padding_mask=key_padding_mask,
             intermediates=intermediates.sub("text"),
@@ -260,7 +241,7 @@ class Bridger(nn.Module):
         return Exchange(
             self.zoom_out(fused),
             self.text_out(text_fused),
-            BridgerTokens(image_tokens, text_tokens),
+            BridgerTokens(image_tokens, reduced_text),
             BridgerTokens(image_fused, text_fused),
         )
 
@@ -271,7 +252,7 @@ class Bridgers(nn.Module):
     Args:
         config: sizes and choices. ETRIS has a Bridger after all three stages; the paper's Table 4
             has other choices; the released code knows only the last few (its `multi_stage`).
-        image_dims: channels of the map after each of the tower's stages.
+        stage_dims: channels of the map after each of the tower's stages.
         factors: zoom factor of each stage.
         text_dim: T, channels of the text tokens.
         architecture: of the image tower.
@@ -285,14 +266,14 @@ class Bridgers(nn.Module):
         self,
         config: BridgerConfig,
         *,
-        image_dims: Sequence[int],
+        stage_dims: Sequence[int],
         factors: Sequence[float],
         text_dim: int,
         architecture: Architecture,
         sides: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        count = len(image_dims)
+        count = len(stage_dims)
         if unknown := set(config.stages) - set(range(1, count + 1)):
             raise RisbookError(
                 f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {count}"
@@ -301,22 +282,17 @@ class Bridgers(nn.Module):
         self.disabled: frozenset[int] = frozenset()
         self.stages = nn.ModuleDict()
         map_sides: Sequence[int | None] = sides or [None] * count
-        maps = zip(image_dims, factors, map_sides, strict=True)
+        maps = zip(stage_dims, factors, map_sides, strict=True)
         for stage, (image_dim, factor, side) in enumerate(maps, start=1):
             if stage not in config.stages:
                 continue
             self.stages[str(stage)] = Bridger(
                 image_dim=image_dim,
                 text_dim=text_dim,
-                dim=config.dim,
-                num_heads=config.num_heads,
+                config=config,
                 architecture=architecture,
-                interactor=config.interactor,
                 factor=factor,
-                zoom=config.zoom,
                 side=side,
-                ffn_dim=config.ffn_dim,
-                dropout=config.dropout,
                 linked=config.link != "none" and len(self.stages) > 0,
                 last=stage == count,
             )
@@ -338,8 +314,8 @@ class Bridgers(nn.Module):
     def forward(
         self,
         stage: int,
-        image: Tensor,
-        text: Tensor,
+        image_map: Tensor,
+        text_tokens: Tensor,
         previous: BridgerTokens | None = None,
         *,
         key_padding_mask: Tensor | None = None,
@@ -349,9 +325,10 @@ class Bridgers(nn.Module):
 
         Args:
             stage: counted from 1.
-            image: the stage's map (B, C, H, W).
-            text: text tokens after the same stage of the text tower (B, L, T).
-            previous: third result of the previous stage's call.
+            image_map: the stage's map (B, C, H, W).
+            text_tokens: after the same stage of the text tower (B, L, T).
+            previous: tokens of the previous Bridger, which the call for its stage returned; None
+                for the first stage.
             key_padding_mask: bool (B, L), true for padding.
             intermediates: gets those of `Bridger.exchange` below the stage's number.
 
@@ -359,13 +336,14 @@ class Bridgers(nn.Module):
             Map and text tokens with what the interaction adds, and the tokens for the next Bridger.
         """
         if str(stage) not in self.stages or stage in self.disabled:
-            return image, text, previous
+            return image_map, text_tokens, previous
         exchange: Exchange = self.stages[str(stage)].exchange(  # type: ignore[operator]
-            image,
-            text,
+            image_map,
+            text_tokens,
             previous,
             key_padding_mask=key_padding_mask,
             intermediates=intermediates.sub(str(stage)),
         )
         following = exchange.outputs if self.link == "outputs" else exchange.inputs
-        return image + exchange.image_delta, text + exchange.text_delta, following
+        image_map = image_map + exchange.image_delta
+        return image_map, text_tokens + exchange.text_delta, following

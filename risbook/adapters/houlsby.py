@@ -24,8 +24,9 @@ def add_houlsby(
 
     Args:
         tower: a transformer tower with C channels.
-        bottleneck_dim: r. The paper finds about the same quality with 8, 64 and 256 (section 3.6).
-        activation: sigma.
+        bottleneck_dim: r, channels between the two linear layers of a bottleneck. The paper finds
+            about the same quality with 8, 64 and 256 (section 3.6).
+        activation: sigma, between the two: "relu", "gelu", "silu" or "tanh".
         branches: "attention", "mlp" or, as in the paper, both.
         blocks: counted from 0; None for all.
     """

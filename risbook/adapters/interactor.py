@@ -18,13 +18,12 @@ class Interactor(nn.Module):
     Args:
         dim: D, channels of both modalities' tokens.
         num_heads: attention heads.
-        ffn_dim: channels inside the feed-forward layer; 128 in the released code.
-        dropout: everywhere, the attention weights included; 0.1 in the released code.
+        ffn_dim: channels inside the feed-forward layer.
+        dropout: probability of dropping an attention weight, a value inside the feed-forward
+            layer, or a value of a branch before it is added.
     """
 
-    def __init__(
-        self, dim: int, num_heads: int, *, ffn_dim: int = 128, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, dim: int, num_heads: int, *, ffn_dim: int, dropout: float) -> None:
         super().__init__()
         self.self_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
         self.multihead_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
@@ -32,7 +31,7 @@ class Interactor(nn.Module):
         self.linear2 = nn.Linear(ffn_dim, dim)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
-        _init_linear(self)
+        init_linear(self)
 
     def forward(
         self,
@@ -84,7 +83,7 @@ class InteractorT(nn.Module):
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
         self.multihead_attn = MultiHeadAttention(dim, num_heads)
-        _init_linear(self)
+        init_linear(self)
 
     def forward(
         self,
@@ -106,7 +105,7 @@ class InteractorT(nn.Module):
         return query * attn_out
 
 
-def _init_linear(module: nn.Module) -> None:
+def init_linear(module: nn.Module) -> None:
     """Linear weights as in the released code: normal, deviation 0.02, biases 0."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):  # the attention's output projections included

@@ -25,9 +25,9 @@ def add_parallel(
 
     Args:
         tower: a transformer tower with C channels.
-        bottleneck_dim: r.
-        activation: sigma.
-        scale: s.
+        bottleneck_dim: r, channels between the two linear layers of a bottleneck.
+        activation: sigma, between the two: "relu", "gelu", "silu" or "tanh".
+        scale: s, by which the bottleneck's output is multiplied.
         branches: "attention", "mlp" or both.
         blocks: counted from 0; None for all.
     """

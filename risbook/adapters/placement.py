@@ -2,6 +2,27 @@
 
 Adapters are pure modules, tokens to tokens. A placement is the thin layer that knows a tower's
 `Site`; a system with another wiring brings a placement of its own.
+
+An adapter that reads the text needs such a placement. This one multiplies what a branch adds by a
+gate from the mean of the text tokens:
+
+>>> import torch
+>>> class TextGate(nn.Module):
+...     def __init__(self, embed_dim, text_dim):
+...         super().__init__()
+...         self.linear = nn.Linear(text_dim, embed_dim)
+...     def forward(self, site):
+...         text_tokens = site.context  # (B, L, T)
+...         gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, C)
+...         return site.scale(site.out) * gate[:, None]
+>>> from risbook.towers import build_tower
+>>> tower = build_tower("dinov2-mini", weights="random")
+>>> tower.add_adapter(0, "mlp", TextGate(tower.embed_dim, text_dim=16))
+>>> tower(torch.zeros(2, 3, 96, 96), context=torch.zeros(2, 5, 16)).maps[0].shape
+torch.Size([2, 128, 12, 12])
+
+In ETRIS, the context of a stage of the image tower are the text tokens that enter the same stage
+of the text tower.
 """
 
 from torch import Tensor, nn

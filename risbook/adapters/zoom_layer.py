@@ -17,7 +17,7 @@ that have the printed numbers of parameters, with RN101 and all three Bridgers:
 The last two have weights per position, and so work at one image size only.
 """
 
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from risbook.errors import RisbookError
 from risbook.layers.convolutions import resize_convolution
 
 ZoomKind = Literal["deconv", "interpolate", "linear", "mlp"]
-KINDS: tuple[ZoomKind, ...] = ("deconv", "interpolate", "linear", "mlp")
+KINDS: tuple[ZoomKind, ...] = get_args(ZoomKind)
 
 
 class ZoomLayer(nn.Sequential):

@@ -3,7 +3,7 @@
 from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
-from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
+from risbook.decoder.mask_head import MaskHead, MaskHeadConfig, register_neck
 from risbook.decoder.projector import Projector
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "MaskHead",
     "MaskHeadConfig",
     "Projector",
+    "register_neck",
 ]

@@ -21,8 +21,8 @@ class ConcatenationDecoder(nn.Module):
     """Concatenates image, sentence and coordinates at stride 8, and returns logits at stride 2.
 
     Args:
-        image_channels: channels of the four image maps (strides 2, 4, 8, 16).
-        text_dim: channels of the sentence.
+        map_dims: channels of the four image maps (strides 2, 4, 8, 16).
+        sentence_dim: P, channels of the sentence vector.
         dim: channels of the fused map; the finer maps have a half and a quarter of them.
         dilations: one basic block each after the fusion; they let positions compare themselves
             with others that are far away, which "the left one" needs.
@@ -31,14 +31,14 @@ class ConcatenationDecoder(nn.Module):
     def __init__(
         self,
         *,
-        image_channels: Sequence[int],
-        text_dim: int,
+        map_dims: Sequence[int],
+        sentence_dim: int,
         dim: int = 128,
         dilations: Sequence[int] = (1, 2, 4, 1),
     ) -> None:
         super().__init__()
-        finest, fine, middle, coarse = image_channels
-        self.fuse = conv_norm_relu(middle + coarse + text_dim + 2, dim)
+        finest, fine, middle, coarse = map_dims
+        self.fuse = conv_norm_relu(middle + coarse + sentence_dim + 2, dim)
         self.context_blocks = nn.Sequential(
             *(BasicBlock(in_dim=dim, out_dim=dim, dilation=dilation) for dilation in dilations)
         )
@@ -52,24 +52,26 @@ class ConcatenationDecoder(nn.Module):
 
     def forward(
         self,
-        image: ImageFeatures,
-        text: TextFeatures,
+        image_features: ImageFeatures,
+        text_features: TextFeatures,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Decode.
 
         Args:
-            image: maps at strides 2, 4, 8 and 16.
-            text: features of B sentences; only the sentence vector is used.
+            image_features: maps at strides 2, 4, 8 and 16.
+            text_features: features of B sentences; only the sentence vector is used.
             intermediates: gets "fused" and "context", both (B, dim, H / 8, W / 8).
 
         Returns:
             Logits (B, 1, H / 2, W / 2).
         """
-        finest, fine, middle, coarse = image.maps
+        finest, fine, middle, coarse = image_features.maps
         height, width = middle.shape[-2:]
-        sentence = repeat(text.sentence, "batch channel -> batch channel h w", h=height, w=width)
+        sentence = repeat(
+            text_features.sentence, "batch channel -> batch channel h w", h=height, w=width
+        )
         parts = [middle, resize_like(coarse, middle), sentence.to(middle.dtype)]
         fused = self.fuse(add_coordinates(torch.cat(parts, dim=1)))  # (B, dim, H / 8, W / 8)
         context = self.context_blocks(fused)

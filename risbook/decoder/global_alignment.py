@@ -21,7 +21,8 @@ class GlobalAlignmentLayer(nn.Module):
         dim: C, channels of image and text tokens.
         num_heads: attention heads.
         ffn_dim: channels inside the feed-forward layer.
-        dropout: after each part, and inside it.
+        dropout: probability of dropping an attention weight, a value inside the feed-forward
+            layer, or a value of a branch before it is added.
     """
 
     def __init__(self, dim: int, num_heads: int, *, ffn_dim: int, dropout: float) -> None:
@@ -52,7 +53,7 @@ class GlobalAlignmentLayer(nn.Module):
     def forward(
         self,
         image_tokens: Tensor,
-        text: Tensor,
+        text_tokens: Tensor,
         *,
         pos_embed: Tensor,
         text_pos_embed: Tensor,
@@ -63,7 +64,7 @@ class GlobalAlignmentLayer(nn.Module):
 
         Args:
             image_tokens: (B, N, C).
-            text: (B, L, C).
+            text_tokens: (B, L, C).
             pos_embed: of the map, (1, N, C).
             text_pos_embed: of the text, (1, L, C).
             key_padding_mask: bool (B, L), true for padding.
@@ -79,8 +80,8 @@ class GlobalAlignmentLayer(nn.Module):
         query = self.norm2(image_tokens) + pos_embed
         attn_out = self.multihead_attn(
             query,
-            text + text_pos_embed,
-            text,
+            text_tokens + text_pos_embed,
+            text_tokens,
             key_padding_mask=key_padding_mask,
             intermediates=intermediates,
         )
@@ -97,20 +98,14 @@ class GlobalAlignment(nn.Module):
         num_layers: number of layers; with 0 only the last norm is left.
         num_heads: attention heads.
         ffn_dim: channels inside the feed-forward layers.
-        dropout: everywhere.
+        dropout: see `GlobalAlignmentLayer`.
 
     Raises:
         RisbookError: if `dim` is not divisible.
     """
 
     def __init__(
-        self,
-        *,
-        dim: int = 512,
-        num_layers: int = 3,
-        num_heads: int = 8,
-        ffn_dim: int = 512,
-        dropout: float = 0.1,
+        self, *, dim: int, num_layers: int, num_heads: int, ffn_dim: int, dropout: float
     ) -> None:
         super().__init__()
         if dim % 4 or dim % num_heads:
@@ -126,8 +121,8 @@ class GlobalAlignment(nn.Module):
 
     def forward(
         self,
-        features: Tensor,
-        text: Tensor,
+        image_map: Tensor,
+        text_tokens: Tensor,
         key_padding_mask: Tensor | None = None,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
@@ -135,8 +130,8 @@ class GlobalAlignment(nn.Module):
         """Fuse map and text.
 
         Args:
-            features: map (B, C, H, W).
-            text: (B, L, C).
+            image_map: (B, C, H, W).
+            text_tokens: (B, L, C).
             key_padding_mask: bool (B, L), true for padding.
             intermediates: gets "layers.1" and so on, (B, C, H, W), and the weights of the
                 cross-attentions "layers.1.attn" and so on, (B, heads, H W, L).
@@ -144,17 +139,17 @@ class GlobalAlignment(nn.Module):
         Returns:
             Map (B, C, H, W).
         """
-        _, channels, height, width = features.shape
-        image_tokens = rearrange(features, "b c h w -> b (h w) c")
-        pos_embed = sine_pos_embed_2d(height, width, channels, features.device)
-        text_pos_embed = sine_pos_embed_1d(text.shape[1], channels, text.device)
+        _, dim, height, width = image_map.shape
+        image_tokens = rearrange(image_map, "b c h w -> b (h w) c")
+        pos_embed = sine_pos_embed_2d(height, width, dim, image_map.device)
+        text_pos_embed = sine_pos_embed_1d(text_tokens.shape[1], dim, text_tokens.device)
         layer_intermediates = intermediates.sub("layers")
         for number, layer in enumerate(self.layers, start=1):
             image_tokens = layer(
                 image_tokens,
-                text,
-                pos_embed=pos_embed.to(features.dtype),
-                text_pos_embed=text_pos_embed.to(text.dtype),
+                text_tokens,
+                pos_embed=pos_embed.to(image_map.dtype),
+                text_pos_embed=text_pos_embed.to(text_tokens.dtype),
                 key_padding_mask=key_padding_mask,
                 intermediates=layer_intermediates.sub(str(number)),
             )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
+from risbook.towers.features import TextFeatures
 
 
 class SentenceGate(nn.MultiheadAttention):
@@ -26,11 +27,10 @@ class SentenceGate(nn.MultiheadAttention):
 
     Args:
         dim: C.
-        num_heads: heads of the released module; they make no difference.
     """
 
-    def __init__(self, dim: int, num_heads: int = 8) -> None:
-        super().__init__(dim, num_heads)
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, num_heads=1)  # with one key, more heads compute the same
 
     def dead_parameters(self) -> int:
         """Parameters without effect: weights and biases of query and key."""
@@ -50,12 +50,11 @@ class GatedFusion(nn.Module):
 
     Args:
         dim: C of map and sentence.
-        num_heads: see `SentenceGate`.
     """
 
-    def __init__(self, dim: int, num_heads: int = 8) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        self.multihead_attn = SentenceGate(dim, num_heads)
+        self.multihead_attn = SentenceGate(dim)  # its name in checkpoints
 
     def forward(self, features: Tensor, sentence: Tensor) -> Tensor:
         """Map (B, C, H, W) and sentences (B, C) to a map (B, C, H, W)."""
@@ -67,12 +66,11 @@ class HierarchicalAlignment(nn.Module):
     """The neck.
 
     Args:
-        in_dims: channels of the three maps, fine to coarse.
+        map_dims: channels of the three maps, fine to coarse.
         factors: side of the output divided by the side of each map, n or 1 / n; (1 / 2, 1, 2) for a
             ResNet, (1, 1, 1) for a vision transformer.
         sentence_dim: P, channels of the sentence vector.
         dim: C, channels of the output.
-        num_heads: see `SentenceGate`.
 
     Raises:
         RisbookError: if there are not three maps.
@@ -81,31 +79,30 @@ class HierarchicalAlignment(nn.Module):
     def __init__(
         self,
         *,
-        in_dims: Sequence[int],
+        map_dims: Sequence[int],
         factors: Sequence[float],
         sentence_dim: int,
-        dim: int = 512,
-        num_heads: int = 8,
+        dim: int,
     ) -> None:
         super().__init__()
-        if len(in_dims) != 3 or len(factors) != 3:
+        if len(map_dims) != 3 or len(factors) != 3:
             raise RisbookError(
-                f"hierarchical alignment takes three maps; in_dims {tuple(in_dims)}, "
+                f"hierarchical alignment takes three maps; map_dims {tuple(map_dims)}, "
                 f"factors {tuple(factors)}"
             )
         self.txt_proj = nn.Linear(sentence_dim, dim)
-        self.f3_proj = resize_norm_relu(in_dims[0], dim, factors[0])
-        self.f4_proj = resize_norm_relu(in_dims[1], dim, factors[1])
+        self.f3_proj = resize_norm_relu(map_dims[0], dim, factors[0])
+        self.f4_proj = resize_norm_relu(map_dims[1], dim, factors[1])
         # transposed even where the size is right: released checkpoints store the weight that way
-        self.f5_proj = resize_norm_relu(in_dims[2], dim, factors[2], transpose=True)
-        self.fusion3, self.fusion4, self.fusion5 = (GatedFusion(dim, num_heads) for _ in range(3))
+        self.f5_proj = resize_norm_relu(map_dims[2], dim, factors[2], transpose=True)
+        self.fusion3, self.fusion4, self.fusion5 = (GatedFusion(dim) for _ in range(3))
         self.aggr = conv_norm_relu(3 * dim, dim)
         self.coordconv = nn.Sequential(CoordConv(dim, dim), conv_norm_relu(dim, dim, 3))
 
     def forward(
         self,
         maps: Sequence[Tensor],
-        sentence: Tensor,
+        text_features: TextFeatures,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -113,13 +110,13 @@ class HierarchicalAlignment(nn.Module):
 
         Args:
             maps: (B, C_i, H_i, W_i), fine to coarse.
-            sentence: (B, P).
+            text_features: only the sentence (B, P) is used.
             intermediates: gets "stages.1" to "stages.3", the gated maps (B, C, H, W).
 
         Returns:
             (B, C, H, W), the size of the middle map.
         """
-        sentence = self.txt_proj(sentence)
+        sentence = self.txt_proj(text_features.sentence)  # (B, C)
         # the released names count the layers of a ResNet: stage 1 is its f3
         gated = [
             self.fusion3(self.f3_proj(maps[0]), sentence),  # (B, C, H, W), as the others

@@ -3,7 +3,7 @@
 ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -17,12 +17,23 @@ from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.features import TextFeatures
 
-NeckKind = Literal["hierarchical", "last"]
-#: necks by name; a new one takes the same arguments
-NECKS: dict[NeckKind, type[HierarchicalAlignment | LastMapNeck]] = {
+#: Necks by name. Each is built with map_dims=, factors=, sentence_dim= and dim=, and is called with
+#: the maps, the text features and intermediates=.
+NECKS: dict[str, Callable[..., nn.Module]] = {
     "hierarchical": HierarchicalAlignment,
     "last": LastMapNeck,
 }
+
+
+def register_neck(name: str, neck: Callable[..., nn.Module]) -> None:
+    """Add a neck, or replace one, under a name that configurations can give.
+
+    Args:
+        name: the name.
+        neck: a class, or another function that makes a neck. Its arguments are those of
+            `HierarchicalAlignment`; `dim` is also the channels of the text tokens.
+    """
+    NECKS[name] = neck
 
 
 @configuration
@@ -30,18 +41,19 @@ class MaskHeadConfig:
     """Sizes and choices of the mask head; the defaults are the released ones.
 
     Args:
-        neck: "hierarchical" alignment of three maps, or the "last" map alone.
+        neck: a name of `NECKS`: "hierarchical" alignment of three maps, the "last" map alone, or
+            one that `register_neck` added.
         dim: channels of neck and decoder, those of the text tower's tokens.
         num_layers: layers of the decoder; with 0 only its last norm is left.
-        num_heads: heads of neck and decoder.
+        num_heads: heads of the decoder; they divide `dim`.
         ffn_dim: channels inside the decoder's feed-forward layers.
         text_input: what the decoder attends to: the text "tokens" with their padding masked
             (released code), or the one vector of the "sentence" (paper), through a linear layer.
-        projector_dim: channels that the sentence's convolution reads.
-        dropout: of the decoder.
+        projector_dim: input channels of the convolution whose kernel comes from the sentence.
+        dropout: of the decoder, see `GlobalAlignmentLayer`.
     """
 
-    neck: NeckKind = "hierarchical"
+    neck: str = "hierarchical"
     dim: Size = 512
     num_layers: Depth = 3
     num_heads: Size = 8
@@ -51,6 +63,8 @@ class MaskHeadConfig:
     dropout: Probability = 0.1
 
     def __post_init__(self) -> None:
+        if self.neck not in NECKS:
+            raise ValueError(f"neck is {self.neck!r}; it must be one of {', '.join(NECKS)}")
         if self.dim % self.num_heads:
             raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
 
@@ -60,7 +74,7 @@ class MaskHead(nn.Module):
 
     Args:
         config: sizes and choices.
-        in_dims: channels of the three maps, fine to coarse.
+        map_dims: channels of the three maps, fine to coarse.
         factors: side of the output of the neck divided by the side of each map.
         text_dim: channels of the text tokens.
         sentence_dim: P, channels of the sentence vector.
@@ -73,7 +87,7 @@ class MaskHead(nn.Module):
         self,
         config: MaskHeadConfig,
         *,
-        in_dims: Sequence[int],
+        map_dims: Sequence[int],
         factors: Sequence[float],
         text_dim: int,
         sentence_dim: int,
@@ -85,11 +99,10 @@ class MaskHead(nn.Module):
                 f"are, so it must be {text_dim}"
             )
         self.neck = NECKS[config.neck](
-            in_dims=in_dims,
+            map_dims=map_dims,
             factors=factors,
             sentence_dim=sentence_dim,
             dim=config.dim,
-            num_heads=config.num_heads,
         )
         self.sentence_proj: nn.Linear | None = None
         if config.text_input == "sentence":
@@ -108,7 +121,7 @@ class MaskHead(nn.Module):
     def forward(
         self,
         maps: Sequence[Tensor],
-        text: TextFeatures,
+        text_features: TextFeatures,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -116,26 +129,29 @@ class MaskHead(nn.Module):
 
         Args:
             maps: three maps (B, C_i, H_i, W_i), fine to coarse.
-            text: text tokens (B, L, C) and sentence (B, P).
+            text_features: text tokens (B, L, C) and sentence (B, P).
             intermediates: gets "neck" and "decoder", maps (B, C, H, W), and below these names and
                 "projector" what the three parts record.
 
         Returns:
             (B, 1, 4 H, 4 W), with H and W of the middle map.
         """
-        fused = self.neck(maps, text.sentence, intermediates=intermediates.sub("neck"))
+        fused = self.neck(maps, text_features, intermediates=intermediates.sub("neck"))
         intermediates["neck"] = fused
         decoder_intermediates = intermediates.sub("decoder")
         if self.sentence_proj is not None:
-            sentence = self.sentence_proj(text.sentence)[:, None]  # (B, 1, C)
+            sentence = self.sentence_proj(text_features.sentence)[:, None]  # (B, 1, C)
             aligned = self.decoder(fused, sentence, intermediates=decoder_intermediates)
         else:
             aligned = self.decoder(
-                fused, text.text_tokens, text.key_padding_mask, intermediates=decoder_intermediates
+                fused,
+                text_features.text_tokens,
+                text_features.key_padding_mask,
+                intermediates=decoder_intermediates,
             )
         intermediates["decoder"] = aligned
         logits: Tensor = self.projector(
-            aligned, text.sentence, intermediates=intermediates.sub("projector")
+            aligned, text_features.sentence, intermediates=intermediates.sub("projector")
         )
         return logits
 

@@ -18,8 +18,8 @@ class Projector(nn.Module):
 
     Args:
         sentence_dim: P, channels of the sentence vector.
-        dim: C, channels that the sentence's convolution reads.
-        kernel_size: side k of its kernel, odd.
+        dim: C, input channels of the convolution whose kernel comes from the sentence.
+        kernel_size: side k of that kernel, odd.
         in_dim: channels of the map; None for 2 C.
     """
 
@@ -27,7 +27,7 @@ class Projector(nn.Module):
         self,
         *,
         sentence_dim: int,
-        dim: int = 256,
+        dim: int,
         kernel_size: int = 3,
         in_dim: int | None = None,
     ) -> None:
@@ -45,7 +45,7 @@ class Projector(nn.Module):
 
     def forward(
         self,
-        features: Tensor,
+        image_map: Tensor,
         sentence: Tensor,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
@@ -53,14 +53,14 @@ class Projector(nn.Module):
         """Mask logits.
 
         Args:
-            features: map (B, in_dim, H, W).
+            image_map: (B, in_dim, H, W).
             sentence: (B, P).
-            intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of the sentence's convolution.
+            intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of that convolution.
 
         Returns:
             (B, 1, 4 H, 4 W).
         """
-        features = self.vis[:-1](features)
+        features = self.vis[:-1](image_map)
         conv1x1 = self.vis[-1]
         assert isinstance(conv1x1, nn.Conv2d)
         if intermediates.collecting:

@@ -113,7 +113,7 @@ def _keep_tower(
     shutil.copyfile(folder / LOG_FILE, tower_folder / LOG_FILE)
     write_json(tower_folder / "pretraining.json", about)
     # The scores belong to the 16-bit file, which users load, not to the float32 weights.
-    text_tower = None if setup.clip is None else setup.clip.text
+    text_tower = None if setup.clip is None else setup.clip.text_tower
     scores = score_tower(
         name, tower_folder, sources, text_tower=text_tower, tokenizer=setup.tokenizer
     )

@@ -91,7 +91,8 @@ def _clip_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
     )
     assert isinstance(text_tower, TextTransformer)
     towers: dict[str, Tower] = {"clip-mini-image": image, "clip-mini-text": text_tower}
-    return _pair_setup(CLIP(image=image, text=text_tower), tokenizer, corpus, CLIP_CONFIG, towers)
+    clip = CLIP(image_tower=image, text_tower=text_tower)
+    return _pair_setup(clip, tokenizer, corpus, CLIP_CONFIG, towers)
 
 
 def _clip_mini_rn(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
@@ -100,7 +101,7 @@ def _clip_mini_rn(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
     assert isinstance(text_tower, TextTransformer) and isinstance(tokenizer, WordTokenizer)
     # The residual branch of CRIS and ETRIS is not CLIP's: it starts random in their systems.
     image = build_tower("clip-mini-rn-image", weights="random", connect=False)
-    clip = CLIP(image=image, text=freeze(text_tower))
+    clip = CLIP(image_tower=image, text_tower=freeze(text_tower))
     return _pair_setup(clip, tokenizer, corpus, RESNET_CONFIG, {"clip-mini-rn-image": image})
 
 

@@ -189,7 +189,7 @@ class DistillationObjective(Objective):
 
     def _matched(self, tokens: Tensor, patches: Sequence[Tensor]) -> Tensor:
         """Tokens of the matched patches of the first and the second half of the crops, (M, C)."""
-        first, second = tokens[:, self.tower.first_patch :].chunk(2)
+        first, second = tokens[:, self.tower.num_extra_tokens :].chunk(2)
         halves = (first[:, patches[0]], second[:, patches[1]])
         return torch.cat([half.flatten(0, 1) for half in halves])
 

@@ -66,7 +66,7 @@ def score_tower(
         ],
     }
     if text_tower is not None and tokenizer is not None:
-        pair = CLIP(image=tower, text=text_tower)
+        pair = CLIP(image_tower=tower, text_tower=text_tower)
         scenes = held_out_scenes(sources, 500)
         scores["retrieval"] = score_retrieval(pair, tokenizer, scenes, size=size).as_dict()
         scores["kinds"] = [

@@ -24,7 +24,7 @@ from risbook.systems.system_presets import (
 )
 from risbook.towers.presets import TOWERS
 from risbook.towers.weights.source import WeightsSource, set_weights_source
-from risbook.towers.weights.tensor_files import read_weights
+from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
 CHECKPOINT_FORMAT = 1
 
@@ -42,15 +42,15 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
         folder: created if it does not exist.
         dtype: a smaller float type for the file, for instance `torch.float16`; integers keep
             their type, and a loaded system computes in float32.
+
+    Raises:
+        DataError: if a value is too large for `dtype`.
     """
+    tensors = cast_weights(system.saved_state(), dtype)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)  # it returns when all new files are written
-    state = {
-        name: value.detach().cpu().to(dtype if dtype and value.is_floating_point() else value.dtype)
-        for name, value in system.saved_state().items()
-    }
-    write_safetensors(folder / "model.safetensors", state)
+    write_safetensors(folder / "model.safetensors", tensors)
     if system.owns_tokenizer:
         with write_atomically(folder / "tokenizer.json") as path:
             system.tokenizer.to_file(path)

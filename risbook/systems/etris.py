@@ -38,6 +38,7 @@ from risbook.systems.peft_system import (
     prepare_towers,
 )
 from risbook.systems.tokenizer import NoTokenizer, Tokenizer
+from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import STAGES, StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
@@ -161,13 +162,13 @@ class ETRIS(PEFTSystem):
             Three maps for the neck, and the text tokens (B, L, T) before the last norm.
         """
         image_tower, text_tower = self.image_tower, self.text_tower
-        padding = token_ids == 0 if self.config.bridger.key_padding_mask else None
+        padding = padding_mask(token_ids) if self.config.bridger.key_padding_mask else None
         text_tokens = text_tower.embed(token_ids)
         state = image_tower.begin_stages(image)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
         for stage in STAGES:
-            state = image_tower.run_stage(stage, state)
+            state = image_tower.run_stage(stage, state, context=text_tokens)
             text_tokens = text_tower.run_stage_blocks(stage, text_tokens)
             features, text_tokens, previous = self.bridgers(
                 stage,
@@ -237,7 +238,7 @@ def build_etris(
     factors = [stride / strides[1] for stride in strides]  # all maps to the grid of the middle one
     bridgers = Bridgers(
         config.bridger,
-        image_dims=image_tower.stage_channels,
+        stage_dims=image_tower.stage_dims,
         factors=factors,
         text_dim=text_tower.embed_dim,
         architecture=image_tower.architecture,
@@ -245,10 +246,10 @@ def build_etris(
     )
     head = MaskHead(
         config.head,
-        in_dims=image_tower.channels,
+        map_dims=image_tower.map_dims,
         factors=factors,
         text_dim=text_tower.embed_dim,
-        sentence_dim=text_tower.projection.shape[1],
+        sentence_dim=text_tower.output_dim,
     )
     if tokenizer is None:
         tokenizer = (

@@ -58,15 +58,15 @@ class FirstModel(System):
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)
         self.config = config
-        self.image_tower = ConvolutionalTower(widths=config.image_dims, blocks=config.blocks)
+        self.image_tower = ConvolutionalTower(map_dims=config.image_dims, blocks=config.blocks)
         self.text_tower = RecurrentTower(
             vocab_size=tokenizer.vocabulary_size,
             word_dim=config.word_dim,
             embed_dim=config.text_dim,
         )
         self.decoder = ConcatenationDecoder(
-            image_channels=self.image_tower.channels,
-            text_dim=config.text_dim,
+            map_dims=self.image_tower.map_dims,
+            sentence_dim=self.text_tower.output_dim,
             dim=config.decoder_dim,
         )
 

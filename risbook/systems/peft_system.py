@@ -23,6 +23,7 @@ from risbook.errors import DataError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
+from risbook.towers.families import FAMILIES
 from risbook.towers.presets import tower_preset
 from risbook.towers.stages import StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
@@ -50,24 +51,18 @@ def build_image_tower(
         overrides: other arguments of the tower.
     """
     preset = tower_preset(name)
-    pos_grid = None
-    if preset.family == "clip-resnet":
-        overrides["norm_eval"] = norm_eval
-    if preset.family == "clip-vit":
-        side = image_size // int(preset.arch["patch_size"])
-        pos_grid = side if side != preset.arch["pos_grid"] else None
-    tower = build_tower(name, weights=weights, pos_grid=pos_grid, **overrides)
-    if isinstance(tower, TextTransformer):
+    if preset.modality != "image":
         raise DataError(f"{name} is a text tower; image_tower must name an image tower")
-    return cast(StagedImageTower, tower)
+    tower_class = cast(type[StagedImageTower], FAMILIES[preset.family])
+    options = tower_class.options_for(preset.arguments, image_size=image_size, norm_eval=norm_eval)
+    return cast(StagedImageTower, build_tower(name, weights=weights, **options, **overrides))
 
 
 def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
     """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
-    tower = build_tower(name, weights=weights)
-    if not isinstance(tower, TextTransformer):
+    if tower_preset(name).modality != "text":
         raise DataError(f"{name} is an image tower; text_tower must name a text tower")
-    return tower
+    return cast(TextTransformer, build_tower(name, weights=weights))
 
 
 @configuration

@@ -61,7 +61,7 @@ class CLIPTokenizer(SentenceTokenizer):
         DataError: if the backend does not hold CLIP's start and end tokens.
     """
 
-    kind = "CLIP vocabulary"
+    message_name = "CLIP vocabulary"
     start_token, end_token = START, END
 
     def __init__(self, backend: Tokenizer, *, length: int) -> None:

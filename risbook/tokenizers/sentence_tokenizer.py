@@ -34,8 +34,8 @@ class SentenceTokenizer:
         RisbookError: if `length` is too short.
     """
 
-    #: for messages
-    kind: ClassVar[str]
+    #: what the file should be, in messages: "not a word tokenizer: ..."
+    message_name: ClassVar[str]
     start_token: ClassVar[str]
     end_token: ClassVar[str]
 
@@ -46,10 +46,11 @@ class SentenceTokenizer:
         self.end_id: int | None = backend.token_to_id(self.end_token)
         if (self.start_id is None) != (self.end_id is None):
             raise DataError(
-                f"not a {self.kind}: it has only one of {self.start_token} and {self.end_token}"
+                f"not a {self.message_name}: it has only one of {self.start_token} and "
+                f"{self.end_token}"
             )
         if self.end_id not in (None, self.vocabulary_size - 1):
-            raise DataError(f"not a {self.kind}: {self.end_token} must have the largest id")
+            raise DataError(f"not a {self.message_name}: {self.end_token} must have the largest id")
         largest = max(backend.get_vocab().values(), default=-1)
         if largest >= self.vocabulary_size:  # no table of embeddings has such an id
             raise DataError(
@@ -127,6 +128,11 @@ class SentenceTokenizer:
         if self.start_id is None or self.end_id is None:
             return ids
         return [self.start_id, *ids, self.end_id]
+
+
+def padding_mask(token_ids: Tensor) -> Tensor:
+    """Which of the ids are padding: bool, true for 0, as torch's attention takes it."""
+    return token_ids == 0
 
 
 def check_text(sentence: str) -> None:

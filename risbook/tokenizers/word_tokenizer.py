@@ -42,7 +42,7 @@ class WordTokenizer(SentenceTokenizer):
     [[2, 3, 5, 0], [2, 4, 3, 5]]
     """
 
-    kind = "word tokenizer"
+    message_name = "word tokenizer"
     start_token, end_token = START, END
 
     def __init__(self, backend: Tokenizer, *, length: int) -> None:

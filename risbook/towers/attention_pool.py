@@ -34,9 +34,9 @@ class AttentionPool(nn.Module):
       themselves, which suits a similarity of sentence and position.
 
     Args:
-        channels: channels C of the incoming map.
-        output_dim: channels P of the outgoing map or vector.
-        num_heads: attention heads; they divide `channels`.
+        embed_dim: C, channels of the incoming map.
+        output_dim: P, channels of the outgoing map or vector.
+        num_heads: attention heads; they divide C.
         pos_grid: side of the grid of position embeddings, image side / 32.
         connect: whether the dense form has the residual branch of CRIS and ETRIS.
 
@@ -47,29 +47,30 @@ class AttentionPool(nn.Module):
     def __init__(
         self,
         *,
-        channels: int,
+        embed_dim: int,
         output_dim: int,
         num_heads: int,
         pos_grid: int = 7,
         connect: bool = True,
     ) -> None:
         super().__init__()
-        if channels % num_heads:
+        if embed_dim % num_heads:
             raise DataError(
-                f"attention pool: {num_heads} heads do not divide {channels} channels; "
+                f"attention pool: {num_heads} heads do not divide {embed_dim} channels; "
                 "choose a number of heads that does"
             )
         self.num_heads = num_heads
         # CLIP's start values: everything normal with 1 / sqrt(C) (released code).
-        deviation = channels**-0.5
-        self.positional_embedding = nn.Parameter(torch.randn(1 + pos_grid**2, channels) * deviation)
-        self.q_proj = nn.Linear(channels, channels)
-        self.k_proj = nn.Linear(channels, channels)
-        self.v_proj = nn.Linear(channels, channels)
-        self.c_proj = nn.Linear(channels, output_dim)
+        deviation = embed_dim**-0.5
+        pos_embed = torch.randn(1 + pos_grid**2, embed_dim) * deviation
+        self.positional_embedding = nn.Parameter(pos_embed)
+        self.q_proj = nn.Linear(embed_dim, embed_dim)
+        self.k_proj = nn.Linear(embed_dim, embed_dim)
+        self.v_proj = nn.Linear(embed_dim, embed_dim)
+        self.c_proj = nn.Linear(embed_dim, output_dim)
         for layer in (self.q_proj, self.k_proj, self.v_proj, self.c_proj):
             nn.init.normal_(layer.weight, std=deviation)
-        self.connect = conv_norm(channels, output_dim, 1) if connect else None
+        self.connect = conv_norm(embed_dim, output_dim, 1) if connect else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Attention with every position as a query.

@@ -21,11 +21,10 @@ from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.families import FAMILIES, Tower
 from risbook.towers.presets import TowerPreset, tower_preset
-from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
 from risbook.towers.weights.source import WeightsSource, set_weights_source
-from risbook.towers.weights.tensor_files import read_weights
+from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
 TOWER_FORMAT = 1
 
@@ -66,15 +65,15 @@ def build_tower(
     """
     preset = tower_preset(name)
     path, source = find_weights(name, weights if pretrained else "random")
-    arch = dict(preset.arch) | overrides
+    arguments = dict(preset.arguments) | overrides
     if pos_grid is not None:
-        arch["pos_grid"] = pos_grid
+        arguments["pos_grid"] = pos_grid
     if path is None:
-        tower = _build(name, preset, arch)
+        tower = _build(name, preset, arguments)
     else:
         # The meta device saves computing initial values that the file replaces.
         with torch.device("meta"):
-            tower = _build(name, preset, arch, path.parent)
+            tower = _build(name, preset, arguments, path.parent)
         state = read_weights(path)
         try:
             absent = load_weights(tower, state, family=preset.family, resize=pos_grid is not None)
@@ -94,7 +93,7 @@ def build_meta_tower(name: str) -> Tower:
     """
     preset = tower_preset(name)
     with torch.device("meta"):
-        return _build(name, preset, preset.arch)
+        return _build(name, preset, preset.arguments)
 
 
 def tokenizer_of(
@@ -114,19 +113,16 @@ def tokenizer_of(
     preset = tower_preset(name)
     if preset.text_tower:
         name, preset = preset.text_tower, tower_preset(preset.text_tower)
-    if FAMILIES[preset.family] is not TextTransformer:
+    if preset.tokenizer_class is None:
         raise RisbookError(f"{name} has no text side, and therefore no tokenizer")
-    weights = "auto" if str(weights) == "random" else weights
-    is_shipped = preset.hub is None and str(weights) == "auto"
-    folder = SHIPPED_TOWERS / name if is_shipped else local_folder(name, weights)
+    folder = local_folder(name, "auto" if str(weights) == "random" else weights)
     if folder is not None:
         path = (folder.parent if folder.is_file() else folder) / "tokenizer.json"
-    elif preset.tokenizer is not None:
-        path = fetch(preset.tokenizer)
+    elif preset.vocabulary is not None:
+        path = fetch(preset.vocabulary)
     else:
         raise RisbookError(f"{name}: its vocabulary is not on the hub; see weights=")
-    tokenizer = WordTokenizer if preset.hub is None else CLIPTokenizer
-    return tokenizer.from_file(path, length=length)
+    return preset.tokenizer_class.from_file(path, length=length)
 
 
 def save_tower(
@@ -141,7 +137,7 @@ def save_tower(
     """Write a small tower's folder, which `build_tower` reads.
 
     Args:
-        tower: a tower of `name`'s architecture.
+        tower: a tower that was built by this name.
         folder: created if it does not exist.
         name: the tower's name in the table.
         source: where the weights come from, for people.
@@ -151,42 +147,38 @@ def save_tower(
     Raises:
         DataError: if a value is too large for `dtype`.
     """
+    try:
+        tensors = cast_weights(tower.state_dict(), dtype)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)  # it returns when all new files are written
-    state = {
-        key: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
-        for key, value in tower.state_dict().items()
-    }
-    for key, value in state.items():
-        if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise DataError(f"{name}: {key} holds values that are not finite in {dtype}")
-    write_safetensors(folder / "model.safetensors", state)
+    write_safetensors(folder / "model.safetensors", tensors)
     if tokenizer is not None:
         with write_atomically(folder / "tokenizer.json") as path:
             tokenizer.to_file(path)
     config = {
         "format": TOWER_FORMAT,
         "tower": name,
-        "arch": dict(tower_preset(name).arch),
+        "arch": dict(tower_preset(name).arguments),
         "origin": {"kind": "risbook", "source": source},
     }
     write_json(folder / "config.json", config)
 
 
 def _build(
-    name: str, preset: TowerPreset, arch: Mapping[str, Any], folder: Path | None = None
+    name: str, preset: TowerPreset, arguments: Mapping[str, Any], folder: Path | None = None
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
-    tower_class = FAMILIES[preset.family]
-    if tower_class is TextTransformer and "vocab_size" not in arch:
-        arch = {**arch, "vocab_size": _vocabulary_size(name, folder)}
-    for key, value in arch.items():
+    if preset.modality == "text" and "vocab_size" not in arguments:
+        arguments = {**arguments, "vocab_size": _vocabulary_size(name, folder)}
+    for key, value in arguments.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
         largest = MAX_VALUES.get(key, MAX_OTHER)
         if any(isinstance(size, int) and not 0 <= size <= largest for size in sizes):
             raise RisbookError(f"{name}: {key} is {value}; it has to be from 0 to {largest}")
     try:
-        return tower_class(**arch)
+        return FAMILIES[preset.family](**arguments)
     except TypeError as error:
         raise RisbookError(f"{name}: {error}") from error
 

@@ -17,25 +17,28 @@ class CLIP(nn.Module):
     """A pair of towers and the scale of their comparison.
 
     Args:
-        image: an image tower (`ImageTransformer`, `CLIPResNet`); its `pooled` makes one vector of P
-            channels per image.
-        text: a text tower with the same P.
+        image_tower: an image tower (`ImageTransformer`, `CLIPResNet`); its `pooled` makes one
+            vector of P channels per image.
+        text_tower: a text tower with the same P.
         scale: initial value of the learned scale; CLIP starts at 1 / 0.07 and clips it at 100.
     """
 
-    def __init__(self, *, image: nn.Module, text: TextTransformer, scale: float = 1 / 0.07) -> None:
+    def __init__(
+        self, *, image_tower: nn.Module, text_tower: TextTransformer, scale: float = 1 / 0.07
+    ) -> None:
         super().__init__()
-        self.image = image
-        self.text = text
+        self.image_tower = image_tower
+        self.text_tower = text_tower
         self.logit_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def image_vectors(self, images: Tensor) -> Tensor:
         """Unit vectors (B, P) of images (B, 3, H, W)."""
-        return F.normalize(self.image.pooled(images).float(), dim=-1)  # type: ignore[operator]
+        vectors: Tensor = self.image_tower.pooled(images)  # type: ignore[operator]
+        return F.normalize(vectors.float(), dim=-1)
 
     def text_vectors(self, token_ids: Tensor) -> Tensor:
         """Unit vectors (B, P) of token ids (B, L)."""
-        return F.normalize(self.text(token_ids).sentence.float(), dim=-1)
+        return F.normalize(self.text_tower(token_ids).sentence.float(), dim=-1)
 
     @property
     def scale(self) -> Tensor:

@@ -6,8 +6,8 @@ strides, and an attention pool at the end. The body is timm's `ByobNet` as timm 
 two stages, and the dense attention pool of CRIS and ETRIS.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -45,6 +45,7 @@ class CLIPResNet(nn.Module):
     """
 
     architecture = "resnet"
+    modality: ClassVar[Literal["image"]] = "image"
     strides = (8, 16, 32)
 
     def __init__(
@@ -66,17 +67,24 @@ class CLIPResNet(nn.Module):
             )
         self.body = _body(layers=layers, width=width)
         self.attention_pool = AttentionPool(
-            channels=32 * width,
+            embed_dim=32 * width,
             output_dim=output_dim,
             num_heads=num_heads,
             pos_grid=pos_grid,
             connect=connect,
         )
-        self.stage_channels = (8 * width, 16 * width, 32 * width)
-        self.channels = (*self.stage_channels[:2], output_dim)
+        self.stage_dims = (8 * width, 16 * width, 32 * width)
+        self.map_dims = (*self.stage_dims[:2], output_dim)
         self.output_dim = output_dim
         self.norm_eval = norm_eval
         self.pos_grid = pos_grid
+
+    @staticmethod
+    def options_for(
+        arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
+    ) -> dict[str, Any]:
+        """The mode of the batch norms; position embeddings are resized in each forward pass."""
+        return {"norm_eval": norm_eval}
 
     def train(self, mode: bool = True) -> "CLIPResNet":
         """Set training or evaluation mode, the body's batch norms by `norm_eval`."""
@@ -133,14 +141,26 @@ class CLIPResNet(nn.Module):
         return resize_clip_pos_embed(pos_embed[None], grid)[0]
 
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
-        """Nothing to set: the stages are layers 2, 3 and 4."""
+        """Nothing to set: the stages are layers 2, 3 and 4.
+
+        Raises:
+            DataError: if other stages are wanted.
+        """
+        if out_indices:
+            raise DataError(
+                f"out_indices is {list(out_indices)}, but the stages of a CLIP ResNet are its "
+                "layers 2, 3 and 4; leave out_indices empty"
+            )
 
     def begin_stages(self, images: Tensor) -> Tensor:
         """Stem and layer 1 of images (B, 3, H, W)."""
         return self.forward_layer(self.stem(images), 1)
 
     def run_stage(self, stage: int, state: Tensor, *, context: Any = None) -> Tensor:
-        """Run a stage, counted from 1: stage 1 is layer 2; a ResNet has no adapters inside."""
+        """Run a stage, counted from 1: stage 1 is layer 2.
+
+        A ResNet has no sites for adapters, so nothing in it can read the context.
+        """
         return self.forward_layer(state, stage + 1)
 
     def stage_map(self, state: Tensor) -> Tensor:

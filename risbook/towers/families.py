@@ -1,7 +1,13 @@
 """The families of towers, each with its class.
 
-A new family is one entry here and one of `risbook.towers.weights.forms.PUBLICATIONS`; the layers
-that LoRA changes by default stand in `risbook.adapters.lora`.
+What a new family needs:
+
+- an entry of `FAMILIES`, and one of `risbook.towers.weights.forms.PUBLICATIONS`: the names under
+  which its weights are published;
+- a vision transformer of another design: an entry of `image_transformer.STYLES`;
+- another class: a member of the union `Tower`, with the attribute `modality`; an image tower has
+  the interface of `risbook.towers.stages`. The layers that LoRA changes by default stand in
+  `risbook.adapters.lora`.
 """
 
 from risbook.towers.clip_resnet import CLIPResNet

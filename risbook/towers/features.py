@@ -1,11 +1,8 @@
 """What a tower returns: two records that adapters, decoders and systems exchange."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
-
-from risbook.attribute_hints import missing_attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +16,6 @@ class ImageFeatures:
 
     maps: tuple[Tensor, ...]
     strides: tuple[int, ...]
-
-    def __getattr__(self, name: str) -> Any:
-        hints = dict.fromkeys(("shape", "ndim", "mean", "detach"), f"features.maps[-1].{name}")
-        hints |= dict.fromkeys(("last_hidden_state", "features"), "features.maps[-1]")
-        raise missing_attribute("ImageFeatures", name, self.__slots__, hints, prefix="features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +31,3 @@ class TextFeatures:
     text_tokens: Tensor
     sentence: Tensor
     key_padding_mask: Tensor
-
-    def __getattr__(self, name: str) -> Any:
-        hints = dict.fromkeys(("shape", "ndim", "mean", "detach"), f"features.text_tokens.{name}")
-        hints |= {"last_hidden_state": "features.text_tokens", "pooler_output": "features.sentence"}
-        raise missing_attribute("TextFeatures", name, self.__slots__, hints, prefix="features")

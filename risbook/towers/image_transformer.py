@@ -7,12 +7,15 @@ with the position embeddings resized as the released codes of the systems resize
   blocks, QuickGELU, and a projection into the space that it shares with the text tower.
 - DINOv2 (Oquab et al., 2024; with registers: Darcet et al., 2024): register tokens between the
   class token and the patches, LayerScale, exact GELU, no projection.
+
+What the two differ in is one entry of `STYLES` each.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from einops import rearrange
@@ -24,14 +27,60 @@ from risbook.layers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_
 from risbook.towers.features import ImageFeatures
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
-Kind = Literal["clip", "dinov2"]
+Style = Literal["clip", "dinov2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisionStyle:
+    """What one design of vision transformers has, and another has not.
+
+    Args:
+        class_pos_embed: whether the class token has a position embedding, the first row.
+        pre_norm: whether there is a norm before the blocks.
+        layer_scale: whether LayerScale multiplies the output of each branch.
+        activation: of the MLPs, by timm's name.
+        norm_eps: added to the variance in every norm.
+        resize: the rule that brings position embeddings to another grid.
+        resized_once: whether a system resizes the embeddings when it is built, so that the resized
+            ones can be tuned, as ETRIS does; otherwise each forward pass resizes them.
+    """
+
+    class_pos_embed: bool
+    pre_norm: bool
+    layer_scale: bool
+    activation: str
+    norm_eps: float
+    resize: Callable[[Tensor, Grid], Tensor]
+    resized_once: bool
+
+
+STYLES: dict[Style, VisionStyle] = {
+    "clip": VisionStyle(
+        class_pos_embed=True,
+        pre_norm=True,
+        layer_scale=False,
+        activation="quick_gelu",
+        norm_eps=1e-5,
+        resize=resize_clip_pos_embed,
+        resized_once=True,
+    ),
+    "dinov2": VisionStyle(
+        class_pos_embed=False,
+        pre_norm=False,
+        layer_scale=True,
+        activation="gelu",
+        norm_eps=1e-6,
+        resize=resize_dinov2_pos_embed,
+        resized_once=False,
+    ),
+}
 
 
 class TokenState(NamedTuple):
     """Tokens between two stages.
 
     Args:
-        tokens: (B, prefix + H W, C).
+        tokens: (B, E + H W, C), E extra tokens (`num_extra_tokens`) before the patches.
         grid: H and W, rows and columns of patches.
     """
 
@@ -46,15 +95,15 @@ class ImageTransformer(TransformerTower):
     patches row by row.
 
     Args:
-        kind: "clip" or "dinov2": which of the two designs above.
+        style: "clip" or "dinov2", an entry of `STYLES`.
         embed_dim: C, channels of the tokens.
         depth: number of blocks.
         num_heads: attention heads.
         patch_size: side of a patch, pixels.
         pos_grid: side of the grid of position embeddings, patches.
         num_registers: number of register tokens.
-        projection_dim: P, channels of the space shared with a text tower; None for none.
-        layer_scale: initial value of DINOv2's LayerScale; CLIP has none.
+        output_dim: P, channels of the space shared with a text tower; None for none.
+        layer_scale: initial value of LayerScale, where the style has it.
         out_indices: blocks after which `forward` returns a map, counted from 0; None for three
             stages of equal depth, as in ETRIS. DETRIS has 4, 8 and 11 of 12.
 
@@ -62,33 +111,33 @@ class ImageTransformer(TransformerTower):
         vit: timm's network, with timm's names.
         projection: (C, P), or None.
 
-    >>> tower = ImageTransformer(kind="clip", embed_dim=16, depth=3, num_heads=2, patch_size=8,
-    ...                          pos_grid=4, projection_dim=8)
+    >>> tower = ImageTransformer(style="clip", embed_dim=16, depth=3, num_heads=2, patch_size=8,
+    ...                          pos_grid=4, output_dim=8)
     >>> [tuple(features.shape) for features in tower(torch.zeros(2, 3, 32, 48)).maps]
     [(2, 16, 4, 6), (2, 16, 4, 6), (2, 8, 4, 6)]
     """
 
     architecture = "vit"
+    modality: ClassVar[Literal["image"]] = "image"
 
     def __init__(
         self,
         *,
-        kind: Kind,
+        style: Style,
         embed_dim: int,
         depth: int,
         num_heads: int,
         patch_size: int,
         pos_grid: int,
         num_registers: int = 0,
-        projection_dim: int | None = None,
+        output_dim: int | None = None,
         layer_scale: float = 1e-5,
         out_indices: Sequence[int] | None = None,
     ) -> None:
         super().__init__(embed_dim=embed_dim, depth=depth, out_indices=out_indices)
         from timm.models.vision_transformer import VisionTransformer
 
-        clip = kind == "clip"
-        self.kind = kind
+        self.style = STYLES[style]
         self.patch_size = patch_size
         self.pos_grid = pos_grid
         self.vit: Any = VisionTransformer(
@@ -99,15 +148,24 @@ class ImageTransformer(TransformerTower):
             depth=depth,
             num_heads=num_heads,
             reg_tokens=num_registers,
-            no_embed_class=not clip,
-            pre_norm=clip,
-            init_values=None if clip else layer_scale,
-            norm_layer=partial(nn.LayerNorm, eps=1e-5 if clip else 1e-6),
-            act_layer="quick_gelu" if clip else "gelu",
+            no_embed_class=not self.style.class_pos_embed,
+            pre_norm=self.style.pre_norm,
+            init_values=layer_scale if self.style.layer_scale else None,
+            norm_layer=partial(nn.LayerNorm, eps=self.style.norm_eps),
+            act_layer=self.style.activation,
         )
         self.projection: nn.Parameter | None = None
-        if projection_dim is not None:
-            self.projection = nn.Parameter(torch.randn(embed_dim, projection_dim) * embed_dim**-0.5)
+        if output_dim is not None:
+            self.projection = nn.Parameter(torch.randn(embed_dim, output_dim) * embed_dim**-0.5)
+
+    @staticmethod
+    def options_for(
+        arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
+    ) -> dict[str, Any]:
+        """The grid of position embeddings for one image size, if they are resized once."""
+        side = image_size // int(arguments["patch_size"])
+        is_changed = STYLES[arguments["style"]].resized_once and side != arguments["pos_grid"]
+        return {"pos_grid": side} if is_changed else {}
 
     @property
     def blocks(self) -> Sequence[Any]:
@@ -127,15 +185,14 @@ class ImageTransformer(TransformerTower):
         return int(self.vit.num_prefix_tokens)
 
     @property
-    def first_patch(self) -> int:
-        """Position of the first patch among the tokens."""
-        return self.num_prefix_tokens + self.num_prompts
+    def output_dim(self) -> int:
+        """P, channels after the projection, or C where there is none."""
+        return self.embed_dim if self.projection is None else self.projection.shape[1]
 
     @property
-    def channels(self) -> tuple[int, ...]:
+    def map_dims(self) -> tuple[int, ...]:
         """Channels of the maps that `forward` returns."""
-        last = self.embed_dim if self.projection is None else self.projection.shape[1]
-        return (*(self.embed_dim for _ in self.out_indices[:-1]), last)
+        return (*self.stage_dims[:-1], self.output_dim)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -143,7 +200,7 @@ class ImageTransformer(TransformerTower):
         return tuple(self.patch_size for _ in self.out_indices)
 
     @property
-    def stage_channels(self) -> tuple[int, ...]:
+    def stage_dims(self) -> tuple[int, ...]:
         """Channels of the map after each stage."""
         return tuple(self.embed_dim for _ in self.out_indices)
 
@@ -162,9 +219,8 @@ class ImageTransformer(TransformerTower):
         return height // self.patch_size, width // self.patch_size
 
     def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        """Position embeddings (1, N, C) for another grid, by the rule of this design."""
-        rule = resize_clip_pos_embed if self.kind == "clip" else resize_dinov2_pos_embed
-        return rule(pos_embed, grid)
+        """Position embeddings (1, N, C) for another grid, by the rule of this style."""
+        return self.style.resize(pos_embed, grid)
 
     def embed(self, images: Tensor, *, mask: Tensor | None = None) -> tuple[Tensor, Grid]:
         """Everything before the first block.
@@ -175,7 +231,7 @@ class ImageTransformer(TransformerTower):
                 modelling. (DINOv2 learns a mask token instead; a frozen tower needs neither.)
 
         Returns:
-            Tokens (B, prefix + H W, C) and the grid (H, W).
+            Tokens (B, E + H W, C) and the grid (H, W).
         """
         grid = self.grid(images)
         batch = images.shape[0]
@@ -184,7 +240,7 @@ class ImageTransformer(TransformerTower):
             patches = patches.masked_fill(mask[..., None], 0.0)
         pos_embed = self.resize_pos_embed(self.pos_embed, grid)
         class_token = self.vit.cls_token
-        if self.kind == "clip":
+        if self.style.class_pos_embed:
             class_token, pos_embed = class_token + pos_embed[:, :1], pos_embed[:, 1:]
         prefix = [class_token.expand(batch, -1, -1)]
         if self.vit.reg_token is not None:
@@ -212,14 +268,14 @@ class ImageTransformer(TransformerTower):
         nn.init.uniform_(prompts, -bound, bound)
 
     def tokens_to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """The patch tokens as a map: (B, prefix + H W, C) to (B, C, H, W)."""
-        patches = tokens[:, self.first_patch :]
+        """The patch tokens as a map: (B, E + H W, C) to (B, C, H, W)."""
+        patches = tokens[:, self.num_extra_tokens :]
         return rearrange(patches, "b (row column) c -> b c row column", row=grid[0])
 
     def replace_patches(self, tokens: Tensor, features: Tensor) -> Tensor:
-        """Tokens (B, prefix + H W, C) with the map (B, C, H, W) in place of the patch tokens."""
+        """Tokens (B, E + H W, C) with the map (B, C, H, W) in place of the patch tokens."""
         patches = rearrange(features, "b c row column -> b (row column) c")
-        return torch.cat([tokens[:, : self.first_patch], patches], dim=1)
+        return torch.cat([tokens[:, : self.num_extra_tokens], patches], dim=1)
 
     def forward_final(self, tokens: Tensor) -> Tensor:
         """The last norm and, for CLIP, the projection: (B, N, C) to (B, N, P)."""

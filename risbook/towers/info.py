@@ -8,7 +8,6 @@ from risbook.errors import RisbookError
 from risbook.towers.build import build_meta_tower
 from risbook.towers.families import Tower
 from risbook.towers.presets import tower_preset
-from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]
@@ -20,7 +19,7 @@ class TowerInfo:
 
     Args:
         name: its name.
-        family: its design.
+        family: a name of `risbook.towers.families.FAMILIES`.
         parameters: their number; None where it depends on a vocabulary that is not shipped.
         default_input: shape of one input: (3, H, W), or (L,) ids.
         allowed_input: which other sizes it takes: image sides in pixels, any whole n and m.
@@ -52,12 +51,12 @@ def tower_info(name: str) -> TowerInfo:
         tower = build_meta_tower(name)
     except RisbookError:  # a mini text tower whose vocabulary is not shipped
         tower = None
-    context = int(preset.arch.get("context_length", 0))
+    context = int(preset.arguments.get("context_length", 0))
     side = preset.image_size
     return TowerInfo(
         name=name,
         family=preset.family,
-        parameters=None if tower is None else sum(p.numel() for p in tower.parameters()),
+        parameters=None if tower is None else sum(value.numel() for value in tower.parameters()),
         default_input=(3, side, side) if side else (context,),
         allowed_input=f"{preset.step}n x {preset.step}m" if side else "fewer",
         features=_features(tower, side),
@@ -69,9 +68,9 @@ def tower_info(name: str) -> TowerInfo:
 def _features(tower: Tower | None, side: int) -> dict[str, Shape]:
     if tower is None:
         return {}
-    if isinstance(tower, TextTransformer):
+    if tower.modality == "text":
         text_tokens = (tower.context_length, tower.embed_dim)
-        return {"text tokens": text_tokens, "sentence": (tower.projection.shape[1],)}
+        return {"text tokens": text_tokens, "sentence": (tower.output_dim,)}
     with torch.no_grad():
         maps = tower.eval()(torch.empty(1, 3, side, side, device="meta")).maps
     return {f"map {i}": tuple(features.shape[1:]) for i, features in enumerate(maps, start=1)}

@@ -1,15 +1,17 @@
 """The table of towers: their sizes, and where their weights are published.
 
-A new tower of a known design is one entry of `TOWERS`; `risbook.towers.build` makes it by its name.
-A new design is one entry of `risbook.towers.families.FAMILIES`.
+A new tower of a known family is one entry of `TOWERS`; `risbook.towers.build` makes it by its name.
+`risbook.towers.families` says what a new family needs.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from risbook.errors import RisbookError
+from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
+from risbook.tokenizers.word_tokenizer import WordTokenizer
 
 
 @dataclass(frozen=True)
@@ -49,28 +51,36 @@ class TowerPreset:
     """How a named tower is made.
 
     Args:
-        family: its design, a name of `risbook.towers.families.FAMILIES`.
-        arch: arguments of the class.
+        family: a name of `risbook.towers.families.FAMILIES`.
+        arguments: of the family's class.
         hub: its weights; None for a tower of risbook, which is shipped.
-        tokenizer: for a text tower, the vocabulary on the hub.
+        tokenizer_class: for a text tower, the class of its tokenizer.
+        vocabulary: for a text tower, the tokenizer's file on the hub.
         text_tower: for an image tower, the text tower that shares its space.
     """
 
     family: str
-    arch: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     hub: HubFile | None = None
-    tokenizer: HubFile | None = None
+    tokenizer_class: type[CLIPTokenizer | WordTokenizer] | None = None
+    vocabulary: HubFile | None = None
     text_tower: str = ""
+
+    @property
+    def modality(self) -> Literal["image", "text"]:
+        """What it reads; a text tower is one with a tokenizer."""
+        return "image" if self.tokenizer_class is None else "text"
 
     @property
     def step(self) -> int:
         """Image sides are multiples of this, pixels; 0 for a text tower."""
-        return int(self.arch.get("patch_size", RESNET_STRIDE)) if "pos_grid" in self.arch else 0
+        is_image = self.modality == "image"
+        return int(self.arguments.get("patch_size", RESNET_STRIDE)) if is_image else 0
 
     @property
     def image_size(self) -> int:
         """Side of the images that it was trained on, pixels; 0 for a text tower."""
-        return self.step * int(self.arch.get("pos_grid", 0))
+        return self.step * int(self.arguments.get("pos_grid", 0))
 
 
 # Revisions and digests below are those of public projects that pin the same files, each of at
@@ -131,17 +141,17 @@ _MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
 _MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
 # The out_indices of the DINOv2 towers are the blocks after which DETRIS takes a map, counted from 0
 # as in its released code.
-_DINOV2 = {"kind": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
+_DINOV2 = {"style": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
 
 def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output_dim: int, text: str) -> TowerPreset:
-    arch = {"layers": layers, **_CLIP_RESNET, "output_dim": output_dim}
-    return TowerPreset("clip-resnet", arch, hub, text_tower=text)
+    arguments = {"layers": layers, **_CLIP_RESNET, "output_dim": output_dim}
+    return TowerPreset("clip-resnet", arguments, hub, text_tower=text)
 
 
-def _clip_text(hub: HubFile, projection_dim: int) -> TowerPreset:
-    arch = {**_CLIP_TEXT, "projection_dim": projection_dim}
-    return TowerPreset("clip-text", arch, hub, tokenizer=_CLIP_WORDS)
+def _clip_text(hub: HubFile, output_dim: int) -> TowerPreset:
+    arguments = {**_CLIP_TEXT, "output_dim": output_dim}
+    return TowerPreset("clip-text", arguments, hub, CLIPTokenizer, _CLIP_WORDS)
 
 
 TOWERS: dict[str, TowerPreset] = {
@@ -151,7 +161,7 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-rn101-text": _clip_text(_RN101, 512),
     "clip-vitb16-image": TowerPreset(
         "clip-vit",
-        {"kind": "clip", **_BASE, "patch_size": 16, "pos_grid": 14, "projection_dim": 512},
+        {"style": "clip", **_BASE, "patch_size": 16, "pos_grid": 14, "output_dim": 512},
         _VITB16,
         text_tower="clip-vitb16-text",
     ),
@@ -164,12 +174,14 @@ TOWERS: dict[str, TowerPreset] = {
     ),
     "clip-mini-image": TowerPreset(
         "clip-vit",
-        {"kind": "clip", **_MINI, **_MINI_PATCHES, "projection_dim": 128},
+        {"style": "clip", **_MINI, **_MINI_PATCHES, "output_dim": 128},
         text_tower="clip-mini-text",
     ),
     # the vocabulary's size is that of the shipped tokenizer
     "clip-mini-text": TowerPreset(
-        "clip-text", {**_MINI, "context_length": 77, "projection_dim": 128}
+        "clip-text",
+        {**_MINI, "context_length": 77, "output_dim": 128},
+        tokenizer_class=WordTokenizer,
     ),
     "clip-mini-rn-image": TowerPreset(
         "clip-resnet",
@@ -178,7 +190,13 @@ TOWERS: dict[str, TowerPreset] = {
     ),
     "dinov2-mini": TowerPreset(
         "dinov2",
-        {"kind": "dinov2", **_MINI, **_MINI_PATCHES, "num_registers": 4, "out_indices": (4, 8, 11)},
+        {
+            "style": "dinov2",
+            **_MINI,
+            **_MINI_PATCHES,
+            "num_registers": 4,
+            "out_indices": (4, 8, 11),
+        },
     ),
 }
 
@@ -186,7 +204,7 @@ TOWERS: dict[str, TowerPreset] = {
 def list_towers() -> dict[str, str]:
     """Names that `risbook.towers.build_tower` takes, with a line on each."""
     return {
-        name: f"{'image' if preset.image_size else 'text'} tower, weights: "
+        name: f"{preset.modality} tower, weights: "
         f"{preset.hub.repo if preset.hub else 'of risbook, shipped'}"
         for name, preset in TOWERS.items()
     }

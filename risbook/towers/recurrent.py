@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.features import TextFeatures
 
 
@@ -28,7 +29,7 @@ class RecurrentTower(nn.Module):
         self.embedding = nn.Embedding(vocab_size, word_dim, padding_idx=0)
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(word_dim, embed_dim // 2, batch_first=True, bidirectional=True)
-        self.embed_dim = embed_dim
+        self.embed_dim = self.output_dim = embed_dim
 
     def forward(self, token_ids: Tensor) -> TextFeatures:
         """Run the tower.
@@ -40,7 +41,7 @@ class RecurrentTower(nn.Module):
             Text tokens (B, L, C), sentence (B, C) and key padding mask (B, L). The sentence does
             not depend on the amount of padding.
         """
-        padding = token_ids == 0
+        padding = padding_mask(token_ids)
         # The GRU needs at least one token: a sentence without a known word is one padding token.
         lengths = (~padding).sum(dim=1).clamp(min=1).cpu()
         vectors = self.dropout(self.embedding(token_ids))

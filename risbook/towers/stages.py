@@ -13,8 +13,8 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 | 3 | layer4, stride 32 | 2 | f5_proj, fusion5 |
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -29,25 +29,43 @@ class StagedImageTower(Protocol):
 
     Attributes:
         architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
-        stage_channels: channels of the map after each stage.
-        channels: channels of the maps that `forward` returns: the last one is the final map's.
+        modality: "image".
+        stage_dims: channels of the map after each stage.
+        map_dims: channels of the maps that `forward` returns: the last one is the final map's.
+        output_dim: P, channels of the final map.
         strides: stride of the map after each stage, pixels.
         pos_embed: the learned position embeddings.
     """
 
     architecture: Architecture
+    modality: ClassVar[Literal["image"]]
 
     @property
-    def stage_channels(self) -> tuple[int, ...]: ...
+    def stage_dims(self) -> tuple[int, ...]: ...
 
     @property
-    def channels(self) -> tuple[int, ...]: ...
+    def map_dims(self) -> tuple[int, ...]: ...
+
+    @property
+    def output_dim(self) -> int: ...
 
     @property
     def strides(self) -> tuple[int, ...]: ...
 
     @property
     def pos_embed(self) -> nn.Parameter: ...
+
+    @staticmethod
+    def options_for(
+        arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
+    ) -> dict[str, Any]:
+        """Arguments of the class that a system's choices change.
+
+        Args:
+            arguments: those of the tower's preset.
+            image_size: side S of the images, pixels.
+            norm_eval: whether batch norms stay in evaluation mode; only a ResNet has batch norms.
+        """
 
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
         """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
@@ -56,7 +74,7 @@ class StagedImageTower(Protocol):
         """Everything before the first stage, of images (B, 3, height, width)."""
 
     def run_stage(self, stage: int, state: Any, *, context: Any = None) -> Any:
-        """Run a stage, counted from 1."""
+        """Run a stage, counted from 1; every adapter inside the stage gets the context."""
 
     def stage_map(self, state: Any) -> Tensor:
         """The state as a map (B, C, H, W)."""

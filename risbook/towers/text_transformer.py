@@ -8,13 +8,14 @@ the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released co
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.features import TextFeatures
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
@@ -32,7 +33,7 @@ class TextTransformer(TransformerTower):
         depth: number of blocks.
         num_heads: attention heads.
         context_length: largest number of tokens, that of the position embeddings.
-        projection_dim: P, channels of the space shared with an image tower.
+        output_dim: P, channels of the space shared with an image tower.
         end_id: id of the end token; None for the largest one, as CLIP has it.
         out_indices: last block of each stage, counted from 0; None for three stages of equal
             depth, as in ETRIS.
@@ -42,11 +43,13 @@ class TextTransformer(TransformerTower):
         projection: (C, P).
 
     >>> tower = TextTransformer(vocab_size=20, embed_dim=16, depth=2, num_heads=2,
-    ...                         context_length=12, projection_dim=8)
+    ...                         context_length=12, output_dim=8)
     >>> features = tower(torch.tensor([[18, 5, 19, 0], [18, 7, 6, 19]]))
     >>> tuple(features.text_tokens.shape), tuple(features.sentence.shape)
     ((2, 4, 16), (2, 8))
     """
+
+    modality: ClassVar[Literal["text"]] = "text"
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class TextTransformer(TransformerTower):
         depth: int,
         num_heads: int,
         context_length: int,
-        projection_dim: int,
+        output_dim: int,
         end_id: int | None = None,
         out_indices: Sequence[int] | None = None,
     ) -> None:
@@ -73,7 +76,7 @@ class TextTransformer(TransformerTower):
             num_hidden_layers=depth,
             num_attention_heads=num_heads,
             max_position_embeddings=context_length,
-            projection_dim=projection_dim,
+            projection_dim=output_dim,
             hidden_act="quick_gelu",
             layer_norm_eps=1e-5,
             pad_token_id=0,
@@ -81,7 +84,7 @@ class TextTransformer(TransformerTower):
             eos_token_id=self.end_id,
         )
         self.text: Any = CLIPTextModel(config)
-        self.projection = nn.Parameter(torch.randn(embed_dim, projection_dim) * embed_dim**-0.5)
+        self.projection = nn.Parameter(torch.randn(embed_dim, output_dim) * embed_dim**-0.5)
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -93,6 +96,11 @@ class TextTransformer(TransformerTower):
     def num_prefix_tokens(self) -> int:
         """Tokens in front of the prompts: the start token."""
         return 1
+
+    @property
+    def output_dim(self) -> int:
+        """P, channels of the sentence vector."""
+        return self.projection.shape[1]
 
     @property
     def pos_embed(self) -> nn.Parameter:
@@ -176,7 +184,7 @@ class TextTransformer(TransformerTower):
         rows = torch.arange(len(text_tokens), device=text_tokens.device)
         sentence = text_tokens[rows, is_end.int().argmax(dim=1)] @ self.projection
         return TextFeatures(
-            text_tokens=text_tokens, sentence=sentence, key_padding_mask=token_ids == 0
+            text_tokens=text_tokens, sentence=sentence, key_padding_mask=padding_mask(token_ids)
         )
 
     def forward(

@@ -16,7 +16,6 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from risbook.attribute_hints import missing_attribute
 from risbook.errors import DataError
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
@@ -40,7 +39,8 @@ class Site(NamedTuple):
             site gets: the text features, or a record in which an adapter leaves what adapters of
             later blocks read. None if the system hands nothing.
         grid: H and W of the patches, for adapters that convolve; None in a text tower.
-        num_prefix_tokens: tokens before the patches or words: class token, registers, prompts.
+        num_extra_tokens: tokens before the patches or words: class or start token, registers,
+            prompts.
     """
 
     x: Tensor
@@ -49,13 +49,7 @@ class Site(NamedTuple):
     scale: Callable[[Tensor], Tensor]
     context: Any = None
     grid: Grid | None = None
-    num_prefix_tokens: int = 0
-
-
-#: names of other libraries, and what to write here
-_HINTS = dict.fromkeys(
-    ("dim", "hidden_size", "width", "num_features", "out_dim", "output_dim"), "tower.embed_dim"
-)
+    num_extra_tokens: int = 0
 
 
 class TransformerTower(nn.Module, ABC):
@@ -81,13 +75,6 @@ class TransformerTower(nn.Module, ABC):
         self.adapters = nn.ModuleDict()
         self.register_parameter("prompts", None)
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            owner = f"{type(self).__name__!r} object"
-            raise missing_attribute(owner, name, dir(self), _HINTS, prefix="tower") from None
-
     # What a subclass says about its network.
 
     @property
@@ -98,7 +85,12 @@ class TransformerTower(nn.Module, ABC):
     @property
     @abstractmethod
     def num_prefix_tokens(self) -> int:
-        """Tokens in front of the prompts."""
+        """Tokens in front of the prompts: class token and registers, or the start token."""
+
+    @property
+    @abstractmethod
+    def output_dim(self) -> int:
+        """P, channels after the projection, or C where there is none."""
 
     @abstractmethod
     def branch_layers(self, block: int, branch: Branch) -> BranchLayers:
@@ -159,8 +151,7 @@ class TransformerTower(nn.Module, ABC):
         """
         norm, layer, scale = self.branch_layers(block, branch)
         normed = norm(tokens)
-        prefix = self.num_prefix_tokens + self.num_prompts
-        site = Site(tokens, normed, layer(normed), scale, context, grid, prefix)
+        site = Site(tokens, normed, layer(normed), scale, context, grid, self.num_extra_tokens)
         name = f"{block}_{branch}"
         added: Tensor = self.adapters[name](site) if name in self.adapters else scale(site.out)
         return added
@@ -177,7 +168,7 @@ class TransformerTower(nn.Module, ABC):
         """Divide all blocks into three stages.
 
         Args:
-            out_indices: last block of each stage, counted from 0; empty to keep today's.
+            out_indices: last block of each stage, counted from 0; empty to leave them unchanged.
 
         Raises:
             DataError: unless there are three, and the last is the tower's last block.
@@ -250,6 +241,11 @@ class TransformerTower(nn.Module, ABC):
         """K, number of prompts among the tokens."""
         return 0 if self.prompts is None else self.prompts.shape[1]
 
+    @property
+    def num_extra_tokens(self) -> int:
+        """Tokens before the patches or words: the prefix tokens and the prompts."""
+        return self.num_prefix_tokens + self.num_prompts
+
     def insert_prompts(self, tokens: Tensor) -> Tensor:
         """Put in the prompts of the first block: (B, N, C) to (B, N + K, C)."""
         return self._with_prompts(tokens, row=0, num_replaced=0)
@@ -258,8 +254,8 @@ class TransformerTower(nn.Module, ABC):
         """Take the prompts out: (B, N + K, C) to (B, N, C)."""
         if self.prompts is None:
             return tokens
-        prefix = self.num_prefix_tokens
-        return torch.cat([tokens[:, :prefix], tokens[:, prefix + self.num_prompts :]], dim=1)
+        prefix = tokens[:, : self.num_prefix_tokens]
+        return torch.cat([prefix, tokens[:, self.num_extra_tokens :]], dim=1)
 
     def _renew_prompts(self, block: int, tokens: Tensor) -> Tensor:
         if self.prompts is None or block == 0 or len(self.prompts) == 1:

@@ -8,7 +8,7 @@ from risbook.intermediates import Intermediates
 
 def test_parity_interactor() -> None:
     file = Recording("etris/interactor.npz", atol=1e-5)
-    module = Interactor(file["in.tgt"].shape[-1], 4)
+    module = Interactor(file["in.tgt"].shape[-1], 4, ffn_dim=128, dropout=0.1)
     module.load_state_dict(file.below("w."), strict=True)
     module.eval()
     target, memory = (file[f"in.{name}"].transpose(0, 1) for name in ("tgt", "memory"))

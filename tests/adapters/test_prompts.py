@@ -47,7 +47,7 @@ def test_prompts_stand_behind_the_first_tokens(kind: str, deep: bool) -> None:
 @torch.no_grad()
 def test_maps_are_those_of_the_patches(kind: str, deep: bool) -> None:
     plain, tower = make(kind), prompted(kind, deep=deep)
-    assert tower.first_patch == plain.first_patch + 2
+    assert tower.num_extra_tokens == plain.num_extra_tokens + 2
     tokens, grid = tower.embed(inputs(kind))
     assert grid == (3, 5)
     assert tower.tokens_to_map(tokens, grid).equal(plain.tokens_to_map(*plain.embed(inputs(kind))))

@@ -28,20 +28,20 @@ def make(kind: str) -> Any:
             depth=DEPTH,
             num_heads=2,
             context_length=12,
-            projection_dim=OUTPUT,
+            output_dim=OUTPUT,
         )
     elif kind == "resnet":
         tower = CLIPResNet(layers=(1, 1, 1, 1), width=8, output_dim=OUTPUT, num_heads=4, pos_grid=3)
     else:
         tower = ImageTransformer(
-            kind="clip" if kind == "clip" else "dinov2",
+            style="clip" if kind == "clip" else "dinov2",
             embed_dim=WIDTH,
             depth=DEPTH,
             num_heads=2,
             patch_size=PATCH,
             pos_grid=3,
             num_registers=4 if kind == "dinov2" else 0,
-            projection_dim=OUTPUT if kind == "clip" else None,
+            output_dim=OUTPUT if kind == "clip" else None,
         )
     for parameter in tower.parameters():
         if kind != "resnet":

@@ -1,6 +1,7 @@
 """Neck, decoder and projector equal the released ones, outputs, gradients and statistics."""
 
 import pytest
+import torch
 from parity import Recording, outputs_of
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from risbook.decoder.projector import Projector
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.intermediates import Intermediates
 from risbook.layers.convolutions import CoordConv
+from risbook.towers.features import TextFeatures
 
 #: absolute tolerance, stricter than the files' README asks for
 STRICT = 2e-5
@@ -37,16 +39,21 @@ def test_parity_neck(kit: str, scales: tuple[float, ...]) -> None:
     maps = [file[f"in.vis{number}"] for number in range(3)]
     width = file["out.eval"].shape[1]
     neck = HierarchicalAlignment(
-        in_dims=tuple(feature_map.shape[1] for feature_map in maps),
+        map_dims=tuple(feature_map.shape[1] for feature_map in maps),
         factors=scales,
         sentence_dim=file["in.state"].shape[1],
         dim=width,
-        num_heads=4,
     )
     take(neck, file)
     outputs = outputs_of(neck)
     intermediates = Intermediates()
-    file.compare("out.eval", neck(maps, file["in.state"], intermediates=intermediates))
+    sentence = file["in.state"]
+    text_features = TextFeatures(
+        text_tokens=sentence[:, None],
+        sentence=sentence,
+        key_padding_mask=torch.zeros(len(sentence), 1, dtype=torch.bool),
+    )
+    file.compare("out.eval", neck(maps, text_features, intermediates=intermediates))
     for name in ("f3_proj", "f4_proj", "f5_proj", "aggr", "coordconv"):
         file.compare(f"mid.{name}", outputs[name])
     file.compare("mid.txt_proj", outputs["txt_proj"][None])
@@ -54,7 +61,7 @@ def test_parity_neck(kit: str, scales: tuple[float, ...]) -> None:
         gated = intermediates[f"stages.{stage}"].flatten(2).permute(2, 0, 1)
         file.compare(f"mid.{released}", gated)
     neck.train()
-    output = neck(maps, file["in.state"])
+    output = neck(maps, text_features)
     file.compare("out.train", output)
     (output * file["grad_probe.train"]).sum().backward()
     check_step(neck, file)

@@ -19,13 +19,13 @@ def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
     torch.manual_seed(0)
     tokenizer = WordTokenizer.from_sentences(corpus.sentences(), length=77, ends=True)
     image = ImageTransformer(
-        kind="clip",
+        style="clip",
         embed_dim=32,
         depth=2,
         num_heads=2,
         patch_size=8,
         pos_grid=4,
-        projection_dim=16,
+        output_dim=16,
         out_indices=(0, 1),
     )
     text = TextTransformer(
@@ -34,10 +34,10 @@ def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
         depth=2,
         num_heads=2,
         context_length=77,
-        projection_dim=16,
+        output_dim=16,
     )
     settings = ContrastiveConfig(scene_size=32, object_size=32, **config)
-    clip = CLIP(image=image, text=text)
+    clip = CLIP(image_tower=image, text_tower=text)
     return ContrastiveObjective(clip=clip, tokenizer=tokenizer, corpus=corpus, config=settings)
 
 

@@ -20,7 +20,7 @@ from risbook.towers.image_transformer import ImageTransformer
 def objective(corpus: ImageCorpus) -> DistillationObjective:
     torch.manual_seed(0)
     tower = ImageTransformer(
-        kind="dinov2",
+        style="dinov2",
         embed_dim=32,
         depth=2,
         num_heads=2,
@@ -74,7 +74,7 @@ def test_half_of_the_crops_have_masked_patches(corpus: ImageCorpus) -> None:
 
 def test_masked_patches_do_not_reach_the_tokens() -> None:
     tower = ImageTransformer(
-        kind="dinov2",
+        style="dinov2",
         embed_dim=16,
         depth=1,
         num_heads=2,

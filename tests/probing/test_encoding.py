@@ -21,7 +21,7 @@ from risbook.towers.text_transformer import TextTransformer
 def tower() -> ImageTransformer:
     torch.manual_seed(0)
     sizes = {"embed_dim": 16, "depth": 2, "num_heads": 2, "patch_size": 8, "pos_grid": 4}
-    return ImageTransformer(kind="dinov2", num_registers=3, layer_scale=1.0, **sizes).eval()
+    return ImageTransformer(style="dinov2", num_registers=3, layer_scale=1.0, **sizes).eval()
 
 
 def test_vectors_and_patches_are_the_towers_own(tower):
@@ -35,7 +35,7 @@ def test_vectors_and_patches_are_the_towers_own(tower):
 def test_another_way_through_the_blocks_may_drop_tokens(tower):
     def bare(tower, tokens):
         return tower.forward_blocks(
-            torch.cat([tokens[:, :1], tokens[:, tower.first_patch :]], dim=1)
+            torch.cat([tokens[:, :1], tokens[:, tower.num_extra_tokens :]], dim=1)
         )
 
     images = torch.randn(2, 3, 32, 32)
@@ -47,7 +47,7 @@ def test_another_way_through_the_blocks_may_drop_tokens(tower):
 def test_sentences_become_unit_vectors_whatever_the_padding():
     torch.manual_seed(0)
     tokenizer = WordTokenizer.from_sentences(["a red mug", "a dog"], length=12, ends=True)
-    sizes = {"embed_dim": 16, "depth": 2, "num_heads": 2, "context_length": 12, "projection_dim": 8}
+    sizes = {"embed_dim": 16, "depth": 2, "num_heads": 2, "context_length": 12, "output_dim": 8}
     tower = TextTransformer(vocab_size=tokenizer.vocabulary_size, **sizes).eval()
     both = encode_text(tower, tokenizer, ["a dog", "a red mug"])
     single = encode_text(tower, tokenizer, ["a dog"])

@@ -35,16 +35,16 @@ def small_towers(*, resnet: bool) -> tuple[CLIPResNet | ImageTransformer, TextTr
         image = CLIPResNet(layers=(1, 2, 1, 1), width=4, output_dim=24, num_heads=2, pos_grid=3)
     else:
         image = ImageTransformer(
-            kind="clip",
+            style="clip",
             embed_dim=24,
             depth=12,
             num_heads=3,
             patch_size=8,
             pos_grid=4,
-            projection_dim=24,
+            output_dim=24,
         )
     text = TextTransformer(
-        vocab_size=50, embed_dim=16, depth=12, num_heads=2, context_length=20, projection_dim=24
+        vocab_size=50, embed_dim=16, depth=12, num_heads=2, context_length=20, output_dim=24
     )
     return image, text
 

@@ -1,5 +1,6 @@
 """Checkpoints: written whole, read without running anything, refused by name."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_half_precision_files_load_in_float32(system: System, tmp_path: Path) ->
     again = load_system(tmp_path)
     assert {p.dtype for p in again.parameters()} == {torch.float32}
     torch.testing.assert_close(answer(again), answer(system), atol=2e-2, rtol=1e-2)
+
+
+def test_values_that_half_precision_cannot_hold_are_refused(system: System, tmp_path: Path) -> None:
+    save_system(system, tmp_path)
+    large = copy.deepcopy(system)
+    name, parameter = next(iter(large.named_parameters()))
+    torch.nn.init.constant_(parameter, 1e6)
+    with pytest.raises(DataError, match=f"{name} holds values that are not finite in torch.float1"):
+        save_system(large, tmp_path, dtype=torch.float16)
+    assert torch.equal(answer(load_system(tmp_path)), answer(system))
 
 
 def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:

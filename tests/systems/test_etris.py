@@ -8,10 +8,11 @@ import pytest
 import torch
 from official_etris import small_etris, small_towers
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from risbook.adapters import PEFTConfig
 from risbook.adapters.bridger import BridgerConfig, Bridgers
+from risbook.decoder import mask_head, register_neck
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_system, load_system, save_system
 from risbook.systems.etris import ETRIS, build_etris
@@ -20,6 +21,8 @@ from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta, system_config, system_preset
 from risbook.tokenizers.word_tokenizer import WordTokenizer
+from risbook.towers.features import TextFeatures
+from risbook.towers.transformer_tower import Site
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
 
@@ -160,7 +163,7 @@ def test_dead_parameters_are_those_without_gradient(
         {"bridger.link": "outputs"},
         {"bridger.link": "none"},
         {"bridger.key_padding_mask": True},
-        {"image_out_indices": (5, 8, 11), "text_out_indices": (5, 8, 11)},
+        {"text_out_indices": (5, 8, 11)},
         {"bridger.zoom": "interpolate"},
         {"bridger.zoom": "linear"},
         {"bridger.zoom": "mlp"},
@@ -219,12 +222,55 @@ def test_stages_end_at_out_indices(resnet: bool) -> None:
     logits = {}
     for out_indices in ((), (3, 7, 11), (5, 8, 11)):
         torch.manual_seed(0)
-        overrides = {"image_out_indices": out_indices, "text_out_indices": out_indices}
+        overrides = {"text_out_indices": out_indices}
+        if not resnet:
+            overrides["image_out_indices"] = out_indices
         system = small_etris(overrides, resnet=resnet).eval()
         with torch.no_grad():
             logits[out_indices] = system(*inputs(system))
     assert torch.equal(logits[()], logits[(3, 7, 11)])
     assert not torch.allclose(logits[()], logits[(5, 8, 11)])
+
+
+def test_a_resnet_has_stages_of_its_own() -> None:
+    with pytest.raises(RisbookError, match="the stages of a CLIP ResNet are its layers 2, 3 and 4"):
+        small_etris({"image_out_indices": (3, 7, 11)}, resnet=True)
+
+
+def test_adapters_of_the_image_tower_get_the_text_tokens() -> None:
+    class TextGate(nn.Module):
+        def forward(self, site: Site) -> Tensor:
+            shapes.append(site.context.shape)
+            return site.scale(site.out) * site.context.mean(dim=(1, 2)).sigmoid()[:, None, None]
+
+    shapes: list[torch.Size] = []
+    system = small_etris({}, resnet=False).eval()
+    image, tokens = inputs(system)
+    before = system(image, tokens)
+    system.image_tower.add_adapter(5, "mlp", TextGate())
+    assert not torch.allclose(system(image, tokens), before)
+    assert shapes == [(*tokens.shape, system.text_tower.embed_dim)]
+
+
+def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WordNeck(nn.Module):
+        def __init__(self, *, map_dims: Any, factors: Any, sentence_dim: int, dim: int) -> None:
+            super().__init__()
+            self.linear = nn.Linear(map_dims[1] + dim, dim)
+
+        def forward(self, maps: Any, text_features: TextFeatures, *, intermediates: Any) -> Tensor:
+            text_tokens = text_features.text_tokens.mean(dim=1)[:, None, None]
+            middle = maps[1].permute(0, 2, 3, 1)
+            text_map = text_tokens.expand(*middle.shape[:3], -1)
+            fused: Tensor = self.linear(torch.cat([middle, text_map], dim=-1))
+            return fused.permute(0, 3, 1, 2)
+
+    monkeypatch.setattr(mask_head, "NECKS", dict(mask_head.NECKS))
+    with pytest.raises(RisbookError, match="neck is 'words'; it must be one of hierarchical, last"):
+        small_etris({"head.neck": "words"}, resnet=False)
+    register_neck("words", WordNeck)
+    system = small_etris({"head.neck": "words"}, resnet=False).eval()
+    assert system(*inputs(system)).shape[1] == 1
 
 
 @pytest.mark.parametrize("resnet", [True, False])
@@ -252,7 +298,7 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"head.dim": 32}, "head.dim is 32; .* it must be 16"),
         ({"bridger.zoom": "spline"}, "bridger.zoom is 'spline'; it must be 'deconv'"),
         ({"bridger.link": "both"}, "bridger.link is 'both'; it must be 'inputs'"),
-        ({"head.neck": "giraffe"}, "head.neck is 'giraffe'; it must be 'hierarchical' or 'last'"),
+        ({"head.neck": "giraffe"}, "neck is 'giraffe'; it must be one of hierarchical, last"),
         ({"image_peft.method": "magic"}, 'image_peft: no method "magic"'),
         ({"text_peft.options.r": 2}, 'text_peft: method "frozen" has no option "r": it has none'),
         (
@@ -290,7 +336,7 @@ def test_mistakes_end_in_one_line(overrides: dict[str, Any], message: str) -> No
 def test_bridgers_on_different_grids_are_told() -> None:
     bridgers = Bridgers(
         BridgerConfig(stages=(1, 2), dim=4, num_heads=2),
-        image_dims=(4, 4),
+        stage_dims=(4, 4),
         factors=(1.0, 1.0),
         text_dim=4,
         architecture="resnet",

@@ -30,7 +30,7 @@ def model() -> FirstModel:
 
 
 def test_image_tower_shapes() -> None:
-    maps = ConvolutionalTower(widths=(4, 8, 16, 24), blocks=1)(torch.zeros(2, 3, 64, 96))
+    maps = ConvolutionalTower(map_dims=(4, 8, 16, 24), blocks=1)(torch.zeros(2, 3, 64, 96))
     assert [tuple(m.shape) for m in maps.maps] == [
         (2, 4, 32, 48),
         (2, 8, 16, 24),

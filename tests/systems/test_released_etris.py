@@ -16,6 +16,7 @@ from risbook.errors import DataError, RisbookError
 from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
 from risbook.systems.tokenizer import NoTokenizer
+from risbook.tokenizers import CLIPTokenizer
 from risbook.towers.presets import TOWERS, TowerPreset
 
 
@@ -24,7 +25,9 @@ def recorded_overrides(file: Recording, monkeypatch: pytest.MonkeyPatch) -> dict
     image_sizes, text_sizes = etris_tower_sizes(file)
     family = "clip-resnet" if "layers" in image_sizes else "clip-vit"
     monkeypatch.setitem(TOWERS, "recorded-image", TowerPreset(family, image_sizes))
-    monkeypatch.setitem(TOWERS, "recorded-text", TowerPreset("clip-text", text_sizes))
+    monkeypatch.setitem(
+        TOWERS, "recorded-text", TowerPreset("clip-text", text_sizes, tokenizer_class=CLIPTokenizer)
+    )
     towers = {"image_tower": "recorded-image", "text_tower": "recorded-text"}
     return etris_overrides(file) | towers
 

@@ -114,7 +114,7 @@ def dinov2_tower(weights: Weights, *, heads: int, out_indices: Sequence[int]) ->
     blocks = blocks_of(weights, "blocks.")
     table = weights["pos_embed"]
     tower = ImageTransformer(
-        kind="dinov2",
+        style="dinov2",
         embed_dim=table.shape[2],
         depth=len(blocks),
         num_heads=heads,

@@ -17,6 +17,7 @@ from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers import build
 from risbook.towers.build import build_meta_tower, build_tower, save_tower, tokenizer_of
 from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.families import FAMILIES
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.info import tower_info, weights_status
 from risbook.towers.presets import TOWERS, HubFile, TowerPreset
@@ -43,7 +44,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> TowerPreset:
 def write_tiny(folder: Path) -> dict[str, torch.Tensor]:
     """A file as CLIP's: OpenAI's names, without the residual branch."""
     folder.mkdir(parents=True, exist_ok=True)
-    tower = CLIPResNet(**TINY.arch, connect=False)
+    tower = CLIPResNet(**TINY.arguments, connect=False)
     state = openai_state(tower.state_dict()) | {"logit_scale": torch.ones(())}
     save_file({n: v.contiguous() for n, v in state.items()}, folder / "model.safetensors")
     return tower.state_dict()
@@ -53,9 +54,10 @@ def test_the_table_is_consistent() -> None:
     for name, preset in TOWERS.items():
         if preset.text_tower:
             assert TOWERS[preset.text_tower].family == "clip-text" != preset.family
-        assert (preset.tokenizer is not None) == (
+        assert (preset.vocabulary is not None) == (
             preset.family == "clip-text" and preset.hub is not None
         )
+        assert preset.modality == FAMILIES[preset.family].modality
         if preset.hub is not None:
             assert preset.hub.pinned or preset.hub.revision == "main"
             assert preset.hub.pinned or not preset.hub.sha256, name

@@ -171,12 +171,12 @@ def test_shapes_and_intermediates(size: tuple[int, int]) -> None:
     intermediates = Intermediates()
     features = tower(torch.randn(2, 3, height, width), intermediates=intermediates)
     assert features.strides == (8, 16, 32)
-    assert tower.channels == (64, 128, 24)
+    assert tower.map_dims == (64, 128, 24)
     for grid, stride, channels in zip(features.maps, features.strides, (64, 128, 24), strict=True):
         assert grid.shape == (2, channels, height // stride, width // stride)
     assert list(intermediates) == ["stem", "layer1", "layer2", "layer3", "layer4", "pool"]
     assert intermediates["stem"].shape == (2, 8, height // 4, width // 4)
-    assert intermediates["layer4"].shape == (2, tower.stage_channels[2], height // 32, width // 32)
+    assert intermediates["layer4"].shape == (2, tower.stage_dims[2], height // 32, width // 32)
     assert tower.pooled(torch.randn(2, 3, height, width)).shape == (2, 24)
 
 
@@ -246,7 +246,7 @@ def test_gradients_reach_every_parameter_of_the_way_taken() -> None:
 
 def test_readings_of_the_attention_pool() -> None:
     torch.manual_seed(0)
-    pool = AttentionPool(channels=16, output_dim=6, num_heads=2, pos_grid=3, connect=False)
+    pool = AttentionPool(embed_dim=16, output_dim=6, num_heads=2, pos_grid=3, connect=False)
     features = torch.randn(2, 16, 2, 3)
     assert pool(features).shape == pool.projected(features).shape == (2, 6, 2, 3)
     assert pool.pooled(features).shape == (2, 6)

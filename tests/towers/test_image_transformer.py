@@ -10,24 +10,24 @@ from torch.autograd.graph import saved_tensors_hooks
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers import transformer_tower
-from risbook.towers.image_transformer import ImageTransformer, Kind
+from risbook.towers.image_transformer import STYLES, ImageTransformer, Style
 
 #: timm's own names of the two designs.
 TIMM = {"clip": "vit_base_patch16_clip_quickgelu_224", "dinov2": "vit_base_patch14_reg4_dinov2"}
 PATCH = {"clip": 16, "dinov2": 14}
 
 
-def make_tower(kind: Kind, *, projection: int | None = None) -> ImageTransformer:
+def make_tower(kind: Style, *, projection: int | None = None) -> ImageTransformer:
     torch.manual_seed(0)
     tower = ImageTransformer(
-        kind=kind,
+        style=kind,
         embed_dim=32,
         depth=4,
         num_heads=4,
         patch_size=PATCH[kind],
         pos_grid=4,
         num_registers=4 if kind == "dinov2" else 0,
-        projection_dim=projection,
+        output_dim=projection,
         out_indices=(0, 2, 3),
     )
     for parameter in tower.parameters():
@@ -35,7 +35,7 @@ def make_tower(kind: Kind, *, projection: int | None = None) -> ImageTransformer
     return tower.eval()
 
 
-def pictures(kind: Kind, rows: int = 4, columns: int = 4) -> Tensor:
+def pictures(kind: Style, rows: int = 4, columns: int = 4) -> Tensor:
     torch.manual_seed(1)
     return torch.randn(2, 3, rows * PATCH[kind], columns * PATCH[kind])
 
@@ -46,7 +46,7 @@ def timm_network(tower: ImageTransformer, grid: tuple[int, int]) -> Any:
 
     patch = tower.patch_size
     network = timm.create_model(
-        TIMM[tower.kind],
+        TIMM["clip" if tower.style is STYLES["clip"] else "dinov2"],
         pretrained=False,
         embed_dim=32,
         depth=4,
@@ -78,7 +78,7 @@ KINDS = pytest.mark.parametrize("kind", ["clip", "dinov2"])
 
 @KINDS
 @pytest.mark.parametrize("grid", [(4, 4), (6, 6), (3, 5)], ids=str)
-def test_equal_to_timm_s_own_forward_pass(kind: Kind, grid: tuple[int, int]) -> None:
+def test_equal_to_timm_s_own_forward_pass(kind: Style, grid: tuple[int, int]) -> None:
     tower, images = make_tower(kind), pictures(kind, *grid)
     network = timm_network(tower, grid)
     intermediates = Intermediates()
@@ -102,25 +102,25 @@ def test_the_projection_is_what_timm_calls_the_head() -> None:
 
 @KINDS
 @pytest.mark.parametrize("grid", [(4, 4), (2, 6), (7, 5)], ids=str)
-def test_maps_have_the_shape_of_the_picture(kind: Kind, grid: tuple[int, int]) -> None:
+def test_maps_have_the_shape_of_the_picture(kind: Style, grid: tuple[int, int]) -> None:
     tower = make_tower(kind, projection=24 if kind == "clip" else None)
     features = tower(pictures(kind, *grid))
     assert [tuple(feature_map.shape) for feature_map in features.maps] == [
-        (2, channels, *grid) for channels in tower.channels
+        (2, channels, *grid) for channels in tower.map_dims
     ]
     assert features.strides == tower.strides == (PATCH[kind],) * 3
-    assert tower.channels == (32, 32, 24 if kind == "clip" else 32)
+    assert tower.map_dims == (32, 32, 24 if kind == "clip" else 32)
 
 
 @KINDS
-def test_blocks_can_be_run_in_groups(kind: Kind) -> None:
+def test_blocks_can_be_run_in_groups(kind: Style) -> None:
     tower, images = make_tower(kind), pictures(kind, 3, 5)
     intermediates = Intermediates()
     features = tower(images, intermediates=intermediates)
     tokens, grid = tower.embed(images)
     assert grid == (3, 5)
-    assert tokens.shape == (2, tower.first_patch + 15, 32)
-    assert tower.first_patch == (1 if kind == "clip" else 5)
+    assert tokens.shape == (2, tower.num_extra_tokens + 15, 32)
+    assert tower.num_extra_tokens == (1 if kind == "clip" else 5)
     assert tokens.equal(intermediates["embedded"])
     maps = []
     for stage in (1, 2, 3):
@@ -132,19 +132,19 @@ def test_blocks_can_be_run_in_groups(kind: Kind) -> None:
 
 
 @KINDS
-def test_a_map_can_be_put_back(kind: Kind) -> None:
+def test_a_map_can_be_put_back(kind: Style) -> None:
     tower = make_tower(kind)
     tokens, grid = tower.embed(pictures(kind, 3, 5))
     patches = tower.tokens_to_map(tokens, grid)
-    assert patches[1, :, 2, 3].equal(tokens[1, tower.first_patch + 2 * 5 + 3])
+    assert patches[1, :, 2, 3].equal(tokens[1, tower.num_extra_tokens + 2 * 5 + 3])
     assert tower.replace_patches(tokens, patches).equal(tokens)
     changed = tower.replace_patches(tokens, patches + 1)
-    assert changed[:, : tower.first_patch].equal(tokens[:, : tower.first_patch])
-    assert changed[:, tower.first_patch :].equal(tokens[:, tower.first_patch :] + 1)
+    assert changed[:, : tower.num_extra_tokens].equal(tokens[:, : tower.num_extra_tokens])
+    assert changed[:, tower.num_extra_tokens :].equal(tokens[:, tower.num_extra_tokens :] + 1)
 
 
 @KINDS
-def test_both_forms_of_attention_agree(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_forms_of_attention_agree(kind: Style, monkeypatch: pytest.MonkeyPatch) -> None:
     tower, images = make_tower(kind), pictures(kind)
     answers = []
     for fused in (True, False):
@@ -155,7 +155,7 @@ def test_both_forms_of_attention_agree(kind: Kind, monkeypatch: pytest.MonkeyPat
 
 @KINDS
 @pytest.mark.parametrize("grad", [False, True])
-def test_it_runs_in_bf16(kind: Kind, grad: bool) -> None:
+def test_it_runs_in_bf16(kind: Style, grad: bool) -> None:
     tower, images = make_tower(kind), pictures(kind, 3, 5)
     exact = tower(images).maps[-1].detach().flatten()
     with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
@@ -167,7 +167,7 @@ def test_it_runs_in_bf16(kind: Kind, grad: bool) -> None:
 
 
 @KINDS
-def test_masked_patches_keep_only_their_position(kind: Kind) -> None:
+def test_masked_patches_keep_only_their_position(kind: Style) -> None:
     tower, images = make_tower(kind), pictures(kind)
     mask = torch.zeros(2, 16, dtype=torch.bool)
     mask[0, 5] = True
@@ -179,13 +179,13 @@ def test_masked_patches_keep_only_their_position(kind: Kind) -> None:
     again, _ = tower.embed(other, mask=mask)
     assert masked.equal(again)
     differs = (masked != unmasked).any(dim=-1)
-    assert differs.nonzero().tolist() == [[0, tower.first_patch + 5]]
+    assert differs.nonzero().tolist() == [[0, tower.num_extra_tokens + 5]]
 
 
 @KINDS
 @pytest.mark.parametrize(("extra_rows", "extra_columns"), [(1, 0), (0, 3)])
 def test_a_size_that_patches_do_not_tile_is_one_clear_error(
-    kind: Kind, extra_rows: int, extra_columns: int
+    kind: Style, extra_rows: int, extra_columns: int
 ) -> None:
     side = 4 * PATCH[kind]
     images = torch.zeros(1, 3, side + extra_rows, side + extra_columns)
@@ -195,14 +195,14 @@ def test_a_size_that_patches_do_not_tile_is_one_clear_error(
 
 
 @KINDS
-def test_a_frozen_tower_builds_no_graph(kind: Kind) -> None:
+def test_a_frozen_tower_builds_no_graph(kind: Style) -> None:
     tower, images = make_tower(kind).requires_grad_(False), pictures(kind, 3, 5)
     assert saved(lambda: tower(images)) == 0
     assert all(feature_map.grad_fn is None for feature_map in tower(images).maps)
 
 
 @KINDS
-def test_the_graph_begins_at_the_first_tuned_block(kind: Kind) -> None:
+def test_the_graph_begins_at_the_first_tuned_block(kind: Style) -> None:
     tower, images = make_tower(kind).requires_grad_(False), pictures(kind, 3, 5)
     tower.blocks[2].requires_grad_(True)
     below: list[Tensor] = []
@@ -220,7 +220,7 @@ def test_the_graph_begins_at_the_first_tuned_block(kind: Kind) -> None:
 
 
 @KINDS
-def test_a_tuned_position_table_gets_its_gradient(kind: Kind) -> None:
+def test_a_tuned_position_table_gets_its_gradient(kind: Style) -> None:
     """ETRIS tunes it; so its place in the graph must survive the resizing."""
     tower = make_tower(kind).requires_grad_(False)
     table = tower.vit.pos_embed

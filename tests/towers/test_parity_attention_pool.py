@@ -22,7 +22,7 @@ def recorded_pool(file: Recording, *, connect: bool = True) -> AttentionPool:
     output_dim = len(weights["c_proj.bias"])
     pos_grid = side_of(weights["positional_embedding"])
     pool = AttentionPool(
-        channels=channels, output_dim=output_dim, num_heads=2, pos_grid=pos_grid, connect=connect
+        embed_dim=channels, output_dim=output_dim, num_heads=2, pos_grid=pos_grid, connect=connect
     )
     pool.load_state_dict(weights, strict=True)
     return pool.eval()

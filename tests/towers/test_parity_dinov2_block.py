@@ -20,7 +20,7 @@ def one_block(weights: Weights, *, heads: int) -> ImageTransformer:
     """A tower whose only block has the recorded weights."""
     width = len(weights["norm1.weight"])
     tower = ImageTransformer(
-        kind="dinov2",
+        style="dinov2",
         embed_dim=width,
         depth=1,
         num_heads=heads,

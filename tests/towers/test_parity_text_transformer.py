@@ -81,7 +81,7 @@ def test_parity_one_adapted_text_block() -> None:
         depth=1,
         num_heads=4,
         context_length=x.shape[1],
-        projection_dim=1,
+        output_dim=1,
     )
     tower.blocks[0].load_state_dict(rename_text_block(without_adapters(block), ""), strict=True)
     tower.add_adapter(0, "mlp", AtMLP(below(block, "adapter.")))

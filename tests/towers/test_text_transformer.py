@@ -18,7 +18,7 @@ START, END = 28, 29
 def make_tower() -> TextTransformer:
     torch.manual_seed(0)
     tower = TextTransformer(
-        vocab_size=30, embed_dim=32, depth=4, num_heads=4, context_length=12, projection_dim=24
+        vocab_size=30, embed_dim=32, depth=4, num_heads=4, context_length=12, output_dim=24
     )
     for parameter in tower.parameters():
         torch.nn.init.normal_(parameter, std=0.2)

@@ -26,14 +26,14 @@ def small(family: str) -> Tower:
     sizes = {"embed_dim": 32, "depth": 2, "num_heads": 2}
     if family == "clip-vit":
         return ImageTransformer(
-            kind="clip", patch_size=8, pos_grid=4, projection_dim=16, out_indices=(0, 1), **sizes
+            style="clip", patch_size=8, pos_grid=4, output_dim=16, out_indices=(0, 1), **sizes
         )
     if family == "dinov2":
         return ImageTransformer(
-            kind="dinov2", patch_size=8, pos_grid=4, num_registers=4, out_indices=(0, 1), **sizes
+            style="dinov2", patch_size=8, pos_grid=4, num_registers=4, out_indices=(0, 1), **sizes
         )
     if family == "clip-text":
-        return TextTransformer(vocab_size=50, context_length=12, projection_dim=16, **sizes)
+        return TextTransformer(vocab_size=50, context_length=12, output_dim=16, **sizes)
     return CLIPResNet(
         layers=(1, 2, 1, 1), width=4, output_dim=16, num_heads=2, pos_grid=3, connect=False
     )
@@ -97,7 +97,7 @@ def test_timm_converts_a_resnet_to_the_same() -> None:
 
 def meta(name: str, **changes: int) -> Tower:
     with torch.device("meta"):
-        return FAMILIES[TOWERS[name].family](**{**TOWERS[name].arch, **changes})
+        return FAMILIES[TOWERS[name].family](**{**TOWERS[name].arguments, **changes})
 
 
 def check_one_to_one(state: dict[str, Tensor], tower: Tower, family: str, prefix: str) -> None:

@@ -22,13 +22,13 @@ from risbook.towers.weights.tensor_files import check_tensors, file_digest, find
 
 def clip(table: int = 4) -> ImageTransformer:
     return ImageTransformer(
-        kind="clip",
+        style="clip",
         embed_dim=16,
         depth=1,
         num_heads=2,
         patch_size=8,
         pos_grid=table,
-        projection_dim=8,
+        output_dim=8,
         out_indices=(0,),
     )
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from risbook.errors import DataError
 from risbook.towers.families import Tower
-from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights.forms import PUBLICATIONS, State
 
 
@@ -48,12 +47,12 @@ def load_weights(
     if missing:
         raise DataError(f"a weight is missing: {missing[0]}")
     pos_embed = next(name for name, value in tower.named_parameters() if value is tower.pos_embed)
-    if resize and not isinstance(tower, TextTransformer):
+    if resize and tower.modality == "image":
         grid = (tower.pos_grid, tower.pos_grid)
         weights[pos_embed] = tower.resize_pos_embed(weights[pos_embed], grid)
     for name, value in weights.items():
         if value.shape != wanted[name].shape:
-            is_resizable = name == pos_embed and not isinstance(tower, TextTransformer)
+            is_resizable = name == pos_embed and tower.modality == "image"
             hint = "; give the size wanted as pos_grid= to have it resized" if is_resizable else ""
             raise DataError(
                 f"{name} is {tuple(value.shape)} in the file and {tuple(wanted[name].shape)} in "
@@ -73,7 +72,8 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     """Bring published weights to the names of our towers.
 
     Args:
-        state: names and values; a name that the form does not explain is kept.
+        state: names and values. A name that no expression of the form fits stays as it is, and
+            `load_weights` then refuses it.
         family: a name of `PUBLICATIONS`, that of the tower that they are for.
 
     Raises:

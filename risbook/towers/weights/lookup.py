@@ -27,7 +27,9 @@ _OLD_KEYS = {
     "patch": "patch_size",
     "table": "pos_grid",
     "registers": "num_registers",
-    "projection": "projection_dim",
+    "projection": "output_dim",
+    "projection_dim": "output_dim",
+    "kind": "style",
     "output": "output_dim",
     "taps": "out_indices",
 }
@@ -52,8 +54,8 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSo
         return None, WeightsSource()
     if hub is None and str(weights) == "hub":
         raise RisbookError(f"{name} is not on the hub: it comes with the package")
-    is_shipped = hub is None and str(weights) == "auto"
-    folder = SHIPPED_TOWERS / name if is_shipped else local_folder(name, weights)
+    folder = local_folder(name, weights)
+    is_shipped = folder == SHIPPED_TOWERS / name
     if is_shipped and not (SHIPPED_TOWERS / name / "config.json").is_file():
         raise RisbookError(
             f"{name}: its weights are not in this installation; make them by "
@@ -81,16 +83,19 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSo
 
 
 def local_folder(name: str, weights: str | Path) -> Path | None:
-    """The file or folder of a tower's weights, if the user named one.
+    """The file or folder of a tower's weights, unless they are on the hub.
 
     Args:
         name: the tower's name.
-        weights: "auto": below the folder that RISBOOK_WEIGHTS names; "hub": nowhere; or a file or
-            folder. A folder may hold one folder per tower or pair.
+        weights: "auto": in the package, or, of a published tower, below the folder that
+            RISBOOK_WEIGHTS names; "hub": nowhere; or a file or folder. A folder may hold one
+            folder per tower or pair.
 
     Raises:
         RisbookError: if there is no such file or folder.
     """
+    if tower_preset(name).hub is None and str(weights) == "auto":
+        return SHIPPED_TOWERS / name
     is_path = str(weights) not in ("auto", "hub")
     if is_path and not Path(weights).exists():
         raise RisbookError(
@@ -178,7 +183,7 @@ def _offline_help(file: str) -> str:
 
 
 def _check_config(path: Path, name: str) -> None:
-    """Refuse a folder that risbook wrote for another tower or architecture."""
+    """Refuse a folder that risbook wrote for another tower or other arguments."""
     if not path.is_file():
         return
     values = read_json(path)
@@ -189,9 +194,9 @@ def _check_config(path: Path, name: str) -> None:
     stored = values.get("arch", values.get("geometry"))
     if not isinstance(stored, dict):
         raise DataError(f"{path}: its arch has to be an object of names and sizes")
-    arch = tower_preset(name).arch
-    stored = {key if key in arch else _OLD_KEYS.get(key, key): stored[key] for key in stored}
-    for key, value in arch.items():
+    wanted = tower_preset(name).arguments
+    stored = {key if key in wanted else _OLD_KEYS.get(key, key): stored[key] for key in stored}
+    for key, value in wanted.items():
         size = tuple(stored[key]) if isinstance(stored.get(key), list) else stored.get(key)
         # the choice of returned maps does not change the weights
         if key != "out_indices" and size != value:

@@ -94,6 +94,27 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+def cast_weights(state: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """Names and values as a file is to hold them, on the CPU.
+
+    Args:
+        state: names and values.
+        dtype: float type of the file; None for that of each value. Integers keep their type.
+
+    Raises:
+        DataError: if a value is too large for `dtype`.
+    """
+    tensors = {name: value.detach().cpu() for name, value in state.items()}
+    if dtype is None:
+        return tensors
+    for name, value in tensors.items():
+        if value.is_floating_point():
+            tensors[name] = value.to(dtype)
+            if not bool(tensors[name].isfinite().all()):
+                raise DataError(f"{name} holds values that are not finite in {dtype}")
+    return tensors
+
+
 def _read_torch_file(path: Path) -> Any:
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"  # as torch decides
