@@ -9,8 +9,8 @@ from parity import Recording
 
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.metrics import EPSILON, THRESHOLDS, Scores, shares_above
+from risbook.systems.losses import resize_target
 from risbook.systems.postprocess import THRESHOLD, predict_mask, probabilities_at_original_size
-from risbook.systems.system import resize_target
 
 FILES = {"etris": "etris/data_and_eval.npz", "detris": "detris/preprocess_postprocess.npz"}
 

@@ -23,7 +23,7 @@ from risbook.config_messages import Schema, one_line_errors
 from risbook.errors import RisbookError
 
 #: flags that are not named as their parameters are
-FLAGS = {"overrides": "--set"}
+FLAGS = {"overrides": "--set", "text_kind": "--text"}
 #: what stands for a value in the help, where it is not the parameter's name
 METAVARS = {
     "data": "SET",

@@ -7,6 +7,7 @@ from the state of a generator, so a run that was killed can go on exactly where 
 
 import random
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ class TrainingSamples(Dataset[Sample]):
         *,
         sources: Sequence[ReferData],
         splits: Sequence[str] = ("train",),
-        image_size: int,
+        image_size: int = 416,
         seed: int = 0,
         text: TextKind = "sent",
         cache_images: bool = False,
@@ -121,6 +122,13 @@ class TrainingSamples(Dataset[Sample]):
 
     def __len__(self) -> int:
         return len(self.objects)
+
+    def with_image_size(self, image_size: int) -> "TrainingSamples":
+        """The same samples with another side of the letterboxed square."""
+        samples = copy(self)
+        samples.image_size = image_size
+        samples._cache = None if self._cache is None else {}
+        return samples
 
     def sentences(self) -> Iterator[str]:
         """Every sentence that may be drawn, for building a vocabulary."""

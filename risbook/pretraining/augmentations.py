@@ -41,7 +41,7 @@ def normalise_views(views: Tensor) -> Tensor:
 
 
 def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """`count` numbers between `low` and `high`."""
+    """`count` random numbers between `low` and `high`."""
     return torch.rand(count, generator=generator) * (high - low) + low
 
 
@@ -51,7 +51,7 @@ def random_boxes(frames: Tensor, area: tuple[float, float], generator: torch.Gen
     Args:
         frames: (B, 4): x, y, width and height of the images on their canvases.
         area: smallest and largest share of the frame's area.
-        generator: decides.
+        generator: of the random numbers.
 
     Returns:
         (B, 4); sides between 3:4 and 4:3 of each other where the frame leaves room.
@@ -73,7 +73,7 @@ def boxes_around(boxes: Tensor, zoom: tuple[float, float], generator: torch.Gene
     Args:
         boxes: (B, 4): x, y, width and height of the objects.
         zoom: smallest and largest side of the square in units of the object's longer side.
-        generator: decides.
+        generator: of the random numbers.
     """
     count = len(boxes)
     x, y, width, height = boxes.unbind(1)

@@ -26,9 +26,9 @@ from risbook.pretraining.augmentations import (
     uniform,
 )
 from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.clip import CLIP
-from risbook.training.objective import Objective
 
 
 def contrastive_loss(logits: Tensor, positives: Tensor) -> Tensor:
@@ -77,14 +77,15 @@ class ContrastiveConfig:
     expression_share: float = 0.2
 
 
-class ContrastiveObjective(Objective):
-    """Draws the batch of a step and returns its contrastive loss.
+class ContrastiveObjective(PretrainingObjective):
+    """Samples the batch of a step and returns its contrastive loss.
 
     Args:
-        clip: the pair of towers; a tower whose parameters are frozen stays as it is.
+        clip: the pair of towers; a frozen tower is not trained.
         tokenizer: of the text tower.
         corpus: the training images.
         config: sizes and shares.
+        loop: the length of the run, its learning rate and its seed.
 
     Raises:
         DataError: if every expression may name a place. A crop of an object does not show where
@@ -98,8 +99,9 @@ class ContrastiveObjective(Objective):
         tokenizer: WordTokenizer,
         corpus: ImageCorpus,
         config: ContrastiveConfig,
+        loop: PretrainingConfig,
     ) -> None:
-        super().__init__()
+        super().__init__(loop)
         self.clip = clip
         self.tokenizer = tokenizer
         self.corpus = corpus

@@ -1,4 +1,4 @@
-"""From a recipe's name to pretrained towers on the disk, each with its scores and its card."""
+"""Run a recipe: pretrain its towers, and write each with its scores and its card."""
 
 import datetime
 import shlex
@@ -15,7 +15,8 @@ from risbook.data.dataset import ReferData
 from risbook.evaluation.result_files import describe_device
 from risbook.files import write_atomically, write_json
 from risbook.pretraining.image_corpus import read_corpus
-from risbook.pretraining.pretrain import PretrainingConfig, pretrain
+from risbook.pretraining.pretrain import pretrain
+from risbook.pretraining.pretraining_objective import PretrainingConfig
 from risbook.pretraining.recipes import RecipeSetup, get_recipe
 from risbook.pretraining.tower_card import tower_card
 from risbook.pretraining.tower_scores import score_tower
@@ -36,7 +37,7 @@ def run_recipe(
     text: str | Path = "auto",
     overrides: Mapping[str, Any] | None = None,
 ) -> list[Path]:
-    """Pretrain, keep the towers, and score them.
+    """Pretrain the towers of a recipe, write them, and score them.
 
     Args:
         name: one of `risbook.pretraining.recipes.RECIPES`.
@@ -54,23 +55,23 @@ def run_recipe(
         RisbookError: as `pretrain`, and for a tower's folder that holds other files.
     """
     recipe = get_recipe(name)
-    config = replace(recipe.loop, **(overrides or {}))
+    loop = replace(recipe.loop, **(overrides or {}))
     corpus = read_corpus(sources)
-    torch.manual_seed(config.seed)
-    setup = recipe.build(corpus, text)
+    torch.manual_seed(loop.seed)
+    setup = recipe.build(corpus, text, loop)
     if not resume:
         for tower in setup.towers:
             RunFolder(folder / tower).check_free()
     setup.objective.to(device)
     settings = {"recipe": name, "text": str(text), "config": asdict(recipe.config)}
-    pretrain(setup.objective, config, folder, device=device, resume=resume, settings=settings)
+    pretrain(setup.objective, folder, device=device, resume=resume, settings=settings)
     setup.objective.to("cpu").eval()
     about = {
-        "command": _command(name, config, str(text)),
+        "command": _command(name, loop, str(text)),
         "recipe": name,
-        "loop": asdict(config),
+        "loop": asdict(loop),
         "config": asdict(recipe.config),
-        "precision": choose_precision(config.precision, device),
+        "precision": choose_precision(loop.precision, device),
         "device": describe_device(device),
         "date": datetime.date.today().isoformat(),
         "minutes": round(read_log(folder / LOG_FILE)[-1]["seconds"] / 60, 1),
@@ -82,12 +83,12 @@ def run_recipe(
     return [_keep_tower(tower, setup, sources, folder, about) for tower in setup.towers]
 
 
-def _command(name: str, config: PretrainingConfig, text: str) -> str:
+def _command(name: str, loop: PretrainingConfig, text: str) -> str:
     """The command line that repeats the run."""
     words = ["risbook", "pretrain", name, "--out", f"runs/{name}"]
     for key in ("steps", "seed", "precision"):
-        if getattr(config, key) != getattr(get_recipe(name).loop, key):
-            words += [f"--{key}", str(getattr(config, key))]
+        if getattr(loop, key) != getattr(get_recipe(name).loop, key):
+            words += [f"--{key}", str(getattr(loop, key))]
     if text != "auto":
         words += ["--text", text]
     return shlex.join(words)

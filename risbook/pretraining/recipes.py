@@ -15,7 +15,7 @@ from torch import nn
 from risbook.errors import RisbookError
 from risbook.pretraining.contrastive import ContrastiveConfig, ContrastiveObjective
 from risbook.pretraining.image_corpus import ImageCorpus
-from risbook.pretraining.pretrain import PretrainingConfig
+from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.pretraining.self_distillation import DistillationConfig, DistillationObjective
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower, tokenizer_of
@@ -24,7 +24,6 @@ from risbook.towers.families import Tower
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
-from risbook.training.objective import Objective
 
 #: the drawn sets whose training images pretraining reads
 SETS = ("refscenes", "refscenes+", "refscenesg")
@@ -42,7 +41,7 @@ class RecipeSetup:
         clip: the pair of towers, if there is one.
     """
 
-    objective: Objective
+    objective: PretrainingObjective
     towers: Mapping[str, Tower]
     tokenizer: WordTokenizer | None = None
     clip: CLIP | None = None
@@ -53,15 +52,16 @@ class Recipe:
     """How a tower, or a pair, is pretrained.
 
     Args:
-        loop: steps, rates and seed.
+        loop: the length of the run, its learning rate and its seed.
         config: what the objective's batches hold.
-        build: builds towers and objective from the corpus and, where a recipe needs one, the
-            folder of a text tower ("auto" for the shipped one).
+        build: builds towers and objective from the corpus, the folder of a text tower ("auto" for
+            the shipped one), which not every recipe needs, and the loop, whose steps may be others
+            than the recipe's.
     """
 
     loop: PretrainingConfig
     config: ContrastiveConfig | DistillationConfig
-    build: Callable[[ImageCorpus, str | Path], RecipeSetup]
+    build: Callable[[ImageCorpus, str | Path, PretrainingConfig], RecipeSetup]
 
 
 CLIP_CONFIG = ContrastiveConfig()
@@ -81,7 +81,7 @@ def init_clip_params(tower: ImageTransformer) -> None:
         nn.init.normal_(block.mlp.fc2.weight, std=residual_std)
 
 
-def _clip_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
+def _clip_mini(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -> RecipeSetup:
     tokenizer = WordTokenizer.from_sentences(corpus.sentences(), length=MAX_TOKENS, ends=True)
     image = build_tower("clip-mini-image", weights="random")
     assert isinstance(image, ImageTransformer)
@@ -92,17 +92,17 @@ def _clip_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
     assert isinstance(text_tower, TextTransformer)
     towers: dict[str, Tower] = {"clip-mini-image": image, "clip-mini-text": text_tower}
     clip = CLIP(image_tower=image, text_tower=text_tower)
-    return _pair_setup(clip, tokenizer, corpus, CLIP_CONFIG, towers)
+    return _pair_setup(clip, tokenizer, corpus, CLIP_CONFIG, loop, towers)
 
 
-def _clip_mini_rn(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
+def _clip_mini_rn(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -> RecipeSetup:
     text_tower = build_tower("clip-mini-text", weights=text)
     tokenizer = tokenizer_of("clip-mini-text", length=MAX_TOKENS, weights=text)
     assert isinstance(text_tower, TextTransformer) and isinstance(tokenizer, WordTokenizer)
     # The residual branch of CRIS and ETRIS is not CLIP's: it starts random in their systems.
     image = build_tower("clip-mini-rn-image", weights="random", connect=False)
     clip = CLIP(image_tower=image, text_tower=freeze(text_tower))
-    return _pair_setup(clip, tokenizer, corpus, RESNET_CONFIG, {"clip-mini-rn-image": image})
+    return _pair_setup(clip, tokenizer, corpus, RESNET_CONFIG, loop, {"clip-mini-rn-image": image})
 
 
 def _pair_setup(
@@ -110,19 +110,22 @@ def _pair_setup(
     tokenizer: WordTokenizer,
     corpus: ImageCorpus,
     config: ContrastiveConfig,
+    loop: PretrainingConfig,
     towers: Mapping[str, Tower],
 ) -> RecipeSetup:
-    objective = ContrastiveObjective(clip=clip, tokenizer=tokenizer, corpus=corpus, config=config)
+    objective = ContrastiveObjective(
+        clip=clip, tokenizer=tokenizer, corpus=corpus, config=config, loop=loop
+    )
     return RecipeSetup(objective=objective, towers=towers, tokenizer=tokenizer, clip=clip)
 
 
-def _dinov2_mini(corpus: ImageCorpus, text: str | Path) -> RecipeSetup:
+def _dinov2_mini(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -> RecipeSetup:
     # DINOv2's initialisation (LayerScale 1e-5, weights of 0.02) is for long runs of wide towers. At
     # this width the blocks do next to nothing at first, and had learned nothing after 400 steps.
     tower = build_tower("dinov2-mini", weights="random", layer_scale=1.0)
     assert isinstance(tower, ImageTransformer)
     init_clip_params(tower)
-    objective = DistillationObjective(tower=tower, corpus=corpus, config=DINOV2_CONFIG)
+    objective = DistillationObjective(tower=tower, corpus=corpus, config=DINOV2_CONFIG, loop=loop)
     return RecipeSetup(objective=objective, towers={"dinov2-mini": objective.tower})
 
 

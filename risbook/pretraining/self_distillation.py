@@ -33,8 +33,8 @@ from risbook.pretraining.distillation_losses import (
 )
 from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.multi_crop import CropBatch, CropConfig, sample_crops, unique_objects
+from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.training.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,25 @@ class DistillationConfig:
     koleo_weight: float = 0.1
 
 
-class DistillationObjective(Objective):
-    """Draws the batch of a step and returns its losses.
+class DistillationObjective(PretrainingObjective):
+    """Samples the batch of a step and returns its losses.
 
     Args:
-        tower: the student; the teacher starts as its copy and is what is kept in the end.
+        tower: the student. The teacher starts as a copy of it; at the end the teacher is kept.
         corpus: the training images.
         config: sizes, shares and weights.
+        loop: the length of the run, its learning rate and its seed.
     """
 
     def __init__(
-        self, *, tower: ImageTransformer, corpus: ImageCorpus, config: DistillationConfig
+        self,
+        *,
+        tower: ImageTransformer,
+        corpus: ImageCorpus,
+        config: DistillationConfig,
+        loop: PretrainingConfig,
     ) -> None:
-        super().__init__()
+        super().__init__(loop)
         self.corpus = corpus
         self.config = config
         self._objects = unique_objects(corpus.objects)
@@ -102,7 +108,7 @@ class DistillationObjective(Objective):
 
     @property
     def tower(self) -> ImageTransformer:
-        """The teacher's tower: the one to keep."""
+        """The teacher's tower, which is kept at the end."""
         return self._tower(self.teacher)
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:

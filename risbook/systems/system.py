@@ -21,25 +21,9 @@ from risbook.data.image_input import ImageInput, ImageInputs, ImageList
 from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
+from risbook.systems.losses import mask_cross_entropy
 from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.tokenizer import Tokenizer
-
-
-def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Bring the letterboxed mask to the size of the logits, as the released codes do.
-
-    Nearest neighbour: the target of logit (i, j) is the mask's pixel (s i, s j) with stride s
-    (ETRIS and DETRIS, training code).
-
-    Args:
-        mask: (B, 1, S, S) in [0, 1].
-        size: height and width of the logits.
-
-    Returns:
-        (B, 1, *size).
-    """
-    return F.interpolate(mask, size=tuple(size), mode="nearest")
-
 
 #: names of other libraries, and what to write here
 _HINTS = {
@@ -175,20 +159,13 @@ class System(nn.Module):
         raise TypeError(f"{type(self).__name__} has no forward pass: define forward")
 
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Binary cross-entropy over all positions, mean over the batch.
-
-        This is what ETRIS and DETRIS call text-to-pixel contrastive loss: the released codes
-        compute exactly this.
+        """What training minimises: a scalar, here `risbook.systems.losses.mask_cross_entropy`.
 
         Args:
-            logits: (B, 1, h, w), of any size.
-            mask: letterboxed mask (B, 1, S, S) in [0, 1]; it is resized to the logits.
-
-        Returns:
-            A scalar.
+            logits: the result of `forward`, (B, 1, h, w).
+            mask: letterboxed mask (B, 1, S, S) in [0, 1].
         """
-        target = resize_target(mask, logits.shape[-2:])
-        return F.binary_cross_entropy_with_logits(logits.float(), target.float())
+        return mask_cross_entropy(logits, mask)
 
     @overload
     def predict(

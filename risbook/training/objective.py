@@ -1,22 +1,35 @@
 """What the training loop trains: one interface for systems and for the pretraining of towers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 
 class Objective(nn.Module, ABC):
-    """A network together with its losses.
+    """A network together with its losses, its batches and its learning rates.
 
-    A subclass defines `forward`; the other methods have defaults. Mixed precision applies to
-    `forward` only, so `evaluate` computes in float32.
+    Batches and learning rates may depend on the seed and the step only, because a resumed run
+    starts in the middle. Mixed precision applies to `forward` only, so `evaluate` computes in
+    float32.
     """
 
     @abstractmethod
     def forward(self, *batch: Any) -> dict[str, Tensor]:
         """Scalar losses of a batch by name; the optimiser minimises "loss"."""
+
+    @abstractmethod
+    def batches(self, start: int) -> Iterator[tuple[Any, ...]]:
+        """The arguments of `forward` for each step after the first `start` steps, without end."""
+
+    @abstractmethod
+    def optimizer_groups(self) -> list[dict[str, Any]]:
+        """The trainable parameters, as an optimiser of torch takes groups of them."""
+
+    @abstractmethod
+    def learning_rates(self, step: int) -> Sequence[float]:
+        """The learning rate of each of `optimizer_groups` after `step` steps."""
 
     def update(self, step: int, steps: int) -> None:
         """Called after step `step` of `steps`, for instance to update a teacher."""

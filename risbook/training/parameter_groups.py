@@ -8,7 +8,7 @@ from risbook.errors import RisbookError
 from risbook.systems import System
 
 
-def optimizer_groups(
+def group_parameters(
     system: System, lr_multipliers: Mapping[str, float]
 ) -> tuple[list[list[nn.Parameter]], list[float]]:
     """The trainable parameters, grouped by their multiple of the learning rate.
@@ -17,7 +17,7 @@ def optimizer_groups(
     so that states of runs without `lr_multipliers` still fit.
 
     Args:
-        system: the system.
+        system: its `parameter_groups` have the names.
         lr_multipliers: multiples by name of the group.
 
     Returns:
@@ -27,12 +27,12 @@ def optimizer_groups(
         RisbookError: for a group that the system does not have, or that is frozen.
     """
     named = system.parameter_groups()
-    scaled = {name: value for name, value in lr_multipliers.items() if value != 1}
-    group_of = {id(value): name for name in scaled for value in named.get(name, ())}
+    scaled = {name: multiple for name, multiple in lr_multipliers.items() if multiple != 1}
+    group_of = {id(parameter): name for name in scaled for parameter in named.get(name, ())}
     groups: dict[str, list[nn.Parameter]] = {"default": [], **{name: [] for name in scaled}}
-    for value in system.parameters():
-        if value.requires_grad:
-            groups[group_of.get(id(value), "default")].append(value)
+    for parameter in system.parameters():
+        if parameter.requires_grad:
+            groups[group_of.get(id(parameter), "default")].append(parameter)
     for name in scaled:
         if not groups[name]:
             raise RisbookError(

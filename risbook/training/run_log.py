@@ -1,8 +1,9 @@
 """The log of a run: one JSON object per line, written as the run goes, read by the figures.
 
-Rows of kind "step" hold step, loss (mean since the last row), lr (of the default group of
-parameters) and seconds; a system's hold epoch as well, a pretraining's each part of the loss. Rows
-of kind "validation" hold step, set, split, mIoU, oIoU and count.
+Rows of kind "step" hold step, loss and the other named losses (means since the last row), lr (of
+the default group of parameters) and seconds. A system's rows hold epoch as well: an epoch visits
+each object once, with one of its sentences. Rows of kind "validation" hold step, set, split, mIoU,
+oIoU and count (of expressions).
 """
 
 import json
@@ -12,6 +13,9 @@ from typing import Any
 
 from risbook.errors import DataError
 from risbook.files import write_atomically, write_error
+
+#: what a row of kind "step" holds beside the losses
+STEP_COLUMNS = ("kind", "step", "epoch", "lr", "seconds")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -51,7 +55,7 @@ class Log:
     """Appends rows to a file.
 
     Args:
-        path: the file.
+        path: where the log is, or will be.
         resumed_at: step that a resumed run starts from. Rows of later steps, which the killed
             process wrote after its last checkpoint, are removed. Validations at that step are
             removed too, because the resumed run repeats them. 0 starts a new log.

@@ -72,18 +72,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunState:
-    """Writes and reads the state of a run.
-
-    Args:
-        path: the file.
-        objective: what is trained.
-        optimizer: its optimiser.
-        scaler: the gradient scaler of fp16, None without one.
-    """
+    """Writes the state of a run to a file, and reads it back."""
 
     path: Path
     objective: Objective
     optimizer: torch.optim.Optimizer
+    #: of fp16
     scaler: torch.amp.GradScaler | None
 
     def save(self, progress: Progress) -> None:

@@ -30,16 +30,16 @@ def milestone_lr(
     of the epoch nearest to 70 % of the run, and never before the end of the first epoch: a run of
     at most one epoch keeps its learning rate.
 
-    The released code multiplies the learning rate of the Bridgers by a factor, but the factor takes
-    effect only from the second epoch on. This function does the same. All released configurations
-    have the factor 1; the paper reports 10 for the vision transformer.
+    The released code multiplies the learning rate of one group, the Bridgers, by a factor, but the
+    factor takes effect only from the second epoch on. This function does the same for any group.
+    All released configurations have the factor 1; the paper reports 10 for the vision transformer.
 
     Args:
         step: steps already taken, 0 for the first.
         peak: learning rate before the drop.
         steps: steps of the whole run.
         epoch_steps: steps of one epoch.
-        multiplier: 1 for all but the Bridgers.
+        multiplier: the factor of the group, 1 for none.
 
     >>> [milestone_lr(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
     [0.0001, 0.0001, 1e-05, 1e-05]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: the current step is finished and saved first."""
+"""Ctrl-C and SIGTERM during a run: a step under way is finished first."""
 
 import signal
 import threading
@@ -11,20 +11,24 @@ from risbook.errors import StoppedError
 
 
 class StopSignals:
-    """Turns SIGINT and SIGTERM into `StoppedError`, between two steps only.
+    """Turns SIGINT and SIGTERM into `StoppedError`.
 
-    A second Ctrl-C stops at once; the last saved state stays. Python allows handlers in the main
-    thread only, and a signal that the process was told to ignore (`nohup`) stays ignored.
+    A signal inside `deferred`, where a training step is taken, raises at the end of that step. Any
+    other signal raises at once, also while a batch is loaded or a split is evaluated. A second
+    Ctrl-C raises `KeyboardInterrupt` at once, even inside a step; the last saved state stays.
+
+    Python allows handlers in the main thread only. A signal that the process was told to ignore
+    (`nohup`) stays ignored.
 
     Args:
-        between_steps: raise at the end of the current step. False only records the signal in
-            `signum`: several processes must stop together, because each waits for the others.
+        raises: False only records the signal in `signum`. Several processes need this: they must
+            stop together, because each waits for the others.
     """
 
-    def __init__(self, *, between_steps: bool = True) -> None:
+    def __init__(self, *, raises: bool = True) -> None:
         #: number of the received signal, 0 without one
         self.signum = 0
-        self._immediate = between_steps
+        self._raises = raises
         self._deferred = False
         self._previous: dict[int, Any] = {}
 
@@ -48,22 +52,22 @@ class StopSignals:
         if self.signum and signum == signal.SIGINT:
             raise KeyboardInterrupt
         self.signum = self.signum or signum
-        if self._immediate and not self._deferred:
+        if self._raises and not self._deferred:
             raise StoppedError("stopped", self.signum)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """A part of the run that a signal stops at its end only."""
+        """For a training step: a signal takes effect when it ends."""
         self._deferred = True
         try:
             yield
         finally:
             self._deferred = False
-        if self._immediate and self.signum:
+        if self._raises and self.signum:
             raise StoppedError("stopped", self.signum)
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """The last part, in which the state is saved; only a second Ctrl-C interrupts it."""
-        self._immediate = False
+        """For saving the state of a stopped run: only a second Ctrl-C interrupts it."""
+        self._raises = False
         yield

@@ -1,25 +1,20 @@
 """`risbook.train`: a training in one line of Python."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Subset
 
 from risbook.config import from_values, with_overrides
-from risbook.data.catalog import open_data
-from risbook.data.dataset import ReferData
-from risbook.data.load_dataset import as_dataset
-from risbook.data.referring_dataset import ReferringDataset
-from risbook.data.samples import TrainingSamples
 from risbook.errors import RisbookError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, system_preset
-from risbook.training.mask_objective import Loss
+from risbook.training.named_losses import Loss
+from risbook.training.named_sources import NamedSources
 from risbook.training.training_config import TrainingConfig
+from risbook.training.training_data import open_training_data
 from risbook.training.training_run import OptimizerFactory, train_system
 
 #: keywords of other libraries
@@ -27,6 +22,10 @@ _ALIASES = {
     "dataset": "data",
     "train_data": "data",
     "train_dataset": "data",
+    "val_data": "eval_data",
+    "eval_dataset": "eval_data",
+    "val_dataset": "eval_data",
+    "validation_data": "eval_data",
     "system": "model",
     "num_epochs": "epochs",
     "output_dir": "out",
@@ -43,10 +42,9 @@ _FIELD_ALIASES = {
     "num_steps": "steps",
     "split": "splits",
     "warmup_steps": "warmup",
+    "text": "text_kind",
 }
 _HINTS = {
-    "eval_data": "name sets and splits, for instance eval_splits=['refscenes:val']",
-    "val_data": "name sets and splits, for instance eval_splits=['refscenes:val']",
     "weight_decay": "give optimizer=, for instance functools.partial(AdamW, weight_decay=0.01)",
 }
 
@@ -56,6 +54,7 @@ def train(
     model: str | System,
     data: Any = None,
     *,
+    eval_data: Any = None,
     out: str | Path | None = None,
     epochs: int | None = None,
     resume: bool = False,
@@ -76,21 +75,29 @@ def train(
         data: what to train on: a name, a folder, a dataset of `risbook.data.load`, or samples of
             your own; or a list of names, folders and datasets. Without it, a model that comes with
             the package is trained as its checkpoint was.
+        eval_data: what to evaluate on, after every `eval_every` steps and after the last: a text
+            such as "refscenes:val", a dataset, or samples; or a list of texts and datasets.
+            `history` gets a row of kind "validation" for each.
         out: folder of the run; without `out` the run leaves no files.
-        epochs: how often each object is visited, in place of `steps`.
-        resume: continue the run in `out`.
+        epochs: how often each object is visited, in place of `steps`. An epoch visits each object
+            once, with one of its sentences, so an epoch of 100 sentences about 40 objects has 40
+            samples.
+        resume: continue the run in `out`, with the same `data`, `loss` and `optimizer` as before.
+            These are compared by the names of the data only: the run's configuration holds neither
+            datasets nor functions.
         device: None for a GPU if there is one.
-        loss: a function of logits (B, 1, h, w) and targets of the same size, 0 or 1, in place of
-            the model's binary cross-entropy. The run's configuration does not hold it.
+        loss: a function of logits (B, 1, h, w) and targets of that size in [0, 1], in place of
+            the model's binary cross-entropy. It returns a scalar; or a dictionary of scalars, of
+            which "loss" is minimised and all are in `history`.
         optimizer: a class or function that takes groups of parameters and ``lr``, in place of
-            `torch.optim.Adam`, for instance `torch.optim.AdamW`; not in the configuration either.
+            `torch.optim.Adam`, for instance `torch.optim.AdamW`.
         show_progress: show a progress bar.
         fields: other fields of `risbook.training.TrainingConfig`, for instance seed, batch_size or
-            ``overrides={"bridger.dim": 32}``; "lr" is its learning_rate. `warmup` is at most a
-            tenth of `steps` unless it is given.
+            ``overrides={"bridger.dim": 32}``; "lr" is its learning_rate. Unless they are given,
+            `warmup` is at most a tenth of `steps`, and `log_every` a twentieth.
 
     Returns:
-        The trained model, in evaluation mode; `history` has its losses.
+        The trained model, in evaluation mode; `history` has its losses and its scores.
 
     Raises:
         RisbookError: for an unknown field or an impossible value, and as
@@ -101,18 +108,22 @@ def train(
     for key in ("splits", "eval_splits"):
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]
-    sources: dict[str, ReferData] = {}
+    sources = NamedSources(partition=fields.get("partition"), images=fields.get("images"))
     if data is not None:
-        sources = _open_sources(data, fields)
-        fields["data"] = list(sources)
+        fields = {**sources.add_training_data(data), **fields}
+    if eval_data is not None:
+        eval_splits = sources.add_eval_data(eval_data)
+        fields["eval_splits"] = [*fields.get("eval_splits", ()), *eval_splits]
     if epochs is not None:
         if "steps" in fields:
             raise RisbookError("give either steps or epochs, not both")
-        fields["steps"] = epochs * _steps_per_epoch(resolve_config(system_name, **fields), sources)
+        config = resolve_config(system_name, **fields)
+        opened = open_training_data(config, sources=sources.by_name)
+        fields["steps"] = epochs * opened.epoch_steps
     config = resolve_config(system_name, **fields)
     options: dict[str, Any] = {
         "system": model if isinstance(model, System) else None,
-        "sources": sources,
+        "sources": sources.by_name,
         "device": device,
         "loss": loss,
         "optimizer": optimizer or torch.optim.Adam,
@@ -133,47 +144,12 @@ def train(
             ) from None
 
 
-def _open_sources(data: Any, fields: dict[str, Any]) -> dict[str, ReferData]:
-    """What is trained on, by name; sets the splits and the text of datasets in `fields`."""
-    kinds = (str, Path, ReferringDataset, Subset, DataLoader)
-    is_list = isinstance(data, list | tuple) and all(isinstance(entry, kinds) for entry in data)
-    entries = list(data) if is_list else [data]
-    sources: dict[str, ReferData] = {}
-    datasets: dict[str, ReferringDataset] = {}
-    for entry in entries:
-        if isinstance(entry, str | Path):
-            sources[str(entry)] = open_data(
-                entry, partition=fields.get("partition"), images=fields.get("images")
-            )
-            continue
-        dataset = as_dataset(entry)
-        name = dataset.name if dataset.name not in sources else f"{dataset.name}-{len(sources)}"
-        datasets[name] = dataset
-        sources[name] = dataset.split_data()
-    if datasets:
-        splits = {dataset.split for dataset in datasets.values()}
-        if len(splits) > 1:  # each is trained on in its own split only
-            sources |= {name: dataset.split_data(alone=True) for name, dataset in datasets.items()}
-        fields.setdefault("splits", sorted(splits))
-        fields.setdefault("text", next(iter(datasets.values())).text)
-    return sources
-
-
-def _steps_per_epoch(config: TrainingConfig, sources: Mapping[str, ReferData]) -> int:
-    opened = [
-        sources.get(name)
-        or open_data(name, partition=config.partition or None, images=config.images or None)
-        for name in config.data
-    ]
-    count = len(TrainingSamples(sources=opened, splits=config.splits, image_size=1))
-    return max(1, count // max(1, min(config.batch_size, count)))
-
-
 def resolve_config(system: str, **fields: Any) -> TrainingConfig:
     """Complete the configuration of a run from some of its fields.
 
     Other fields have the defaults of `TrainingConfig`; without "data" they are those of the run
-    that made the checkpoint in the package.
+    that made the checkpoint in the package. Where steps is given, warmup is at most a tenth of it,
+    and log_every a twentieth.
 
     Raises:
         RisbookError: for a wrong field, or without "data" for a system that has no checkpoint in
@@ -181,8 +157,10 @@ def resolve_config(system: str, **fields: Any) -> TrainingConfig:
     """
     system_preset(system)  # an unknown name is reported before any other mistake
     if isinstance(steps := fields.get("steps"), int):
-        # a short run would otherwise end before its learning rate has risen
+        # A short run would otherwise end before its learning rate has risen, and with two or three
+        # rows in its log.
         fields.setdefault("warmup", min(TrainingConfig.warmup, steps // 10))
+        fields.setdefault("log_every", min(TrainingConfig.log_every, max(1, steps // 20)))
     if "data" in fields:
         return from_values(TrainingConfig, {"system": system, **fields})
     recorded = SHIPPED_SYSTEMS / system / "training.json"

@@ -18,18 +18,18 @@ from risbook.config import (
     from_values,
     to_values,
 )
+from risbook.data.expressions import TextKind
 from risbook.files import read_json, write_json
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
-TextKind = Literal["sent", "raw"]
 
 
 def _bridger_multiplier(value: Any) -> Mapping[str, Any]:
     return {} if value == 1 else {"lr_multipliers": {"bridgers": value}}
 
 
-#: names of the first edition, which shipped checkpoints and result files keep on disk
+#: names of earlier versions, which shipped checkpoints and result files keep on disk
 OLD_NAMES: Aliases = {
     "changes": "overrides",
     "batch": "batch_size",
@@ -39,12 +39,16 @@ OLD_NAMES: Aliases = {
     "validate_limit": "eval_limit",
     "keep_images": "cache_images",
     "workers": "num_workers",
+    "text": "text_kind",
 }
 
 
 @configuration
 class TrainingConfig:
     """A training run.
+
+    An epoch, here and in the log, visits each referred object once, with one of its sentences drawn
+    at random. It counts objects, not sentences.
 
     Args:
         system: a preset's name.
@@ -61,14 +65,14 @@ class TrainingConfig:
         schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
             ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
         warmup: steps of the linear warm-up; "milestones" has none.
-        seed: of the weights, the order, the choice of sentences and dropout.
+        seed: decides the initial weights, the order of the samples, their sentences and dropout.
         precision: "auto" is bf16 or fp16 where the machine computes them fast.
-        text: "sent" or "raw".
+        text_kind: "sent" for the cleaned sentences, "raw" for those as they were typed.
         eval_splits: splits, as "set:split", that are evaluated while training.
         eval_every: steps between two evaluations.
-        eval_limit: expressions per evaluation, 0 for all.
+        eval_limit: expressions of each split that are evaluated, 0 for all.
         checkpoint_every: steps between two checkpoints.
-        log_every: steps between two lines of the log.
+        log_every: steps between two rows of the log.
         cache_images: keep letterboxed images in memory.
         num_workers: loader processes.
     """
@@ -87,7 +91,7 @@ class TrainingConfig:
     warmup: Count = 100
     seed: Seed = 0
     precision: Precision = "auto"
-    text: TextKind = "sent"
+    text_kind: TextKind = "sent"
     eval_splits: tuple[str, ...] = ()
     eval_every: PositiveCount = 1000
     eval_limit: Count = 0

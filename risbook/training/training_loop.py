@@ -1,20 +1,19 @@
 """The loop of every training: systems and the pretraining of towers, on a CPU, a GPU or several.
 
 Hugging Face Accelerate scales fp16 gradients and shares batches among processes. The order of the
-samples, their sentences and the schedule follow from the seed and the step.
+samples, their sentences and the learning rates follow from the seed and the step.
 """
 
 import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration
 from torch import Tensor
 
 from risbook.errors import RisbookError, StoppedError, TrainingDivergedError
@@ -57,7 +56,6 @@ def build_accelerator(precision: Precision, device: torch.device) -> Accelerator
     return Accelerator(
         cpu=device.type == "cpu",
         mixed_precision=choose_precision(precision, device),
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
 
 
@@ -65,16 +63,11 @@ class TrainingLoop:
     """Trains an objective to its last step; the folder gets the log and the states.
 
     Args:
-        objective: network and losses.
-        optimizer: over the parameters of the objective.
+        objective: network, losses, batches and learning rates.
+        optimizer: over the objective's `optimizer_groups`.
         folder: locked by the caller.
         config: the length of the run.
         accelerator: from `build_accelerator`.
-        batches: takes a number of steps already taken and yields, without end, the arguments of
-            `objective.forward` for each later step. A batch may depend on the seed and the step
-            only, because a resumed run starts in the middle.
-        learning_rates: takes a number of steps already taken (0 before the first step) and
-            returns the learning rate of each group of the optimiser.
         max_grad_norm: gradients are scaled down to this norm; None for no limit.
         resume: continue from the state in the folder, if there is a state. On a CPU the result
             equals, bit for bit, that of a run without interruption.
@@ -93,8 +86,6 @@ class TrainingLoop:
         config: LoopConfig,
         *,
         accelerator: Accelerator,
-        batches: Callable[[int], Iterator[tuple[Any, ...]]],
-        learning_rates: Callable[[int], Sequence[float]],
         max_grad_norm: float | None = None,
         resume: bool = False,
         show_progress: bool = True,
@@ -104,8 +95,6 @@ class TrainingLoop:
         self.network, self.optimizer = accelerator.prepare(objective, optimizer)
         self.config = config
         self.accelerator = accelerator
-        self.batches = batches
-        self.learning_rates = learning_rates
         self.max_grad_norm = max_grad_norm
         self.on_step = on_step
         self.trainable_parameters = [p for p in objective.parameters() if p.requires_grad]
@@ -131,7 +120,7 @@ class TrainingLoop:
             StoppedError: after SIGINT or SIGTERM; the state of the last step is saved.
             TrainingDivergedError: as soon as a loss is not finite; the last saved state stays.
         """
-        signals = StopSignals(between_steps=self.accelerator.num_processes == 1)
+        signals = StopSignals(raises=self.accelerator.num_processes == 1)
         try:
             with signals:
                 try:
@@ -154,7 +143,7 @@ class TrainingLoop:
         if progress.step and self.objective.evaluation_is_due(progress.step):
             self.evaluate()
         self.network.train()
-        batches = self.batches(progress.step)
+        batches = self.objective.batches(progress.step)
         while progress.step < self.config.steps:
             batch = next(batches)
             with signals.deferred():
@@ -174,7 +163,7 @@ class TrainingLoop:
             The loss before the update, the mean of all processes.
         """
         progress = self.progress
-        lrs = self.learning_rates(progress.step)
+        lrs = self.objective.learning_rates(progress.step)
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
             group["lr"] = lr
         losses = self.network(*batch)

@@ -9,13 +9,13 @@ from accelerate.utils import set_seed
 
 from risbook.config import to_values
 from risbook.data.dataset import ReferData
-from risbook.systems import System, save_system
-from risbook.training.mask_objective import Loss, MaskObjective
-from risbook.training.parameter_groups import optimizer_groups
+from risbook.systems import System, build_system, save_system
+from risbook.training.mask_objective import MaskObjective
+from risbook.training.named_losses import Loss
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
-from risbook.training.schedule import milestone_lr, warmup_cosine_lr
 from risbook.training.training_config import TrainingConfig
+from risbook.training.training_data import open_training_data
 from risbook.training.training_loop import OnStep, TrainingLoop, build_accelerator
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
@@ -48,9 +48,11 @@ def train_system(
         show_progress: show a progress bar.
         on_step: called after every step.
         system: a system to train further, in place of a new one of the configuration.
-        sources: data sets by the names that the configuration has for them.
+        sources: data by the names that the configuration has for them.
         device: "cpu" or "cuda"; None for a GPU if there is one.
-        loss: see `MaskObjective`; a resumed run must be given the same.
+        loss: takes the place of the system's own, see `risbook.training.named_losses`. The
+            configuration does not hold it, so a run that is resumed with another loss is not
+            refused.
         optimizer: makes the optimiser of groups of parameters and ``lr``; likewise.
 
     Returns:
@@ -76,17 +78,17 @@ def train_system(
         if is_main:
             run.check_idle()
         set_seed(config.seed)
-        objective = MaskObjective(
-            config, accelerator=accelerator, system=system, sources=sources, loss=loss
-        )
-        system = objective.system
-        groups, multipliers = optimizer_groups(system, config.lr_multipliers)
+        data = open_training_data(config, sources=sources)
+        if system is None:
+            sentences = data.samples.sentences()  # of which some systems make their vocabulary
+            system = build_system(config.system, sentences=sentences, overrides=config.overrides)
+        objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
         # The folder is locked after the preparations, so that a run that fails in them leaves no
         # folder, and after every process has checked the folder.
         accelerator.wait_for_everyone()
         if is_main:
             run.begin(to_values(config), differences, resume=resume)
-            if dropped := objective.samples.dropped:
+            if dropped := data.samples.dropped:
                 warnings.warn(
                     f"{dropped} objects are not trained on: another of the sets holds their image "
                     "out",
@@ -94,15 +96,10 @@ def train_system(
                 )
         TrainingLoop(
             objective,
-            optimizer([{"params": group} for group in groups], lr=config.learning_rate),
+            optimizer(objective.optimizer_groups(), lr=config.learning_rate),
             run,
             config,
             accelerator=accelerator,
-            batches=objective.batches,
-            learning_rates=lambda step: [
-                _learning_rate(config, step, objective.epoch_steps, factor)
-                for factor in multipliers
-            ],
             resume=resume,
             show_progress=show_progress,
             on_step=on_step,
@@ -114,13 +111,3 @@ def train_system(
     finally:
         run.unlock()
     return system.eval()
-
-
-def _learning_rate(config: TrainingConfig, step: int, epoch_steps: int, multiplier: float) -> float:
-    """The learning rate of a group; it depends on the step only, also in a resumed run."""
-    peak, steps = config.learning_rate, config.steps
-    if config.schedule == "milestones":
-        return milestone_lr(
-            step, peak=peak, steps=steps, epoch_steps=epoch_steps, multiplier=multiplier
-        )
-    return warmup_cosine_lr(step, peak=multiplier * peak, steps=steps, warmup=config.warmup)

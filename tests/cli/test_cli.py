@@ -224,7 +224,7 @@ def test_verbose_shows_where_it_came_from() -> None:
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
     config = config_of("first-model", "--steps", "7", "--set", "blocks=1")
     recorded = TrainingConfig.load(SHIPPED_SYSTEMS / "first-model" / "training.json")
-    assert recorded.difference(config) == ["overrides", "steps", "warmup"]
+    assert recorded.difference(config) == ["overrides", "steps", "warmup", "log_every"]
     assert (config.steps, config.overrides) == (7, {"blocks": 1})
 
 
@@ -233,6 +233,7 @@ def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
     assert config == TrainingConfig(system="first-model", data=("refscenes",))
     config = config_of("first-model", "--data", "a", "b", "--no-cache-images", "--split", "val")
     assert (config.data, config.splits, config.cache_images) == (("a", "b"), ("val",), False)
+    assert config_of("first-model", "--data", "a", "--text", "raw").text_kind == "raw"
 
 
 def test_the_released_schedule_is_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:

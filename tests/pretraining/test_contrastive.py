@@ -9,6 +9,7 @@ from risbook.pretraining.contrastive import (
     contrastive_loss,
 )
 from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.pretraining.pretraining_objective import PretrainingConfig
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.clip import CLIP
 from risbook.towers.image_transformer import ImageTransformer
@@ -38,7 +39,10 @@ def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
     )
     settings = ContrastiveConfig(scene_size=32, object_size=32, **config)
     clip = CLIP(image_tower=image, text_tower=text)
-    return ContrastiveObjective(clip=clip, tokenizer=tokenizer, corpus=corpus, config=settings)
+    loop = PretrainingConfig(steps=1)
+    return ContrastiveObjective(
+        clip=clip, tokenizer=tokenizer, corpus=corpus, config=settings, loop=loop
+    )
 
 
 def test_it_is_clips_loss_where_all_sentences_differ() -> None:

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from risbook.errors import RisbookError, TrainingDivergedError
-from risbook.pretraining.pretrain import PretrainingConfig, pretrain
-from risbook.training.objective import Objective
+from risbook.pretraining.pretrain import pretrain
+from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.training.run_log import read_log
 
 
-class Line(Objective):
+class Line(PretrainingObjective):
     """Fits a line to noise that follows from the step; every third step has a second loss."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, loop: PretrainingConfig) -> None:
+        super().__init__(loop)
         torch.manual_seed(0)
         self.layer = nn.Linear(4, 1)
         self.updates = 0
@@ -38,14 +38,14 @@ CPU = torch.device("cpu")
 
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     config = PretrainingConfig(steps=20, warmup=2, log_every=5, checkpoint_every=6, precision="no")
-    whole = Line()
-    pretrain(whole, config, tmp_path / "whole", device=CPU)
-    killed = Line()
+    whole = Line(config)
+    pretrain(whole, tmp_path / "whole", device=CPU)
+    killed = Line(config)
     killed.stop_at = 15
     with pytest.raises(KeyboardInterrupt):
-        pretrain(killed, config, tmp_path / "killed", device=CPU)
-    resumed = Line()
-    pretrain(resumed, config, tmp_path / "killed", device=CPU, resume=True)
+        pretrain(killed, tmp_path / "killed", device=CPU)
+    resumed = Line(config)
+    pretrain(resumed, tmp_path / "killed", device=CPU, resume=True)
     assert resumed.updates == 20 - 12
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
     logs = [read_log(tmp_path / name / "log.jsonl") for name in ("whole", "killed")]
@@ -58,13 +58,13 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_two_runs_are_never_mixed(tmp_path: Path) -> None:
     with pytest.raises(RisbookError, match="no run to resume here"):
-        pretrain(Line(), PretrainingConfig(steps=2), tmp_path, device=CPU, resume=True)
-    pretrain(Line(), PretrainingConfig(steps=2, precision="no"), tmp_path, device=CPU)
+        pretrain(Line(PretrainingConfig(steps=2)), tmp_path, device=CPU, resume=True)
+    pretrain(Line(PretrainingConfig(steps=2, precision="no")), tmp_path, device=CPU)
     with pytest.raises(RisbookError, match="already holds a run"):
-        pretrain(Line(), PretrainingConfig(steps=2, precision="no"), tmp_path, device=CPU)
+        pretrain(Line(PretrainingConfig(steps=2, precision="no")), tmp_path, device=CPU)
     other = PretrainingConfig(steps=3, precision="no")
     with pytest.raises(RisbookError, match=r"another loop\.steps; resume with its own"):
-        pretrain(Line(), other, tmp_path, device=CPU, resume=True)
+        pretrain(Line(other), tmp_path, device=CPU, resume=True)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"loop": 3}', "no JSON", "[" * 100_000, "\udcff"])
@@ -72,14 +72,14 @@ def test_broken_settings_are_told_in_one_line(tmp_path: Path, content: str) -> N
     path = tmp_path / "pretraining.json"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(RisbookError, match=r"^.*pretraining\.json: [^\n]*$"):
-        pretrain(Line(), PretrainingConfig(steps=2), tmp_path, device=CPU, resume=True)
+        pretrain(Line(PretrainingConfig(steps=2)), tmp_path, device=CPU, resume=True)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
-    line = Line()
+    line = Line(PretrainingConfig(steps=2, precision="no"))
     nn.init.constant_(line.layer.weight, float("nan"))
     with pytest.raises(TrainingDivergedError, match="loss is nan at step 1"):
-        pretrain(line, PretrainingConfig(steps=2, precision="no"), tmp_path, device=CPU)
+        pretrain(line, tmp_path, device=CPU)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"learning_rate": -1.0}])

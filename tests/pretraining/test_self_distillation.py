@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.multi_crop import CropConfig
+from risbook.pretraining.pretraining_objective import PretrainingConfig
 from risbook.pretraining.self_distillation import (
     DistillationConfig,
     DistillationObjective,
@@ -35,7 +36,8 @@ def objective(corpus: ImageCorpus) -> DistillationObjective:
     config = DistillationConfig(
         crops=crops, full_size_crops=wide, full_size_every=4, num_prototypes=16
     )
-    return DistillationObjective(tower=tower, corpus=corpus, config=config)
+    loop = PretrainingConfig(steps=1)
+    return DistillationObjective(tower=tower, corpus=corpus, config=config, loop=loop)
 
 
 def test_sinkhorn_uses_every_prototype_equally() -> None:

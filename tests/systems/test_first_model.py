@@ -7,7 +7,6 @@ from risbook.errors import RisbookError
 from risbook.intermediates import Intermediates
 from risbook.layers.convolutions import coordinates
 from risbook.systems import FirstModel, build_system
-from risbook.systems.system import resize_target
 from risbook.towers import ConvolutionalTower, RecurrentTower
 
 SENTENCES = ["left dog", "the red dog on the right", "second mug from left"]
@@ -90,19 +89,6 @@ def test_every_parameter_gets_a_gradient(model: FirstModel) -> None:
     model.loss(logits, torch.rand(3, 1, 64, 64)).backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
-
-
-def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
-    mask = torch.arange(64.0).reshape(1, 1, 8, 8)
-    assert resize_target(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
-
-
-def test_the_loss_is_mean_binary_cross_entropy(model: FirstModel) -> None:
-    logits = torch.tensor([[[[0.0, 2.0], [-1.0, 3.0]]]])
-    mask = torch.tensor([[[[1.0, 1.0], [0.0, 0.5]]]])
-    p = logits.sigmoid()
-    by_hand = -(mask * p.log() + (1 - mask) * (1 - p).log()).mean()
-    torch.testing.assert_close(model.loss(logits, mask), by_hand)
 
 
 @pytest.mark.parametrize(

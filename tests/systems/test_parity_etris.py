@@ -16,8 +16,8 @@ from released_files import official_state
 from risbook.intermediates import Intermediates
 from risbook.systems.etris import build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
+from risbook.systems.losses import resize_target
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system import resize_target
 from risbook.systems.system_presets import build_meta
 from risbook.systems.tokenizer import NoTokenizer
 from risbook.towers.build import build_tower

@@ -4,11 +4,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import risbook
 from risbook.errors import RisbookError
 from risbook.training import TrainingConfig
+from risbook.training.named_sources import NamedSources
+from risbook.training.train_by_name import resolve_config
 
 
 @pytest.fixture
@@ -71,8 +74,100 @@ def test_a_mistake_is_told_in_one_line(
 
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
     from risbook.systems.checkpoints import SHIPPED_SYSTEMS
-    from risbook.training.train_by_name import resolve_config
 
     recorded = TrainingConfig.load(SHIPPED_SYSTEMS / "first-model" / "training.json")
     assert resolve_config("first-model") == recorded
     assert resolve_config("first-model", seed=3).seed == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["validation_data", "val_dataset", "eval_dataset", "val_data", "eval_data"]
+)
+def test_a_dataset_is_evaluated_while_training(fields: dict[str, Any], text: str) -> None:
+    data = risbook.data.load("refscenes-sample", split="val")
+    assert len(data) == 30
+    model = risbook.train("first-model", data[:20], **{text: data[20:]}, **fields)
+    (row,) = [row for row in model.history if row["kind"] == "validation"]
+    assert (row["step"], row["count"]) == (2, 10)
+    assert (row["set"], row["split"]) == ("refscenes-sample[10 of 30]", "val")
+
+
+def test_a_named_split_is_the_whole_split(fields: dict[str, Any], tmp_path: Path) -> None:
+    """Also where the run trains on a part of it."""
+    data = risbook.data.load("refscenes-sample", split="val")
+    train = {"model": "first-model", "data": data[:20], "out": tmp_path / "run", **fields}
+    model = risbook.train(**train, eval_splits=["refscenes-sample:val"])
+    (row,) = [row for row in model.history if row["kind"] == "validation"]
+    assert (row["set"], row["count"]) == ("refscenes-sample", 30)
+    config = TrainingConfig.load(tmp_path / "run" / "training.json")
+    assert config.data == ("refscenes-sample[20 of 30]",) and config.splits == ("val",)
+    risbook.train(**train, eval_splits=["refscenes-sample:val"], resume=True)
+    train["data"] = data[:10]
+    with pytest.raises(RisbookError, match="that run had another data"):
+        risbook.train(**train, eval_splits=["refscenes-sample:val"], resume=True)
+
+
+def test_several_things_are_evaluated(config: TrainingConfig, fields: dict[str, Any]) -> None:
+    val = risbook.data.load("refscenes-sample", split="val")
+    samples = [{"image": val.image(0), "text": "left dog", "mask": val.mask(0)}]
+    model = risbook.train(
+        "first-model",
+        [config.data[0]],
+        eval_data=[val, val[:4], val[4:8], "refscenes+-sample:val"],
+        eval_splits="refscenes-sample:val",
+        eval_limit=5,
+        **fields,
+    )
+    counts = {row["set"]: row["count"] for row in model.history if row["kind"] == "validation"}
+    assert counts == {
+        "refscenes-sample": 5,
+        "refscenes-sample[4 of 30]": 4,
+        "refscenes-sample[4 of 30]-2": 4,
+        "refscenes+-sample": 5,
+    }
+    model = risbook.train("first-model", samples, eval_data=samples, **fields)
+    assert [row["count"] for row in model.history if row["kind"] == "validation"] == [1]
+    with pytest.raises(RisbookError, match="write it as SET:SPLIT"):
+        risbook.train("first-model", val, eval_data="refscenes-sample", **fields)
+
+
+def test_sets_in_different_splits_are_trained_on_in_these_only(fields: dict[str, Any]) -> None:
+    sources = NamedSources()
+    first, second = (
+        risbook.data.load(name, split=split)
+        for name, split in (("refscenes-sample", "val"), ("refscenes+-sample", "train"))
+    )
+    values = sources.add_training_data([first, second])
+    assert values == {
+        "data": ["refscenes-sample[val]", "refscenes+-sample[train]"],
+        "splits": ["train", "val"],
+        "text_kind": "sent",
+    }
+    assert sources.by_name["refscenes-sample[val]"].splits == ("val",)
+    assert sources.by_name["refscenes-sample"].splits == first.splits
+
+
+def test_a_set_that_is_opened_twice_has_one_name() -> None:
+    sources = NamedSources()
+    train = risbook.data.load("refscenes-sample", split="train")
+    val = risbook.data.load("refscenes-sample", split="val")
+    assert sources.add_training_data(train)["data"] == ["refscenes-sample"]
+    assert sources.add_eval_data(val) == ["refscenes-sample:val"]
+    assert sources.by_name.keys() == {"refscenes-sample"}
+    black = [{"image": np.zeros((4, 4, 3), np.uint8), "text": "dog", "mask": np.ones((4, 4))}]
+    white = [{**black[0], "image": np.full((4, 4, 3), 255, np.uint8)}]
+    assert sources.add_training_data(black)["data"] == ["samples"]
+    assert sources.add_eval_data(white) == ["samples-2:all"]
+
+
+@pytest.mark.parametrize(("steps", "log_every"), [(2, 1), (40, 2), (399, 19), (7000, 20)])
+def test_a_short_run_has_a_log_of_twenty_rows(steps: int, log_every: int) -> None:
+    config = resolve_config("first-model", data=["refscenes-sample"], steps=steps)
+    assert config.log_every == log_every
+    given = resolve_config("first-model", data=["refscenes-sample"], steps=steps, log_every=7)
+    assert given.log_every == 7
+
+
+def test_the_kind_of_text_has_its_old_name_too(fields: dict[str, Any], tmp_path: Path) -> None:
+    risbook.train("first-model", "refscenes-sample", text="raw", out=tmp_path / "run", **fields)
+    assert TrainingConfig.load(tmp_path / "run" / "training.json").text_kind == "raw"

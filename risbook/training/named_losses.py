@@ -1,0 +1,47 @@
+"""A loss function of one's own: what it takes, and what it may return."""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from risbook.errors import RisbookError
+from risbook.training.run_log import STEP_COLUMNS
+
+#: takes logits (B, 1, h, w), float32, and a target of the same size in [0, 1]; returns a scalar, or
+#: scalars by name, of which "loss" is minimised and all are logged
+Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
+
+
+def named_losses(values: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a loss function returned, as scalars by name; a single scalar is called "loss".
+
+    Only "loss" keeps its gradient.
+
+    Raises:
+        RisbookError: for a value that is not a tensor with one number, for a dictionary without
+            "loss", and for a name that the log uses for something else.
+
+    >>> import torch
+    >>> named_losses({"loss": torch.tensor([3.0]), "dice": torch.tensor(1.0)})
+    {'loss': tensor(3.), 'dice': tensor(1.)}
+    """
+    losses = dict(values) if isinstance(values, Mapping) else {"loss": values}
+    if "loss" not in losses:
+        raise RisbookError(
+            f"the loss function returned {', '.join(map(str, losses)) or 'no loss'}; the value to "
+            "minimise must be among them as 'loss'"
+        )
+    for name, value in losses.items():
+        if name in STEP_COLUMNS:
+            raise RisbookError(
+                f"the loss function returned {name!r}, which the log uses for something else; "
+                "give the loss another name"
+            )
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            size = f" of {tuple(value.shape)}" if isinstance(value, Tensor) else ""
+            raise RisbookError(
+                f"the loss function returned a {type(value).__name__}{size} as {name!r}; it must "
+                "be a tensor with one number, for instance a mean"
+            )
+    scalars = {name: value.reshape(()) for name, value in losses.items()}
+    return {name: value if name == "loss" else value.detach() for name, value in scalars.items()}

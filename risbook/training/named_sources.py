@@ -1,0 +1,117 @@
+"""Datasets under names: a run's configuration, which is a JSON file, holds names only."""
+
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader, Subset
+
+from risbook.data import ReferData, ReferringDataset, open_data
+from risbook.data.load_dataset import as_dataset
+
+#: what a list of data may hold; a list of anything else is one list of samples
+ENTRY_TYPES = (str, Path, ReferData, ReferringDataset, Subset, DataLoader)
+
+
+class NamedSources:
+    """The data that `risbook.train` was given, by the names that the configuration gets.
+
+    A dataset of a whole split has the name of its set. A part of a split has a name of its own, so
+    that "set:split" always means the whole split.
+
+    Args:
+        partition: as for `risbook.data.open_data`, for what is given by name.
+        images: likewise.
+
+    Attributes:
+        by_name: the annotations by name, those of the whole sets among them.
+    """
+
+    def __init__(self, *, partition: str | None = None, images: str | None = None) -> None:
+        self.partition = partition
+        self.images = images
+        self.by_name: dict[str, ReferData] = {}
+
+    def add_training_data(self, data: Any) -> dict[str, Any]:
+        """Name what is trained on.
+
+        Args:
+            data: a name, a folder, a dataset, or samples; or a list of names, folders and datasets.
+
+        Returns:
+            The field "data" of `TrainingConfig`, and where there are datasets "splits" and
+            "text_kind" as well.
+
+        Raises:
+            DataError: for data that cannot be opened.
+        """
+        entries = [
+            entry if isinstance(entry, str | Path) else as_dataset(entry) for entry in _list(data)
+        ]
+        datasets = [entry for entry in entries if isinstance(entry, ReferringDataset)]
+        splits = sorted({dataset.split for dataset in datasets})
+        names = []
+        for entry in entries:
+            if isinstance(entry, ReferringDataset):
+                # Where the splits differ, each set is trained on in its own split only.
+                names.append(self._add_dataset(entry, alone=len(splits) > 1))
+            else:
+                source = open_data(entry, partition=self.partition, images=self.images)
+                names.append(self._add(str(entry), source))
+        fields: dict[str, Any] = {"data": list(dict.fromkeys(names))}
+        if datasets:
+            fields |= {"splits": splits, "text_kind": datasets[0].text}
+        return fields
+
+    def add_eval_data(self, data: Any) -> list[str]:
+        """Name what is evaluated while training.
+
+        Args:
+            data: "set:split", a dataset, or samples; or a list of texts and datasets.
+
+        Returns:
+            The field "eval_splits" of `TrainingConfig`: each as "set:split".
+
+        Raises:
+            DataError: for data that cannot be opened.
+        """
+        eval_splits = []
+        for entry in _list(data):
+            if isinstance(entry, str | Path):
+                eval_splits.append(str(entry))
+                continue
+            dataset = as_dataset(entry)
+            eval_splits.append(f"{self._add_dataset(dataset)}:{dataset.split}")
+        return eval_splits
+
+    def _add_dataset(self, dataset: ReferringDataset, *, alone: bool = False) -> str:
+        """Name a dataset; `alone` hides the other splits of its set."""
+        name = self._add(dataset.name, dataset.data)
+        count, total = len(dataset), len(dataset.data.expressions.split(dataset.split))
+        if count != total:
+            return self._add(f"{name}[{count} of {total}]", dataset.split_data(alone=True))
+        if alone and len(dataset.splits) > 1:
+            return self._add(f"{name}[{dataset.split}]", dataset.split_data(alone=True))
+        return name
+
+    def _add(self, name: str, source: ReferData) -> str:
+        """Keep a source; it gets a number where another one has its name."""
+        unique, number = name, 1
+        while unique in self.by_name and not _is_same(self.by_name[unique], source):
+            number += 1
+            unique = f"{name}-{number}"
+        self.by_name[unique] = source
+        return unique
+
+
+def _list(data: Any) -> list[Any]:
+    is_list = isinstance(data, list | tuple)
+    return list(data) if is_list and all(isinstance(e, ENTRY_TYPES) for e in data) else [data]
+
+
+def _is_same(first: ReferData, second: ReferData) -> bool:
+    """Whether two sources are the same data: a set may have been opened twice."""
+    if first is second:
+        return True
+    has_files = not (first.row_images or second.row_images)
+    same_files = (first.folder, first.image_folders) == (second.folder, second.image_folders)
+    return has_files and same_files and first.expressions == second.expressions

@@ -1,0 +1,71 @@
+"""What a run trains on and what it is validated on, opened as its configuration says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from risbook.data import ReferData, ReferringDataset, open_data
+from risbook.data.samples import TrainingSamples
+from risbook.errors import RisbookError
+from risbook.training.training_config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The data of a run.
+
+    Args:
+        samples: the referred objects to train on.
+        eval_splits: what is evaluated while training, by "set:split".
+        batch_size: samples per step, all processes together; at most all samples.
+    """
+
+    samples: TrainingSamples
+    eval_splits: Mapping[str, ReferringDataset]
+    batch_size: int
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps per epoch; an incomplete last batch is dropped."""
+        return len(self.samples) // self.batch_size
+
+
+def open_training_data(
+    config: TrainingConfig, *, sources: Mapping[str, ReferData] | None = None
+) -> TrainingData:
+    """Open the data of a run, so that mistakes in it are reported before the first step.
+
+    Args:
+        config: the run.
+        sources: data by the names that `config.data` and `config.eval_splits` have for them. Other
+            names are opened by `risbook.data.open_data`.
+
+    Raises:
+        RisbookError: for missing or empty sets and wrong `eval_splits`.
+    """
+    opened = dict(sources or {})
+
+    def source(name: str) -> ReferData:
+        if name not in opened:
+            opened[name] = open_data(
+                name, partition=config.partition or None, images=config.images or None
+            )
+        return opened[name]
+
+    samples = TrainingSamples(
+        sources=[source(name) for name in config.data],
+        splits=config.splits,
+        seed=config.seed,
+        text=config.text_kind,
+        cache_images=config.cache_images,
+    )
+    if not samples.objects:
+        raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
+    eval_splits = {}
+    for eval_split in config.eval_splits:
+        name, _, split = eval_split.rpartition(":")
+        if not name:
+            raise RisbookError(
+                f"eval_splits {eval_split!r}: write it as SET:SPLIT, for instance refscenes:val"
+            )
+        eval_splits[eval_split] = ReferringDataset(source(name), split=split, text=config.text_kind)
+    return TrainingData(samples, eval_splits, min(config.batch_size, len(samples)))

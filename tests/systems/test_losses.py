@@ -1,0 +1,26 @@
+"""The loss of the released codes: its target and its value by hand."""
+
+import torch
+
+from risbook.systems.losses import mask_cross_entropy, resize_target
+
+
+def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
+    mask = torch.arange(64.0).reshape(1, 1, 8, 8)
+    assert resize_target(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
+
+
+def test_the_loss_is_mean_binary_cross_entropy() -> None:
+    logits = torch.tensor([[[[0.0, 2.0], [-1.0, 3.0]]]])
+    mask = torch.tensor([[[[1.0, 1.0], [0.0, 0.5]]]])
+    p = logits.sigmoid()
+    by_hand = -(mask * p.log() + (1 - mask) * (1 - p).log()).mean()
+    torch.testing.assert_close(mask_cross_entropy(logits, mask), by_hand)
+
+
+def test_the_mask_is_resized_and_the_loss_is_float32() -> None:
+    mask = torch.rand(2, 1, 8, 8)
+    logits = torch.randn(2, 1, 2, 2, dtype=torch.bfloat16)
+    loss = mask_cross_entropy(logits, mask)
+    assert loss.dtype == torch.float32 and loss.ndim == 0
+    assert loss == mask_cross_entropy(logits, resize_target(mask, (2, 2)))
