@@ -200,13 +200,17 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
     assert by_name == metrics
     report = risbook.count_parameters(model)
     assert f"{report.tuned:,}" in str(report)
+    with pytest.raises(AttributeError, match=r"try model\.save_pretrained\(folder\)"):
+        model.save  # noqa: B018
     model.save_pretrained(str(tmp_path / "copy"))
     copy = risbook.load(str(tmp_path / "copy"))
     batch = next(iter(DataLoader(data, batch_size=2)))
     with torch.no_grad():
         logits = model(batch["image"], batch["text"])
         assert torch.equal(logits, copy(batch["image"], batch["text"]))
-        assert torch.equal(logits, model(batch["image"], model.tokenizer(batch["text"])))
+        token_ids = model.tokenizer(batch["text"])
+        assert torch.equal(logits, model(image=batch["image"], token_ids=token_ids))
+        assert torch.equal(logits, model(batch["image"], text=batch["text"]))  # type: ignore[call-arg]
     assert logits.shape[-1] < batch["mask"].shape[-1]
     loss = model.loss(model(batch["image"], batch["text"]), batch["mask"])
     loss.backward()
@@ -401,8 +405,8 @@ def test_a_method_in_both_towers_of_a_model_is_saved_with_it(tmp_path: Path) -> 
     model = risbook.apply_peft(risbook.load("etris-mini"), "lora", r=2, lora_alpha=4)
     assert model.config.image_peft == model.config.text_peft
     assert model.config.text_peft.options == {"r": 2, "lora_alpha": 4}
-    groups = {group.name: group.tuned for group in risbook.count_parameters(model).groups}
-    assert groups["image adapters"] > 0 and groups["bridgers"] > 0
+    tuned = {part.name: part.tuned for part in risbook.count_parameters(model).parts}
+    assert tuned["image adapters"] > 0 and tuned["bridgers"] > 0
     model.save_pretrained(tmp_path)
     copy = risbook.load(tmp_path)
     image = risbook.data.load("refscenes-sample", split="val").image(0)

@@ -35,11 +35,11 @@ def params(systems: tuple[str, ...] = (), *, json: bool = False) -> None:
         print_table(
             [
                 {
-                    report.system: group.name,
-                    "tuned": f"{group.tuned:,}",
-                    "frozen": f"{group.frozen:,}",
+                    report.system: part.name,
+                    "tuned": f"{part.tuned:,}",
+                    "frozen": f"{part.frozen:,}",
                 }
-                for group in report.groups
+                for part in report.parts
             ]
         )
 

@@ -1,4 +1,8 @@
-"""Systems: two towers, adapters and a mask head, composed and named."""
+"""Systems: two towers, adapters and a mask head, composed and named.
+
+`risbook.load` (here `load_system`) reads a checkpoint and `model.save_pretrained` writes one;
+`System.from_pretrained` reads one of a given class.
+"""
 
 from risbook.adapters.bridger import BridgerConfig
 from risbook.systems.checkpoints import load_system, save_system, shipped

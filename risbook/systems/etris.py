@@ -1,8 +1,8 @@
 """ETRIS: two frozen CLIP towers, Bridgers between them after three stages, and a mask head.
 
 Bridging vision and language encoders: parameter-efficient tuning for referring image segmentation
-(Xu et al., 2023), and its released code. Where the two differ, the released code is the default and
-the paper an option, if it is a cheap one:
+(Xu et al., 2023), and its released code. Where the two differ, the default is what the released
+code does. What the paper says is an option where it needs a few lines only:
 
 - the next Bridger gets the *input* of this one's interactors (`bridger.link`);
 - padding takes part in the Bridgers (`bridger.key_padding_mask`);
@@ -58,7 +58,7 @@ class ETRISConfig(PEFTSystemConfig):
         image_size: side S of the letterboxed input, pixels.
         max_tokens: token ids per sentence; 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
         image_out_indices: last block of each stage of an image tower that is a transformer, counted
-            from 0; empty for what the tower's preset says. A ResNet has stages of its own.
+            from 0; empty for the stages that the tower was built with. A ResNet has fixed stages.
         text_out_indices: the same for the text tower.
         train_pos_embed: whether the towers' position embeddings are tuned.
         norm_eval: whether a ResNet's batch norms stay in evaluation mode.
@@ -95,7 +95,7 @@ class ETRIS(PEFTSystem):
     """
 
     config: ETRISConfig
-    backbone_groups = (*PEFTSystem.backbone_groups, "bridgers")
+    backbone_parts = (*PEFTSystem.backbone_parts, "bridgers")
     old_weights = OLD_ETRIS_WEIGHTS
 
     def __init__(
@@ -144,8 +144,8 @@ class ETRIS(PEFTSystem):
             (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
         """
         maps, text_tokens = self.bridge(image, token_ids, intermediates=intermediates)
-        text = self.text_tower.forward_final(text_tokens, token_ids)
-        logits: Tensor = self.head(maps, text, intermediates=intermediates)
+        text_features = self.text_tower.forward_final(text_tokens, token_ids)
+        logits: Tensor = self.head(maps, text_features, intermediates=intermediates)
         return logits
 
     def bridge(
@@ -183,16 +183,18 @@ class ETRIS(PEFTSystem):
         maps[-1] = image_tower.final_map(state)
         return tuple(maps), text_tokens
 
-    def group_of(self, name: str, value: nn.Parameter) -> str:
+    def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""
-        return "text tower" if name == "logit_scale" else super().group_of(name, value)
+        return "text tower" if name == "logit_scale" else super().part_of(name, parameter)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Bridgers and all other tuned parameters; the paper gives Bridgers their own rate."""
-        bridgers = [p for p in self.bridgers.parameters() if p.requires_grad]
-        members = {id(p) for p in bridgers}
-        others = [p for p in self.parameters() if p.requires_grad and id(p) not in members]
-        return {"default": others, "bridgers": bridgers}
+        bridgers = set(self.bridgers.parameters())
+        groups: dict[str, list[nn.Parameter]] = {"default": [], "bridgers": []}
+        for parameter in self.parameters():
+            if parameter.requires_grad:
+                groups["bridgers" if parameter in bridgers else "default"].append(parameter)
+        return groups
 
 
 def build_etris(
@@ -213,7 +215,7 @@ def build_etris(
         meta: shapes only: random weights, no tokenizer; for use under the meta device.
 
     Raises:
-        RisbookError: if sizes do not fit, or weights is not available.
+        RisbookError: if sizes do not fit, or the weights of a tower are not available.
     """
     weights = "random" if meta else config.weights
     image_tower, text_tower = towers or (

@@ -12,6 +12,7 @@ from risbook.data.letterbox import Letterbox, normalise
 from risbook.errors import DataError
 from risbook.systems.postprocess import probabilities_at_original_size
 from risbook.systems.system import System
+from risbook.tokenizers.sentence_tokenizer import check_text
 
 
 def predict_probabilities(
@@ -37,7 +38,9 @@ def predict_probabilities(
         raise DataError(f"the sentence is a {type(text).__name__}, not text")
     sentences = [text] if isinstance(text, str) else list(text)
     for sentence in sentences:
-        _check_sentence(sentence)
+        check_text(sentence)
+        if not sentence.strip():
+            raise DataError("the sentence is empty; say which object is meant")
     if not is_batch(image):
         return _predict_image(system, as_rgb(cast(ImageInput, image)), sentences)
     images = list(cast(ImageList, image))
@@ -74,14 +77,3 @@ def _predict_image(
     finally:
         system.train(was_training)
     return probabilities_at_original_size(logits, [letterbox] * len(sentences))
-
-
-def _check_sentence(sentence: object) -> None:
-    if not isinstance(sentence, str):
-        raise DataError(f"the sentence is a {type(sentence).__name__}, not text")
-    if not sentence.strip():
-        raise DataError("the sentence is empty; say which object is meant")
-    try:
-        sentence.encode()
-    except UnicodeEncodeError as error:
-        raise DataError("the sentence is not valid text") from error

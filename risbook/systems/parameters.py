@@ -3,7 +3,7 @@
 Papers on parameter-efficient tuning print one percentage, with different definitions: the tuned
 part of the backbone over the image tower alone (ETRIS: 3.39 % for RN101), or over both towers
 (DETRIS: 0.9 to 1.8 %). Neither counts neck, decoder and projector, which are tuned as well and
-several times as large. Here all parameters are counted, by group, and both shares are given.
+several times as large. Here all parameters are counted, part by part, and both shares are given.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,15 +15,19 @@ from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta
 
-TOWER_GROUPS = ("image tower", "text tower")
+#: the parts that hold a tower's own weights
+TOWER_PARTS = {
+    "image": ("image tower", "image position embedding"),
+    "text": ("text tower", "text position embedding"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Part:
     """The parameters of one part of a system.
 
     Args:
-        name: the part.
+        name: see `System.part_of`.
         tuned: parameters that are tuned.
         frozen: parameters that are not.
     """
@@ -39,26 +43,26 @@ class ParameterReport:
 
     Args:
         system: its name.
-        groups: its parts, in the order of the computation.
+        parts: its parts, in the order in which the model registered their parameters.
         dead: tuned parameters whose gradient is zero by construction.
-        backbone: names of the groups that count as backbone, see `System.backbone_groups`; a
+        backbone: names of the parts that count as backbone, see `System.backbone_parts`; a
             system trained from scratch has none, and so no share.
     """
 
     system: str
-    groups: tuple[Group, ...]
+    parts: tuple[Part, ...]
     dead: int
     backbone: tuple[str, ...] = ()
 
     @property
     def tuned(self) -> int:
         """All tuned parameters."""
-        return sum(group.tuned for group in self.groups)
+        return sum(part.tuned for part in self.parts)
 
     @property
     def frozen(self) -> int:
         """All frozen parameters."""
-        return sum(group.frozen for group in self.groups)
+        return sum(part.frozen for part in self.parts)
 
     @property
     def total(self) -> int:
@@ -72,25 +76,25 @@ class ParameterReport:
         With the adapter "full" these are all weights of a tower. Position embeddings that are tuned
         beside other adapters are not counted.
         """
-        return sum(group.tuned for group in self.groups if group.name in self.backbone)
+        return sum(part.tuned for part in self.parts if part.name in self.backbone)
 
-    def tower(self, *names: str) -> int:
+    def _tower_size(self, *sides: str) -> int:
         """Parameters of towers, tuned position embeddings included."""
-        wanted = {*names, *(f"{name.split()[0]} position embedding" for name in names)}
-        return sum(g.tuned + g.frozen for g in self.groups if g.name in wanted)
+        names = [name for side in sides for name in TOWER_PARTS[side]]
+        return sum(part.tuned + part.frozen for part in self.parts if part.name in names)
 
     @property
     def share_of_image_tower(self) -> float | None:
         """Tuned backbone over the image tower alone; None for a system trained from scratch."""
-        return self.backbone_tuned / self.tower("image tower") if self.backbone else None
+        return self.backbone_tuned / self._tower_size("image") if self.backbone else None
 
     @property
     def share_of_towers(self) -> float | None:
         """Tuned backbone over both towers; None for a system trained from scratch."""
-        return self.backbone_tuned / self.tower(*TOWER_GROUPS) if self.backbone else None
+        return self.backbone_tuned / self._tower_size("image", "text") if self.backbone else None
 
     def __str__(self) -> str:
-        rows = [(group.name, group.tuned, group.frozen) for group in self.groups]
+        rows = [(part.name, part.tuned, part.frozen) for part in self.parts]
         rows.append(("all", self.tuned, self.frozen))
         lines = [f"{self.system:26} {'tuned':>13} {'frozen':>13}"]
         lines += [f"{name:26} {tuned:13,} {frozen:13,}" for name, tuned, frozen in rows]
@@ -99,10 +103,10 @@ class ParameterReport:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Plain values under the names that `risbook params --json` has always printed."""
         return {
             "system": self.system,
-            "groups": [asdict(group) for group in self.groups],
+            "groups": [asdict(part) for part in self.parts],
             "tuned": self.tuned,
             "frozen": self.frozen,
             "total": self.total,
@@ -139,16 +143,16 @@ def count_parameters(
     """
     if isinstance(model, str):
         model = build_meta(model)
-    order: dict[str, list[int]] = {}
-    for name, value in model.named_parameters():
-        part = name.split(".")[0]
-        group = model.group_of(name, value) if isinstance(model, System) else part
-        counts = order.setdefault(group, [0, 0])
-        counts[0 if value.requires_grad else 1] += value.numel()
-    groups = tuple(Group(name, tuned, frozen) for name, (tuned, frozen) in order.items())
+    counts: dict[str, list[int]] = {}  # by part: tuned and frozen
+    for name, parameter in model.named_parameters():
+        first = name.partition(".")[0]
+        part = model.part_of(name, parameter) if isinstance(model, System) else first
+        tuned_and_frozen = counts.setdefault(part, [0, 0])
+        tuned_and_frozen[0 if parameter.requires_grad else 1] += parameter.numel()
+    parts = tuple(Part(name, tuned, frozen) for name, (tuned, frozen) in counts.items())
     if isinstance(model, System):
-        dead, backbone = model.dead_parameters(), model.backbone_groups
-        report = ParameterReport(model.name, groups, dead, backbone)
+        dead, backbone = model.dead_parameters(), model.backbone_parts
+        report = ParameterReport(model.name, parts, dead, backbone)
     else:
-        report = ParameterReport(type(model).__name__, groups, dead=0)
+        report = ParameterReport(type(model).__name__, parts, dead=0)
     return report.tuned if trainable_only else report

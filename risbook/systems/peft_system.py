@@ -114,7 +114,8 @@ class PEFTSystem(System):
     """Base class of the systems with adapters between or inside two frozen towers.
 
     Args:
-        image_tower: a tower whose parameters learn or not, as `prepare_towers` or the caller set.
+        image_tower: a tower whose parameters are tuned or frozen, as `prepare_towers` or the caller
+            set them.
         text_tower: the same.
         name: the preset's name.
         image_size: side S of the letterboxed input, pixels.
@@ -122,7 +123,7 @@ class PEFTSystem(System):
     """
 
     owns_tokenizer = False
-    backbone_groups: ClassVar[tuple[str, ...]] = (
+    backbone_parts: ClassVar[tuple[str, ...]] = (
         "image tower",
         "text tower",
         "image adapters",
@@ -211,15 +212,15 @@ class PEFTSystem(System):
             names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
         return names | self._tuned_from_file
 
-    def group_of(self, name: str, value: nn.Parameter) -> str:
-        """The group of a parameter: towers, their adapters and position embeddings, other parts."""
+    def part_of(self, name: str, parameter: nn.Parameter) -> str:
+        """The part of a parameter: towers, their adapters and position embeddings, other parts."""
         part, _, rest = name.partition(".")
         if part not in self.towers:
-            return super().group_of(name, value)
+            return super().part_of(name, parameter)
         side, tower = part.removesuffix("_tower"), self.towers[part]
-        # Position embeddings are a group of their own, because no paper counts them; a tower that
+        # Position embeddings are a part of their own, because no paper counts them; a tower that
         # is tuned as a whole is tuned with them.
-        if value is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
+        if parameter is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
             return f"{side} position embedding"
         is_adapter = any(mark in rest for mark in self.adapter_marks)
         return f"{side} adapters" if is_adapter else f"{side} tower"
@@ -247,4 +248,4 @@ class PEFTSystem(System):
 
 
 def _tuned_names(system: nn.Module) -> set[str]:
-    return {name for name, value in system.named_parameters() if value.requires_grad}
+    return {name for name, parameter in system.named_parameters() if parameter.requires_grad}

@@ -16,6 +16,7 @@ from risbook.errors import DataError, RisbookError
 from risbook.systems.checkpoints import save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
+from risbook.systems.misfit import find_misfit
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system_presets import build_meta, system_preset
 from risbook.systems.tokenizer import NoTokenizer, Tokenizer
@@ -23,8 +24,6 @@ from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
 from risbook.towers.weights.source import WeightsSource, set_weights_source
 from risbook.towers.weights.tensor_files import file_digest, read_weights
-
-_TOWERS = ("image_tower.", "text_tower.")
 
 
 def load_released(
@@ -119,7 +118,7 @@ def _fitting(
         state = rename_etris(released, resnet=resnet)
     except DataError as error:
         raise DataError(f"{path}: not a checkpoint of the released ETRIS; {error}") from error
-    if misfit := _misfit(state, wanted):
+    if misfit := find_misfit(state, wanted.state_dict(), wanted.state_dict()):
         fitting = _presets_of(state, overrides)
         if fitting and name not in fitting:
             raise DataError(
@@ -144,22 +143,10 @@ def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
     return system
 
 
-def _misfit(state: Mapping[str, Tensor], system: ETRIS, parts: tuple[str, ...] = ("",)) -> str:
-    """Describe the first entry that is missing, surplus or of another shape; "" if none is.
-
-    Args:
-        state: a file's entries under our own names.
-        system: the expected system; its shapes are enough.
-        parts: beginnings of the names that are compared.
-    """
-    wanted = {entry: value.shape for entry, value in system.state_dict().items()}
-    for entry in filter(lambda entry: entry.startswith(parts), wanted):
-        if entry not in state:
-            return f"{entry} is missing"
-        if state[entry].shape != wanted[entry]:
-            return f"{entry} is {tuple(state[entry].shape)}, not {tuple(wanted[entry])}"
-    surplus = (entry for entry in state if entry.startswith(parts) and entry not in wanted)
-    return next((f"{entry} is surplus" for entry in surplus), "")
+def _towers_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of both towers."""
+    prefixes = ("image_tower.", "text_tower.")
+    return {entry: value for entry, value in state.items() if entry.startswith(prefixes)}
 
 
 def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> list[str]:
@@ -167,7 +154,8 @@ def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> li
     fitting = []
     for name in ETRIS_CONFIGS:
         with suppress(RisbookError):  # this preset may not allow the overrides
-            if not _misfit(state, _meta_etris(name, overrides), _TOWERS):
+            expected = _towers_of(_meta_etris(name, overrides).state_dict())
+            if not find_misfit(_towers_of(state), expected, expected):
                 fitting.append(name)
     return fitting
 

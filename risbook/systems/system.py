@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, overload
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.losses import mask_cross_entropy
+from risbook.systems.misfit import find_misfit
 from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.tokenizer import Tokenizer
 
@@ -38,6 +40,7 @@ _HINTS = {
     "num_parameters": "risbook.count_parameters(model)",
     "predict_mask": "model.predict(image, text)",
     "predict_proba": "model.predict(image, text, return_probability=True)",
+    "save": "model.save_pretrained(folder)",
     "segment": "model.predict(image, text)",
     "train_on": "risbook.train(model, data, steps=200)",
     "trainable_parameters": "risbook.count_parameters(model), or model.parameter_groups()",
@@ -58,7 +61,7 @@ class System(nn.Module):
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
         old_weights: beginnings of names in checkpoints of earlier versions, and the present ones.
-        backbone_groups: groups of parameters (see `group_of`) that papers count to the backbone:
+        backbone_parts: names of the parts (see `part_of`) that papers count to the backbone:
             pretrained towers, and what is trained inside and between them; none without them.
     """
 
@@ -66,7 +69,7 @@ class System(nn.Module):
     history: list[dict[str, Any]]
     owns_tokenizer = True
     old_weights: ClassVar[Mapping[str, str]] = {}
-    backbone_groups: ClassVar[tuple[str, ...]] = ()
+    backbone_parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -98,13 +101,16 @@ class System(nn.Module):
             )
         return system
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write a checkpoint, which `from_pretrained` and `risbook.load` read."""
+    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
+        """Write a checkpoint, which `from_pretrained` and `risbook.load` read.
+
+        Args:
+            folder: created if it does not exist.
+            dtype: a smaller float type for the file, for instance `torch.float16`.
+        """
         from risbook.systems.checkpoints import save_system
 
-        save_system(self, folder)
-
-    save = save_pretrained
+        save_system(self, folder, dtype=dtype)
 
     def print_trainable_parameters(self) -> None:
         """Print the tuned and frozen parameters by group; `risbook.count_parameters` has them."""
@@ -119,11 +125,21 @@ class System(nn.Module):
             owner = f"{type(self).__name__!r} object"
             raise missing_attribute(owner, name, dir(self), _HINTS, prefix="model") from None
 
-    def __call__(self, image: Tensor, text: Tensor | Sequence[str], **options: Any) -> Tensor:
+    @keyword_aliases({"text": "token_ids"}, name="model")
+    def __call__(
+        self, image: Tensor, token_ids: Tensor | str | Sequence[str], **options: Any
+    ) -> Tensor:
         """Logits of `forward`, also of sentences, and of letterboxed squares of another size.
 
-        Squares are resized to `image_size`, with a warning, because a model that was trained at
-        one size is poor at others. `forward` computes at the size that it is given.
+        Args:
+            image: (B, 3, S, S). Squares of another side than `image_size` are resized to it, with
+                a warning, because a model that was trained at one size is poor at others;
+                `forward` computes at the size that it is given.
+            token_ids: (B, L); or B sentences, which are tokenised.
+            options: other arguments of `forward`.
+
+        Raises:
+            DataError: if the images are no such tensor.
         """
         if not isinstance(image, Tensor) or image.ndim != 4:
             raise DataError(
@@ -143,9 +159,10 @@ class System(nn.Module):
                 self._warns_of_size = False
             size = (self.image_size, self.image_size)
             image = F.interpolate(image, size=size, mode="bilinear", antialias=True)
-        if not isinstance(text, Tensor):
-            text = self.tokenizer([text] if isinstance(text, str) else list(text)).to(image.device)
-        logits: Tensor = super().__call__(image, text, **options)
+        if not isinstance(token_ids, Tensor):
+            sentences = [token_ids] if isinstance(token_ids, str) else list(token_ids)
+            token_ids = self.tokenizer(sentences).to(image.device)
+        logits: Tensor = super().__call__(image, token_ids, **options)
         return logits
 
     def forward(
@@ -153,8 +170,8 @@ class System(nn.Module):
     ) -> Tensor:
         """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and token ids (B, L).
 
-        The stride s is the decoder's: 4 in the published systems. A system that is called,
-        ``model(image, text)``, takes B sentences in place of the token ids as well.
+        The stride s is the decoder's: 4 in the published systems. Call the system itself,
+        ``model(image, token_ids)``, which takes B sentences in place of the token ids as well.
         """
         raise TypeError(f"{type(self).__name__} has no forward pass: define forward")
 
@@ -251,10 +268,11 @@ class System(nn.Module):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Tuned parameters by group, so that a group can have a learning rate of its own."""
-        return {"default": [p for p in self.parameters() if p.requires_grad]}
+        tuned = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return {"default": tuned}
 
-    def group_of(self, name: str, value: nn.Parameter) -> str:
-        """The group under which reports count a parameter, by its name in the state."""
+    def part_of(self, name: str, parameter: nn.Parameter) -> str:
+        """The part under which reports count a parameter, by its name in the state."""
         part, _, rest = name.partition(".")
         return (rest.partition(".")[0] if part == "head" else part).replace("_", " ")
 
@@ -278,13 +296,8 @@ class System(nn.Module):
         """
         state = self.current_names(state)
         current = self.state_dict()
-        if missing := sorted(self.required_names() - set(state)):
-            raise DataError(f"{missing[0]} is missing")
-        if unknown := sorted(set(state) - set(current)):
-            raise DataError(f"{unknown[0]} is not a weight of this system")
-        for name, value in state.items():
-            if value.shape != current[name].shape:
-                raise DataError(f"{name} is {tuple(value.shape)}, not {tuple(current[name].shape)}")
+        if misfit := find_misfit(state, current, sorted(self.required_names())):
+            raise DataError(misfit)
         ready = {name: value.to(current[name].dtype) for name, value in state.items()}
         self.load_state_dict(ready, strict=False)
 

@@ -95,7 +95,7 @@ def test_every_table_renders(table: Table) -> None:
 
 def test_position_embeddings_are_as_large_as_the_comparison_says() -> None:
     report = count_parameters(build_meta("etris-mini"))
-    tuned = sum(group.tuned for group in report.groups if "position embedding" in group.name)
+    tuned = sum(part.tuned for part in report.parts if "position embedding" in part.name)
     assert f"({tuned:,} weights)" in find_table("etris-pet").about
 
 

@@ -48,9 +48,9 @@ COUNTS = {
 def test_counts_are_those_of_the_released_models(name: str) -> None:
     report = count_parameters(build_meta(name))
     total, tuned, *parts = COUNTS[name]
-    groups = {group.name: group for group in report.groups}
+    by_name = {part.name: part for part in report.parts}
     assert (report.total, report.tuned) == (total, tuned)
-    assert [groups[n].tuned for n in ("bridgers", "neck", "decoder", "projector")] == parts
+    assert [by_name[n].tuned for n in ("bridgers", "neck", "decoder", "projector")] == parts
     assert report.backbone_tuned == parts[0]
     assert all(parameter.is_meta for parameter in build_meta(name).parameters())
 

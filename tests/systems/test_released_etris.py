@@ -160,7 +160,7 @@ def test_another_backbone_is_told(
         ({"stages": (3,)}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is missing"),
         (
             {"head.num_layers": 4},
-            r"does not fit etris-rn50: head\.decoder\.layers\.3\.\S+ is surplus",
+            r"does not fit etris-rn50: head\.decoder\.layers\.3\.\S+ is not a weight of this",
         ),
     ],
 )
