@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from risbook.adapters.interactor import Interactor, InteractorT, init_linear
-from risbook.adapters.zoom_layer import ZoomKind, ZoomLayer
+from risbook.adapters.zoom_layer import Zoom, ZoomLayer
 from risbook.config import Probability, Size, configuration
 from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
@@ -41,7 +41,7 @@ class BridgerConfig:
         ffn_dim: channels inside the feed-forward layer of full interactors.
         interactor: "full" as the paper describes it, "product", or "auto": full with a ResNet, a
             product with a transformer.
-        zoom: kind of the Zoom Layers.
+        zoom: form of the Zoom Layers, see `ZoomLayer`.
         link: what a Bridger hands to the next one.
         key_padding_mask: whether padding is masked.
         dropout: of full interactors, see `Interactor`.
@@ -52,10 +52,14 @@ class BridgerConfig:
     num_heads: Size = 4
     ffn_dim: Size = 128
     interactor: InteractorKind = "auto"
-    zoom: ZoomKind = "deconv"
+    zoom: Zoom = "deconv"
     link: Link = "inputs"
     key_padding_mask: bool = False
     dropout: Probability = 0.1
+
+    def __post_init__(self) -> None:
+        if self.dim % self.num_heads:
+            raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
 
 
 class BridgerTokens(NamedTuple):
@@ -124,18 +128,16 @@ class Bridger(nn.Module):
         super().__init__()
         config = config or BridgerConfig()
         dim, num_heads = config.dim, config.num_heads
-        if dim % num_heads:
-            raise RisbookError(f"num_heads is {num_heads}; it must divide dim, {dim}, of a Bridger")
         norm = architecture == "vit"
         reduced_side = None if side is None else round(side * factor)
         self.zoom_in = ZoomLayer(
-            image_dim, dim, factor=factor, kind=config.zoom, norm=norm, transpose=last, side=side
+            image_dim, dim, factor=factor, zoom=config.zoom, norm=norm, transpose=last, side=side
         )
         self.zoom_out = ZoomLayer(
             dim,
             image_dim,
             factor=1 / factor,
-            kind=config.zoom,
+            zoom=config.zoom,
             norm=norm,
             transpose=not last,
             side=reduced_side,

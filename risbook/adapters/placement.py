@@ -21,8 +21,8 @@ gate from the mean of the text tokens:
 >>> tower(torch.zeros(2, 3, 96, 96), context=torch.zeros(2, 5, 16)).maps[0].shape
 torch.Size([2, 128, 12, 12])
 
-In ETRIS, the context of a stage of the image tower are the text tokens that enter the same stage
-of the text tower.
+In ETRIS, the context in a stage of the image tower is the text tokens that enter the same stage of
+the text tower, padding included.
 """
 
 from torch import Tensor, nn

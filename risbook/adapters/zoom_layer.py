@@ -5,7 +5,7 @@ channels. A Zoom Layer in front of it brings the map of each stage there, one af
 result back. The released code uses 2x2 convolutions of stride 2 to reduce, 2x2 transposed
 convolutions to enlarge, and 1x1 convolutions where the grid is right ("deconv").
 
-The paper's Table 5 compares it with three kinds that were not released. Ours are readings of it
+The paper's Table 5 compares it with three forms that were not released. Ours are readings of it
 that have the printed numbers of parameters, with RN101 and all three Bridgers:
 
 - "interpolate", 1.45 M: convolutions, with bilinear resizing where a map is enlarged;
@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from risbook.errors import RisbookError
 from risbook.layers.convolutions import resize_convolution
 
-ZoomKind = Literal["deconv", "interpolate", "linear", "mlp"]
-KINDS: tuple[ZoomKind, ...] = get_args(ZoomKind)
+Zoom = Literal["deconv", "interpolate", "linear", "mlp"]
+ZOOMS: tuple[Zoom, ...] = get_args(Zoom)
 
 
 class ZoomLayer(nn.Sequential):
@@ -36,14 +36,14 @@ class ZoomLayer(nn.Sequential):
         in_dim: channels of the input.
         out_dim: channels of the output.
         factor: ratio of the sides, n or 1 / n for a whole number n.
-        kind: "deconv" is the released code's.
+        zoom: "deconv" as released, or one of the three other forms above.
         norm: batch norm and ReLU after it, as in ETRIS' form for transformers.
         transpose: whether factor 1 is a transposed convolution. It computes the same, but its
             weight is stored as (in, out, 1, 1), not (out, in, 1, 1). Released files have both.
-        side: h = w, for the kinds "linear" and "mlp".
+        side: h = w, for the zooms "linear" and "mlp".
 
     Raises:
-        RisbookError: for another factor or kind, or if the side is missing.
+        RisbookError: for another factor or zoom, or if the side is missing.
 
     >>> import torch
     >>> ZoomLayer(8, 2, factor=1 / 2)(torch.zeros(1, 8, 4, 6)).shape
@@ -56,24 +56,24 @@ class ZoomLayer(nn.Sequential):
         out_dim: int,
         *,
         factor: float = 1.0,
-        kind: ZoomKind = "deconv",
+        zoom: Zoom = "deconv",
         norm: bool = False,
         transpose: bool = False,
         side: int | None = None,
     ) -> None:
-        if kind not in KINDS:
-            raise RisbookError(f"zoom {kind!r}: there are {', '.join(KINDS)}")
-        zoom: nn.Module
-        if kind == "deconv":
-            zoom = resize_convolution(in_dim, out_dim, factor, transpose=transpose)
-        elif kind == "interpolate":
-            zoom = resize_convolution(in_dim, out_dim, min(factor, 1.0))
+        if zoom not in ZOOMS:
+            raise RisbookError(f"zoom {zoom!r}: there are {', '.join(ZOOMS)}")
+        resize: nn.Module
+        if zoom == "deconv":
+            resize = resize_convolution(in_dim, out_dim, factor, transpose=transpose)
+        elif zoom == "interpolate":
+            resize = resize_convolution(in_dim, out_dim, min(factor, 1.0))
             if factor > 1:
-                zoom = nn.Sequential(zoom, BilinearResize(factor))
+                resize = nn.Sequential(resize, BilinearResize(factor))
         else:
-            zoom = _position_wise(in_dim, out_dim, factor, kind=kind, side=side)
-        _init_convolutions(zoom)
-        super().__init__(zoom, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm else ()))
+            resize = _position_wise(in_dim, out_dim, factor, zoom=zoom, side=side)
+        _init_convolutions(resize)
+        super().__init__(resize, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm else ()))
 
 
 class BilinearResize(nn.Module):
@@ -118,7 +118,7 @@ class SpatialLinear(nn.Module):
         if features.shape[-2:] != (self.in_side, self.in_side):
             height, width = features.shape[-2:]
             raise RisbookError(
-                f"this kind of Zoom Layer was made for maps of {self.in_side} x {self.in_side} "
+                f"this Zoom Layer was made for maps of {self.in_side} x {self.in_side} "
                 f"positions and got {height} x {width}; keep the image size, or choose the zoom "
                 "'deconv' or 'interpolate'"
             )
@@ -127,12 +127,12 @@ class SpatialLinear(nn.Module):
 
 
 def _position_wise(
-    in_dim: int, out_dim: int, factor: float, *, kind: ZoomKind, side: int | None
+    in_dim: int, out_dim: int, factor: float, *, zoom: Zoom, side: int | None
 ) -> nn.Module:
     if side is None:
-        raise RisbookError(f"a zoom of kind {kind!r} needs side=, the side of its input maps")
+        raise RisbookError(f"the zoom {zoom!r} needs side=, the side of its input maps")
     narrow = min(in_dim, out_dim)
-    hidden_dim = narrow if kind == "mlp" else None
+    hidden_dim = narrow if zoom == "mlp" else None
     spatial = SpatialLinear(side, round(side * factor), hidden_dim=hidden_dim)
     channels = nn.Conv2d(in_dim, out_dim, 1)
     # Positions are mapped where there are fewer channels, which costs less.

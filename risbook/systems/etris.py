@@ -153,6 +153,9 @@ class ETRIS(PEFTSystem):
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Run both towers side by side, with the Bridgers between them.
 
+        Adapters inside the image tower get the text tokens that enter the same stage (B, L, T) as
+        the context of their sites; with K prompts in the text tower there are L + K.
+
         Args:
             image: (B, 3, S, S).
             token_ids: (B, L).

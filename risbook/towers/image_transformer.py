@@ -3,17 +3,11 @@
 The network is timm's `VisionTransformer`; this file runs it stage by stage, at any image size,
 with the position embeddings resized as the released codes of the systems resize them.
 
-- CLIP (Radford et al., 2021): a class token with its own position embedding, a norm before the
-  blocks, QuickGELU, and a projection into the space that it shares with the text tower.
-- DINOv2 (Oquab et al., 2024; with registers: Darcet et al., 2024): register tokens between the
-  class token and the patches, LayerScale, exact GELU, no projection.
-
-What the two differ in is one entry of `STYLES` each.
+What CLIP and DINOv2 differ in stands in `risbook.towers.vision_styles`.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -23,57 +17,10 @@ from torch import Tensor, nn
 
 from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.layers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
+from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
-
-Style = Literal["clip", "dinov2"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VisionStyle:
-    """What one design of vision transformers has, and another has not.
-
-    Args:
-        class_pos_embed: whether the class token has a position embedding, the first row.
-        pre_norm: whether there is a norm before the blocks.
-        layer_scale: whether LayerScale multiplies the output of each branch.
-        activation: of the MLPs, by timm's name.
-        norm_eps: added to the variance in every norm.
-        resize: the rule that brings position embeddings to another grid.
-        resized_once: whether a system resizes the embeddings when it is built, so that the resized
-            ones can be tuned, as ETRIS does; otherwise each forward pass resizes them.
-    """
-
-    class_pos_embed: bool
-    pre_norm: bool
-    layer_scale: bool
-    activation: str
-    norm_eps: float
-    resize: Callable[[Tensor, Grid], Tensor]
-    resized_once: bool
-
-
-STYLES: dict[Style, VisionStyle] = {
-    "clip": VisionStyle(
-        class_pos_embed=True,
-        pre_norm=True,
-        layer_scale=False,
-        activation="quick_gelu",
-        norm_eps=1e-5,
-        resize=resize_clip_pos_embed,
-        resized_once=True,
-    ),
-    "dinov2": VisionStyle(
-        class_pos_embed=False,
-        pre_norm=False,
-        layer_scale=True,
-        activation="gelu",
-        norm_eps=1e-6,
-        resize=resize_dinov2_pos_embed,
-        resized_once=False,
-    ),
-}
+from risbook.towers.vision_styles import STYLES
 
 
 class TokenState(NamedTuple):
@@ -95,7 +42,7 @@ class ImageTransformer(TransformerTower):
     patches row by row.
 
     Args:
-        style: "clip" or "dinov2", an entry of `STYLES`.
+        style: "clip" or "dinov2", a name of `STYLES`.
         embed_dim: C, channels of the tokens.
         depth: number of blocks.
         num_heads: attention heads.
@@ -106,6 +53,9 @@ class ImageTransformer(TransformerTower):
         layer_scale: initial value of LayerScale, where the style has it.
         out_indices: blocks after which `forward` returns a map, counted from 0; None for three
             stages of equal depth, as in ETRIS. DETRIS has 4, 8 and 11 of 12.
+
+    Raises:
+        DataError: if there is no such style.
 
     Attributes:
         vit: timm's network, with timm's names.
@@ -123,7 +73,7 @@ class ImageTransformer(TransformerTower):
     def __init__(
         self,
         *,
-        style: Style,
+        style: str,
         embed_dim: int,
         depth: int,
         num_heads: int,
@@ -137,6 +87,8 @@ class ImageTransformer(TransformerTower):
         super().__init__(embed_dim=embed_dim, depth=depth, out_indices=out_indices)
         from timm.models.vision_transformer import VisionTransformer
 
+        if style not in STYLES:
+            raise DataError(f'no style "{style}": choose {" or ".join(STYLES)}')
         self.style = STYLES[style]
         self.patch_size = patch_size
         self.pos_grid = pos_grid

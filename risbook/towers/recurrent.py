@@ -19,7 +19,7 @@ class RecurrentTower(nn.Module):
         vocab_size: number of token ids; id 0 is padding.
         word_dim: channels of a word vector.
         embed_dim: C, channels of the features, both directions together.
-        dropout: of the word vectors.
+        dropout: probability that a channel of a word vector is dropped in training.
     """
 
     def __init__(

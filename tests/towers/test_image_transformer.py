@@ -10,14 +10,16 @@ from torch.autograd.graph import saved_tensors_hooks
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers import transformer_tower
-from risbook.towers.image_transformer import STYLES, ImageTransformer, Style
+from risbook.towers.build import build_tower
+from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.vision_styles import STYLES
 
 #: timm's own names of the two designs.
 TIMM = {"clip": "vit_base_patch16_clip_quickgelu_224", "dinov2": "vit_base_patch14_reg4_dinov2"}
 PATCH = {"clip": 16, "dinov2": 14}
 
 
-def make_tower(kind: Style, *, projection: int | None = None) -> ImageTransformer:
+def make_tower(kind: str, *, projection: int | None = None) -> ImageTransformer:
     torch.manual_seed(0)
     tower = ImageTransformer(
         style=kind,
@@ -35,7 +37,7 @@ def make_tower(kind: Style, *, projection: int | None = None) -> ImageTransforme
     return tower.eval()
 
 
-def pictures(kind: Style, rows: int = 4, columns: int = 4) -> Tensor:
+def pictures(kind: str, rows: int = 4, columns: int = 4) -> Tensor:
     torch.manual_seed(1)
     return torch.randn(2, 3, rows * PATCH[kind], columns * PATCH[kind])
 
@@ -78,7 +80,7 @@ KINDS = pytest.mark.parametrize("kind", ["clip", "dinov2"])
 
 @KINDS
 @pytest.mark.parametrize("grid", [(4, 4), (6, 6), (3, 5)], ids=str)
-def test_equal_to_timm_s_own_forward_pass(kind: Style, grid: tuple[int, int]) -> None:
+def test_equal_to_timm_s_own_forward_pass(kind: str, grid: tuple[int, int]) -> None:
     tower, images = make_tower(kind), pictures(kind, *grid)
     network = timm_network(tower, grid)
     intermediates = Intermediates()
@@ -102,7 +104,7 @@ def test_the_projection_is_what_timm_calls_the_head() -> None:
 
 @KINDS
 @pytest.mark.parametrize("grid", [(4, 4), (2, 6), (7, 5)], ids=str)
-def test_maps_have_the_shape_of_the_picture(kind: Style, grid: tuple[int, int]) -> None:
+def test_maps_have_the_shape_of_the_picture(kind: str, grid: tuple[int, int]) -> None:
     tower = make_tower(kind, projection=24 if kind == "clip" else None)
     features = tower(pictures(kind, *grid))
     assert [tuple(feature_map.shape) for feature_map in features.maps] == [
@@ -113,7 +115,7 @@ def test_maps_have_the_shape_of_the_picture(kind: Style, grid: tuple[int, int]) 
 
 
 @KINDS
-def test_blocks_can_be_run_in_groups(kind: Style) -> None:
+def test_blocks_can_be_run_in_groups(kind: str) -> None:
     tower, images = make_tower(kind), pictures(kind, 3, 5)
     intermediates = Intermediates()
     features = tower(images, intermediates=intermediates)
@@ -132,7 +134,7 @@ def test_blocks_can_be_run_in_groups(kind: Style) -> None:
 
 
 @KINDS
-def test_a_map_can_be_put_back(kind: Style) -> None:
+def test_a_map_can_be_put_back(kind: str) -> None:
     tower = make_tower(kind)
     tokens, grid = tower.embed(pictures(kind, 3, 5))
     patches = tower.tokens_to_map(tokens, grid)
@@ -144,7 +146,7 @@ def test_a_map_can_be_put_back(kind: Style) -> None:
 
 
 @KINDS
-def test_both_forms_of_attention_agree(kind: Style, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_forms_of_attention_agree(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tower, images = make_tower(kind), pictures(kind)
     answers = []
     for fused in (True, False):
@@ -155,7 +157,7 @@ def test_both_forms_of_attention_agree(kind: Style, monkeypatch: pytest.MonkeyPa
 
 @KINDS
 @pytest.mark.parametrize("grad", [False, True])
-def test_it_runs_in_bf16(kind: Style, grad: bool) -> None:
+def test_it_runs_in_bf16(kind: str, grad: bool) -> None:
     tower, images = make_tower(kind), pictures(kind, 3, 5)
     exact = tower(images).maps[-1].detach().flatten()
     with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
@@ -167,7 +169,7 @@ def test_it_runs_in_bf16(kind: Style, grad: bool) -> None:
 
 
 @KINDS
-def test_masked_patches_keep_only_their_position(kind: Style) -> None:
+def test_masked_patches_keep_only_their_position(kind: str) -> None:
     tower, images = make_tower(kind), pictures(kind)
     mask = torch.zeros(2, 16, dtype=torch.bool)
     mask[0, 5] = True
@@ -185,7 +187,7 @@ def test_masked_patches_keep_only_their_position(kind: Style) -> None:
 @KINDS
 @pytest.mark.parametrize(("extra_rows", "extra_columns"), [(1, 0), (0, 3)])
 def test_a_size_that_patches_do_not_tile_is_one_clear_error(
-    kind: Style, extra_rows: int, extra_columns: int
+    kind: str, extra_rows: int, extra_columns: int
 ) -> None:
     side = 4 * PATCH[kind]
     images = torch.zeros(1, 3, side + extra_rows, side + extra_columns)
@@ -195,14 +197,14 @@ def test_a_size_that_patches_do_not_tile_is_one_clear_error(
 
 
 @KINDS
-def test_a_frozen_tower_builds_no_graph(kind: Style) -> None:
+def test_a_frozen_tower_builds_no_graph(kind: str) -> None:
     tower, images = make_tower(kind).requires_grad_(False), pictures(kind, 3, 5)
     assert saved(lambda: tower(images)) == 0
     assert all(feature_map.grad_fn is None for feature_map in tower(images).maps)
 
 
 @KINDS
-def test_the_graph_begins_at_the_first_tuned_block(kind: Style) -> None:
+def test_the_graph_begins_at_the_first_tuned_block(kind: str) -> None:
     tower, images = make_tower(kind).requires_grad_(False), pictures(kind, 3, 5)
     tower.blocks[2].requires_grad_(True)
     below: list[Tensor] = []
@@ -220,7 +222,7 @@ def test_the_graph_begins_at_the_first_tuned_block(kind: Style) -> None:
 
 
 @KINDS
-def test_a_tuned_position_table_gets_its_gradient(kind: Style) -> None:
+def test_a_tuned_position_table_gets_its_gradient(kind: str) -> None:
     """ETRIS tunes it; so its place in the graph must survive the resizing."""
     tower = make_tower(kind).requires_grad_(False)
     table = tower.vit.pos_embed
@@ -229,3 +231,8 @@ def test_a_tuned_position_table_gets_its_gradient(kind: Style) -> None:
     tower(pictures(kind, 3, 5)).maps[0].square().sum().backward()
     assert table.grad is not None
     assert table.grad.abs().amax(dim=-1).min() > 0
+
+
+def test_an_unknown_style_is_refused() -> None:
+    with pytest.raises(DataError, match='no style "siglip": choose clip or dinov2'):
+        build_tower("dinov2-mini", weights="random", style="siglip")
