@@ -52,7 +52,7 @@ class ProjectionHead(nn.Module):
         embed_dim: width of the tokens.
         hidden_dim: width of the layers between.
         bottleneck_dim: width of the unit vector.
-        num_prototypes: K.
+        num_prototypes: number K of prototypes.
     """
 
     def __init__(

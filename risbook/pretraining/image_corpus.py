@@ -24,7 +24,7 @@ class DescribedObject:
     Args:
         image_index: number of the image.
         box: x, y, width and height on the canvas, pixels.
-        text: the expression.
+        text: the expression, cleaned.
         spatial: whether the expression may name a place in the image ("left one").
     """
 

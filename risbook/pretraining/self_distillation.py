@@ -48,7 +48,7 @@ class DistillationConfig:
         full_size_every: one step in so many has crops of the full size.
         mask_ratio: share of the patches that is masked for the student, from and to, in half of
             the large crops.
-        num_prototypes: K.
+        num_prototypes: number K of prototypes, the classes that the student predicts.
         temperature: divides the teacher's logits; the student's are divided by 0.1.
         momentum: how much of the teacher stays at each step at the beginning; 1 at the end.
         patch_weight: weight of the patch term.

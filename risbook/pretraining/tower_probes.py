@@ -30,12 +30,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class SceneSet:
-    """Some scenes of one drawn set.
-
-    Args:
-        data: the set.
-        image_ids: the scenes.
-    """
+    """Scenes of one drawn set, by their image ids."""
 
     data: ReferData
     image_ids: tuple[int, ...]

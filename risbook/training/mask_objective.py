@@ -15,7 +15,7 @@ from risbook.training.named_losses import Loss, named_losses
 from risbook.training.objective import Objective
 from risbook.training.parameter_groups import group_parameters
 from risbook.training.sample_batches import load_batches
-from risbook.training.schedule import milestone_lr, warmup_cosine_lr
+from risbook.training.schedule import group_lr
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import TrainingData
 
@@ -26,7 +26,7 @@ class MaskObjective(Objective):
     Args:
         system: the system to train.
         data: the samples and the held-out splits.
-        config: the run.
+        config: schedule, seed, and how often the splits are evaluated.
         accelerator: shares batches and evaluated expressions among its processes.
         loss: takes the place of the system's own loss.
 
@@ -92,21 +92,9 @@ class MaskObjective(Objective):
 
     def learning_rates(self, step: int) -> list[float]:
         """By the configured schedule, times the multiplier of each group."""
-        peak, steps = self.config.learning_rate, self.config.steps
-        if self.config.schedule == "milestones":
-            return [
-                milestone_lr(
-                    step,
-                    peak=peak,
-                    steps=steps,
-                    epoch_steps=self.data.epoch_steps,
-                    multiplier=multiplier,
-                )
-                for multiplier in self.multipliers
-            ]
-        warmup = self.config.warmup
+        epoch_steps = self.data.epoch_steps
         return [
-            warmup_cosine_lr(step, peak=multiplier * peak, steps=steps, warmup=warmup)
+            group_lr(self.config, step, epoch_steps=epoch_steps, multiplier=multiplier)
             for multiplier in self.multipliers
         ]
 

@@ -19,8 +19,8 @@ class NamedSources:
     that "set:split" always means the whole split.
 
     Args:
-        partition: as for `risbook.data.open_data`, for what is given by name.
-        images: likewise.
+        partition: of data that are given by name, as for `risbook.data.open_data`.
+        images: folder of the images of such data, as there.
 
     Attributes:
         by_name: the annotations by name, those of the whole sets among them.

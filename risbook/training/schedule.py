@@ -2,6 +2,8 @@
 
 import math
 
+from risbook.training.training_config import TrainingConfig
+
 
 def warmup_cosine_lr(step: int, *, peak: float, steps: int, warmup: int) -> float:
     """Linear warm-up to `peak`, then half a cosine down to zero.
@@ -49,3 +51,20 @@ def milestone_lr(
     epoch = step // epoch_steps
     group_lr = peak * (multiplier if epoch else 1.0)
     return group_lr if epoch < milestone else group_lr / 10
+
+
+def group_lr(config: TrainingConfig, step: int, *, epoch_steps: int, multiplier: float) -> float:
+    """The learning rate of a group of parameters by the schedule of a run.
+
+    Args:
+        config: schedule, peak, steps and warm-up.
+        step: steps already taken, 0 for the first.
+        epoch_steps: steps of one epoch.
+        multiplier: the factor of the group, 1 for none.
+    """
+    peak, steps = config.learning_rate, config.steps
+    if config.schedule == "milestones":
+        return milestone_lr(
+            step, peak=peak, steps=steps, epoch_steps=epoch_steps, multiplier=multiplier
+        )
+    return warmup_cosine_lr(step, peak=multiplier * peak, steps=steps, warmup=config.warmup)

@@ -77,14 +77,15 @@ def train(
             the package is trained as its checkpoint was.
         eval_data: what to evaluate on, after every `eval_every` steps and after the last: a text
             such as "refscenes:val", a dataset, or samples; or a list of texts and datasets.
-            `history` gets a row of kind "validation" for each.
+            `history` gets a row of kind "validation" for each. All are read in the run's
+            `text_kind`.
         out: folder of the run; without `out` the run leaves no files.
         epochs: how often each object is visited, in place of `steps`. An epoch visits each object
-            once, with one of its sentences, so an epoch of 100 sentences about 40 objects has 40
-            samples.
-        resume: continue the run in `out`, with the same `data`, `loss` and `optimizer` as before.
-            These are compared by the names of the data only: the run's configuration holds neither
-            datasets nor functions.
+            once, with one of its sentences: 100 sentences about 40 objects are 40 samples per
+            epoch. The epoch in `history` counts objects, too.
+        resume: continue the run in `out`. Give the same data, `loss` and `optimizer` again. Only
+            the names and the sizes of the data are checked, because the configuration of the run
+            holds neither datasets nor functions.
         device: None for a GPU if there is one.
         loss: a function of logits (B, 1, h, w) and targets of that size in [0, 1], in place of
             the model's binary cross-entropy. It returns a scalar; or a dictionary of scalars, of

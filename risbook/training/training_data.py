@@ -35,7 +35,7 @@ def open_training_data(
     """Open the data of a run, so that mistakes in it are reported before the first step.
 
     Args:
-        config: the run.
+        config: names of the data, splits, kind of text and batch size.
         sources: data by the names that `config.data` and `config.eval_splits` have for them. Other
             names are opened by `risbook.data.open_data`.
 

@@ -41,7 +41,7 @@ def train_system(
     (`progress.pt`).
 
     Args:
-        config: the run.
+        config: what is trained, on what and how.
         folder: created if it does not exist; a run in the folder can only be resumed.
         resume: continue from the last state; on a CPU the result equals, bit for bit, that of a
             run without interruption.

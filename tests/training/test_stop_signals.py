@@ -49,6 +49,24 @@ def test_a_step_under_way_is_finished_first() -> None:
     assert stop.value.signum == signal.SIGTERM and stop.value.exit_code == 143
 
 
+def test_between_two_steps_a_signal_stops_at_once() -> None:
+    reached = []
+    with StopSignals() as signals, pytest.raises(StoppedError):
+        with signals.deferred():
+            reached.append("step")
+        signal.raise_signal(signal.SIGTERM)
+        reached.append("evaluation")
+    assert reached == ["step"]
+
+
+def test_several_processes_only_record_a_signal() -> None:
+    with StopSignals(raises=False) as signals:
+        with signals.deferred():
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.signum == signal.SIGTERM
+
+
 def test_a_second_interrupt_stops_at_once() -> None:
     reached = []
     with StopSignals() as signals, pytest.raises(KeyboardInterrupt) as stop:  # noqa: SIM117
