@@ -10,14 +10,9 @@ from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.lora import merge_lora
+from risbook.adapters.peft_application import apply_lora, apply_peft
 from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.peft_methods import (
-    PEFT_METHODS,
-    PEFTMethod,
-    apply_lora,
-    apply_peft,
-    list_adapters,
-)
+from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, list_adapters
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.two_towers import TwoTowers
 from risbook.adapters.zoom_layer import ZoomLayer

@@ -1,15 +1,12 @@
-"""The generic methods of parameter-efficient tuning in one table, and a function that applies one.
-
-    tower = apply_peft(build_tower("dinov2-mini"), "houlsby", bottleneck_dim=16)
-    vit = apply_peft(timm.create_model("vit_tiny_patch16_224"), "lora", target_modules=["qkv"])
+"""The generic methods of parameter-efficient tuning in one table.
 
 Frozen and full tuning are the two ends between which the others lie.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import nn
 
@@ -20,19 +17,12 @@ from risbook.adapters.layer_norms import tune_norms
 from risbook.adapters.lora import add_lora
 from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
-from risbook.adapters.snapshot import restored_on_error
-from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError
-from risbook.keyword_aliases import keyword_aliases
-from risbook.towers.freezing import freeze
-from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.text_transformer import TextTransformer
-
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
+from risbook.towers.transformer_tower import TransformerTower
 
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
-TRANSFORMERS: tuple[type[nn.Module], ...] = (ImageTransformer, TextTransformer)
+TRANSFORMERS: tuple[type[nn.Module], ...] = (TransformerTower,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,96 +194,3 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
             raise DataError(f'method "{method}": {name} is another name of {option}; give one')
         read[option] = value
     return read
-
-
-@keyword_aliases(
-    {"rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout"}, name="risbook.apply_lora"
-)
-def apply_lora(
-    model: ModuleT,
-    r: int = 8,
-    lora_alpha: float | None = None,
-    *,
-    lora_dropout: float = 0.0,
-    target_modules: Sequence[str] | str | None = None,
-    modules_to_save: Sequence[str] | str = (),
-) -> ModuleT:
-    """`apply_peft(model, "lora")`; see `risbook.adapters.lora.add_lora` for the options."""
-    return apply_peft(
-        model,
-        "lora",
-        r=r,
-        lora_alpha=lora_alpha,
-        lora_dropout=lora_dropout,
-        target_modules=target_modules,
-        modules_to_save=modules_to_save,
-    )
-
-
-def apply_peft(
-    model: ModuleT, method: str, *, tower: TowerSide | None = None, **options: Any
-) -> ModuleT:
-    """Freeze a model and apply one method to it, in place.
-
-    The tower has its weights already; it is left in evaluation mode. Adapters that were added
-    before stay and are frozen with it. If the method fails, the model is left as it was.
-
-    Args:
-        model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
-            module, for instance a vision transformer of timm; or a system on two towers, whose
-            Bridgers and mask head stay as they are.
-        method: a name of `PEFT_METHODS`.
-        tower: of a system, the tower that gets the method: "image" or "text"; None for both. So the
-            towers can have two methods, or two sets of options.
-        options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``.
-
-    Returns:
-        The model itself.
-
-    Raises:
-        DataError: if there is no such method or option, the option cannot have this value, or the
-            method cannot work on this tower.
-
-    >>> layer = apply_peft(nn.Linear(3, 2), "bitfit")
-    >>> [parameter.requires_grad for parameter in layer.parameters()]
-    [False, True]
-    """
-    chosen = find_method(method)
-    if not isinstance(model, nn.Module):
-        raise DataError(
-            f"the model is {model!r:.40}; build it first, for instance by "
-            'risbook.towers.build_tower("dinov2-mini")'
-        )
-    options = read_options(method, options)
-    if tower not in (None, *TOWER_SIDES):
-        raise DataError(f'tower is {tower!r}; it must be "image" or "text", or left out for both')
-    if isinstance(model, TwoTowers):
-        with restored_on_error(model):  # the second tower may refuse what the first has taken
-            model.add_tower_adapters(method, options, sides=(tower,) if tower else TOWER_SIDES)
-        return model.eval()
-    if tower is not None:
-        raise DataError(
-            f"tower={tower!r} is for a system on two towers, not for {type(model).__name__}"
-        )
-    if not isinstance(model, chosen.towers):
-        works_on = ", ".join(tower.__name__ for tower in chosen.towers)
-        possible = ", ".join(
-            name for name, entry in PEFT_METHODS.items() if isinstance(model, entry.towers)
-        )
-        raise DataError(
-            f'method "{method}" works on {works_on}, not on {type(model).__name__}, '
-            f"for which there are {possible}"
-        )
-    with restored_on_error(model):
-        freeze(model)
-        try:
-            chosen.function(model, **options)
-        except DataError:
-            raise
-        except (TypeError, ValueError) as error:  # a word for a number, a number for a list
-            given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
-            raise DataError(
-                f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
-            ) from error
-    return model.eval()

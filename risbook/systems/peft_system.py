@@ -15,8 +15,8 @@ from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
+from risbook.adapters.peft_application import apply_peft
 from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.peft_methods import apply_peft
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
 from risbook.config import configuration
 from risbook.errors import DataError

@@ -1,4 +1,4 @@
-"""From a network's logits to a mask at the picture's own resolution.
+"""From a network's logits to a mask at the image's own resolution.
 
 The test code of CRIS, ETRIS, DETRIS and MiCA (``engine/engine.py`` there) takes the sigmoid first,
 enlarges the *probabilities* bicubically with aligned corners to the size of the letterbox, undoes
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from risbook.data.letterbox import Letterbox
 from risbook.errors import DataError
 
-#: Probability strictly above which a pixel belongs to the answer, in all four released codes. LAVT
+#: Probability strictly above which a pixel belongs to the mask, in all four released codes. LAVT
 #: compares two classes instead, which is 0.5.
 THRESHOLD = 0.35
 
@@ -40,12 +40,12 @@ def probabilities_at_original_size(
 def probabilities_at_original_size(
     logits: Tensor, letterbox: Letterbox | Sequence[Letterbox]
 ) -> Probability | list[Probability]:
-    """Turn logits into probabilities at each picture's own resolution.
+    """Turn logits into probabilities at each image's own resolution.
 
     Args:
         logits: (h, w) with one letterbox, or (B, 1, h, w) with a sequence of B; on any device, in
             any floating type.
-        letterbox: how the picture, or each picture, was letterboxed.
+        letterbox: how the image, or each image, was letterboxed.
 
     Returns:
         float32 (H, W), or a list of B of them. Bicubic weights overshoot: values can lie a little
@@ -60,13 +60,14 @@ def probabilities_at_original_size(
                 f"one letterbox needs logits of shape (h, w), got {tuple(logits.shape)}; "
                 "pass a list of letterboxes for a batch"
             )
-        return _one(logits, letterbox)
+        return _enlarge(logits, letterbox)
     if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape[0] != len(letterbox):
         raise DataError(
             f"{len(letterbox)} letterboxes need logits of shape ({len(letterbox)}, 1, h, w), "
             f"got {tuple(logits.shape)}"
         )
-    return [_one(answer[0], box) for answer, box in zip(logits, letterbox, strict=True)]
+    pairs = zip(logits[:, 0], letterbox, strict=True)
+    return [_enlarge(image_logits, image_letterbox) for image_logits, image_letterbox in pairs]
 
 
 @overload
@@ -84,12 +85,12 @@ def predict_mask(
 def predict_mask(
     logits: Tensor, letterbox: Letterbox | Sequence[Letterbox], *, threshold: float = THRESHOLD
 ) -> BoolMask | list[BoolMask]:
-    """Turn logits into a mask at each picture's own resolution.
+    """Turn logits into a mask at each image's own resolution.
 
     Args:
         logits: (h, w) with one letterbox, or (B, 1, h, w) with a sequence of B.
-        letterbox: how the picture, or each picture, was letterboxed.
-        threshold: probability strictly above which a pixel belongs to the answer.
+        letterbox: how the image, or each image, was letterboxed.
+        threshold: probability strictly above which a pixel belongs to the mask.
 
     Returns:
         bool (H, W), or a list of B of them.
@@ -102,12 +103,13 @@ def predict_mask(
     """
     if isinstance(letterbox, Letterbox):
         return probabilities_at_original_size(logits, letterbox) > threshold
-    return [answer > threshold for answer in probabilities_at_original_size(logits, letterbox)]
+    probabilities = probabilities_at_original_size(logits, letterbox)
+    return [probability > threshold for probability in probabilities]
 
 
-def _one(logits: Tensor, box: Letterbox) -> Probability:
-    # Always on the processor in float32, so a mask does not depend on the device that drew it.
+def _enlarge(logits: Tensor, letterbox: Letterbox) -> Probability:
+    # on the CPU in float32, so that the same logits give the same mask on every device
     probability = torch.sigmoid(logits.detach().float().cpu())[None, None]
-    square = (box.size, box.size)
+    square = (letterbox.size, letterbox.size)
     large = F.interpolate(probability, size=square, mode="bicubic", align_corners=True)
-    return box.undo(large[0, 0].numpy())
+    return letterbox.undo(large[0, 0].numpy())

@@ -53,10 +53,10 @@ def load_released(
         RisbookError: for an unknown preset or field, or if there is no tokenizer; the message
             says what to do.
     """
-    config, state = _fitting(Path(path), name, overrides or {})
-    tokenizer = tokenizer or _tokenizer(name, config)
+    config, state = _read_state(Path(path), name, overrides or {})
+    tokenizer = tokenizer or _find_tokenizer(name, config)
     system = build_etris(config, name=name, tokenizer=tokenizer)
-    _fill(system, state, Path(path))
+    _load_state(system, state, Path(path))
     return system
 
 
@@ -83,15 +83,15 @@ def convert_released(
     """
     if any((folder / file).exists() for file in ("config.json", "training.json")):
         raise RisbookError(f"{folder} already holds a checkpoint or a run; name another folder")
-    config, state = _fitting(Path(path), name, overrides or {})
+    config, state = _read_state(Path(path), name, overrides or {})
     stand_in = NoTokenizer(config.max_tokens)  # no sentence is encoded here
     system = build_etris(config, name=name, tokenizer=stand_in)
-    origin = _fill(system, state, Path(path))
+    origin = _load_state(system, state, Path(path))
     save_system(system, folder)
     return origin
 
 
-def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSource:
+def _load_state(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSource:
     """Load a file's entries into a system, and note where they come from."""
     system.load_state_dict(state)
     origin = WeightsSource("published", path.name, file_digest(path), inside=True)
@@ -101,7 +101,7 @@ def _fill(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSour
     return origin
 
 
-def _fitting(
+def _read_state(
     path: Path, name: str, overrides: Mapping[str, Any]
 ) -> tuple[ETRISConfig, dict[str, Tensor]]:
     """The configuration, and the file's entries under our own names.
@@ -160,7 +160,7 @@ def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> li
     return fitting
 
 
-def _tokenizer(name: str, config: ETRISConfig) -> Tokenizer:
+def _find_tokenizer(name: str, config: ETRISConfig) -> Tokenizer:
     try:
         return tokenizer_of(config.text_tower, length=config.max_tokens)
     except DataError:

@@ -217,7 +217,7 @@ def test_names_and_options_that_are_not_there() -> None:
 
 @pytest.mark.parametrize("method", [name for name in PEFT_METHODS if name not in EVERYWHERE])
 def test_methods_that_need_blocks_say_so(method: str) -> None:
-    message = rf'^method "{method}" works on ImageTransformer, TextTransformer, not on CLIPRes'
+    message = rf'^method "{method}" works on TransformerTower, not on CLIPRes'
     with pytest.raises(DataError, match=message + r".*frozen, full, bitfit, layer-norm, lora$"):
         apply_peft(make("resnet"), method)
 
