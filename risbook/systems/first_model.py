@@ -28,7 +28,7 @@ class FirstModelConfig:
     Args:
         image_size: side S of the letterboxed input, pixels; divisible by 16.
         max_tokens: words per sentence; longer sentences are cut.
-        image_dims: channels of the image network's stem and three stages.
+        map_dims: channels of the image network's stem and three stages.
         blocks: basic blocks per stage.
         word_dim: channels of a word vector.
         text_dim: channels of the sentence vector, even.
@@ -37,7 +37,7 @@ class FirstModelConfig:
 
     image_size: Annotated[int, Field(ge=32, le=65536, multiple_of=16)] = 96
     max_tokens: Size = 20
-    image_dims: tuple[Size, Size, Size, Size] = (24, 48, 96, 160)
+    map_dims: tuple[Size, Size, Size, Size] = (24, 48, 96, 160)
     blocks: Annotated[Depth, Field(ge=1)] = 2
     word_dim: Size = 96
     text_dim: Annotated[Size, Field(multiple_of=2)] = 192
@@ -58,7 +58,7 @@ class FirstModel(System):
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)
         self.config = config
-        self.image_tower = ConvolutionalTower(map_dims=config.image_dims, blocks=config.blocks)
+        self.image_tower = ConvolutionalTower(map_dims=config.map_dims, blocks=config.blocks)
         self.text_tower = RecurrentTower(
             vocab_size=tokenizer.vocabulary_size,
             word_dim=config.word_dim,

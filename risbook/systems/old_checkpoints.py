@@ -29,7 +29,8 @@ OLD_ETRIS_WEIGHTS: Mapping[str, str] = {
 
 OLD_FIRST_MODEL_KEYS: Aliases = {
     "word_length": "max_tokens",
-    "widths": "image_dims",
+    "widths": "map_dims",
+    "image_dims": "map_dims",
     "word_width": "word_dim",
     "text_width": "text_dim",
     "decoder_width": "decoder_dim",

@@ -17,7 +17,7 @@ from risbook.systems.system_presets import build_meta, build_system, system_conf
 
 SMALL: dict[str, Any] = {
     "image_size": 32,
-    "image_dims": (4, 4, 8, 8),
+    "map_dims": (4, 4, 8, 8),
     "blocks": 1,
     "decoder_dim": 8,
 }

@@ -90,7 +90,7 @@ def test_a_folder_without_a_checkpoint(tmp_path: Path) -> None:
         ('{"format": 1, "system": "first-model", "config": []}', r"config\.json"),
         (
             '{"format": 1, "system": "first-model", "config": {"widths": [1]}}',
-            "image_dims is .*4 whole numbers",
+            "map_dims is .*4 whole numbers",
         ),
     ],
 )

@@ -94,8 +94,8 @@ def test_every_parameter_gets_a_gradient(model: FirstModel) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image_dims": [1, 2]}, "image_dims is .*a list of 4 whole numbers"),
-        ({"widths": 3}, "image_dims is 3; it must be a list of 4 whole numbers"),
+        ({"map_dims": [1, 2]}, "map_dims is .*a list of 4 whole numbers"),
+        ({"widths": 3}, "map_dims is 3; it must be a list of 4 whole numbers"),
         ({"text_dim": 0}, "text_dim is 0"),
         ({"text_dim": 15}, "text_dim is 15.*multiple of 2"),
         ({"image_size": 33}, "image_size is 33.*multiple of 16"),
