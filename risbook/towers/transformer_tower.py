@@ -35,9 +35,9 @@ class Site(NamedTuple):
         normed: (B, N, C) norm(x), the input of the frozen layer.
         out: (B, N, C) layer(normed), before LayerScale.
         scale: LayerScale, or the identity.
-        context: one object per forward pass, which the system hands to `forward_blocks` and every
-            site gets: the text features, or a record in which an adapter leaves what adapters of
-            later blocks read. None if the system hands nothing.
+        context: what the system hands to `forward_blocks`; every site of these blocks gets it. For
+            instance the text tokens, or a record in which an adapter leaves what adapters of later
+            blocks read. None if the system hands nothing.
         grid: H and W of the patches, for adapters that convolve; None in a text tower.
         num_extra_tokens: tokens before the patches or words: class or start token, registers,
             prompts.

@@ -19,7 +19,7 @@ SHIPPED_TOWERS = Path(__file__).resolve().parents[2] / "checkpoints" / "towers"
 FOLDER_VARIABLE = "RISBOOK_WEIGHTS"
 
 #: keys of older ``config.json`` files, and today's
-_OLD_KEYS = {
+OLD_TOWER_KEYS = {
     "vocabulary": "vocab_size",
     "context": "context_length",
     "width": "embed_dim",
@@ -195,7 +195,7 @@ def _check_config(path: Path, name: str) -> None:
     if not isinstance(stored, dict):
         raise DataError(f"{path}: its arch has to be an object of names and sizes")
     wanted = tower_preset(name).arguments
-    stored = {key if key in wanted else _OLD_KEYS.get(key, key): stored[key] for key in stored}
+    stored = {key if key in wanted else OLD_TOWER_KEYS.get(key, key): stored[key] for key in stored}
     for key, value in wanted.items():
         size = tuple(stored[key]) if isinstance(stored.get(key), list) else stored.get(key)
         # the choice of returned maps does not change the weights
