@@ -73,8 +73,8 @@ class ParameterReport:
     def backbone_tuned(self) -> int:
         """Tuned parameters of the backbone: both towers, their adapters and the Bridgers.
 
-        With the adapter "full" these are all weights of a tower. Position embeddings that are tuned
-        beside other adapters are not counted.
+        With the method "full" these are all weights of a tower. Position embeddings that are tuned
+        beside other methods are not counted.
         """
         return sum(part.tuned for part in self.parts if part.name in self.backbone)
 

@@ -120,6 +120,9 @@ class PEFTSystem(System):
         name: the preset's name.
         image_size: side S of the letterboxed input, pixels.
         tokenizer: the text tower's.
+
+    Attributes:
+        config: derived from `PEFTSystemConfig`, so that it can name the method of each tower.
     """
 
     owns_tokenizer = False

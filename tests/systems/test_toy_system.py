@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from risbook.adapters import apply_peft
+from risbook.adapters import BridgerConfig, apply_peft
 from risbook.config import Size, configuration
+from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems import (
     PEFTSystem,
@@ -159,3 +160,10 @@ def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_pat
     again = load_system(tmp_path)
     assert again.config == system.config and again.config.text_peft.method == "bitfit"
     assert torch.equal(answer(again), answer(system))
+
+
+def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) -> None:
+    system: Any = Toy(toy, BuildSource())
+    system.config = BridgerConfig()
+    with pytest.raises(DataError, match="derive it from PEFTSystemConfig"):
+        apply_peft(system, "bitfit")
