@@ -575,3 +575,36 @@ def test_intermediate_values_have_names(model: System) -> None:
     assert "bridgers.1.fused: (1, " in repr(values) and values["bridgers.1.fused"].ndim == 4
     with pytest.raises(AttributeError, match="intermediates=values"):
         risbook.intermediates.record  # noqa: B018
+
+
+def test_methods_applied_to_a_tower_by_itself_are_saved(tmp_path: Path) -> None:
+    model = risbook.load("etris-mini")
+    risbook.apply_peft(model.image_tower, "lora", r=2)
+    risbook.apply_peft(model.text_tower, "bitfit")
+    model.save_pretrained(tmp_path)
+    copy = risbook.load(tmp_path)
+    assert (copy.config.image_peft.method, copy.config.text_peft.method) == ("lora", "bitfit")
+    image = risbook.data.load("refscenes-sample", split="val").image(0)
+    probability = model.predict(image, "the ball", return_probability=True)
+    assert np.array_equal(copy.predict(image, "the ball", return_probability=True), probability)
+    with pytest.raises(RisbookError, match="the text tower"):
+        risbook.apply_peft(copy, "houlsby", tower="text")
+    risbook.apply_peft(model.text_tower, "houlsby")
+    with pytest.raises(RisbookError, match="the methods bitfit and houlsby; a checkpoint can name"):
+        model.save_pretrained(tmp_path)
+    assert risbook.load(tmp_path).config.text_peft.method == "bitfit"
+    with pytest.raises(RisbookError, match=r"image tower: .*tower=.text. gives one tower its own"):
+        risbook.apply_peft(risbook.load("etris-mini"), "lora", target_modules=["q_proj"])
+
+
+def test_a_trained_model_equals_its_copy_bit_for_bit(tmp_path: Path) -> None:
+    model = risbook.load("etris-mini")
+    data = risbook.data.load("refscenes-sample", split="val", image_size=model.image_size)
+    risbook.train(model, data[:4], steps=1, batch_size=2, show_progress=False)
+    model.save_pretrained(tmp_path)
+    batch = next(iter(DataLoader(data, batch_size=2)))
+    with torch.no_grad():
+        logits = model(batch["image"], batch["text"])
+        assert torch.equal(risbook.load(tmp_path)(batch["image"], batch["text"]), logits)
+    with pytest.raises(RisbookError, match=r"a subclass of risbook\.systems\.System"):
+        risbook.train(torch.nn.Linear(2, 2), data, steps=1)  # type: ignore[arg-type]

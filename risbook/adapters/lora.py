@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from torch import nn
 
+from risbook.adapters.applied_methods import applied_methods, note_methods
 from risbook.adapters.two_towers import TwoTowers
 from risbook.errors import DataError
 from risbook.towers.clip_resnet import CLIPResNet
@@ -110,6 +111,8 @@ def merge_lora(model: ModuleT) -> ModuleT:
     for module in model.modules():
         if hasattr(module, "peft_config"):
             del module.peft_config
+        if applied := applied_methods(module):
+            note_methods(module, [peft for peft in applied if peft.method != "lora"])
     if isinstance(model, TwoTowers):
         model.note_merged_lora()
     return model

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from risbook.adapters.applied_methods import applied_methods, note_methods
+from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.peft_methods import PEFT_METHODS, find_method, read_options
 from risbook.adapters.snapshot import restored_on_error
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
@@ -58,8 +60,7 @@ def apply_peft(
             Bridgers and mask head stay as they are.
         method: a name of `PEFT_METHODS`.
         tower: of a system, the tower that gets the method: "image" or "text"; None for both. So the
-            towers can have two methods, or two sets of options. Give the system and not its tower,
-            because the system's checkpoints name the method.
+            towers can have two methods, or two sets of options.
         options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``.
 
     Returns:
@@ -111,4 +112,7 @@ def apply_peft(
             raise DataError(
                 f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
             ) from error
+    if method != "frozen":
+        applied = PEFTConfig(method=method, options=options)
+        note_methods(model, [*applied_methods(model), applied])
     return model.eval()

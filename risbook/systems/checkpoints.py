@@ -44,8 +44,12 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             their type, and a loaded system computes in float32.
 
     Raises:
-        DataError: if a value is too large for `dtype`.
+        DataError: if a value is too large for `dtype`, or the configuration cannot name what the
+            system holds; an earlier checkpoint in the folder then stays.
     """
+    values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
+    if sources := system.weights_sources():
+        values["towers"] = sources
     tensors = cast_weights(system.saved_state(), dtype)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,9 +58,6 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
     if system.owns_tokenizer:
         with write_atomically(folder / "tokenizer.json") as path:
             system.tokenizer.to_file(path)
-    values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
-    if sources := system.weights_sources():
-        values["towers"] = sources
     write_json(folder / "config.json", values)
 
 

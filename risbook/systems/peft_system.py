@@ -15,10 +15,11 @@ from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
+from risbook.adapters.applied_methods import applied_methods
 from risbook.adapters.peft_application import apply_peft
 from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
-from risbook.config import configuration
+from risbook.config import configuration, to_values
 from risbook.errors import DataError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
@@ -184,7 +185,13 @@ class PEFTSystem(System):
                     "new model"
                 )
             tower = self.towers[f"{side}_tower"]
-            _prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
+            try:
+                _prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
+            except DataError as error:
+                raise DataError(
+                    f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
+                    "method and options"
+                ) from error
         changes: dict[str, Any] = {f"{side}_peft": peft for side in sides}
         self.config = replace(self.config, **changes)
         self._tuned_from_file = _tuned_names(self)
@@ -197,6 +204,27 @@ class PEFTSystem(System):
             changes: dict[str, Any] = dict.fromkeys(merged, PEFTConfig())
             self.config = replace(self.config, **changes)
         self._tuned_from_file = _tuned_names(self)
+
+    def configuration(self) -> dict[str, Any]:
+        """The choices as plain values, with methods that were applied to a tower by itself.
+
+        Raises:
+            DataError: if a tower got several methods, of which a configuration can name one.
+        """
+        values = super().configuration()
+        if not isinstance(self.config, PEFTSystemConfig):
+            return values
+        for side in TOWER_SIDES:
+            methods = applied_methods(self.towers[f"{side}_tower"])
+            if len(methods) > 1:
+                names = " and ".join(peft.method for peft in methods)
+                raise DataError(
+                    f"the {side} tower of {self.name} has the methods {names}; a checkpoint can "
+                    "name one"
+                )
+            if methods:
+                values[f"{side}_peft"] = to_values(methods[0])
+        return values
 
     def saved_state(self) -> dict[str, Tensor]:
         """What a checkpoint holds: what is tuned, and all that does not equal the towers' files."""

@@ -104,6 +104,11 @@ def train(
         RisbookError: for an unknown field or an impossible value, and as
             `risbook.training.train_system`.
     """
+    if not isinstance(model, str | System):
+        raise RisbookError(
+            f"the model is a {type(model).__name__}; give a name of risbook.list_models(), or a "
+            "model of risbook.load; a network of your own is a subclass of risbook.systems.System"
+        )
     system_name = model.name if isinstance(model, System) else model
     fields = {_FIELD_ALIASES.get(name, name): value for name, value in fields.items()}
     for key in ("splits", "eval_splits"):

@@ -110,4 +110,6 @@ def train_system(
         accelerator.wait_for_everyone()
     finally:
         run.unlock()
+    # Another layout of the same weights would round otherwise than that of a loaded checkpoint.
+    system.to(memory_format=torch.contiguous_format)
     return system.eval()
