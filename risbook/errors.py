@@ -25,6 +25,10 @@ class DataError(RisbookError):
     """A data file, record, mask or image is missing or malformed."""
 
 
+class ArgumentError(RisbookError):
+    """An argument, a name or an option is unknown or impossible, whatever the files hold."""
+
+
 class TrainingDivergedError(RisbookError):
     """The loss stopped being a finite number."""
 
