@@ -47,5 +47,5 @@ class StoppedError(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What shells report of a process that a signal ended."""
+        """The exit code that shells report of a process that a signal ended: 128 + its number."""
         return 128 + self.signum

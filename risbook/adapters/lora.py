@@ -83,7 +83,7 @@ def add_lora(
     # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)
-    # peft trains a copy of such a module; without one, names in the state stay as they are.
+    # peft would train a copy; we train the module itself, so its names in the state do not change.
     for module in whole.values():
         module.requires_grad_(True)
 

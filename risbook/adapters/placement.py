@@ -42,7 +42,7 @@ class Serial(nn.Module):
         self.adapter = adapter
 
     def forward(self, site: Site) -> Tensor:
-        """What the block adds to its tokens, (B, N, C)."""
+        """The sum that the block adds to its tokens, (B, N, C)."""
         out = site.scale(site.out)
         adapted: Tensor = self.adapter(out)
         return out + adapted
@@ -60,6 +60,6 @@ class Parallel(nn.Module):
         self.adapter = adapter
 
     def forward(self, site: Site) -> Tensor:
-        """What the block adds to its tokens, (B, N, C)."""
+        """The sum that the block adds to its tokens, (B, N, C)."""
         adapted: Tensor = self.adapter(site.x)
         return site.scale(site.out) + adapted

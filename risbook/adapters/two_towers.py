@@ -1,4 +1,4 @@
-"""What `apply_peft` and `merge_lora` need of a system on two towers."""
+"""The interface of systems on two towers, which `apply_peft` calls."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, get_args, runtime_checkable

@@ -180,7 +180,7 @@ def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: Syst
         wanted = recorded.get(part, {}).get("sha256", "")
         if wanted != source["sha256"]:
             raise DataError(
-                f"{path}: was trained on an {part} with sha256 {wanted[:8] or 'none'} "
+                f"{path}: was trained with another {part}: sha256 {wanted[:8] or 'none'} "
                 f"({recorded.get(part, {}).get('source', 'unknown')}), but the one here has "
                 f"{source['sha256'][:8] or 'none'} ({source['source'] or 'random weights'}); "
                 "pretrained=False makes the model with that tower, untrained"

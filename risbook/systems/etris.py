@@ -8,8 +8,9 @@ code does. What the paper says is an option where it needs a few lines only:
 - padding takes part in the Bridgers (`bridger.key_padding_mask`);
 - a transformer's interactors are a product (`bridger.interactor`);
 - the decoder attends to the text tokens, not to the sentence (`head.text_input`);
-- released: a transformer has three equal stages. Paper: four groups of three blocks, with Bridgers
-  after the last three, that is `out_indices` of (5, 8, 11), counted from 0;
+- the twelve blocks of a transformer are three stages of four, with a Bridger after each. The paper
+  has four groups of three blocks and Bridgers after groups 2 to 4: `image_out_indices` and
+  `text_out_indices` are then (5, 8, 11), blocks counted from 0;
 - position embeddings are tuned, and a ResNet's batch norms follow the batches (`train_pos_embed`,
   `norm_eval`).
 
@@ -52,8 +53,9 @@ class ETRISConfig(PEFTSystemConfig):
     """Sizes and choices of ETRIS; the defaults are the released ones for RN50.
 
     Args:
-        image_tower: name of a CLIP image tower.
-        text_tower: name of its text tower.
+        image_tower: name of an image tower: CLIP's as in the paper, or another, such as
+            "dinov2-mini".
+        text_tower: name of a CLIP text tower.
         weights: where both towers' weights come from, see `risbook.towers.build.build_tower`.
         image_size: side S of the letterboxed input, pixels.
         max_tokens: token ids per sentence; 17 for RefCOCO and RefCOCO+, 22 for RefCOCOg.
@@ -82,10 +84,13 @@ class ETRISConfig(PEFTSystemConfig):
 
 
 class ETRIS(PEFTSystem):
-    """The whole system.
+    """Frozen towers with a Bridger after each stage and a mask head.
+
+    Input are letterboxed images (B, 3, S, S) and token ids (B, L); output are mask logits
+    (B, 1, S / 4, S / 4), or with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
 
     Args:
-        image_tower: a CLIP image tower of three stages, frozen by `prepare_towers` or the caller.
+        image_tower: an image tower of three stages, frozen by `prepare_towers` or the caller.
         text_tower: its text tower, the same.
         head: the mask head.
         bridgers: the Bridgers.

@@ -1,7 +1,7 @@
-"""What earlier versions called the fields of configurations and the weights of checkpoints.
+"""Earlier names of fields of configurations and of weights in checkpoints.
 
 Checkpoints and result files on disk keep these names. The left side of each table is the old name,
-the right side the present one; the names of weights are those of their beginnings.
+the right side the present one. In the tables of weights both sides are prefixes of names.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the systems on two pretrained towers have in common: what is tuned, and what is saved.
+"""The base of systems on two pretrained towers: which parameters are tuned and which are saved.
 
 The towers are frozen; adapters and mask head are trained. As released, the position embeddings are
 tuned as well, and a ResNet's batch norms follow the statistics of the batches.
@@ -68,7 +68,7 @@ def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
 
 @configuration
 class PEFTSystemConfig:
-    """What `PEFTSystem` reads of a configuration; the base class of its systems' configurations.
+    """The base class of the configurations of `PEFTSystem`s, with the fields that it reads itself.
 
     Args:
         train_pos_embed: whether the towers' position embeddings are tuned.
@@ -153,7 +153,7 @@ class PEFTSystem(System):
         self.image_tower = image_tower
         self.text_tower = text_tower
         #: names that every checkpoint of this configuration holds, trained or not
-        self._tuned_from_file = _tuned_names(self)
+        self._required_tuned = _tuned_names(self)
 
     @property
     def towers(self) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class PEFTSystem(System):
                 ) from error
         changes: dict[str, Any] = {f"{side}_peft": peft for side in sides}
         self.config = replace(self.config, **changes)
-        self._tuned_from_file = _tuned_names(self)
+        self._required_tuned = _tuned_names(self)
 
     def note_merged_lora(self) -> None:
         """Note that towers with LoRA are towers without it now, with changed weights."""
@@ -203,7 +203,7 @@ class PEFTSystem(System):
             merged = [key for key in keys if getattr(self.config, key).method == "lora"]
             changes: dict[str, Any] = dict.fromkeys(merged, PEFTConfig())
             self.config = replace(self.config, **changes)
-        self._tuned_from_file = _tuned_names(self)
+        self._required_tuned = _tuned_names(self)
 
     def configuration(self) -> dict[str, Any]:
         """The choices as plain values, with methods that were applied to a tower by itself.
@@ -227,9 +227,9 @@ class PEFTSystem(System):
         return values
 
     def saved_state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds: what is tuned, and all that does not equal the towers' files."""
+        """Tensors of a checkpoint: those tuned, and those that do not equal the towers' files."""
         state = dict(self.state_dict())
-        tuned = self._tuned_from_file | _tuned_names(self)
+        tuned = self._required_tuned | _tuned_names(self)
         for prefix, tower in self.towers.items():
             for name, value in tower.state_dict().items():
                 if f"{prefix}.{name}" not in tuned and came_from_file(tower, name, value):
@@ -241,7 +241,7 @@ class PEFTSystem(System):
         names = set(self.state_dict())
         for prefix, tower in self.towers.items():
             names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
-        return names | self._tuned_from_file
+        return names | self._required_tuned
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part of a parameter: towers, their adapters and position embeddings, other parts."""

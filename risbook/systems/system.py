@@ -1,4 +1,4 @@
-"""What every system has in common, so that one loop trains and one loop evaluates them all.
+"""The base class of systems: one loop trains and one loop evaluates all of them.
 
 A system takes an image and a sentence and returns mask logits. It has the size of image that it
 reads and the tokenizer of its text tower; everything else about training and evaluation lies
@@ -60,7 +60,8 @@ class System(nn.Module):
         history: rows of the log of the last training, see `risbook.training.read_log`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
-        old_weights: beginnings of names in checkpoints of earlier versions, and the present ones.
+        old_weights: prefixes of the names of weights in checkpoints of earlier versions, each with
+            the present prefix.
         backbone_parts: names of the parts (see `part_of`) that papers count to the backbone:
             pretrained towers, and what is trained inside and between them; none without them.
     """
@@ -176,7 +177,7 @@ class System(nn.Module):
         raise TypeError(f"{type(self).__name__} has no forward pass: define forward")
 
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """What training minimises: a scalar, here `risbook.systems.losses.mask_cross_entropy`.
+        """The loss of training, a scalar; here `risbook.systems.losses.mask_cross_entropy`.
 
         Args:
             logits: the result of `forward`, (B, 1, h, w).
@@ -285,7 +286,7 @@ class System(nn.Module):
         return to_values(self.config)
 
     def saved_state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds, by name; here all of it."""
+        """The tensors that a checkpoint holds, by name; here the whole state."""
         return dict(self.state_dict())
 
     def load_saved(self, state: Mapping[str, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""What a system needs to know of a tokenizer."""
+"""The interface of tokenizers, and a stand-in for systems that are built for their shapes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,11 @@ from risbook.errors import RisbookError
 
 
 class Tokenizer(Protocol):
-    """Sentences to token ids; what a system needs to know of its text tower's tokenizer."""
+    """The tokenizer of a text tower: sentences to token ids.
+
+    Attributes:
+        length: L, token ids per sentence.
+    """
 
     length: int
 

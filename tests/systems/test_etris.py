@@ -428,7 +428,7 @@ def test_a_checkpoint_knows_its_towers(mini_towers: Path, tmp_path: Path) -> Non
     assert about["towers"]["image_tower"]["kind"] == "risbook"
     about["towers"]["image_tower"]["sha256"] = "f" * 64
     path.write_text(json.dumps(about))
-    with pytest.raises(DataError, match="was trained on an image_tower with sha256 ffffffff"):
+    with pytest.raises(DataError, match="was trained with another image_tower: sha256 ffffffff"):
         load_system(tmp_path / "run")
 
 
