@@ -53,7 +53,7 @@ def contrastive_loss(logits: Tensor, positives: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ContrastiveConfig:
-    """What the batches of contrastive pretraining hold.
+    """Sizes and shares of the batches of contrastive pretraining.
 
     Args:
         scene_size: side of a whole scene's view, pixels.
@@ -78,7 +78,9 @@ class ContrastiveConfig:
 
 
 class ContrastiveObjective(PretrainingObjective):
-    """Samples the batch of a step and returns its contrastive loss.
+    """Contrastive pretraining of two towers: step and generator to scalar losses by name.
+
+    `forward` samples the images and the sentences of the step.
 
     Args:
         clip: the pair of towers; a frozen tower is not trained.

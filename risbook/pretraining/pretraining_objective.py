@@ -1,4 +1,4 @@
-"""What pretraining objectives share: length, learning rate, batches that follow from a seed."""
+"""The base of pretraining objectives: length, learning rate, batches that follow from a seed."""
 
 import itertools
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ MAX_TOKENS = 77
 
 @dataclass(frozen=True)
 class RecipeSetup:
-    """What a recipe trains.
+    """The towers of a recipe, and the objective that trains them.
 
     Args:
         objective: what is trained.

@@ -39,7 +39,7 @@ from risbook.towers.image_transformer import ImageTransformer
 
 @dataclass(frozen=True)
 class DistillationConfig:
-    """What the batches of self-distillation hold, and how its terms are weighed.
+    """Sizes and shares of the batches of self-distillation, and the weights of its terms.
 
     Args:
         crops: the batch of most steps.
@@ -76,7 +76,9 @@ class DistillationConfig:
 
 
 class DistillationObjective(PretrainingObjective):
-    """Samples the batch of a step and returns its losses.
+    """Self-distillation of an image tower: step and generator to scalar losses by name.
+
+    `forward` samples the crops of the step.
 
     Args:
         tower: the student. The teacher starts as a copy of it; at the end the teacher is kept.

@@ -23,6 +23,9 @@ from risbook.training.training_data import TrainingData
 class MaskObjective(Objective):
     """A system together with its training samples and its held-out splits.
 
+    `forward` takes letterboxed images (B, 3, S, S), token ids (B, L) and masks (B, 1, S, S), and
+    returns scalar losses by name. `evaluate` yields a row of scores per held-out split.
+
     Args:
         system: the system to train.
         data: the samples and the held-out splits.

@@ -13,9 +13,9 @@ Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
 
 
 def named_losses(values: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a loss function returned, as scalars by name; a single scalar is called "loss".
+    """Bring the result of a loss function to scalars by name; a single scalar is called "loss".
 
-    Only "loss" keeps its gradient.
+    Only "loss" keeps its gradient, because the others are only logged.
 
     Raises:
         RisbookError: for a value that is not a tensor with one number, for a dictionary without

@@ -1,4 +1,4 @@
-"""What the training loop trains: one interface for systems and for the pretraining of towers."""
+"""The interface that the training loop trains: a system, or towers in their pretraining."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 class Objective(nn.Module, ABC):
     """A network together with its losses, its batches and its learning rates.
+
+    `forward` takes a batch of `batches` and returns scalar losses by name.
 
     Batches and learning rates may depend on the seed and the step only, because a resumed run
     starts in the middle. Mixed precision applies to `forward` only, so `evaluate` computes in

@@ -72,12 +72,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunState:
-    """Writes the state of a run to a file, and reads it back."""
+    """The file that holds the state of a run: weights, optimiser, generators and counters."""
 
     path: Path
     objective: Objective
     optimizer: torch.optim.Optimizer
-    #: of fp16
+    #: scales the gradients of fp16; None in other precisions
     scaler: torch.amp.GradScaler | None
 
     def save(self, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What a run trains on and what it is validated on, opened as its configuration says."""
+"""The training samples and the held-out splits of a run, opened by their names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -110,6 +110,7 @@ def train_system(
         accelerator.wait_for_everyone()
     finally:
         run.unlock()
-    # Another layout of the same weights would round otherwise than that of a loaded checkpoint.
+    # Convolutions in channels_last add up in another order, so their results differ in the last
+    # bits. A loaded checkpoint is contiguous, and the trained system must predict the same.
     system.to(memory_format=torch.contiguous_format)
     return system.eval()
