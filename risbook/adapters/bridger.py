@@ -75,7 +75,7 @@ class BridgerTokens(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """What one Bridger computes.
+    """The output of one Bridger: the sums' second terms, and the tokens for the next Bridger.
 
     Args:
         image_delta: (B, C, H, W), to be added to the map.
@@ -128,17 +128,23 @@ class Bridger(nn.Module):
         super().__init__()
         config = config or BridgerConfig()
         dim, num_heads = config.dim, config.num_heads
-        norm = architecture == "vit"
+        norm_relu = architecture == "vit"
         reduced_side = None if side is None else round(side * factor)
         self.zoom_in = ZoomLayer(
-            image_dim, dim, factor=factor, zoom=config.zoom, norm=norm, transpose=last, side=side
+            image_dim,
+            dim,
+            factor=factor,
+            zoom=config.zoom,
+            norm_relu=norm_relu,
+            transpose=last,
+            side=side,
         )
         self.zoom_out = ZoomLayer(
             dim,
             image_dim,
             factor=1 / factor,
             zoom=config.zoom,
-            norm=norm,
+            norm_relu=norm_relu,
             transpose=not last,
             side=reduced_side,
         )
@@ -249,7 +255,9 @@ class Bridger(nn.Module):
 
 
 class Bridgers(nn.Module):
-    """The Bridgers of a system, each after its stage.
+    """One Bridger per stage: map (B, C, H, W) and text tokens (B, L, T) to the same shapes.
+
+    The system calls it after every stage, and both towers go on with what it returns.
 
     Args:
         config: sizes and choices. ETRIS has a Bridger after all three stages; the paper's Table 4

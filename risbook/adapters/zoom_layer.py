@@ -19,7 +19,6 @@ The last two have weights per position, and so work at one image size only.
 
 from typing import Literal, cast, get_args
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.errors import RisbookError
@@ -37,7 +36,7 @@ class ZoomLayer(nn.Sequential):
         out_dim: channels of the output.
         factor: ratio of the sides, n or 1 / n for a whole number n.
         zoom: "deconv" as released, or one of the three other forms above.
-        norm: batch norm and ReLU after it, as in ETRIS' form for transformers.
+        norm_relu: whether batch norm and ReLU follow, as in ETRIS' form for transformers.
         transpose: whether factor 1 is a transposed convolution. It computes the same, but its
             weight is stored as (in, out, 1, 1), not (out, in, 1, 1). Released files have both.
         side: h = w, for the zooms "linear" and "mlp".
@@ -57,7 +56,7 @@ class ZoomLayer(nn.Sequential):
         *,
         factor: float = 1.0,
         zoom: Zoom = "deconv",
-        norm: bool = False,
+        norm_relu: bool = False,
         transpose: bool = False,
         side: int | None = None,
     ) -> None:
@@ -69,23 +68,11 @@ class ZoomLayer(nn.Sequential):
         elif zoom == "interpolate":
             resize = resize_convolution(in_dim, out_dim, min(factor, 1.0))
             if factor > 1:
-                resize = nn.Sequential(resize, BilinearResize(factor))
+                resize = nn.Sequential(resize, nn.Upsample(scale_factor=factor, mode="bilinear"))
         else:
             resize = _position_wise(in_dim, out_dim, factor, zoom=zoom, side=side)
         _init_convolutions(resize)
-        super().__init__(resize, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm else ()))
-
-
-class BilinearResize(nn.Module):
-    """Bilinear resizing by a factor."""
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C, factor h, factor w)."""
-        return F.interpolate(features, scale_factor=self.factor, mode="bilinear")
+        super().__init__(resize, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm_relu else ()))
 
 
 class SpatialLinear(nn.Module):

@@ -91,7 +91,9 @@ class GlobalAlignmentLayer(nn.Module):
 
 
 class GlobalAlignment(nn.Module):
-    """The decoder.
+    """A transformer decoder: map (B, C, H, W) and text tokens (B, L, C) to a map (B, C, H, W).
+
+    Every position of the map attends to all positions and to the text tokens.
 
     Args:
         dim: C, channels of map and text; divisible by 4 and by the heads.

@@ -63,7 +63,10 @@ class GatedFusion(nn.Module):
 
 
 class HierarchicalAlignment(nn.Module):
-    """The neck.
+    """Three maps (B, C_i, H_i, W_i) and the sentence (B, P) to one map (B, C, H, W).
+
+    Each map is resized to the grid of the middle one and multiplied by its gate from the sentence;
+    convolutions fuse the three.
 
     Args:
         map_dims: channels of the three maps, fine to coarse.

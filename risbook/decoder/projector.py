@@ -21,6 +21,18 @@ class Projector(nn.Module):
         dim: C, input channels of the convolution whose kernel comes from the sentence.
         kernel_size: side k of that kernel, odd.
         in_dim: channels of the map; None for 2 C.
+
+    The result is that of the released code, a convolution with one group per sample:
+
+    >>> import torch
+    >>> projector = Projector(sentence_dim=4, dim=2)
+    >>> image_map, sentence = torch.randn(3, 4, 5, 5), torch.randn(3, 4)
+    >>> pixels, weights = projector.vis(image_map), projector.txt(sentence)
+    >>> kernels, bias = weights[:, :-1].reshape(3, 2, 3, 3), weights[:, -1]
+    >>> groups = pixels.reshape(1, 3 * 2, 20, 20)
+    >>> released = F.conv2d(groups, kernels, bias, padding=1, groups=3).reshape(3, 1, 20, 20)
+    >>> torch.allclose(projector(image_map, sentence), released, atol=1e-5)
+    True
     """
 
     def __init__(
@@ -70,7 +82,10 @@ class Projector(nn.Module):
         # The released code applies the 1x1 convolution, then the sentence's kernel, one group per
         # sample. Two linear maps in a row are one: the kernel is multiplied by the 1x1 weight, and
         # not the whole map. One product gives each position's share in the results of its k x k
-        # neighbours; `fold` adds the shares and drops those outside of the map.
+        # neighbours; `fold` adds the shares and drops those outside of the map. A convolution
+        # gathers: tap t of the kernel brings the input at p + t to the result at p. `fold`
+        # scatters: channel t of the shares goes from p to p + t. So channel t must hold the share
+        # of tap -t, and the taps are mirrored.
         weight, bias = conv1x1.weight.flatten(1), conv1x1.bias
         assert bias is not None
         shares = (kernel @ weight) @ features.flatten(2) + (kernel @ bias)[..., None]

@@ -74,6 +74,8 @@ class MultiHeadAttention(nn.MultiheadAttention):
         Returns:
             (B, N, C).
         """
+        # torch has no argument for the implementation: it takes the fused one unless the weights
+        # are wanted. So they are also asked for where the plain implementation is faster.
         attn_out: Tensor
         attn_out, weights = super().forward(
             query,

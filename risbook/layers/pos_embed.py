@@ -83,8 +83,9 @@ def resize_clip_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 1) -> 
 def resize_dinov2_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 0) -> Tensor:
     """Resize DINOv2's position embeddings as DETRIS does: bicubic by (g + 0.1) / s.
 
-    Arguments, result and errors are those of `resize_clip_pos_embed`. DINOv2's released embeddings
-    have one prefix row, those of timm's tower with registers none.
+    Arguments, result and errors are those of `resize_clip_pos_embed`, but `prefix` is 0 by default:
+    the embeddings of timm's tower with registers have no prefix row. DINOv2's released ones have
+    one.
 
     >>> resize_dinov2_pos_embed(torch.zeros(1, 37 * 37, 8), (32, 24)).shape
     torch.Size([1, 768, 8])
@@ -102,7 +103,7 @@ def _resize(
     side = pos_grid_side(pos_embed, prefix=prefix)
     if grid == (side, side):
         return pos_embed
-    # In float32 whatever the precision: a rounded position is a wrong position.
+    # In float32 whatever the precision, so that only the result is rounded.
     image = rearrange(pos_embed[:, prefix:].float(), "b (row column) c -> b c row column", row=side)
     image = F.interpolate(image, **target(side), mode="bicubic", align_corners=False)
     rows = rearrange(image, "b c row column -> b (row column) c").to(pos_embed.dtype)

@@ -1,4 +1,4 @@
-"""What the two tokenizers share: files of a vocabulary, and sentences as rows of ids.
+"""The base class of both tokenizers: files of a vocabulary, and sentences as rows of ids.
 
 The file format is that of Hugging Face tokenizers (``tokenizer.json``), so that other tools can
 open it. CLIP's text tower takes the largest id of a row for the end token, so the end token must

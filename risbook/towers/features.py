@@ -1,4 +1,4 @@
-"""What a tower returns: two records that adapters, decoders and systems exchange."""
+"""The outputs of towers: two records that adapters, decoders and systems exchange."""
 
 from dataclasses import dataclass
 

@@ -68,7 +68,7 @@ class TowerPreset:
 
     @property
     def modality(self) -> Literal["image", "text"]:
-        """What it reads; a text tower is one with a tokenizer."""
+        """The modality of its input; a text tower is one with a tokenizer."""
         return "image" if self.tokenizer_class is None else "text"
 
     @property

@@ -216,7 +216,7 @@ def _identity(out: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def causal_mask(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """What is added to attention scores: -inf for tokens that come later, (1, 1, L, L)."""
+    """The mask added to attention scores: -inf for tokens that come later, (1, 1, L, L)."""
     with torch.inference_mode(False):
         later = torch.full((length, length), float("-inf"), device=device, dtype=dtype)
         return later.triu(1)[None, None]

@@ -1,4 +1,4 @@
-"""What the two transformer towers have in common: blocks, stages, adapters and prompts.
+"""The base class of both transformer towers: blocks, stages, adapters and prompts.
 
 A block adds twice to the tokens x: x + scale(layer(norm(x))), with attention as the layer and then
 with the MLP. Adapters change one of these two sums (He et al., 2022, "Towards a unified view of
@@ -145,7 +145,7 @@ class TransformerTower(nn.Module, ABC):
         context: Any = None,
         grid: Grid | None = None,
     ) -> Tensor:
-        """What one branch of a block adds to the tokens (B, N, C).
+        """The tensor (B, N, C) that one branch of a block adds to the tokens (B, N, C).
 
         That is the scaled output of its layer, or what the adapter at this site returns.
         """

@@ -16,7 +16,7 @@ from risbook.layers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_
 
 @dataclass(frozen=True, kw_only=True)
 class VisionStyle:
-    """What one style of vision transformers has, and another has not.
+    """The choices in which styles of vision transformers differ.
 
     Args:
         class_pos_embed: whether the class token has a position embedding, the first row.

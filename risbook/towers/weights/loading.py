@@ -35,7 +35,8 @@ def load_weights(
     weights = dict(state) if has_own_names else convert(state, family)
     if surplus := [name for name in weights if name not in wanted]:
         raise DataError(f"this tower has no weight {surplus[0]}")
-    # Counts of batches serve cumulative averages; our towers use moving averages.
+    # Batch norms read num_batches_tracked only with momentum=None, which our towers do not have, so
+    # a file may leave it out.
     missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
     absent = tuple(
         part

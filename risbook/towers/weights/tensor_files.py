@@ -1,7 +1,12 @@
 """Files of weights: names and tensors, read without running code from the file.
 
 Safetensors are read as they are; ``.pt``, ``.pth`` and ``.bin`` files only as tensors
-(`torch.load(weights_only=True)`), after checks against small files that expand to fill the memory.
+(`torch.load(weights_only=True)`).
+
+A file of weights may come from anybody: a reader downloads it and names it as ``weights=``.
+`weights_only` keeps such a file from running code. It does not keep a file of a few kilobytes from
+expanding until the memory is full, or from nesting tuples until Python crashes; the checks of
+archives and pickles below do.
 """
 
 import hashlib
