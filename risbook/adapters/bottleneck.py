@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.towers.transformer_tower import Branch, TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -32,7 +32,7 @@ class Bottleneck(nn.Module):
         dropout: probability that one of the r values is dropped in training.
 
     Raises:
-        DataError: if `bottleneck_dim` is below 1 or the activation is unknown.
+        ArgumentError: if `bottleneck_dim` is below 1 or the activation is unknown.
 
     >>> import torch
     >>> bottleneck = Bottleneck(embed_dim=8, bottleneck_dim=2)
@@ -53,9 +53,9 @@ class Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         if bottleneck_dim < 1:
-            raise DataError(f"bottleneck_dim is {bottleneck_dim}; it must be at least 1")
+            raise ArgumentError(f"bottleneck_dim is {bottleneck_dim}; it must be at least 1")
         if activation not in ACTIVATIONS:
-            raise DataError(f'no activation "{activation}": choose {", ".join(ACTIVATIONS)}')
+            raise ArgumentError(f'no activation "{activation}": choose {", ".join(ACTIVATIONS)}')
         self.down = nn.Linear(embed_dim, bottleneck_dim)  # torch's initial weights
         self.activation = ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout)
@@ -94,7 +94,7 @@ def add_bottlenecks(
         dropout: probability that one of the r values is dropped in training.
 
     Raises:
-        DataError: if a value is impossible, or the tower has no such block.
+        ArgumentError: if a value is impossible, or the tower has no such block.
     """
     like = next(tower.parameters())
     for block in range(len(tower.blocks)) if blocks is None else blocks:

@@ -15,7 +15,7 @@ from torch import nn
 
 from risbook.adapters.applied_methods import applied_methods, note_methods
 from risbook.adapters.two_towers import TwoTowers
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
@@ -56,19 +56,20 @@ def add_lora(
             instance ["head"] for the classifier of a timm model.
 
     Raises:
-        DataError: if peft is not installed, the rank is below 1, the tower has LoRA already, or
-            it has no layers of these names.
+        ArgumentError: if the rank is below 1, the tower has LoRA already, or it has no layers of
+            these names.
+        RisbookError: if peft is not installed.
     """
     if r < 1:
-        raise DataError(f"r is {r}; LoRA needs a rank of at least 1")
+        raise ArgumentError(f"r is {r}; LoRA needs a rank of at least 1")
     if hasattr(tower, "peft_config"):
-        raise DataError("this tower already has LoRA: make a new tower to add another one")
+        raise ArgumentError("this tower already has LoRA: make a new tower to add another one")
     whole = _find_modules(tower, modules_to_save)
     targets = _default_targets(tower, whole) if target_modules is None else target_modules
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise DataError(
+        raise RisbookError(
             f'LoRA needs the library peft ({error}): install it by pip install "peft>=0.18"'
         ) from error
 
@@ -98,13 +99,13 @@ def merge_lora(model: ModuleT) -> ModuleT:
         The model itself, whose outputs are those before, up to rounding.
 
     Raises:
-        DataError: if there is no LoRA in the model.
+        ArgumentError: if there is no LoRA in the model.
     """
     from peft.tuners.lora import LoraLayer
 
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
     if not layers:
-        raise DataError(f"{type(model).__name__} has no LoRA to merge")
+        raise ArgumentError(f"{type(model).__name__} has no LoRA to merge")
     for name, layer in layers.items():
         layer.merge()
         model.set_submodule(name, layer.get_base_layer())
@@ -128,7 +129,7 @@ def _find_modules(tower: nn.Module, names: Sequence[str] | str) -> dict[str, nn.
             if name == wanted or name.endswith(f".{wanted}")
         }
         if not matches:
-            raise DataError(f"modules_to_save: {type(tower).__name__} has no module {wanted!r}")
+            raise ArgumentError(f"modules_to_save: {type(tower).__name__} has no module {wanted!r}")
         modules |= matches
     return modules
 
@@ -145,7 +146,7 @@ def _default_targets(tower: nn.Module, whole: Iterable[str]) -> list[str] | str:
     ]
     attention = [name for name in names if "attn" in name or "attention" in name]
     if not names:
-        raise DataError(
+        raise ArgumentError(
             f"LoRA needs a module that contains linear layers; {type(tower).__name__} contains "
             "none (put a single layer into nn.Sequential)"
         )

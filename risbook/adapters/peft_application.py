@@ -15,7 +15,7 @@ from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.peft_methods import PEFT_METHODS, find_method, read_options
 from risbook.adapters.snapshot import restored_on_error
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.freezing import freeze
 
@@ -67,8 +67,8 @@ def apply_peft(
         The model itself.
 
     Raises:
-        DataError: if there is no such method or option, the option cannot have this value, or the
-            method cannot work on this tower.
+        ArgumentError: if there is no such method or option, the option cannot have this value, or
+            the method cannot work on this tower.
 
     >>> layer = apply_peft(nn.Linear(3, 2), "bitfit")
     >>> [parameter.requires_grad for parameter in layer.parameters()]
@@ -76,19 +76,21 @@ def apply_peft(
     """
     chosen = find_method(method)
     if not isinstance(model, nn.Module):
-        raise DataError(
+        raise ArgumentError(
             f"the model is {model!r:.40}; build it first, for instance by "
             'risbook.towers.build_tower("dinov2-mini")'
         )
     options = read_options(method, options)
     if tower not in (None, *TOWER_SIDES):
-        raise DataError(f'tower is {tower!r}; it must be "image" or "text", or left out for both')
+        raise ArgumentError(
+            f'tower is {tower!r}; it must be "image" or "text", or left out for both'
+        )
     if isinstance(model, TwoTowers):
         with restored_on_error(model):  # the second tower may refuse what the first has taken
             model.add_tower_adapters(method, options, sides=(tower,) if tower else TOWER_SIDES)
         return model.eval()
     if tower is not None:
-        raise DataError(
+        raise ArgumentError(
             f"tower={tower!r} is for a system on two towers, not for {type(model).__name__}"
         )
     if not isinstance(model, chosen.towers):
@@ -96,7 +98,7 @@ def apply_peft(
         possible = ", ".join(
             name for name, entry in PEFT_METHODS.items() if isinstance(model, entry.towers)
         )
-        raise DataError(
+        raise ArgumentError(
             f'method "{method}" works on {works_on}, not on {type(model).__name__}, '
             f"for which there are {possible}"
         )
@@ -104,12 +106,12 @@ def apply_peft(
         freeze(model)
         try:
             chosen.function(model, **options)
-        except DataError:
+        except RisbookError:
             raise
         except (TypeError, ValueError) as error:  # a word for a number, a number for a list
             given = ", ".join(f"{name}={value!r}" for name, value in options.items())
             usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
-            raise DataError(
+            raise ArgumentError(
                 f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
             ) from error
     if method != "frozen":

@@ -4,7 +4,7 @@ from dataclasses import field
 
 from risbook.adapters.peft_methods import read_options
 from risbook.config import Options, configuration
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 
 
 @configuration
@@ -29,6 +29,6 @@ class PEFTConfig:
     def __post_init__(self) -> None:
         try:
             options = read_options(self.method, self.options)
-        except DataError as error:
+        except ArgumentError as error:
             raise ValueError(str(error)) from error
         object.__setattr__(self, "options", options)

@@ -18,7 +18,7 @@ from risbook.adapters.lora import add_lora
 from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.attribute_hints import close_name
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.towers.transformer_tower import TransformerTower
 
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
@@ -157,25 +157,25 @@ def find_method(name: str) -> PEFTMethod:
     """Look a method up.
 
     Raises:
-        DataError: if there is none of that name; the message lists those there are.
+        ArgumentError: if there is none of that name; the message lists those there are.
     """
     if name in PEFT_METHODS:
         return PEFT_METHODS[name]
     if name == "bridger":
-        raise DataError(
+        raise ArgumentError(
             "a Bridger stands between two towers, not in one: use risbook.adapters.Bridger, or "
             'a system such as risbook.load("etris-mini")'
         )
     close = _METHOD_SYNONYMS.get(name.lower()) or close_name(name, PEFT_METHODS)
     hint = f'did you mean "{close}"? ' if close else ""
-    raise DataError(f'no method "{name}": {hint}choose one of {", ".join(PEFT_METHODS)}')
+    raise ArgumentError(f'no method "{name}": {hint}choose one of {", ".join(PEFT_METHODS)}')
 
 
 def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a method by their names here, with synonyms replaced.
 
     Raises:
-        DataError: if there is no such method or option, or one option is given twice.
+        ArgumentError: if there is no such method or option, or one option is given twice.
 
     >>> read_options("lora", {"rank": 4, "lora_alpha": 8})
     {'r': 4, 'lora_alpha': 8}
@@ -189,8 +189,8 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
             hint = f'did you mean "{close}"? ' if close else ""
             names = ", ".join(chosen.options)
             hint += f"its options are {names}" if names else "it has none"
-            raise DataError(f'method "{method}" has no option "{name}": {hint}')
+            raise ArgumentError(f'method "{method}" has no option "{name}": {hint}')
         if option in read:
-            raise DataError(f'method "{method}": {name} is another name of {option}; give one')
+            raise ArgumentError(f'method "{method}": {name} is another name of {option}; give one')
         read[option] = value
     return read

@@ -17,7 +17,7 @@ class TwoTowers(Protocol):
         """Apply a method of `PEFT_METHODS` to towers, in place.
 
         Raises:
-            DataError: if one of these towers has a method already, or cannot have this one.
+            ArgumentError: if one of these towers has a method already, or cannot have this one.
         """
 
     def note_merged_lora(self) -> None:

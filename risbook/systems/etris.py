@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.peft_system import (
@@ -123,7 +123,7 @@ class ETRIS(PEFTSystem):
             tokenizer=tokenizer,
         )
         if config.bridger.key_padding_mask and text_tower.num_prompts:
-            raise RisbookError(
+            raise ArgumentError(
                 "bridger.key_padding_mask does not cover prompts among the text tokens; leave one "
                 "of the two out"
             )

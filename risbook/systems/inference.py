@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList, as_rgb
 from risbook.data.letterbox import Letterbox, normalise
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.systems.postprocess import probabilities_at_original_size
 from risbook.systems.system import System
 from risbook.tokenizers.sentence_tokenizer import check_text
@@ -31,23 +31,23 @@ def predict_probabilities(
         N arrays, float32 (H, W).
 
     Raises:
-        DataError: for an empty sentence, one that is not valid text, or an image that cannot be
-            read.
+        ArgumentError: for an empty sentence, or another number of sentences than of images.
+        DataError: for a sentence that is not valid text, or an image that cannot be read.
     """
     if not isinstance(text, str | list | tuple):
-        raise DataError(f"the sentence is a {type(text).__name__}, not text")
+        raise ArgumentError(f"the sentence is a {type(text).__name__}, not text")
     sentences = [text] if isinstance(text, str) else list(text)
     for sentence in sentences:
         check_text(sentence)
         if not sentence.strip():
-            raise DataError("the sentence is empty; say which object is meant")
+            raise ArgumentError("the sentence is empty; say which object is meant")
     if not is_batch(image):
         return _predict_image(system, as_rgb(cast(ImageInput, image)), sentences)
     images = list(cast(ImageList, image))
     if isinstance(text, str):
         sentences = [text] * len(images)
     if len(images) != len(sentences):
-        raise DataError(
+        raise ArgumentError(
             f"there are {len(images)} images and {len(sentences)} sentences; give one sentence per "
             "image, or one for all of them"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from risbook.adapters.peft_methods import find_method
 from risbook.config import Aliases
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 
 OLD_FIRST_MODEL_WEIGHTS: Mapping[str, str] = {
     "text_tower.reader.": "text_tower.gru.",
@@ -97,5 +97,5 @@ def _share_options(methods: Mapping[str, Any], options: Any) -> dict[str, Any]:
         shared[side] = {key: value for key, value in options.items() if method.option_name(key)}
     if unknown := sorted(set(options) - {key for own in shared.values() for key in own}):
         names = " nor ".join(str(name) for name in methods.values())
-        raise RisbookError(f"adapter_options: neither {names} has the option {unknown[0]!r}")
+        raise ArgumentError(f"adapter_options: neither {names} has the option {unknown[0]!r}")
     return {f"{side}_peft.options": own for side, own in shared.items() if own}

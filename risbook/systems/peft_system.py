@@ -20,7 +20,7 @@ from risbook.adapters.peft_application import apply_peft
 from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
 from risbook.config import configuration, to_values
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
@@ -53,7 +53,7 @@ def build_image_tower(
     """
     preset = tower_preset(name)
     if preset.modality != "image":
-        raise DataError(f"{name} is a text tower; image_tower must name an image tower")
+        raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
     tower_class = cast(type[StagedImageTower], FAMILIES[preset.family])
     options = tower_class.options_for(preset.arguments, image_size=image_size, norm_eval=norm_eval)
     return cast(StagedImageTower, build_tower(name, weights=weights, **options, **overrides))
@@ -62,7 +62,7 @@ def build_image_tower(
 def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
     """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
     if tower_preset(name).modality != "text":
-        raise DataError(f"{name} is an image tower; text_tower must name a text tower")
+        raise ArgumentError(f"{name} is an image tower; text_tower must name a text tower")
     return cast(TextTransformer, build_tower(name, weights=weights))
 
 
@@ -99,7 +99,7 @@ def prepare_towers(
         text_peft: the same for the text tower.
 
     Raises:
-        DataError: if a method cannot work on its tower.
+        ArgumentError: if a method cannot work on its tower.
     """
     for tower, peft in ((image_tower, image_peft), (text_tower, text_peft)):
         _prepare_tower(tower, peft or PEFTConfig(), train_pos_embed=train_pos_embed)
@@ -169,10 +169,10 @@ class PEFTSystem(System):
         stays as it is. `apply_peft` calls this, and restores the model if it fails.
 
         Raises:
-            DataError: if a tower has a method already, or the method cannot work on it.
+            ArgumentError: if a tower has a method already, or the method cannot work on it.
         """
         if not isinstance(self.config, PEFTSystemConfig):
-            raise DataError(
+            raise ArgumentError(
                 f"{type(self.config).__name__} cannot name the method: derive it from "
                 "PEFTSystemConfig"
             )
@@ -180,15 +180,15 @@ class PEFTSystem(System):
         for side in sides:
             present = getattr(self.config, f"{side}_peft").method
             if present != "frozen":
-                raise DataError(
+                raise ArgumentError(
                     f'the {side} tower of {self.name} has the method "{present}" already: load a '
                     "new model"
                 )
             tower = self.towers[f"{side}_tower"]
             try:
                 _prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
-            except DataError as error:
-                raise DataError(
+            except RisbookError as error:
+                raise ArgumentError(
                     f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
                     "method and options"
                 ) from error
@@ -209,7 +209,7 @@ class PEFTSystem(System):
         """The choices as plain values, with methods that were applied to a tower by itself.
 
         Raises:
-            DataError: if a tower got several methods, of which a configuration can name one.
+            RisbookError: if a tower got several methods, of which a configuration can name one.
         """
         values = super().configuration()
         if not isinstance(self.config, PEFTSystemConfig):
@@ -218,7 +218,7 @@ class PEFTSystem(System):
             methods = applied_methods(self.towers[f"{side}_tower"])
             if len(methods) > 1:
                 names = " and ".join(peft.method for peft in methods)
-                raise DataError(
+                raise RisbookError(
                     f"the {side} tower of {self.name} has the methods {names}; a checkpoint can "
                     "name one"
                 )

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from risbook.data.letterbox import Letterbox
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 
 #: Probability strictly above which a pixel belongs to the mask, in all four released codes. LAVT
 #: compares two classes instead, which is 0.5.
@@ -52,17 +52,17 @@ def probabilities_at_original_size(
         outside 0 to 1.
 
     Raises:
-        DataError: shapes and letterboxes do not belong together.
+        ArgumentError: shapes and letterboxes do not belong together.
     """
     if isinstance(letterbox, Letterbox):
         if logits.ndim != 2:
-            raise DataError(
+            raise ArgumentError(
                 f"one letterbox needs logits of shape (h, w), got {tuple(logits.shape)}; "
                 "pass a list of letterboxes for a batch"
             )
         return _enlarge(logits, letterbox)
     if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape[0] != len(letterbox):
-        raise DataError(
+        raise ArgumentError(
             f"{len(letterbox)} letterboxes need logits of shape ({len(letterbox)}, 1, h, w), "
             f"got {tuple(logits.shape)}"
         )
@@ -96,7 +96,7 @@ def predict_mask(
         bool (H, W), or a list of B of them.
 
     Raises:
-        DataError: shapes and letterboxes do not belong together.
+        ArgumentError: shapes and letterboxes do not belong together.
 
     >>> predict_mask(torch.zeros(4, 4), Letterbox(height=2, width=3, size=16)).tolist()
     [[True, True, True], [True, True, True]]

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from risbook.errors import DataError, RisbookError
+from risbook.errors import ArgumentError, DataError, RisbookError
 from risbook.systems.checkpoints import save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
@@ -82,7 +82,7 @@ def convert_released(
             or a run.
     """
     if any((folder / file).exists() for file in ("config.json", "training.json")):
-        raise RisbookError(f"{folder} already holds a checkpoint or a run; name another folder")
+        raise ArgumentError(f"{folder} already holds a checkpoint or a run; name another folder")
     config, state = _read_state(Path(path), name, overrides or {})
     stand_in = NoTokenizer(config.max_tokens)  # no sentence is encoded here
     system = build_etris(config, name=name, tokenizer=stand_in)
@@ -137,7 +137,7 @@ def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
     """
     system_preset(name)  # a wrong name is reported before everything else
     if name not in ETRIS_CONFIGS:
-        raise RisbookError(f"{name} is not an ETRIS; these are: {', '.join(ETRIS_CONFIGS)}")
+        raise ArgumentError(f"{name} is not an ETRIS; these are: {', '.join(ETRIS_CONFIGS)}")
     system = build_meta(name, {**overrides, "weights": "random"})  # the file holds all weights
     assert isinstance(system, ETRIS)
     return system

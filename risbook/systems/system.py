@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from risbook.attribute_hints import missing_attribute
 from risbook.config import to_values
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.losses import mask_cross_entropy
@@ -140,10 +140,10 @@ class System(nn.Module):
             options: other arguments of `forward`.
 
         Raises:
-            DataError: if the images are no such tensor.
+            ArgumentError: if the images are no such tensor.
         """
         if not isinstance(image, Tensor) or image.ndim != 4:
-            raise DataError(
+            raise ArgumentError(
                 f"model(images, sentences) takes a tensor (B, 3, S, S), not {type(image).__name__} "
                 f"{tuple(getattr(image, 'shape', ()))}; model.predict(image, text) takes an image "
                 "as it is"
@@ -253,7 +253,8 @@ class System(nn.Module):
             list of them where image or text is a list, (B, H, W) for a batch (B, 3, H, W).
 
         Raises:
-            DataError: for an empty sentence, or an image that cannot be read.
+            ArgumentError: for an empty sentence, or another number of sentences than of images.
+            DataError: for an image that cannot be read.
         """
         from risbook.systems.inference import is_batch, predict_probabilities
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from risbook.config import Aliases, from_values, with_overrides
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.systems.etris import ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
@@ -104,10 +104,10 @@ def system_preset(name: str) -> SystemPreset:
     """Look a preset up.
 
     Raises:
-        RisbookError: if there is none of that name; the message lists those there are.
+        ArgumentError: if there is none of that name; the message lists those there are.
     """
     if name not in SYSTEMS:
-        raise RisbookError(f"no system is called '{name}'; there are: {', '.join(SYSTEMS)}")
+        raise ArgumentError(f"no system is called '{name}'; there are: {', '.join(SYSTEMS)}")
     return SYSTEMS[name]
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from risbook.adapters import apply_peft
 from risbook.adapters.lora import add_lora
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, RisbookError
 
 PROJECTIONS = {
     "clip": {f"vit.blocks.{n}.attn.{name}" for n in range(DEPTH) for name in ("qkv", "proj")},
@@ -79,20 +79,20 @@ def test_modules_beside_lora_are_trained_whole() -> None:
         "1.weight",
         "1.bias",
     }
-    with pytest.raises(DataError, match=r"^modules_to_save: Sequential has no module 'head'"):
+    with pytest.raises(ArgumentError, match=r"^modules_to_save: Sequential has no module 'head'"):
         apply_peft(nn.Sequential(nn.Linear(4, 4)), "lora", modules_to_save=["head"])
 
 
 def test_lora_twice_is_refused() -> None:
     tower = apply_peft(make("text"), "lora")
-    with pytest.raises(DataError, match=r"^this tower already has LoRA"):
+    with pytest.raises(ArgumentError, match=r"^this tower already has LoRA"):
         apply_peft(tower, "lora")
 
 
 def test_lora_that_fails_leaves_the_tower_as_it_was() -> None:
     tower, before = make("clip"), make("clip")
     # peft wraps the first projection before it refuses the layer norm
-    with pytest.raises(DataError, match=r"LayerNorm.* is not supported"):
+    with pytest.raises(ArgumentError, match=r"LayerNorm.* is not supported"):
         apply_peft(tower, "lora", target_modules=["attn.qkv", "norm2"])
     assert list(tower.state_dict()) == list(before.state_dict())
     assert all(parameter.requires_grad for parameter in tower.parameters())
@@ -101,7 +101,7 @@ def test_lora_that_fails_leaves_the_tower_as_it_was() -> None:
 
 def test_without_peft_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(DataError, match=r'^LoRA needs the library peft .*pip install "peft>='):
+    with pytest.raises(RisbookError, match=r'^LoRA needs the library peft .*pip install "peft>='):
         apply_peft(make("clip"), "lora")
 
 

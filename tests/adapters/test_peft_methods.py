@@ -25,7 +25,7 @@ from torch import nn
 
 from risbook.adapters import PEFT_METHODS, PEFTConfig, apply_peft
 from risbook.adapters.peft_methods import read_options
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, RisbookError
 
 #: options that are not the defaults, so that the formulas below say something
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -188,29 +188,31 @@ def test_adapters_come_to_the_tower_s_type() -> None:
 )
 def test_options_that_cannot_be_are_named(options: dict[str, Any]) -> None:
     [name] = options
-    with pytest.raises(DataError, match=f"^method .adaptformer. cannot work with {name}="):
+    with pytest.raises(ArgumentError, match=f"^method .adaptformer. cannot work with {name}="):
         apply_peft(make("clip"), "adaptformer", **options)
 
 
 def test_names_and_options_that_are_not_there() -> None:
     tower = make("clip")
     with pytest.raises(
-        DataError, match=r'^no method "lorra": did you mean "lora"\? choose one of frozen, full'
+        ArgumentError, match=r'^no method "lorra": did you mean "lora"\? choose one of frozen, full'
     ):
         apply_peft(tower, "lorra")
     with pytest.raises(
-        DataError, match=r'^.*"houlsby" has no option "width": .* bottleneck_dim, activ'
+        ArgumentError, match=r'^.*"houlsby" has no option "width": .* bottleneck_dim, activ'
     ):
         apply_peft(tower, "houlsby", width=3)
-    with pytest.raises(DataError, match=r'^.*"bitfit" has no option "rank": it has none'):
+    with pytest.raises(ArgumentError, match=r'^.*"bitfit" has no option "rank": it has none'):
         apply_peft(tower, "bitfit", rank=3)
     with pytest.raises(
-        DataError, match=r'no option "target_module": did you mean "target_modules"'
+        ArgumentError, match=r'no option "target_module": did you mean "target_modules"'
     ):
         apply_peft(tower, "lora", target_module=["qkv"])
-    with pytest.raises(DataError, match=r"rank is another name of r; give one"):
+    with pytest.raises(ArgumentError, match=r"rank is another name of r; give one"):
         apply_peft(tower, "lora", r=3, rank=3)
-    with pytest.raises(DataError, match=r"tower='image' is for a system on two towers, not for Im"):
+    with pytest.raises(
+        ArgumentError, match=r"tower='image' is for a system on two towers, not for Im"
+    ):
         apply_peft(tower, "lora", tower="image")
     assert all(parameter.requires_grad for parameter in tower.parameters())  # nothing was done
 
@@ -218,7 +220,7 @@ def test_names_and_options_that_are_not_there() -> None:
 @pytest.mark.parametrize("method", [name for name in PEFT_METHODS if name not in EVERYWHERE])
 def test_methods_that_need_blocks_say_so(method: str) -> None:
     message = rf'^method "{method}" works on TransformerTower, not on CLIPRes'
-    with pytest.raises(DataError, match=message + r".*frozen, full, bitfit, layer-norm, lora$"):
+    with pytest.raises(ArgumentError, match=message + r".*frozen, full, bitfit, layer-norm, lora$"):
         apply_peft(make("resnet"), method)
 
 
@@ -234,7 +236,7 @@ def test_methods_that_need_blocks_say_so(method: str) -> None:
     ],
 )
 def test_options_that_cannot_be(method: str, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=f"^{message}"):
+    with pytest.raises(RisbookError, match=f"^{message}"):
         apply_peft(make("clip"), method, **options)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from risbook.data.letterbox import Letterbox
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.systems.postprocess import (
     THRESHOLD,
     predict_mask,
@@ -73,9 +73,9 @@ def test_type_and_graph_do_not_matter() -> None:
 
 def test_mistakes_are_named() -> None:
     box = Letterbox(height=20, width=30, size=16)
-    with pytest.raises(DataError, match=r"\(h, w\)"):
+    with pytest.raises(ArgumentError, match=r"\(h, w\)"):
         predict_mask(torch.zeros(1, 1, 4, 4), box)
-    with pytest.raises(DataError, match="2 letterboxes"):
+    with pytest.raises(ArgumentError, match="2 letterboxes"):
         predict_mask(torch.zeros(1, 1, 4, 4), [box, box])
-    with pytest.raises(DataError, match="1, h, w"):
+    with pytest.raises(ArgumentError, match="1, h, w"):
         predict_mask(torch.zeros(2, 3, 4, 4), [box, box])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from risbook.adapters import BridgerConfig, apply_peft
 from risbook.config import Size, configuration
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems import (
     PEFTSystem,
@@ -165,5 +165,5 @@ def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_pat
 def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) -> None:
     system: Any = Toy(toy, BuildSource())
     system.config = BridgerConfig()
-    with pytest.raises(DataError, match="derive it from PEFTSystemConfig"):
+    with pytest.raises(ArgumentError, match="derive it from PEFTSystemConfig"):
         apply_peft(system, "bitfit")
