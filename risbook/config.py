@@ -99,7 +99,7 @@ def from_values(cls: type[T], values: Any, *, where: str = "", aliases: Aliases 
                 to_json(values, inf_nan_mode="constants", fallback=_no_json)
             )
     except RisbookError as error:
-        raise RisbookError(f"{where}: {error}" if where else error) from error
+        raise RisbookError(f"{where}: {error}" if where else error) from None
 
 
 def with_overrides(config: T, overrides: Mapping[str, Any], *, aliases: Aliases | None = None) -> T:
@@ -108,7 +108,8 @@ def with_overrides(config: T, overrides: Mapping[str, Any], *, aliases: Aliases 
     Args:
         config: what to start from; it stays as it is.
         overrides: values by dotted name. A mapping for an inner configuration changes the fields
-            that it names and leaves the others.
+            that it names and leaves the others. None leaves a part out, where its configuration
+            says by the class attribute ``without`` which values do so.
         aliases: old names of fields.
 
     Raises:
@@ -152,6 +153,8 @@ def _merge(values: Mapping[str, Any], changes: Mapping[str, Any], config: Any) -
     for name, value in changes.items():
         outer, dot, rest = str(name).partition(".")
         inner, place = getattr(config, outer, None), merged.get(outer, {})
+        if value is None:
+            value = getattr(inner, "without", None)
         nested = dataclasses.is_dataclass(inner) and isinstance(value, Mapping)
         if isinstance(place, dict) and (dot or nested):
             merged[outer] = _merge(place, {rest: value} if dot else value, inner)

@@ -53,9 +53,9 @@ def one_line_errors(source: Any, values: Any) -> Iterator[None]:
     except ValidationError as error:
         schema = TypeAdapter(source).json_schema()
         schema = _inline(schema, schema.get("$defs", {}))
-        raise RisbookError(_error_line(error, schema, values)) from error
+        raise RisbookError(_error_line(error, schema, values)) from None
     except PydanticSerializationError as error:
-        raise RisbookError(f"JSON cannot hold these values ({error})") from error
+        raise RisbookError(f"JSON cannot hold these values ({error})") from None
 
 
 def value_at(values: Any, keys: list[str]) -> Any:

@@ -222,7 +222,7 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
     with pytest.raises(KeyError, match="there are count, mIoU, oIoU"):
         metrics["dice"]
     with pytest.raises(RisbookError, match=r"evaluate takes a model.*or a function"):
-        risbook.evaluate(torch.nn.Linear(2, 2), data)  # type: ignore[arg-type]
+        risbook.evaluate(7, data)  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
@@ -504,8 +504,10 @@ def test_parts_of_a_dataset_by_what_is_in_them() -> None:
     left = data.filter(lambda item: "left" in item["text"])
     assert 0 < len(left) < len(data) and all("left" in text for text in left.sentences)
     assert data[[1, 5]].sentences == [data.sentences[1], data.sentences[5]]
-    assert len(data.filter(lambda item: item["mask"].sum() > 0)) == len(data)
-    with pytest.raises(KeyError, match="an item has text, category"):
+    small = data.filter(lambda sample: sample["mask"].mean() < 0.03)
+    areas = [data.mask(index).mean() for index in range(len(data))]
+    assert len(small) == sum(area < 0.03 for area in areas) > 0
+    with pytest.raises(KeyError, match="a sample has text, category"):
         data.filter(lambda item: item["label"])
     with pytest.raises(AttributeError, match="random_split"):
         data.train_test_split  # noqa: B018
@@ -608,3 +610,22 @@ def test_a_trained_model_equals_its_copy_bit_for_bit(tmp_path: Path) -> None:
         assert torch.equal(risbook.load(tmp_path)(batch["image"], batch["text"]), logits)
     with pytest.raises(RisbookError, match=r"a subclass of risbook\.systems\.System"):
         risbook.train(torch.nn.Linear(2, 2), data, steps=1)  # type: ignore[arg-type]
+
+
+def test_a_network_of_ones_own_is_evaluated(model: System) -> None:
+    class Network(torch.nn.Module):
+        def forward(self, image: torch.Tensor, text: list[str]) -> torch.Tensor:
+            return model(image, text)
+
+    data = risbook.data.load("refscenes-sample", split="val", image_size=model.image_size)[:5]
+    metrics = risbook.evaluate(Network(), data, show_progress=False)
+    assert metrics == risbook.evaluate(model, data, show_progress=False)
+    assert repr(metrics).startswith("count 5, mIoU 0.")
+
+
+def test_a_model_without_bridgers() -> None:
+    model = risbook.load("etris-mini", pretrained=False, bridger=None)
+    assert model.config.bridger.stages == () and not list(model.bridgers.parameters())
+    with pytest.raises(RisbookError, match="head is None; it must be values by name") as caught:
+        risbook.load("etris-mini", pretrained=False, head=None)
+    assert caught.value.__suppress_context__

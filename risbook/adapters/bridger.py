@@ -11,8 +11,8 @@ normed. In the paper's figure that is the *output* of the previous interactors; 
 code it is their *input*, which is the default here (`link`).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from einops import rearrange
 from pydantic import Field
@@ -46,6 +46,9 @@ class BridgerConfig:
         key_padding_mask: whether padding is masked.
         dropout: of full interactors, see `Interactor`.
     """
+
+    #: values of a system without Bridgers, ``bridger=None``
+    without: ClassVar[Mapping[str, Any]] = {"stages": []}
 
     stages: Annotated[tuple[int, ...], Field(examples=[[1, 2, 3]])] = (1, 2, 3)
     dim: Size = 64

@@ -146,11 +146,11 @@ class ReferringDataset(Dataset[Item]):
         """The items that meet a condition, as a smaller dataset.
 
         Args:
-            condition: takes an item, for instance ``lambda item: "left" in item["text"]``. Beside
-                what `Item` has, it has "category" and "bbox"; image and mask are decoded only if
-                they are asked for.
+            condition: takes a sample as it is annotated: "text", "category", "bbox", the ids, and,
+                decoded only if they are asked for, "image" (H, W, 3) and "mask" (H, W) at the
+                original size. For instance ``lambda sample: "left" in sample["text"]``.
         """
-        return self.select(i for i in range(len(self)) if condition(_LazyItem(self, i)))
+        return self.select(i for i in range(len(self)) if condition(_LazySample(self, i)))
 
     def __getattr__(self, name: str) -> Any:
         owner = "'ReferringDataset' object"
@@ -199,8 +199,8 @@ class ReferringDataset(Dataset[Item]):
         return Letterbox(height=expression.height, width=expression.width, size=self.image_size)
 
 
-class _LazyItem(dict[str, Any]):
-    """An item whose image and mask are decoded when they are asked for."""
+class _LazySample(dict[str, Any]):
+    """A sample as annotated, whose image and mask are decoded when they are asked for."""
 
     def __init__(self, dataset: ReferringDataset, index: int) -> None:
         expression = dataset.expression(index)
@@ -218,10 +218,10 @@ class _LazyItem(dict[str, Any]):
         self._dataset, self._index = dataset, index
 
     def __missing__(self, name: str) -> Any:
-        item = self._dataset[self._index]
-        self.update(image=item["image"], mask=item["mask"])
-        if name not in self:
-            raise KeyError(f"{name!r}; an item has {', '.join(self)}")
+        decode = {"image": self._dataset.image, "mask": self._dataset.mask}
+        if name not in decode:
+            raise KeyError(f"{name!r}; a sample has {', '.join([*self, *decode])}")
+        self[name] = decode[name](self._index)
         return self[name]
 
 

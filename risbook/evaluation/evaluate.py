@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.errors import DataError
@@ -17,7 +18,7 @@ from risbook.keyword_aliases import keyword_aliases
 from risbook.metrics import Scores, as_masks
 from risbook.progress_bar import progress_bar
 from risbook.systems.checkpoints import load_system
-from risbook.systems.postprocess import THRESHOLD
+from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.system import System
 
 #: An image, uint8 (H, W, 3), and a sentence to a mask (H, W).
@@ -35,6 +36,10 @@ class Metrics(dict[str, float]):
     """
 
     ious: list[float]
+
+    def __repr__(self) -> str:
+        """The metrics with four decimals."""
+        return ", ".join(f"{name} {round(value, 4)}" for name, value in self.items())
 
     def __missing__(self, name: str) -> float:
         for key, value in self.items():
@@ -63,7 +68,9 @@ def evaluate(
 
     Args:
         model: a model of `risbook.load`, or a name or folder that it takes; or any function of an
-            image, uint8 (H, W, 3), and a sentence that returns a mask (H, W).
+            image, uint8 (H, W, 3), and a sentence that returns a mask (H, W); or a network of your
+            own that takes a batch as the data have it, images (B, 3, S, S) and B sentences, and
+            returns logits (B, 1, h, w).
         data: what `risbook.data.load` returned or takes: a name, a folder, or samples of your own.
         split: a split of the data; None for that of the dataset, or "val".
         batch_size: expressions per forward pass.
@@ -81,7 +88,7 @@ def evaluate(
     """
     if isinstance(model, str | Path):
         model = load_system(model)
-    if not isinstance(model, System) and (isinstance(model, nn.Module) or not callable(model)):
+    if not callable(model):
         raise DataError(
             f"evaluate takes a model, for instance risbook.load('etris-mini'), or a function "
             f"(image, text) -> mask, not {model!r:.60}"
@@ -99,11 +106,37 @@ def evaluate(
             show_progress=show_progress,
         )
     else:
-        scores = _score_segmenter(model, dataset, limit=limit, show_progress=show_progress)
+        segmenter = model
+        if isinstance(model, nn.Module):
+            segmenter = _segmenter_of(model, dataset.image_size, threshold, device)
+        scores = _score_segmenter(segmenter, dataset, limit=limit, show_progress=show_progress)
     metrics = Metrics(scores.summary().as_dict())
     ious = scores.ious()
     metrics.ious = [ious[row.sent_id] for row in take_evenly(dataset.expressions, limit)]
     return metrics
+
+
+def _segmenter_of(
+    network: nn.Module, image_size: int, threshold: float, device: str | torch.device | None
+) -> Segmenter:
+    """Masks at the images' own resolution by a network of letterboxed images and sentences."""
+    if device is not None:
+        network.to(device)
+    place = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+    @torch.inference_mode()
+    def segment(image: npt.NDArray[np.uint8], text: str) -> npt.NDArray[np.bool_]:
+        letterbox = Letterbox(height=image.shape[0], width=image.shape[1], size=image_size)
+        batch = torch.from_numpy(normalise(letterbox.image(image)))[None].to(place)
+        was_training = network.training
+        network.eval()
+        try:
+            logits = network(batch, [text])
+        finally:
+            network.train(was_training)
+        return predict_mask(logits, [letterbox], threshold=threshold)[0]
+
+    return segment
 
 
 def _score_segmenter(

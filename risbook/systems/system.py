@@ -30,6 +30,7 @@ from risbook.systems.tokenizer import Tokenizer
 #: names of other libraries, and what to write here
 _HINTS = {
     "count_parameters": "risbook.count_parameters(model)",
+    "decoder": "model.head.decoder",
     "evaluate": "risbook.evaluate(model, data)",
     "fit": "risbook.train(model, data, steps=200)",
     "finetune": "risbook.train(model, data, steps=200)",
@@ -37,7 +38,9 @@ _HINTS = {
     "merge_and_unload": "risbook.adapters.merge_lora(model)",
     "merge_adapters": "risbook.adapters.merge_lora(model)",
     "generate": "model.predict(image, text)",
+    "neck": "model.head.neck",
     "num_parameters": "risbook.count_parameters(model)",
+    "projector": "model.head.projector",
     "predict_mask": "model.predict(image, text)",
     "predict_proba": "model.predict(image, text, return_probability=True)",
     "save": "model.save_pretrained(folder)",
