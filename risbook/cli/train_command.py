@@ -40,7 +40,7 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
     state in --out, on a CPU to exactly the same weights.
     """
     from risbook.training import train_system
-    from risbook.training.train_by_name import resolve_config
+    from risbook.training.train_model import resolve_config
 
     config = resolve_config(system, **fields)
     out = out or Path("runs") / config.system

@@ -38,7 +38,7 @@ def pretrain(
     values = json.loads(json.dumps({**(settings or {}), "loop": asdict(loop)}))
 
     def differences(path: Path) -> list[str]:
-        return _different(read_json(path), values)
+        return _different(_with_present_names(read_json(path)), values)
 
     run.check(differences, resume=resume)
     accelerator = build_accelerator(loop.precision, device)
@@ -63,6 +63,15 @@ def pretrain(
         ).run()
     finally:
         run.unlock()
+
+
+def _with_present_names(recorded: Any) -> Any:
+    """A record of settings, in which `save_every` may have its first name."""
+    loop = recorded.get("loop") if isinstance(recorded, Mapping) else None
+    if not isinstance(loop, Mapping):
+        return recorded
+    names = {"checkpoint_every": "save_every"}
+    return {**recorded, "loop": {names.get(name, name): value for name, value in loop.items()}}
 
 
 def _different(recorded: Any, values: Any, name: str = "") -> list[str]:

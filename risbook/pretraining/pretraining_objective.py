@@ -25,7 +25,7 @@ class PretrainingConfig:
         seed: decides the initial weights and every batch.
         precision: arithmetic; "auto" is bf16 where the machine computes it fast.
         log_every: steps between two rows of the log.
-        checkpoint_every: steps between two states that a killed run can continue from.
+        save_every: steps between two states that a killed run can continue from.
     """
 
     steps: PositiveCount
@@ -36,7 +36,7 @@ class PretrainingConfig:
     seed: Seed = 0
     precision: Precision = "auto"
     log_every: PositiveCount = 20
-    checkpoint_every: PositiveCount = 200
+    save_every: PositiveCount = 200
 
 
 class PretrainingObjective(Objective):

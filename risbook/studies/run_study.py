@@ -80,7 +80,7 @@ def run_study(
             learning_rate=run.learning_rate or study.learning_rate,
             seed=seed,
             precision=precision,
-            checkpoint_every=200,
+            save_every=200,
         )
         settings = run_settings(config, study.eval_splits, limit)
         if path.is_file():

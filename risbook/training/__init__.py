@@ -10,7 +10,7 @@ from risbook.attribute_hints import lazy_attributes
 
 if TYPE_CHECKING:
     from risbook.training.run_log import read_log
-    from risbook.training.train_by_name import train
+    from risbook.training.train_model import train
     from risbook.training.training_config import TrainingConfig
     from risbook.training.training_run import train_system
 
@@ -21,7 +21,7 @@ __getattr__ = lazy_attributes(
     {
         "TrainingConfig": "risbook.training.training_config",
         "read_log": "risbook.training.run_log",
-        "train": "risbook.training.train_by_name",
+        "train": "risbook.training.train_model",
         "train_system": "risbook.training.training_run",
     },
 )

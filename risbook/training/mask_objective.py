@@ -56,7 +56,7 @@ class MaskObjective(Objective):
         self.accelerator = accelerator
         self.loss = loss
         self.samples = data.samples.with_image_size(system.image_size)
-        self.groups, self.multipliers = group_parameters(system, config.lr_multipliers)
+        self.groups, self.lr_multipliers = group_parameters(system, config.lr_multipliers)
         if data.batch_size % accelerator.num_processes:
             raise RisbookError(
                 f"a batch of {data.batch_size} cannot be shared by {accelerator.num_processes} "
@@ -97,8 +97,8 @@ class MaskObjective(Objective):
         """By the configured schedule, times the multiplier of each group."""
         epoch_steps = self.data.epoch_steps
         return [
-            group_lr(self.config, step, epoch_steps=epoch_steps, multiplier=multiplier)
-            for multiplier in self.multipliers
+            group_lr(self.config, step, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier)
+            for lr_multiplier in self.lr_multipliers
         ]
 
     def log_values(self, step: int) -> dict[str, float]:

@@ -51,8 +51,8 @@ def _row(line: str) -> dict[str, Any]:
     return row
 
 
-class Log:
-    """Appends rows to a file.
+class RunLog:
+    """The log of a run that is under way: rows are appended to a file.
 
     Args:
         path: where the log is, or will be.

@@ -24,7 +24,7 @@ def warmup_cosine_lr(step: int, *, peak: float, steps: int, warmup: int) -> floa
 
 
 def milestone_lr(
-    step: int, *, peak: float, steps: int, epoch_steps: int, multiplier: float = 1.0
+    step: int, *, peak: float, steps: int, epoch_steps: int, lr_multiplier: float = 1.0
 ) -> float:
     """The released schedule of ETRIS: a constant learning rate, then a tenth of it.
 
@@ -32,16 +32,16 @@ def milestone_lr(
     of the epoch nearest to 70 % of the run, and never before the end of the first epoch: a run of
     at most one epoch keeps its learning rate.
 
-    The released code multiplies the learning rate of one group, the Bridgers, by a factor, but the
-    factor takes effect only from the second epoch on. This function does the same for any group.
-    All released configurations have the factor 1; the paper reports 10 for the vision transformer.
+    The released code multiplies the learning rate of one group, the Bridgers, but the multiplier
+    takes effect only from the second epoch on. This function does the same for any group. All
+    released configurations have the multiplier 1; the paper reports 10 for the vision transformer.
 
     Args:
         step: steps already taken, 0 for the first.
         peak: learning rate before the drop.
         steps: steps of the whole run.
         epoch_steps: steps of one epoch.
-        multiplier: the factor of the group, 1 for none.
+        lr_multiplier: of the group.
 
     >>> [milestone_lr(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
     [0.0001, 0.0001, 1e-05, 1e-05]
@@ -49,22 +49,22 @@ def milestone_lr(
     # 0.7 has no exact float value, so whole numbers are used; + 5 rounds to the nearest.
     milestone = max(1, (7 * steps + 5 * epoch_steps) // (10 * epoch_steps))
     epoch = step // epoch_steps
-    group_lr = peak * (multiplier if epoch else 1.0)
-    return group_lr if epoch < milestone else group_lr / 10
+    lr = peak * (lr_multiplier if epoch else 1.0)
+    return lr if epoch < milestone else lr / 10
 
 
-def group_lr(config: TrainingConfig, step: int, *, epoch_steps: int, multiplier: float) -> float:
+def group_lr(config: TrainingConfig, step: int, *, epoch_steps: int, lr_multiplier: float) -> float:
     """The learning rate of a group of parameters by the schedule of a run.
 
     Args:
         config: schedule, peak, steps and warm-up.
         step: steps already taken, 0 for the first.
         epoch_steps: steps of one epoch.
-        multiplier: the factor of the group, 1 for none.
+        lr_multiplier: of the group, 1 for the default group.
     """
     peak, steps = config.learning_rate, config.steps
     if config.schedule == "milestones":
         return milestone_lr(
-            step, peak=peak, steps=steps, epoch_steps=epoch_steps, multiplier=multiplier
+            step, peak=peak, steps=steps, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier
         )
-    return warmup_cosine_lr(step, peak=multiplier * peak, steps=steps, warmup=config.warmup)
+    return warmup_cosine_lr(step, peak=lr_multiplier * peak, steps=steps, warmup=config.warmup)

@@ -34,6 +34,7 @@ OLD_NAMES: Aliases = {
     "changes": "overrides",
     "batch": "batch_size",
     "bridger_multiplier": _bridger_multiplier,
+    "checkpoint_every": "save_every",
     "validate_on": "eval_splits",
     "validate_every": "eval_every",
     "validate_limit": "eval_limit",
@@ -71,7 +72,7 @@ class TrainingConfig:
         eval_splits: splits, as "set:split", that are evaluated while training.
         eval_every: steps between two evaluations.
         eval_limit: expressions of each split that are evaluated, 0 for all.
-        checkpoint_every: steps between two checkpoints.
+        save_every: steps between two saved states, from which a stopped run can go on.
         log_every: steps between two rows of the log.
         cache_images: keep letterboxed images in memory.
         num_workers: loader processes.
@@ -95,7 +96,7 @@ class TrainingConfig:
     eval_splits: tuple[str, ...] = ()
     eval_every: PositiveCount = 1000
     eval_limit: Count = 0
-    checkpoint_every: PositiveCount = 500
+    save_every: PositiveCount = 500
     log_every: PositiveCount = 20
     cache_images: bool = True
     num_workers: Annotated[int, Field(ge=0, le=1024)] = 0

@@ -21,8 +21,8 @@ from risbook.progress_bar import progress_bar
 from risbook.training.objective import Objective
 from risbook.training.precision import choose_precision
 from risbook.training.run_folder import RunFolder
-from risbook.training.run_log import Log
-from risbook.training.run_state import Progress, RunState
+from risbook.training.run_log import RunLog
+from risbook.training.run_state_file import Progress, RunStateFile
 from risbook.training.stop_signals import StopSignals
 from risbook.training.training_config import Precision
 
@@ -44,7 +44,7 @@ class LoopConfig(Protocol):
         """Steps between two rows of the log."""
 
     @property
-    def checkpoint_every(self) -> int:
+    def save_every(self) -> int:
         """Steps between two saved states."""
 
 
@@ -99,7 +99,7 @@ class TrainingLoop:
         self.on_step = on_step
         self.trainable_parameters = [p for p in objective.parameters() if p.requires_grad]
 
-        self.state = RunState(folder.state_file, objective, self.optimizer, accelerator.scaler)
+        self.state = RunStateFile(folder.state_file, objective, self.optimizer, accelerator.scaler)
         self.progress = self.state.load() if resume else Progress()
         start = self.progress.step
         if start > config.steps:
@@ -107,7 +107,7 @@ class TrainingLoop:
         self._saved_step = start
         self._start_time = time.monotonic() - self.progress.seconds
         is_main = accelerator.is_main_process
-        self.log = Log(folder.log_file, resumed_at=start) if is_main else None
+        self.log = RunLog(folder.log_file, resumed_at=start) if is_main else None
         self.bar = progress_bar(
             show=show_progress and is_main, total=config.steps, initial=start, unit="step"
         )
@@ -182,7 +182,7 @@ class TrainingLoop:
         progress.add(values)
         if self._is_due(self.config.log_every):
             self.log_row(lrs[0])
-        if self._is_due(self.config.checkpoint_every):
+        if self._is_due(self.config.save_every):
             self.save()
         return values["loss"]
 

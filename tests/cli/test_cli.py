@@ -19,7 +19,7 @@ from risbook.cli.evaluate_command import training_data
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
-from risbook.training.train_by_name import resolve_config
+from risbook.training.train_model import resolve_config
 
 SMALL = ["widths=[4,8,8,16]", "blocks=1", "decoder_width=16", "text_width=16", "image_size=32"]
 
@@ -234,6 +234,8 @@ def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
     config = config_of("first-model", "--data", "a", "b", "--no-cache-images", "--split", "val")
     assert (config.data, config.splits, config.cache_images) == (("a", "b"), ("val",), False)
     assert config_of("first-model", "--data", "a", "--text", "raw").text_kind == "raw"
+    for flag in ("--save-every", "--checkpoint-every"):
+        assert config_of("first-model", "--data", "a", flag, "7").save_every == 7
 
 
 def test_the_released_schedule_is_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,7 @@ CPU = torch.device("cpu")
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    config = PretrainingConfig(steps=20, warmup=2, log_every=5, checkpoint_every=6, precision="no")
+    config = PretrainingConfig(steps=20, warmup=2, log_every=5, save_every=6, precision="no")
     whole = Line(config)
     pretrain(whole, tmp_path / "whole", device=CPU)
     killed = Line(config)
@@ -65,6 +65,15 @@ def test_two_runs_are_never_mixed(tmp_path: Path) -> None:
     other = PretrainingConfig(steps=3, precision="no")
     with pytest.raises(RisbookError, match=r"another loop\.steps; resume with its own"):
         pretrain(Line(other), tmp_path, device=CPU, resume=True)
+
+
+def test_settings_under_their_first_names_are_those_of_the_same_run(tmp_path: Path) -> None:
+    config = PretrainingConfig(steps=2, precision="no", save_every=7)
+    pretrain(Line(config), tmp_path, device=CPU)
+    path = tmp_path / "pretraining.json"
+    path.write_text(path.read_text().replace("save_every", "checkpoint_every"))
+    pretrain(Line(config), tmp_path, device=CPU, resume=True)
+    assert "save_every" in path.read_text()
 
 
 @pytest.mark.parametrize("content", ["[]", '{"loop": 3}', "no JSON", "[" * 100_000, "\udcff"])

@@ -44,7 +44,7 @@ def config(tiny_world: Path) -> TrainingConfig:
         batch_size=8,
         warmup=2,
         precision="no",
-        checkpoint_every=3,
+        save_every=3,
         log_every=2,
     )
 
@@ -59,6 +59,6 @@ def etris_config(tiny_world: Path, mini_towers: Path) -> TrainingConfig:
         batch_size=4,
         warmup=1,
         precision="no",
-        checkpoint_every=2,
+        save_every=2,
         log_every=1,
     )

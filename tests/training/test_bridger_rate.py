@@ -38,7 +38,7 @@ def config(etris_config: TrainingConfig) -> TrainingConfig:
         steps=6,
         batch_size=32,
         warmup=2,
-        checkpoint_every=1,
+        save_every=1,
         lr_multipliers={"bridgers": 10.0},
     )
 

@@ -61,7 +61,7 @@ def test_it_learns(config: TrainingConfig, tmp_path: Path, overrides: dict[str, 
         overrides={**small, **overrides},
         steps=12,
         batch_size=8,
-        checkpoint_every=12,
+        save_every=12,
     )
     train_system(config, tmp_path / "run", show_progress=False)
     losses = [row["loss"] for row in read_log(tmp_path / "run" / "log.jsonl")]

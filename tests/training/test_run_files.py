@@ -13,7 +13,7 @@ import torch
 
 from risbook.errors import DataError, RisbookError
 from risbook.training import TrainingConfig, read_log, train_system
-from risbook.training.run_log import Log
+from risbook.training.run_log import RunLog
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +135,7 @@ def test_rows_of_unknown_kinds_survive_a_resumption(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     rows = [{"step": 1, "note": "a"}, {"kind": "other", "step": 2}, {"kind": "step", "step": 3}]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    Log(path, resumed_at=2).close()
+    RunLog(path, resumed_at=2).close()
     assert read_log(path) == rows[:2]
 
 
@@ -177,7 +177,7 @@ def test_a_full_disk_loses_nothing(config: TrainingConfig, tmp_path: Path, file:
     if file == "log.jsonl":
         program = FULL_DISK.replace("(20_000, 20_000)", "(300, 300)")
     if file == "model.safetensors":
-        config = replace(config, checkpoint_every=4, steps=4)
+        config = replace(config, save_every=4, steps=4)
     words = [sys.executable, "-c", program, json.dumps(to_values(config)), str(run)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     (line,) = done.stdout.splitlines()

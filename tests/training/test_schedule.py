@@ -50,7 +50,7 @@ def config(config: TrainingConfig) -> TrainingConfig:
         learning_rate=1e-3,
         schedule="milestones",
         batch_size=16,
-        checkpoint_every=1,
+        save_every=1,
         log_every=1,
     )
 

@@ -19,7 +19,7 @@ from risbook.training.stop_signals import StopSignals
 def test_a_stopped_run_saves_its_state_and_goes_on_bit_for_bit(
     config: TrainingConfig, tmp_path: Path, start: Start, signum: signal.Signals
 ) -> None:
-    config = replace(config, checkpoint_every=1000)
+    config = replace(config, save_every=1000)
     process = start(config, tmp_path / "stopped", hold=5)
     read_until(process, 5)
     process.send_signal(signum)

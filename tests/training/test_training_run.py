@@ -100,7 +100,7 @@ def test_killed_at_any_moment_it_goes_on_bit_for_bit(
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config: TrainingConfig, tmp_path: Path) -> None:
-    config = replace(config, learning_rate=1e30, warmup=0, checkpoint_every=1)
+    config = replace(config, learning_rate=1e30, warmup=0, save_every=1)
     with pytest.raises(TrainingDivergedError, match=r"the loss is (nan|inf) at step \d+ .*smaller"):
         train_system(config, tmp_path / "run", show_progress=False)
     state = torch.load(tmp_path / "run" / "progress.pt", weights_only=True)
@@ -138,7 +138,7 @@ def test_ruined_weights_are_not_saved(config: TrainingConfig, tmp_path: Path) ->
                 with torch.no_grad():
                     thing.decoder.mask_conv.bias.fill_(float("nan"))
 
-    config = replace(config, steps=3, checkpoint_every=1, log_every=1)
+    config = replace(config, steps=3, save_every=1, log_every=1)
     with pytest.raises(TrainingDivergedError):
         train_system(config, run, show_progress=False, on_step=ruin)
     state = torch.load(run / "progress.pt", weights_only=True)
@@ -252,7 +252,7 @@ def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -
         learning_rate=2e-3,
         warmup=20,
         log_every=20,
-        checkpoint_every=10_000,
+        save_every=10_000,
     )
     system = train_system(config, tmp_path / "run", show_progress=False)
     data = open_data(folder)

@@ -71,7 +71,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class RunState:
+class RunStateFile:
     """The file that holds the state of a run: weights, optimiser, generators and counters."""
 
     path: Path

@@ -43,6 +43,7 @@ _FIELD_ALIASES = {
     "split": "splits",
     "warmup_steps": "warmup",
     "text": "text_kind",
+    "checkpoint_every": "save_every",
 }
 _HINTS = {
     "weight_decay": "give optimizer=, for instance functools.partial(AdamW, weight_decay=0.01)",
