@@ -50,8 +50,18 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 #: a probability of dropping or a threshold; 1 would leave nothing
 Probability = Annotated[float, Field(ge=0, lt=1)]
 PositiveNumber = Annotated[float, Field(gt=0)]
+
+
+def _as_json(values: dict[str, Any]) -> Any:
+    """Values as JSON gives them back; a range becomes a list."""
+    plain = {
+        key: list(value) if isinstance(value, range) else value for key, value in values.items()
+    }
+    return to_jsonable_python(plain)
+
+
 #: options by name, as JSON gives them back, so that a configuration equals itself when it is read
-Options = Annotated[dict[str, Any], AfterValidator(to_jsonable_python)]
+Options = Annotated[dict[str, Any], AfterValidator(_as_json)]
 
 
 @dataclass_transform(

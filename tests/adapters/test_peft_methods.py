@@ -278,3 +278,8 @@ def test_any_module_can_be_frozen_or_tuned() -> None:
     assert set(tuned(apply_peft(module, "layer-norm"))) == {"1.weight", "1.bias"}
     assert set(tuned(apply_peft(module, "bitfit"))) == {"0.bias", "1.bias"}
     assert not tuned(apply_peft(module, "frozen"))
+
+
+def test_options_may_be_ranges() -> None:
+    tower = apply_peft(make("clip"), "houlsby", blocks=range(1, 2), bottleneck_dim=2)
+    assert all(site.startswith("1_") for site in tower.adapters) and len(tower.adapters) == 2
