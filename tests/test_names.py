@@ -50,6 +50,7 @@ FORBIDDEN = {
 
 #: Where a word is what the field says.
 EXCEPTIONS = {
+    ("risbook/adapters/bridger.py", "mask_padding"),  # whether, not which
     ("risbook/data/opencv_warp.py", "taps"),  # of a filter
     ("risbook/ledger/sources.py", "reader"),  # of a CSV file
     ("risbook/refscenes/people.py", "eye"),  # of a person

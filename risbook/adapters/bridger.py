@@ -43,7 +43,7 @@ class BridgerConfig:
             product with a transformer.
         zoom: form of the Zoom Layers, see `ZoomLayer`.
         link: what a Bridger hands to the next one.
-        key_padding_mask: whether padding is masked.
+        mask_padding: whether padding is masked; in the released code it takes part.
         dropout: of full interactors, see `Interactor`.
     """
 
@@ -57,7 +57,7 @@ class BridgerConfig:
     interactor: InteractorKind = "auto"
     zoom: Zoom = "deconv"
     link: Link = "inputs"
-    key_padding_mask: bool = False
+    mask_padding: bool = False
     dropout: Probability = 0.1
 
     def __post_init__(self) -> None:

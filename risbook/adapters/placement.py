@@ -12,17 +12,18 @@ gate from the mean of the text tokens:
 ...         super().__init__()
 ...         self.linear = nn.Linear(text_dim, embed_dim)
 ...     def forward(self, site):
-...         text_tokens = site.context  # (B, L, T)
+...         text_tokens = site.context.text_tokens  # (B, L, T)
 ...         gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, C)
 ...         return site.scale(site.out) * gate[:, None]
->>> from risbook.towers import build_tower
+>>> from risbook.towers import StageContext, build_tower
 >>> tower = build_tower("dinov2-mini", weights="random")
 >>> tower.add_adapter(0, "mlp", TextGate(tower.embed_dim, text_dim=16))
->>> tower(torch.zeros(2, 3, 96, 96), context=torch.zeros(2, 5, 16)).maps[0].shape
+>>> context = StageContext(text_tokens=torch.zeros(2, 5, 16))
+>>> tower(torch.zeros(2, 3, 96, 96), context=context).maps[0].shape
 torch.Size([2, 128, 12, 12])
 
-In ETRIS, the context in a stage of the image tower is the text tokens that enter the same stage of
-the text tower, padding included.
+In ETRIS, the context holds the text tokens and the image map that enter the same stage of their
+towers, and which of the tokens are padding.
 """
 
 from torch import Tensor, nn

@@ -132,7 +132,7 @@ CODE = Study(
         Run("link-none", {"bridger.link": "none"}),
         Run("interactor-full", {"bridger.interactor": "full"}),
         Run("decoder-sentence", {"head.text_input": "sentence"}),
-        Run("padding-masked", {"bridger.key_padding_mask": True}),
+        Run("padding-masked", {"bridger.mask_padding": True}),
         Run("tables-frozen", {"train_pos_embed": False}),
     ),
 )

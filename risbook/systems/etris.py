@@ -5,7 +5,7 @@ Bridging vision and language encoders: parameter-efficient tuning for referring 
 code does. What the paper says is an option where it needs a few lines only:
 
 - the next Bridger gets the *input* of this one's interactors (`bridger.link`);
-- padding takes part in the Bridgers (`bridger.key_padding_mask`);
+- padding takes part in the Bridgers (`bridger.mask_padding`);
 - a transformer's interactors are a product (`bridger.interactor`);
 - the decoder attends to the text tokens, not to the sentence (`head.text_input`);
 - the twelve blocks of a transformer are three stages of four, with a Bridger after each. The paper
@@ -19,7 +19,7 @@ branch `connect`.
 """
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -28,7 +28,6 @@ from torch import Tensor, nn
 from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
-from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.peft_system import (
@@ -39,9 +38,8 @@ from risbook.systems.peft_system import (
     prepare_towers,
 )
 from risbook.systems.tokenizer import NoTokenizer, Tokenizer
-from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.build import tokenizer_of
-from risbook.towers.stages import STAGES, StagedImageTower
+from risbook.towers.stages import STAGES, StageContext, StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
@@ -122,11 +120,6 @@ class ETRIS(PEFTSystem):
             image_size=config.image_size,
             tokenizer=tokenizer,
         )
-        if config.bridger.key_padding_mask and text_tower.num_prompts:
-            raise ArgumentError(
-                "bridger.key_padding_mask does not cover prompts among the text tokens; leave one "
-                "of the two out"
-            )
         self.config = config
         # CLIP's temperature: unused here, kept as the released code keeps it
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)), requires_grad=False)
@@ -158,8 +151,8 @@ class ETRIS(PEFTSystem):
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Run both towers side by side, with the Bridgers between them.
 
-        Adapters inside the image tower get the text tokens that enter the same stage (B, L, T) as
-        the context of their sites; with K prompts in the text tower there are L + K.
+        Adapters inside the towers get a `StageContext`: the text tokens and the image map that
+        enter the same stage.
 
         Args:
             image: (B, 3, S, S).
@@ -170,20 +163,23 @@ class ETRIS(PEFTSystem):
             Three maps for the neck, and the text tokens (B, L, T) before the last norm.
         """
         image_tower, text_tower = self.image_tower, self.text_tower
-        padding = padding_mask(token_ids) if self.config.bridger.key_padding_mask else None
+        padding = text_tower.key_padding_mask(token_ids)
+        bridger_padding = padding if self.config.bridger.mask_padding else None
+        record: dict[str, Any] = {}
         text_tokens = text_tower.embed(token_ids)
         state = image_tower.begin_stages(image)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
         for stage in STAGES:
-            state = image_tower.run_stage(stage, state, context=text_tokens)
-            text_tokens = text_tower.run_stage_blocks(stage, text_tokens)
+            context = StageContext(text_tokens, padding, image_tower.stage_map(state), record)
+            state = image_tower.run_stage(stage, state, context=context)
+            text_tokens = text_tower.run_stage_blocks(stage, text_tokens, context=context)
             features, text_tokens, previous = self.bridgers(
                 stage,
                 image_tower.stage_map(state),
                 text_tokens,
                 previous,
-                key_padding_mask=padding,
+                key_padding_mask=bridger_padding,
                 intermediates=intermediates.sub("bridgers"),
             )
             state = image_tower.with_stage_map(state, features)

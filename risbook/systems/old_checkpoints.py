@@ -60,7 +60,8 @@ OLD_ETRIS_KEYS: Aliases = {
     "interactor": "bridger.interactor",
     "zoom": "bridger.zoom",
     "link": "bridger.link",
-    "mask_padding": "bridger.key_padding_mask",
+    "mask_padding": "bridger.mask_padding",
+    "bridger.key_padding_mask": "bridger.mask_padding",
     "neck": "head.neck",
     "decoder_width": "head.dim",
     "decoder_layers": "head.num_layers",
@@ -85,7 +86,16 @@ def old_etris_keys(values: Mapping[str, Any]) -> Aliases:
         for side in ("image", "text")
     }
     share_options = partial(_share_options, methods)
-    return {**OLD_ETRIS_KEYS, "adapter_options": share_options, "tuning_options": share_options}
+    aliases = {**OLD_ETRIS_KEYS, "adapter_options": share_options, "tuning_options": share_options}
+    bridger = values.get("bridger")
+    if isinstance(bridger, Mapping) and "key_padding_mask" in bridger:
+        aliases["bridger"] = _mask_padding
+    return aliases
+
+
+def _mask_padding(bridger: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = {"key_padding_mask": "mask_padding"}
+    return {f"bridger.{renamed.get(key, key)}": value for key, value in bridger.items()}
 
 
 def _share_options(methods: Mapping[str, Any], options: Any) -> dict[str, Any]:

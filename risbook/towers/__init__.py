@@ -11,6 +11,7 @@ from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.presets import TOWERS, list_towers
 from risbook.towers.recurrent import RecurrentTower
+from risbook.towers.stages import StageContext
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights.source import WeightsSource, weights_source
 
@@ -23,6 +24,7 @@ __all__ = [
     "ImageFeatures",
     "ImageTransformer",
     "RecurrentTower",
+    "StageContext",
     "TextFeatures",
     "TextTransformer",
     "WeightsSource",

@@ -18,6 +18,7 @@ from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.features import ImageFeatures
 from risbook.towers.presets import RESNET_STRIDE
+from risbook.towers.stages import StageContext
 
 
 class CLIPResNet(nn.Module):
@@ -156,7 +157,9 @@ class CLIPResNet(nn.Module):
         """Stem and layer 1 of images (B, 3, H, W)."""
         return self.forward_layer(self.stem(images), 1)
 
-    def run_stage(self, stage: int, state: Tensor, *, context: Any = None) -> Tensor:
+    def run_stage(
+        self, stage: int, state: Tensor, *, context: StageContext | None = None
+    ) -> Tensor:
         """Run a stage, counted from 1: stage 1 is layer 2.
 
         A ResNet has no sites for adapters, so nothing in it can read the context.
@@ -181,12 +184,17 @@ class CLIPResNet(nn.Module):
         return self.pos_embed.shape[1] if self.pos_embed.requires_grad else 0
 
     def forward(
-        self, images: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> ImageFeatures:
-        """Run the plain tower, without adapters.
+        """Run the tower.
 
         Args:
             images: normalised images (B, 3, H, W), H and W divisible by 32.
+            context: without effect, see `run_stage`.
             intermediates: gets "stem", "layer1" to "layer4" and "pool".
 
         Returns:

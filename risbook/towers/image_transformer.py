@@ -19,6 +19,7 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures
+from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 from risbook.towers.vision_styles import STYLES
 
@@ -245,7 +246,9 @@ class ImageTransformer(TransformerTower):
         """Embed images (B, 3, height, width)."""
         return TokenState(*self.embed(images))
 
-    def run_stage(self, stage: int, state: TokenState, *, context: Any = None) -> TokenState:
+    def run_stage(
+        self, stage: int, state: TokenState, *, context: StageContext | None = None
+    ) -> TokenState:
         """Run the blocks of a stage, counted from 1."""
         tokens = self.run_stage_blocks(stage, state.tokens, context=context, grid=state.grid)
         return state._replace(tokens=tokens)
@@ -266,7 +269,7 @@ class ImageTransformer(TransformerTower):
         self,
         images: Tensor,
         *,
-        context: Any = None,
+        context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> ImageFeatures:
         """Run the tower.

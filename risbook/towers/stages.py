@@ -14,7 +14,7 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -22,6 +22,26 @@ Architecture = Literal["resnet", "vit"]
 
 #: ETRIS and DETRIS take three maps
 STAGES = (1, 2, 3)
+
+
+class StageContext(NamedTuple):
+    """The other modality, as adapters inside a tower can read it.
+
+    A system makes one before each stage and gives it to both towers; every site of the stage gets
+    it. So adapters of the image tower read the text, and those of the text tower read the image.
+
+    Args:
+        text_tokens: (B, L, T) that enter the stage of the text tower; with K prompts (B, L + K, T).
+        key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
+        image_map: (B, C, H, W) that enters the stage of the image tower; None if there is none yet.
+        record: one dictionary per forward pass, in which an adapter leaves what adapters of later
+            blocks read; None if the system has none.
+    """
+
+    text_tokens: Tensor
+    key_padding_mask: Tensor | None = None
+    image_map: Tensor | None = None
+    record: dict[str, Any] | None = None
 
 
 class StagedImageTower(Protocol):
@@ -73,7 +93,7 @@ class StagedImageTower(Protocol):
     def begin_stages(self, images: Tensor) -> Any:
         """Everything before the first stage, of images (B, 3, height, width)."""
 
-    def run_stage(self, stage: int, state: Any, *, context: Any = None) -> Any:
+    def run_stage(self, stage: int, state: Any, *, context: StageContext | None = None) -> Any:
         """Run a stage, counted from 1; every adapter inside the stage gets the context."""
 
     def stage_map(self, state: Any) -> Tensor:

@@ -17,6 +17,7 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.features import TextFeatures
+from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 
 
@@ -141,6 +142,16 @@ class TextTransformer(TransformerTower):
         embedded: Tensor = self.text.embeddings(input_ids=token_ids)
         return self.insert_prompts(embedded)
 
+    def key_padding_mask(self, token_ids: Tensor) -> Tensor:
+        """Ids (B, L) to bool (B, L), true where a token of `embed` is padding.
+
+        With K prompts (B, L + K); a prompt is no padding.
+        """
+        padding = padding_mask(token_ids)
+        prompts = padding.new_zeros(len(padding), self.num_prompts)
+        prefix = self.num_prefix_tokens
+        return torch.cat([padding[:, :prefix], prompts, padding[:, prefix:]], dim=1)
+
     def branch_layers(self, block: int, branch: Branch) -> BranchLayers:
         """Norm, layer and scale (none) of a branch; attention gets the causal mask."""
         layers: Any = self.blocks[block]
@@ -191,7 +202,7 @@ class TextTransformer(TransformerTower):
         self,
         token_ids: Tensor,
         *,
-        context: Any = None,
+        context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TextFeatures:
         """Run the tower.

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
-from risbook.towers.stages import STAGES
+from risbook.towers.stages import STAGES, StageContext
 
 Branch = Literal["attention", "mlp"]
 BranchLayers = tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
@@ -35,9 +35,7 @@ class Site(NamedTuple):
         normed: (B, N, C) norm(x), the input of the frozen layer.
         out: (B, N, C) layer(normed), before LayerScale.
         scale: LayerScale, or the identity.
-        context: what the system hands to `forward_blocks`; every site of these blocks gets it. For
-            instance the text tokens, or a record in which an adapter leaves what adapters of later
-            blocks read. None if the system hands nothing.
+        context: the other modality; None if the tower runs without one.
         grid: H and W of the patches, for adapters that convolve; None in a text tower.
         num_extra_tokens: tokens before the patches or words: class or start token, registers,
             prompts.
@@ -47,7 +45,7 @@ class Site(NamedTuple):
     normed: Tensor
     out: Tensor
     scale: Callable[[Tensor], Tensor]
-    context: Any = None
+    context: StageContext | None = None
     grid: Grid | None = None
     num_extra_tokens: int = 0
 
@@ -112,7 +110,7 @@ class TransformerTower(nn.Module, ABC):
         start: int = 0,
         stop: int | None = None,
         *,
-        context: Any = None,
+        context: StageContext | None = None,
         grid: Grid | None = None,
     ) -> Tensor:
         """Run the blocks `start` to `stop` - 1.
@@ -142,7 +140,7 @@ class TransformerTower(nn.Module, ABC):
         branch: Branch,
         tokens: Tensor,
         *,
-        context: Any = None,
+        context: StageContext | None = None,
         grid: Grid | None = None,
     ) -> Tensor:
         """The tensor (B, N, C) that one branch of a block adds to the tokens (B, N, C).
@@ -157,7 +155,12 @@ class TransformerTower(nn.Module, ABC):
         return added
 
     def run_stage_blocks(
-        self, stage: int, tokens: Tensor, *, context: Any = None, grid: Grid | None = None
+        self,
+        stage: int,
+        tokens: Tensor,
+        *,
+        context: StageContext | None = None,
+        grid: Grid | None = None,
     ) -> Tensor:
         """Run the blocks of a stage, counted from 1, on tokens (B, N, C)."""
         starts = (0, *(last + 1 for last in self.out_indices))

@@ -22,6 +22,7 @@ from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta, system_config, system_preset
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.features import TextFeatures
+from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import Site
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
@@ -162,7 +163,8 @@ def test_dead_parameters_are_those_without_gradient(
         {"bridger.stages": ()},
         {"bridger.link": "outputs"},
         {"bridger.link": "none"},
-        {"bridger.key_padding_mask": True},
+        {"bridger.mask_padding": True},
+        {"bridger.mask_padding": True, "text_peft.method": "prompts"},
         {"text_out_indices": (5, 8, 11)},
         {"bridger.zoom": "interpolate"},
         {"bridger.zoom": "linear"},
@@ -195,8 +197,9 @@ def test_every_choice_runs_and_learns(resnet: bool, overrides: dict[str, Any]) -
 
 def test_masked_padding_makes_no_difference() -> None:
     torch.manual_seed(0)
-    for resnet in (True, False):
-        system = small_etris({"bridger.key_padding_mask": True}, resnet=resnet).eval()
+    for resnet, text_method in ((True, "frozen"), (False, "frozen"), (False, "prompts")):
+        overrides = {"bridger.mask_padding": True, "text_peft.method": text_method}
+        system = small_etris(overrides, resnet=resnet).eval()
         image, tokens = inputs(system)
         with torch.no_grad():
             short = system(image, tokens[:, :5])
@@ -237,19 +240,43 @@ def test_a_resnet_has_stages_of_its_own() -> None:
         small_etris({"image_out_indices": (3, 7, 11)}, resnet=True)
 
 
-def test_adapters_of_the_image_tower_get_the_text_tokens() -> None:
-    class TextGate(nn.Module):
-        def forward(self, site: Site) -> Tensor:
-            shapes.append(site.context.shape)
-            return site.scale(site.out) * site.context.mean(dim=(1, 2)).sigmoid()[:, None, None]
+def test_the_old_name_of_mask_padding_is_read() -> None:
+    preset = system_preset("etris-mini")
+    old = {"bridger": {"key_padding_mask": True, "dim": 32}}
+    for config in (
+        preset.read_config(old),
+        preset.change_config(preset.config, old),
+        preset.change_config(preset.config, {"bridger.key_padding_mask": True, "bridger.dim": 32}),
+    ):
+        assert config.bridger.mask_padding and config.bridger.dim == 32
 
-    shapes: list[torch.Size] = []
-    system = small_etris({}, resnet=False).eval()
+
+@pytest.mark.parametrize("side", ["image", "text"])
+def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
+    class Gate(nn.Module):
+        def forward(self, site: Site) -> Tensor:
+            assert site.context is not None
+            contexts.append(site.context)
+            gate = site.context.text_tokens.mean(dim=(1, 2)).sigmoid()[:, None, None]
+            return site.scale(site.out) * gate
+
+    contexts: list[StageContext] = []
+    system = small_etris({"text_peft.method": "prompts"}, resnet=False).eval()
     image, tokens = inputs(system)
     before = system(image, tokens)
-    system.image_tower.add_adapter(5, "mlp", TextGate())
+    tower = system.towers[f"{side}_tower"]
+    for block in (5, 11):
+        tower.add_adapter(block, "mlp", Gate())
     assert not torch.allclose(system(image, tokens), before)
-    assert shapes == [(*tokens.shape, system.text_tower.embed_dim)]
+    batch, length = tokens.shape
+    prompts = system.text_tower.num_prompts
+    for context in contexts:
+        assert context.text_tokens.shape == (batch, length + prompts, system.text_tower.embed_dim)
+        assert context.key_padding_mask is not None and context.image_map is not None
+        assert context.key_padding_mask.sum() == (tokens == 0).sum()
+        assert not context.key_padding_mask[:, : 1 + prompts].any()
+        assert context.image_map.shape[:2] == (batch, system.image_tower.embed_dim)
+    assert contexts[0].record is contexts[1].record is not None
 
 
 def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,10 +328,6 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"head.neck": "giraffe"}, "neck is 'giraffe'; it must be one of hierarchical, last"),
         ({"image_peft.method": "magic"}, 'image_peft: no method "magic"'),
         ({"text_peft.options.r": 2}, 'text_peft: method "frozen" has no option "r": it has none'),
-        (
-            {"bridger.key_padding_mask": True, "text_peft.method": "prompts"},
-            "leave one of the two out",
-        ),
         ({"max_tokens": 0}, "max_tokens is 0; it must be a whole number from 1"),
         ({"head.num_heads": 0}, "head.num_heads is 0; it must be a whole number from 1"),
         ({"head.num_heads": 3}, "num_heads is 3; it must divide dim, 16"),
@@ -314,7 +337,7 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"head.text_input": "maps"}, "it must be 'tokens' or 'sentence'"),
         ({"bridger.interactor": "half"}, "it must be 'auto' or 'full' or 'product'"),
         ({"train_pos_embed": "False"}, "train_pos_embed is 'False'; it must be true or false"),
-        ({"bridger.key_padding_mask": 1}, "bridger.key_padding_mask is 1; it must be true or"),
+        ({"bridger.mask_padding": 1}, "bridger.mask_padding is 1; it must be true or"),
         ({"bridger.stages": ""}, r"bridger.stages is ''; it must be a list.*\[1, 2, 3\]"),
         ({"bridger.stages": 1}, "bridger.stages is 1; it must be a list"),
         ({"bridger.stages": ("1",)}, r"bridger.stages is \('1',\); it must be a list of whole"),

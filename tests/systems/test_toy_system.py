@@ -24,6 +24,7 @@ from risbook.systems import (
 from risbook.systems.peft_system import build_image_tower, build_text_tower
 from risbook.systems.system_presets import SYSTEMS, BuildSource, SystemPreset
 from risbook.towers.build import tokenizer_of
+from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import Site
 from risbook.training import TrainingConfig, train_system
 
@@ -48,7 +49,8 @@ class TextConditioned(nn.Module):
         nn.init.zeros_(self.up.weight)
 
     def forward(self, site: Site) -> Tensor:
-        sentence: Tensor = self.gate(site.context)[:, None]  # (B, 1, dim)
+        assert site.context is not None
+        sentence: Tensor = self.gate(site.context.text_tokens)  # (B, 1, dim)
         return site.scale(site.out + self.up(self.down(site.normed) * sentence))
 
 
@@ -72,7 +74,8 @@ class Toy(PEFTSystem):
         self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
         sentence = self.text_tower(token_ids).sentence
-        logits: Tensor = self.decoder(self.image_tower(image, context=sentence).maps[-1])
+        context = StageContext(text_tokens=sentence[:, None])  # one token
+        logits: Tensor = self.decoder(self.image_tower(image, context=context).maps[-1])
         return logits
 
 

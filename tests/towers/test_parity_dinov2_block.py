@@ -13,6 +13,7 @@ from parity import Recording, assert_near, below
 from torch import Tensor, nn
 
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import Site
 
 
@@ -41,7 +42,9 @@ class AtMLP(nn.Module):
         self.weights, self.heads = weights, heads
 
     def forward(self, site: Site) -> Tensor:
-        aligned = dense_aligner(self.weights, site.normed, site.context, heads=self.heads)
+        assert site.context is not None
+        text_tokens = site.context.text_tokens
+        aligned = dense_aligner(self.weights, site.normed, text_tokens, heads=self.heads)
         return site.scale(site.out + 0.2 * aligned)
 
 
@@ -57,7 +60,8 @@ def test_parity_block_with_dense_aligner() -> None:
     weights = file.below("sd/")
     tower = one_block(weights, heads=4)
     tower.add_adapter(0, "mlp", AtMLP(below(weights, "adapter."), heads=4))
-    assert_near(tower.forward_blocks(file["in/x"], context=file["in/text"]), file["out/eval"])
+    context = StageContext(text_tokens=file["in/text"])
+    assert_near(tower.forward_blocks(file["in/x"], context=context), file["out/eval"])
 
 
 @pytest.mark.parametrize("kit", ["mica/towers_small.npz", "talent/towers_small.npz"])
@@ -79,7 +83,7 @@ def test_parity_whole_tower() -> None:
     for number in range(len(tower.blocks)):
         if adapter := below(weights, f"blocks.{number}.adapter."):
             tower.add_adapter(number, "mlp", AtMLP(adapter, heads=4))
-    maps = tower(file["in/img"], context=file["out/eval_txt"]).maps
+    maps = tower(file["in/img"], context=StageContext(file["out/eval_txt"])).maps
     for number, features in enumerate(maps):
         assert_near(features, file[f"out/eval_vis{number}"])
     # The comparison can fail: without the adapters the map is another one.
