@@ -1,9 +1,10 @@
 """Adapters: small trained modules inside and between frozen towers.
 
 A new adapter inside one tower is a pure module in a file of its own, a placement for
-`tower.add_adapter`, and, if it needs no other modality, an entry of `PEFT_METHODS`. An adapter
-that reads the other modality gets it as the context of its site; `risbook.adapters.placement` has
-an example. An adapter between two towers is called by its system, as the Bridger is.
+`tower.add_adapter`, and a method that `register_peft_method` adds to `PEFT_METHODS`, so that
+checkpoints can name it. An adapter that reads the other modality gets it as the context of its
+site; `risbook.adapters.placement` has an example. An adapter between two towers is called by its
+system, as the Bridger is.
 """
 
 from risbook.adapters.bottleneck import Bottleneck
@@ -12,7 +13,12 @@ from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.lora import merge_lora
 from risbook.adapters.peft_application import apply_lora, apply_peft
 from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.peft_methods import PEFT_METHODS, PEFTMethod, list_adapters
+from risbook.adapters.peft_methods import (
+    PEFT_METHODS,
+    PEFTMethod,
+    list_adapters,
+    register_peft_method,
+)
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.two_towers import TwoTowers
 from risbook.adapters.zoom_layer import ZoomLayer
@@ -36,6 +42,7 @@ __all__ = [
     "apply_peft",
     "list_adapters",
     "merge_lora",
+    "register_peft_method",
 ]
 
 __getattr__ = lazy_attributes(

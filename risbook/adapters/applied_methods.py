@@ -1,26 +1,60 @@
-"""The methods that a module got, noted on the module itself.
+"""The methods of a tower, noted on the tower itself: the one record of what was applied to it.
 
-A checkpoint's configuration has to name them, also where they were applied to a tower by itself,
-``apply_peft(model.image_tower, "lora")``, and not through the system.
+Systems read their configuration from these notes, so it is the same whether a method was applied
+through the system or to the tower by itself, ``apply_peft(model.image_tower, "lora")``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from risbook.towers.transformer_tower import TransformerTower
+
 if TYPE_CHECKING:
     from risbook.adapters.peft_config import PEFTConfig
 
-_ATTRIBUTE = "applied_peft"
+_METHODS = "applied_peft"
+_PARAMETERS = "peft_parameters"
 
 
 def applied_methods(module: nn.Module) -> "tuple[PEFTConfig, ...]":
     """The methods that `apply_peft` applied to a module, in their order."""
-    methods: tuple[PEFTConfig, ...] = getattr(module, _ATTRIBUTE, ())
+    methods: tuple[PEFTConfig, ...] = getattr(module, _METHODS, ())
     return methods
 
 
-def note_methods(module: nn.Module, methods: "Sequence[PEFTConfig]") -> None:
-    """Replace what `applied_methods` returns."""
-    setattr(module, _ATTRIBUTE, tuple(methods))
+def note_method(module: nn.Module, method: "PEFTConfig", parameters: Iterable[str] = ()) -> None:
+    """Add a method to those of a module.
+
+    Args:
+        module: the module that it was applied to.
+        method: its name and options.
+        parameters: names of the adapter parameters that it made.
+    """
+    setattr(module, _METHODS, (*applied_methods(module), method))
+    noted: frozenset[str] = getattr(module, _PARAMETERS, frozenset())
+    setattr(module, _PARAMETERS, noted.union(parameters))
+
+
+def forget_method(module: nn.Module, name: str) -> None:
+    """Remove a method from the notes of a module, if it is there."""
+    if methods := applied_methods(module):
+        setattr(module, _METHODS, tuple(peft for peft in methods if peft.method != name))
+
+
+def adapter_parameters(tower: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that were added to a tower, by name: adapters, prompts and LoRA."""
+    prefixes = ["adapters.", "prompts"] if isinstance(tower, TransformerTower) else []
+    for name, module in tower.named_modules():
+        # peft's layers say under which attributes they keep their own parameters
+        for attribute in getattr(module, "adapter_layer_names", ()):
+            prefixes.append(f"{name}.{attribute}.")
+    start = tuple(prefixes)
+    return {name: value for name, value in tower.named_parameters() if name.startswith(start)}
+
+
+def unnamed_adapters(tower: nn.Module) -> list[str]:
+    """Names of the adapter parameters that no method made, so that no configuration names them."""
+    noted: frozenset[str] = getattr(tower, _PARAMETERS, frozenset())
+    return [name for name in adapter_parameters(tower) if name not in noted]

@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from risbook.adapters.applied_methods import applied_methods, note_methods
-from risbook.adapters.two_towers import TwoTowers
+from risbook.adapters.applied_methods import forget_method
 from risbook.errors import ArgumentError, RisbookError
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
@@ -112,10 +111,7 @@ def merge_lora(model: ModuleT) -> ModuleT:
     for module in model.modules():
         if hasattr(module, "peft_config"):
             del module.peft_config
-        if applied := applied_methods(module):
-            note_methods(module, [peft for peft in applied if peft.method != "lora"])
-    if isinstance(model, TwoTowers):
-        model.note_merged_lora()
+        forget_method(module, "lora")
     return model
 
 

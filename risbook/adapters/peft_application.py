@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from risbook.adapters.applied_methods import applied_methods, note_methods
+from risbook.adapters.applied_methods import adapter_parameters, note_method
 from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.peft_methods import PEFT_METHODS, find_method, read_options
 from risbook.adapters.snapshot import restored_on_error
@@ -87,7 +87,7 @@ def apply_peft(
         )
     if isinstance(model, TwoTowers):
         with restored_on_error(model):  # the second tower may refuse what the first has taken
-            model.add_tower_adapters(method, options, sides=(tower,) if tower else TOWER_SIDES)
+            model.apply_tower_method(method, options, sides=(tower,) if tower else TOWER_SIDES)
         return model.eval()
     if tower is not None:
         raise ArgumentError(
@@ -102,6 +102,7 @@ def apply_peft(
             f'method "{method}" works on {works_on}, not on {type(model).__name__}, '
             f"for which there are {possible}"
         )
+    earlier = set(adapter_parameters(model))
     with restored_on_error(model):
         freeze(model)
         try:
@@ -115,6 +116,6 @@ def apply_peft(
                 f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
             ) from error
     if method != "frozen":
-        applied = PEFTConfig(method=method, options=options)
-        note_methods(model, [*applied_methods(model), applied])
+        new = set(adapter_parameters(model)) - earlier
+        note_method(model, PEFTConfig(method=method, options=options), new)
     return model.eval()

@@ -31,13 +31,13 @@ class PEFTMethod:
 
     Args:
         summary: one line for tables.
-        source: its paper.
+        paper: its authors and year.
         function: applies it to a frozen tower, in place; its keyword arguments are the options.
         towers: classes that it works on.
     """
 
     summary: str
-    source: str
+    paper: str
     function: Callable[..., object]
     towers: tuple[type[nn.Module], ...] = TRANSFORMERS
 
@@ -67,60 +67,68 @@ def _tune_all(tower: nn.Module) -> None:
 PEFT_METHODS: dict[str, PEFTMethod] = {
     "frozen": PEFTMethod(
         summary="no parameter of the tower is tuned",
-        source="the lower end",
+        paper="the lower end",
         function=_leave_frozen,
         towers=ANY,
     ),
     "full": PEFTMethod(
         summary="every parameter of the tower is tuned",
-        source="the upper end",
+        paper="the upper end",
         function=_tune_all,
         towers=ANY,
     ),
     "houlsby": PEFTMethod(
         summary="a bottleneck after attention and MLP of every block",
-        source="Houlsby et al., 2019",
+        paper="Houlsby et al., 2019",
         function=add_houlsby,
     ),
     "parallel": PEFTMethod(
         summary="a bottleneck beside attention and MLP of every block",
-        source="He et al., 2022",
+        paper="He et al., 2022",
         function=add_parallel,
     ),
     "adaptformer": PEFTMethod(
         summary="a bottleneck beside the MLP of every block, with scale 0.1",
-        source="Chen et al., 2022",
+        paper="Chen et al., 2022",
         function=add_adaptformer,
     ),
     "bitfit": PEFTMethod(
         summary="the biases are tuned",
-        source="Ben Zaken et al., 2022",
+        paper="Ben Zaken et al., 2022",
         function=tune_biases,
         towers=ANY,
     ),
     "layer-norm": PEFTMethod(
         summary="the norms are tuned",
-        source="Qi et al., 2022",
+        paper="Qi et al., 2022",
         function=tune_norms,
         towers=ANY,
     ),
     "prompts": PEFTMethod(
         summary="learned tokens among the others, inserted at the first block",
-        source="Jia et al., 2022 (images); Zhou et al., 2022 (text)",
+        paper="Jia et al., 2022 (images); Zhou et al., 2022 (text)",
         function=add_shallow_prompts,
     ),
     "prompts-deep": PEFTMethod(
         summary="learned tokens among the others, new ones at every block",
-        source="Jia et al., 2022",
+        paper="Jia et al., 2022",
         function=add_deep_prompts,
     ),
     "lora": PEFTMethod(
         summary="a low-rank change of the attention's projections",
-        source="Hu et al., 2022",
+        paper="Hu et al., 2022",
         function=add_lora,
         towers=ANY,
     ),
 }
+
+
+def register_peft_method(name: str, method: PEFTMethod) -> None:
+    """Add a method, or replace one, under a name, which configurations can then hold.
+
+    A checkpoint of a system with the method can be loaded where the method is registered.
+    """
+    PEFT_METHODS[name] = method
 
 
 #: other names of the same methods, for messages
@@ -150,7 +158,7 @@ _OPTION_SYNONYMS = {
 
 def list_adapters() -> dict[str, str]:
     """Names of the methods that `apply_peft` takes, with a line on each."""
-    return {name: f"{entry.summary} ({entry.source})" for name, entry in PEFT_METHODS.items()}
+    return {name: f"{entry.summary} ({entry.paper})" for name, entry in PEFT_METHODS.items()}
 
 
 def find_method(name: str) -> PEFTMethod:

@@ -15,12 +15,28 @@ gate from the mean of the text tokens:
 ...         text_tokens = site.context.text_tokens  # (B, L, T)
 ...         gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, C)
 ...         return site.scale(site.out) * gate[:, None]
+>>> def add_text_gates(tower, *, text_dim=512):
+...     for block in range(len(tower.blocks)):
+...         tower.add_adapter(block, "mlp", TextGate(tower.embed_dim, text_dim))
+
+As a method with a name, it can be applied to a tower:
+
+>>> from risbook.adapters import PEFT_METHODS, PEFTMethod, apply_peft, register_peft_method
+>>> method = PEFTMethod(summary="a gate from the text", paper="none", function=add_text_gates)
+>>> register_peft_method("text-gate", method)
 >>> from risbook.towers import StageContext, build_tower
 >>> tower = build_tower("dinov2-mini", weights="random")
->>> tower.add_adapter(0, "mlp", TextGate(tower.embed_dim, text_dim=16))
+>>> tower = apply_peft(tower, "text-gate", text_dim=16)
 >>> context = StageContext(text_tokens=torch.zeros(2, 5, 16))
 >>> tower(torch.zeros(2, 3, 96, 96), context=context).maps[0].shape
 torch.Size([2, 128, 12, 12])
+
+A system is built with it, trained, saved and loaded by the fields of its configuration, here
+``image_peft.method="text-gate"`` and ``image_peft.options.text_dim=128``. An adapter that
+`add_adapter` puts into a tower of a system without a method cannot be named by a checkpoint, so
+`save_pretrained` refuses it.
+
+>>> del PEFT_METHODS["text-gate"]
 
 In ETRIS, the context holds the text tokens and the image map that enter the same stage of their
 towers, and which of the tokens are padding.

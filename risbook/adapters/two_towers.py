@@ -9,9 +9,9 @@ TOWER_SIDES: tuple[TowerSide, ...] = get_args(TowerSide)
 
 @runtime_checkable
 class TwoTowers(Protocol):
-    """A system that notes which method each of its towers has, so that checkpoints say so."""
+    """A system that applies methods to its towers by itself."""
 
-    def add_tower_adapters(
+    def apply_tower_method(
         self, method: str, options: Mapping[str, Any], *, sides: Sequence[TowerSide]
     ) -> None:
         """Apply a method of `PEFT_METHODS` to towers, in place.
@@ -19,6 +19,3 @@ class TwoTowers(Protocol):
         Raises:
             ArgumentError: if one of these towers has a method already, or cannot have this one.
         """
-
-    def note_merged_lora(self) -> None:
-        """Note that towers with LoRA are towers without it now, with changed weights."""

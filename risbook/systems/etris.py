@@ -116,11 +116,11 @@ class ETRIS(PEFTSystem):
         super().__init__(
             image_tower,
             text_tower,
+            config=config,
             name=name,
             image_size=config.image_size,
             tokenizer=tokenizer,
         )
-        self.config = config
         # CLIP's temperature: unused here, kept as the released code keeps it
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)), requires_grad=False)
         self.bridgers = bridgers

@@ -56,8 +56,9 @@ class FirstModel(System):
     old_weights = OLD_FIRST_MODEL_WEIGHTS
 
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
-        super().__init__(name="first-model", image_size=config.image_size, tokenizer=tokenizer)
-        self.config = config
+        super().__init__(
+            config, name="first-model", image_size=config.image_size, tokenizer=tokenizer
+        )
         self.image_tower = ConvolutionalTower(map_dims=config.map_dims, blocks=config.blocks)
         self.text_tower = RecurrentTower(
             vocab_size=tokenizer.vocabulary_size,

@@ -15,11 +15,15 @@ from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
-from risbook.adapters.applied_methods import applied_methods
+from risbook.adapters.applied_methods import (
+    adapter_parameters,
+    applied_methods,
+    unnamed_adapters,
+)
 from risbook.adapters.peft_application import apply_peft
 from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
-from risbook.config import configuration, to_values
+from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
@@ -118,12 +122,13 @@ class PEFTSystem(System):
         image_tower: a tower whose parameters are tuned or frozen, as `prepare_towers` or the caller
             set them.
         text_tower: the same.
+        config: the choices; a `PEFTSystemConfig`, so that it can name the method of each tower.
         name: the preset's name.
         image_size: side S of the letterboxed input, pixels.
         tokenizer: the text tower's.
 
-    Attributes:
-        config: derived from `PEFTSystemConfig`, so that it can name the method of each tower.
+    Raises:
+        ArgumentError: if the configuration is none of this kind.
     """
 
     owns_tokenizer = False
@@ -133,10 +138,10 @@ class PEFTSystem(System):
         "image adapters",
         "text adapters",
     )
-    #: parts of names that mark what is trained inside a tower: attributes of `TransformerTower`,
-    #: and what peft puts before the names of LoRA
-    adapter_marks: ClassVar[tuple[str, ...]] = ("adapters.", "prompts", "lora_")
-    config: PEFTSystemConfig
+    #: whether the constructor itself adds adapters or prompts to the towers; those of other systems
+    #: have to come from a method, which a checkpoint can name
+    builds_adapters: ClassVar[bool] = False
+    _config: PEFTSystemConfig
     image_tower: StagedImageTower
     text_tower: TextTransformer
 
@@ -145,22 +150,43 @@ class PEFTSystem(System):
         image_tower: Any,
         text_tower: TextTransformer,
         *,
+        config: PEFTSystemConfig,
         name: str,
         image_size: int,
         tokenizer: Tokenizer,
     ) -> None:
-        super().__init__(name=name, image_size=image_size, tokenizer=tokenizer)
+        super().__init__(config, name=name, image_size=image_size, tokenizer=tokenizer)
         self.image_tower = image_tower
         self.text_tower = text_tower
         #: names that every checkpoint of this configuration holds, trained or not
         self._required_tuned = _tuned_names(self)
 
     @property
+    def config(self) -> Any:
+        """The choices that build the system again, with the methods that the towers have now."""
+        methods: dict[str, Any] = {}
+        for side in TOWER_SIDES:
+            applied = applied_methods(self.towers[f"{side}_tower"])
+            methods[f"{side}_peft"] = applied[0] if applied else PEFTConfig()
+        if any(getattr(self._config, key) != peft for key, peft in methods.items()):
+            self._config = replace(self._config, **methods)
+        return self._config
+
+    @config.setter
+    def config(self, config: Any) -> None:
+        if not isinstance(config, PEFTSystemConfig):
+            raise ArgumentError(
+                f"{type(config).__name__} cannot name the methods of the towers: derive it from "
+                "PEFTSystemConfig"
+            )
+        self._config = config
+
+    @property
     def towers(self) -> dict[str, Any]:
         """The two towers by their attributes."""
         return {"image_tower": self.image_tower, "text_tower": self.text_tower}
 
-    def add_tower_adapters(
+    def apply_tower_method(
         self, method: str, options: Mapping[str, Any], *, sides: Sequence[TowerSide]
     ) -> None:
         """Apply a generic method to towers, as a configuration that names it would.
@@ -171,20 +197,14 @@ class PEFTSystem(System):
         Raises:
             ArgumentError: if a tower has a method already, or the method cannot work on it.
         """
-        if not isinstance(self.config, PEFTSystemConfig):
-            raise ArgumentError(
-                f"{type(self.config).__name__} cannot name the method: derive it from "
-                "PEFTSystemConfig"
-            )
         peft = PEFTConfig(method=method, options=dict(options))
         for side in sides:
-            present = getattr(self.config, f"{side}_peft").method
-            if present != "frozen":
-                raise ArgumentError(
-                    f'the {side} tower of {self.name} has the method "{present}" already: load a '
-                    "new model"
-                )
             tower = self.towers[f"{side}_tower"]
+            if applied := applied_methods(tower):
+                raise ArgumentError(
+                    f'the {side} tower of {self.name} has the method "{applied[0].method}" '
+                    "already: load a new model"
+                )
             try:
                 _prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
             except RisbookError as error:
@@ -192,39 +212,31 @@ class PEFTSystem(System):
                     f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
                     "method and options"
                 ) from error
-        changes: dict[str, Any] = {f"{side}_peft": peft for side in sides}
-        self.config = replace(self.config, **changes)
-        self._required_tuned = _tuned_names(self)
-
-    def note_merged_lora(self) -> None:
-        """Note that towers with LoRA are towers without it now, with changed weights."""
-        if isinstance(self.config, PEFTSystemConfig):
-            keys = [f"{side}_peft" for side in TOWER_SIDES]
-            merged = [key for key in keys if getattr(self.config, key).method == "lora"]
-            changes: dict[str, Any] = dict.fromkeys(merged, PEFTConfig())
-            self.config = replace(self.config, **changes)
         self._required_tuned = _tuned_names(self)
 
     def configuration(self) -> dict[str, Any]:
-        """The choices as plain values, with methods that were applied to a tower by itself.
+        """The choices as plain values.
 
         Raises:
-            RisbookError: if a tower got several methods, of which a configuration can name one.
+            RisbookError: if a tower got several methods, of which a configuration can name one, or
+                adapters or prompts that no method made. The system could not be built again.
         """
-        values = super().configuration()
-        if not isinstance(self.config, PEFTSystemConfig):
-            return values
         for side in TOWER_SIDES:
-            methods = applied_methods(self.towers[f"{side}_tower"])
+            tower = self.towers[f"{side}_tower"]
+            methods = applied_methods(tower)
             if len(methods) > 1:
                 names = " and ".join(peft.method for peft in methods)
                 raise RisbookError(
                     f"the {side} tower of {self.name} has the methods {names}; a checkpoint can "
                     "name one"
                 )
-            if methods:
-                values[f"{side}_peft"] = to_values(methods[0])
-        return values
+            unnamed = unnamed_adapters(tower)
+            if unnamed and not self.builds_adapters:
+                raise RisbookError(
+                    f"the {side} tower of {self.name} has {unnamed[0]}, which a checkpoint cannot "
+                    "name: register the adapter by register_peft_method and apply it by apply_peft"
+                )
+        return super().configuration()
 
     def saved_state(self) -> dict[str, Tensor]:
         """Tensors of a checkpoint: those tuned, and those that do not equal the towers' files."""
@@ -241,7 +253,7 @@ class PEFTSystem(System):
         names = set(self.state_dict())
         for prefix, tower in self.towers.items():
             names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
-        return names | self._required_tuned
+        return names | (self._required_tuned & set(self.state_dict()))
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part of a parameter: towers, their adapters and position embeddings, other parts."""
@@ -253,8 +265,7 @@ class PEFTSystem(System):
         # is tuned as a whole is tuned with them.
         if parameter is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
             return f"{side} position embedding"
-        is_adapter = any(mark in rest for mark in self.adapter_marks)
-        return f"{side} adapters" if is_adapter else f"{side} tower"
+        return f"{side} adapters" if rest in adapter_parameters(tower) else f"{side} tower"
 
     def weights_sources(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""

@@ -54,12 +54,12 @@ class System(nn.Module):
     """Base class of all systems.
 
     Args:
+        config: the choices that build the system again, see `risbook.config`.
         name: the preset's name, written into checkpoints and results.
         image_size: side S of the letterboxed input, pixels.
         tokenizer: the text tower's tokenizer.
 
     Attributes:
-        config: the choices that build the system again, see `risbook.config`.
         history: rows of the log of the last training, see `risbook.training.read_log`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
@@ -75,8 +75,9 @@ class System(nn.Module):
     old_weights: ClassVar[Mapping[str, str]] = {}
     backbone_parts: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
+    def __init__(self, config: Any, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
+        self.config = config
         self.name = name
         self.image_size = image_size
         self.tokenizer = tokenizer
@@ -177,7 +178,7 @@ class System(nn.Module):
         The stride s is the decoder's: 4 in the published systems. Call the system itself,
         ``model(image, token_ids)``, which takes B sentences in place of the token ids as well.
         """
-        raise TypeError(f"{type(self).__name__} has no forward pass: define forward")
+        raise NotImplementedError(f"{type(self).__name__} has no forward pass: define forward")
 
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
         """The loss of training, a scalar; here `risbook.systems.losses.mask_cross_entropy`.

@@ -57,6 +57,8 @@ class TextConditioned(nn.Module):
 class Toy(PEFTSystem):
     """Adapters in the last two blocks, and a linear layer over the patches as a decoder."""
 
+    builds_adapters = True
+
     def __init__(self, config: ToyConfig, source: BuildSource) -> None:
         image = build_image_tower(
             "clip-mini-image", weights=config.weights, image_size=config.image_size
@@ -64,8 +66,14 @@ class Toy(PEFTSystem):
         text = build_text_tower("clip-mini-text", weights=config.weights)
         prepare_towers(image, text, image_peft=config.image_peft, text_peft=config.text_peft)
         tokenizer = tokenizer_of("clip-mini-text", length=24, weights=config.weights)
-        super().__init__(image, text, name="toy", image_size=config.image_size, tokenizer=tokenizer)
-        self.config = config
+        super().__init__(
+            image,
+            text,
+            config=config,
+            name="toy",
+            image_size=config.image_size,
+            tokenizer=tokenizer,
+        )
         for block in (10, 11):
             self.image_tower.add_adapter(block, "mlp", TextConditioned(128, 128, config.dim))
         self.decoder = nn.Conv2d(128, 1, 1)
@@ -167,6 +175,5 @@ def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_pat
 
 def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) -> None:
     system: Any = Toy(toy, BuildSource())
-    system.config = BridgerConfig()
     with pytest.raises(ArgumentError, match="derive it from PEFTSystemConfig"):
-        apply_peft(system, "bitfit")
+        system.config = BridgerConfig()

@@ -1,0 +1,67 @@
+"""A method of one's own in a tower is saved and loaded if it is registered, refused otherwise."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from risbook.adapters import PEFT_METHODS, PEFTMethod, apply_peft, register_peft_method
+from risbook.adapters.bottleneck import Bottleneck
+from risbook.adapters.placement import Serial
+from risbook.errors import RisbookError
+from risbook.systems import System, build_system, load_system
+
+
+def add_gates(tower: Any, *, bottleneck_dim: int = 4) -> None:
+    bottleneck = Bottleneck(embed_dim=tower.embed_dim, bottleneck_dim=bottleneck_dim)
+    nn.init.normal_(bottleneck.up.weight)
+    tower.add_adapter(0, "mlp", Serial(bottleneck))
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PEFT_METHODS, "gates", None)  # so that it is gone after the test
+    method = PEFTMethod(summary="bottlenecks at one place", paper="none", function=add_gates)
+    register_peft_method("gates", method)
+
+
+def answer(system: System) -> Tensor:
+    image = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        logits: Tensor = system.eval()(image, ["left dog"])
+    return logits
+
+
+@pytest.mark.parametrize("by_configuration", [True, False])
+def test_a_registered_method_is_saved_and_loaded(
+    registered: None, tmp_path: Path, by_configuration: bool
+) -> None:
+    options = {"image_peft.method": "gates", "image_peft.options": {"bottleneck_dim": 3}}
+    if by_configuration:
+        system = build_system("etris-mini", overrides=options)
+    else:
+        system = apply_peft(load_system("etris-mini"), "gates", tower="image", bottleneck_dim=3)
+    assert system.config.image_peft.method == "gates"
+    system.save_pretrained(tmp_path)
+    again = load_system(tmp_path)
+    assert again.config == system.config
+    assert torch.equal(answer(again), answer(system))
+
+
+def test_adapters_of_no_method_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    system: Any = load_system("etris-mini")
+    add_gates(system.image_tower)
+    message = r"image tower of etris-mini has adapters\.0_mlp\.adapter\.down\.weight, which a check"
+    with pytest.raises(RisbookError, match=message):
+        system.save_pretrained(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    system = load_system("etris-mini")
+    system.text_tower.add_prompts(2)
+    with pytest.raises(RisbookError, match="the text tower of etris-mini has prompts, which a ch"):
+        system.save_pretrained(tmp_path / "run")
+    # a method that comes later does not name what was there before
+    apply_peft(system, "houlsby", tower="text")
+    with pytest.raises(RisbookError, match="the text tower of etris-mini has prompts, which a ch"):
+        system.save_pretrained(tmp_path / "run")
