@@ -192,13 +192,8 @@ class ETRIS(PEFTSystem):
         return "text tower" if name == "logit_scale" else super().part_of(name, parameter)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Bridgers and all other tuned parameters; the paper gives Bridgers their own rate."""
-        bridgers = set(self.bridgers.parameters())
-        groups: dict[str, list[nn.Parameter]] = {"default": [], "bridgers": []}
-        for parameter in self.parameters():
-            if parameter.requires_grad:
-                groups["bridgers" if parameter in bridgers else "default"].append(parameter)
-        return groups
+        """The tuned Bridgers, which have a learning rate of their own in the paper."""
+        return {"bridgers": [value for value in self.bridgers.parameters() if value.requires_grad]}
 
 
 def build_etris(

@@ -46,7 +46,7 @@ _HINTS = {
     "save": "model.save_pretrained(folder)",
     "segment": "model.predict(image, text)",
     "train_on": "risbook.train(model, data, steps=200)",
-    "trainable_parameters": "risbook.count_parameters(model), or model.parameter_groups()",
+    "trainable_parameters": "risbook.count_parameters(model)",
 }
 
 
@@ -184,8 +184,10 @@ class System(nn.Module):
         """The loss of training, a scalar; here `risbook.systems.losses.mask_cross_entropy`.
 
         Args:
-            logits: the result of `forward`, (B, 1, h, w).
-            mask: letterboxed mask (B, 1, S, S) in [0, 1].
+            logits: the result of `forward`, (B, 1, h, w); float32 where `risbook.train` calls it.
+            mask: in [0, 1]; of the size of the logits, (B, 1, h, w), where `risbook.train` calls
+                it. A loop of your own may give the letterboxed mask (B, 1, S, S) as well: this
+                loss resizes it.
         """
         return mask_cross_entropy(logits, mask)
 
@@ -273,9 +275,11 @@ class System(nn.Module):
         return results[0] if isinstance(text, str) and not is_batch(image) else results
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Tuned parameters by group, so that a group can have a learning rate of its own."""
-        tuned = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return {"default": tuned}
+        """Tuned parameters that `lr_multipliers` can name, by group; here none.
+
+        Tuned parameters in no group have the learning rate of the run.
+        """
+        return {}
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part under which reports count a parameter, by its name in the state."""

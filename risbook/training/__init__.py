@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 from risbook.attribute_hints import lazy_attributes
 
 if TYPE_CHECKING:
+    from risbook.training.named_losses import register_loss
     from risbook.training.run_log import read_log
     from risbook.training.train_model import train
     from risbook.training.training_config import TrainingConfig
     from risbook.training.training_run import train_system
 
-__all__ = ["TrainingConfig", "read_log", "train", "train_system"]
+__all__ = ["TrainingConfig", "read_log", "register_loss", "train", "train_system"]
 
 __getattr__ = lazy_attributes(
     "risbook.training",
     {
         "TrainingConfig": "risbook.training.training_config",
         "read_log": "risbook.training.run_log",
+        "register_loss": "risbook.training.named_losses",
         "train": "risbook.training.train_model",
         "train_system": "risbook.training.training_run",
     },

@@ -11,7 +11,7 @@ from risbook.errors import RisbookError
 from risbook.evaluation.score_system import score_system
 from risbook.systems import System
 from risbook.systems.losses import resize_target
-from risbook.training.named_losses import Loss, named_losses
+from risbook.training.named_losses import Loss, get_loss, named_losses
 from risbook.training.objective import Objective
 from risbook.training.parameter_groups import group_parameters
 from risbook.training.sample_batches import load_batches
@@ -31,7 +31,8 @@ class MaskObjective(Objective):
         data: the samples and the held-out splits.
         config: schedule, seed, and how often the splits are evaluated.
         accelerator: shares batches and evaluated expressions among its processes.
-        loss: takes the place of the system's own loss.
+        loss: takes the place of the loss that `config` names, or of the system's own where it
+            names none.
 
     Raises:
         RisbookError: for a batch that cannot be shared equally among the processes, and for
@@ -54,7 +55,7 @@ class MaskObjective(Objective):
         self.data = data
         self.config = config
         self.accelerator = accelerator
-        self.loss = loss
+        self.loss: Loss = loss or (get_loss(config.loss) if config.loss else system.loss)
         self.samples = data.samples.with_image_size(system.image_size)
         self.groups, self.lr_multipliers = group_parameters(system, config.lr_multipliers)
         if data.batch_size % accelerator.num_processes:
@@ -68,9 +69,8 @@ class MaskObjective(Objective):
     def forward(self, image: Tensor, token_ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """The losses of images (B, 3, S, S), ids (B, L) and masks (B, 1, S, S)."""
         logits = self.system(image, token_ids)
-        if self.loss is None:
-            return named_losses(self.system.loss(logits, mask))
-        return named_losses(self.loss(logits.float(), resize_target(mask, logits.shape[-2:])))
+        target = resize_target(mask, logits.shape[-2:])
+        return named_losses(self.loss(logits.float(), target))
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Images, ids and masks on the device of the process."""

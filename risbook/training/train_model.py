@@ -60,7 +60,7 @@ def train(
     epochs: int | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
-    loss: Loss | None = None,
+    loss: str | Loss | None = None,
     optimizer: OptimizerFactory | None = None,
     show_progress: bool = True,
     **fields: Any,
@@ -88,8 +88,9 @@ def train(
             the names and the sizes of the data are checked, because the configuration of the run
             holds neither datasets nor functions.
         device: None for a GPU if there is one.
-        loss: a function of logits (B, 1, h, w) and targets of that size in [0, 1], in place of
-            the model's binary cross-entropy. It returns a scalar; or a dictionary of scalars, of
+        loss: in place of the model's binary cross-entropy. A name, "cross-entropy", "dice" or
+            what `risbook.training.register_loss` added; or a function of logits (B, 1, h, w) and
+            targets of that size in [0, 1]. It returns a scalar; or a dictionary of scalars, of
             which "loss" is minimised and all are in `history`.
         optimizer: a class or function that takes groups of parameters and ``lr``, in place of
             `torch.optim.Adam`, for instance `torch.optim.AdamW`.
@@ -112,6 +113,8 @@ def train(
         )
     system_name = model.name if isinstance(model, System) else model
     fields = {_FIELD_ALIASES.get(name, name): value for name, value in fields.items()}
+    if isinstance(loss, str):
+        fields["loss"], loss = loss, None
     for key in ("splits", "eval_splits"):
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]

@@ -66,6 +66,8 @@ class TrainingConfig:
         schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
             ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
         warmup: steps of the linear warm-up; "milestones" has none.
+        loss: "cross-entropy", "dice", or a name that `register_loss` added; "" for the system's
+            own.
         seed: decides the initial weights, the order of the samples, their sentences and dropout.
         precision: "auto" is bf16 or fp16 where the machine computes them fast.
         text_kind: "sent" for the cleaned sentences, "raw" for those as they were typed.
@@ -90,6 +92,7 @@ class TrainingConfig:
     lr_multipliers: dict[str, PositiveNumber] = field(default_factory=dict)
     schedule: Schedule = "cosine"
     warmup: Count = 100
+    loss: str = ""
     seed: Seed = 0
     precision: Precision = "auto"
     text_kind: TextKind = "sent"

@@ -50,9 +50,8 @@ def train_system(
         system: a system to train further, in place of a new one of the configuration.
         sources: data by the names that the configuration has for them.
         device: "cpu" or "cuda"; None for a GPU if there is one.
-        loss: takes the place of the system's own, see `risbook.training.named_losses`. The
-            configuration does not hold it, so a run that is resumed with another loss is not
-            refused.
+        loss: a function in place of the loss of the configuration, see `Loss`. The configuration
+            does not hold it, so a run that is resumed with another function is not refused.
         optimizer: makes the optimiser of groups of parameters and ``lr``; likewise.
 
     Returns:

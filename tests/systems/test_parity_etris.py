@@ -22,6 +22,7 @@ from risbook.systems.system_presets import build_meta
 from risbook.systems.tokenizer import NoTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
+from risbook.training.parameter_groups import group_parameters
 
 KITS = [("etris/full_small_rn.npz", True), ("etris/full_small_vit.npz", False)]
 
@@ -166,8 +167,9 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
         for key, value in rename_etris(marked, resnet="rn" in name).items()
     }
     system = build_meta(name)
-    groups = {"bridgers": "backbone_group", "default": "head_group"}
-    group_of = {id(p): groups[g] for g, ps in system.parameter_groups().items() for p in ps}
+    (default, bridgers), _ = group_parameters(system, {"bridgers": 10.0})
+    group_of = {id(parameter): "head_group" for parameter in default}
+    group_of |= {id(parameter): "backbone_group" for parameter in bridgers}
     ours = dict.fromkeys(system.state_dict(), "buffer")
     for key, value in system.named_parameters():
         ours[key] = group_of.get(id(value), "fixed")

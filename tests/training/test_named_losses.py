@@ -1,5 +1,7 @@
 """A loss of one's own: what it may return, and what of that is in the log."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,9 +9,9 @@ import torch
 from torch import Tensor
 
 import risbook
-from risbook.errors import RisbookError
-from risbook.training import TrainingConfig
-from risbook.training.named_losses import named_losses
+from risbook.errors import ArgumentError, RisbookError
+from risbook.training import TrainingConfig, read_log, train_system
+from risbook.training.named_losses import LOSSES, named_losses, register_loss
 
 
 def test_only_the_minimised_loss_keeps_its_gradient() -> None:
@@ -56,3 +58,21 @@ def test_every_named_loss_is_in_the_history(config: TrainingConfig) -> None:
     assert len(model.history) == 3
     for row in model.history:
         assert row["loss"] == pytest.approx(row["cross_entropy"] + 0.1 * row["area"], rel=1e-4)
+
+
+def test_a_loss_by_name_is_in_the_configuration(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("risbook.training.named_losses.LOSSES", dict(LOSSES))
+    register_loss("own", LOSSES["cross-entropy"])
+    losses = {}
+    for name in ("", "cross-entropy", "own", "dice"):
+        folder = tmp_path / (name or "default")
+        train_system(replace(config, steps=1, loss=name), folder, show_progress=False)
+        assert TrainingConfig.load(folder / "training.json").loss == name
+        losses[name] = read_log(folder / "log.jsonl")[0]["loss"]
+    assert losses[""] == losses["cross-entropy"] == losses["own"] != losses["dice"]
+    with pytest.raises(RisbookError, match="that run had another loss"):
+        train_system(replace(config, steps=1), tmp_path / "dice", resume=True)
+    with pytest.raises(ArgumentError, match="loss is 'focal'; it must be one of cross-entropy, d"):
+        risbook.train("first-model", config.data[0], steps=1, loss="focal")
