@@ -96,7 +96,6 @@ def add_bottlenecks(
     Raises:
         ArgumentError: if a value is impossible, or the tower has no such block.
     """
-    like = next(tower.parameters())
     for block in range(len(tower.blocks)) if blocks is None else blocks:
         for branch in branches:
             bottleneck = Bottleneck(
@@ -106,5 +105,4 @@ def add_bottlenecks(
                 scale=scale,
                 dropout=dropout,
             )
-            adapter = placement(bottleneck).to(device=like.device, dtype=like.dtype)
-            tower.add_adapter(block, branch, adapter)
+            tower.add_adapter(block, branch, placement(bottleneck))

@@ -20,6 +20,7 @@ from risbook.pretraining.self_distillation import DistillationConfig, Distillati
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
+from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.families import Tower
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
@@ -101,6 +102,7 @@ def _clip_mini_rn(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig
     assert isinstance(text_tower, TextTransformer) and isinstance(tokenizer, WordTokenizer)
     # The residual branch of CRIS and ETRIS is not CLIP's: it starts random in their systems.
     image = build_tower("clip-mini-rn-image", weights="random", connect=False)
+    assert isinstance(image, CLIPResNet)
     clip = CLIP(image_tower=image, text_tower=freeze(text_tower))
     return _pair_setup(clip, tokenizer, corpus, RESNET_CONFIG, loop, {"clip-mini-rn-image": image})
 

@@ -52,7 +52,8 @@ def score_tower(
     # With DINOv2's initial LayerScale, 1e-5, a random tower would hardly change its patches.
     changes: dict[str, Any] = {"layer_scale": 1.0} if preset.family == "dinov2" else {}
     towers = {"pretrained": tower, "random": build_tower(name, weights="random", **changes)}
-    size = preset.image_size
+    assert tower.modality == "image"
+    size = tower.image_size
     train = sample_scenes(sources[0], ["train"], 500)
     test = sample_scenes(sources[0], HELD_OUT, 300)
     scores: dict[str, Any] = {

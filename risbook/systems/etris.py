@@ -166,15 +166,15 @@ class ETRIS(PEFTSystem):
         padding = text_tower.key_padding_mask(token_ids)
         bridger_padding = padding if self.config.bridger.mask_padding else None
         record: dict[str, Any] = {}
-        text_tokens = text_tower.embed(token_ids)
+        text_tokens = text_tower.begin_stages(token_ids)
         state = image_tower.begin_stages(image)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
         for stage in STAGES:
             context = StageContext(text_tokens, padding, image_tower.stage_map(state), record)
             state = image_tower.run_stage(stage, state, context=context)
-            text_tokens = text_tower.run_stage_blocks(stage, text_tokens, context=context)
-            features, text_tokens, previous = self.bridgers(
+            text_tokens = text_tower.run_stage(stage, text_tokens, context=context)
+            image_map, text_tokens, previous = self.bridgers(
                 stage,
                 image_tower.stage_map(state),
                 text_tokens,
@@ -182,8 +182,8 @@ class ETRIS(PEFTSystem):
                 key_padding_mask=bridger_padding,
                 intermediates=intermediates.sub("bridgers"),
             )
-            state = image_tower.with_stage_map(state, features)
-            maps.append(features)
+            state = image_tower.with_stage_map(state, image_map)
+            maps.append(image_map)
         maps[-1] = image_tower.final_map(state)
         return tuple(maps), text_tokens
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import write_atomically, write_json, write_safetensors
@@ -193,20 +192,14 @@ def _vocabulary_size(name: str, folder: Path | None) -> int:
     )
 
 
-def _initialise_absent(tower: nn.Module, absent: tuple[str, ...]) -> None:
+def _initialise_absent(tower: Tower, absent: tuple[str, ...]) -> None:
     """Give memory and initial values to the parts and buffers that the file does not hold."""
     for part in absent:
         for module in tower.get_submodule(part).modules():
             if any(value.is_meta for value in module.parameters(recurse=False)):
                 module.to_empty(device="cpu", recurse=False)
                 module.reset_parameters()  # type: ignore[operator]
-    for module in tower.modules():
-        for name, buffer in module.named_buffers(recurse=False):
-            if not buffer.is_meta:
-                continue
-            if name == "num_batches_tracked":
-                setattr(module, name, torch.zeros_like(buffer, device="cpu"))
-            elif name == "position_ids":  # of transformers' text tower
-                setattr(module, name, torch.arange(buffer.shape[-1])[None])
-            else:
-                raise RuntimeError(f"no initial value is defined for the buffer {name}")
+    tower.init_buffers()
+    for name, buffer in tower.named_buffers():
+        if buffer.is_meta:
+            raise RuntimeError(f"{type(tower).__name__}.init_buffers gives no value to {name}")

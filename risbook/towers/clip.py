@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from risbook.towers.stages import StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
 
 
@@ -17,14 +18,17 @@ class CLIP(nn.Module):
     """A pair of towers and the scale of their comparison.
 
     Args:
-        image_tower: an image tower (`ImageTransformer`, `CLIPResNet`); its `pooled` makes one
-            vector of P channels per image.
+        image_tower: its `pooled` makes one vector of P channels per image.
         text_tower: a text tower with the same P.
         scale: initial value of the learned scale; CLIP starts at 1 / 0.07 and clips it at 100.
     """
 
     def __init__(
-        self, *, image_tower: nn.Module, text_tower: TextTransformer, scale: float = 1 / 0.07
+        self,
+        *,
+        image_tower: StagedImageTower,
+        text_tower: TextTransformer,
+        scale: float = 1 / 0.07,
     ) -> None:
         super().__init__()
         self.image_tower = image_tower
@@ -33,8 +37,7 @@ class CLIP(nn.Module):
 
     def image_vectors(self, images: Tensor) -> Tensor:
         """Unit vectors (B, P) of images (B, 3, H, W)."""
-        vectors: Tensor = self.image_tower.pooled(images)  # type: ignore[operator]
-        return F.normalize(vectors.float(), dim=-1)
+        return F.normalize(self.image_tower.pooled(images).float(), dim=-1)
 
     def text_vectors(self, token_ids: Tensor) -> Tensor:
         """Unit vectors (B, P) of token ids (B, L)."""

@@ -7,7 +7,7 @@ two stages, and the dense attention pool of CRIS and ETRIS.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -17,11 +17,13 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.features import ImageFeatures
-from risbook.towers.presets import RESNET_STRIDE
-from risbook.towers.stages import StageContext
+from risbook.towers.stages import StageContext, StagedImageTower
+
+#: stride of the coarsest map, pixels
+RESNET_STRIDE = 32
 
 
-class CLIPResNet(nn.Module):
+class CLIPResNet(StagedImageTower):
     """An image tower of four layers at strides 4, 8, 16 and 32, then the attention pool.
 
     Parameters stand under timm's names in `body` (as in timm's ``resnet50_clip.openai``, without
@@ -46,8 +48,8 @@ class CLIPResNet(nn.Module):
     """
 
     architecture = "resnet"
-    modality: ClassVar[Literal["image"]] = "image"
-    strides = (8, 16, 32)
+    strides = (8, 16, RESNET_STRIDE)
+    image_step = RESNET_STRIDE
 
     def __init__(
         self,
@@ -74,9 +76,7 @@ class CLIPResNet(nn.Module):
             pos_grid=pos_grid,
             connect=connect,
         )
-        self.stage_dims = (8 * width, 16 * width, 32 * width)
-        self.map_dims = (*self.stage_dims[:2], output_dim)
-        self.output_dim = output_dim
+        self.width = width
         self.norm_eval = norm_eval
         self.pos_grid = pos_grid
 
@@ -133,6 +133,16 @@ class CLIPResNet(nn.Module):
     # The interface of `risbook.towers.stages`: stages 1, 2 and 3 are layers 2, 3 and 4.
 
     @property
+    def stage_dims(self) -> tuple[int, ...]:
+        """Channels of the maps of layers 2, 3 and 4."""
+        return (8 * self.width, 16 * self.width, 32 * self.width)
+
+    @property
+    def output_dim(self) -> int:
+        """P, channels of the attention pool."""
+        return self.attention_pool.c_proj.out_features
+
+    @property
     def pos_embed(self) -> nn.Parameter:
         """The learned position embeddings of the attention pool, (1 + pos_grid^2, 32W)."""
         return self.attention_pool.positional_embedding
@@ -153,9 +163,9 @@ class CLIPResNet(nn.Module):
                 "layers 2, 3 and 4; leave out_indices empty"
             )
 
-    def begin_stages(self, images: Tensor) -> Tensor:
+    def begin_stages(self, inputs: Tensor) -> Tensor:
         """Stem and layer 1 of images (B, 3, H, W)."""
-        return self.forward_layer(self.stem(images), 1)
+        return self.forward_layer(self.stem(inputs), 1)
 
     def run_stage(
         self, stage: int, state: Tensor, *, context: StageContext | None = None
@@ -170,9 +180,9 @@ class CLIPResNet(nn.Module):
         """The map itself."""
         return state
 
-    def with_stage_map(self, state: Tensor, features: Tensor) -> Tensor:
+    def with_stage_map(self, state: Tensor, image_map: Tensor) -> Tensor:
         """The new map."""
-        return features
+        return image_map
 
     def final_map(self, state: Tensor) -> Tensor:
         """Layer 4's map (B, 32W, h, w) to the dense map (B, P, h, w) of the attention pool."""

@@ -5,9 +5,8 @@ What a new family needs:
 - an entry of `FAMILIES`, and one of `risbook.towers.weights.forms.PUBLICATIONS`: the names under
   which its weights are published;
 - a vision transformer of another style: an entry of `vision_styles.STYLES`;
-- another class: a member of the union `Tower`, with the attribute `modality`; an image tower has
-  the interface of `risbook.towers.stages`. The layers that LoRA changes by default stand in
-  `risbook.adapters.lora`.
+- another class: a member of the union `Tower`, derived from a class of `risbook.towers.stages`. The
+  layers that LoRA changes by default stand in `risbook.adapters.lora`.
 """
 
 from risbook.towers.clip_resnet import CLIPResNet

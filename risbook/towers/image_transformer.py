@@ -9,7 +9,7 @@ What CLIP and DINOv2 differ in stands in `risbook.towers.vision_styles`.
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
@@ -19,7 +19,7 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures
-from risbook.towers.stages import StageContext
+from risbook.towers.stages import StageContext, StagedImageTower
 from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
 from risbook.towers.vision_styles import STYLES
 
@@ -36,7 +36,7 @@ class TokenState(NamedTuple):
     grid: Grid
 
 
-class ImageTransformer(TransformerTower):
+class ImageTransformer(TransformerTower, StagedImageTower):
     """A vision transformer whose blocks run one group at a time.
 
     The tokens are, in this order: class token, registers, prompts (if `add_prompts` added any),
@@ -69,7 +69,6 @@ class ImageTransformer(TransformerTower):
     """
 
     architecture = "vit"
-    modality: ClassVar[Literal["image"]] = "image"
 
     def __init__(
         self,
@@ -143,9 +142,9 @@ class ImageTransformer(TransformerTower):
         return self.embed_dim if self.projection is None else self.projection.shape[1]
 
     @property
-    def map_dims(self) -> tuple[int, ...]:
-        """Channels of the maps that `forward` returns."""
-        return (*self.stage_dims[:-1], self.output_dim)
+    def image_step(self) -> int:
+        """Image sides are multiples of the patch size, pixels."""
+        return self.patch_size
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -242,9 +241,9 @@ class ImageTransformer(TransformerTower):
 
     # The interface of `risbook.towers.stages`.
 
-    def begin_stages(self, images: Tensor) -> TokenState:
+    def begin_stages(self, inputs: Tensor) -> TokenState:
         """Embed images (B, 3, height, width)."""
-        return TokenState(*self.embed(images))
+        return TokenState(*self.embed(inputs))
 
     def run_stage(
         self, stage: int, state: TokenState, *, context: StageContext | None = None
@@ -257,9 +256,9 @@ class ImageTransformer(TransformerTower):
         """The patch tokens as a map (B, C, H, W)."""
         return self.tokens_to_map(state.tokens, state.grid)
 
-    def with_stage_map(self, state: TokenState, features: Tensor) -> TokenState:
+    def with_stage_map(self, state: TokenState, image_map: Tensor) -> TokenState:
         """The state with another map (B, C, H, W); class token and registers stay."""
-        return state._replace(tokens=self.replace_patches(state.tokens, features))
+        return state._replace(tokens=self.replace_patches(state.tokens, image_map))
 
     def final_map(self, state: TokenState) -> Tensor:
         """The map (B, P, H, W) after the last norm and the projection."""

@@ -51,27 +51,33 @@ def tower_info(name: str) -> TowerInfo:
         tower = build_meta_tower(name)
     except RisbookError:  # a mini text tower whose vocabulary is not shipped
         tower = None
-    context = int(preset.arguments.get("context_length", 0))
-    side = preset.image_size
+    if tower is not None and tower.modality == "image":
+        step, side = tower.image_step, tower.image_size
+        default_input: Shape = (3, side, side)
+        allowed_input = f"{step}n x {step}m"
+    else:
+        default_input = (int(preset.arguments["context_length"]),)
+        allowed_input = "fewer"
     return TowerInfo(
         name=name,
         family=preset.family,
         parameters=None if tower is None else sum(value.numel() for value in tower.parameters()),
-        default_input=(3, side, side) if side else (context,),
-        allowed_input=f"{preset.step}n x {preset.step}m" if side else "fewer",
-        features=_features(tower, side),
+        default_input=default_input,
+        allowed_input=allowed_input,
+        features=_features(tower),
         weights=weights_status(name),
         source=f"shipped/{name}" if preset.hub is None else f"{preset.hub}/{preset.hub.file}",
     )
 
 
-def _features(tower: Tower | None, side: int) -> dict[str, Shape]:
+def _features(tower: Tower | None) -> dict[str, Shape]:
     if tower is None:
         return {}
     if tower.modality == "text":
         text_tokens = (tower.context_length, tower.embed_dim)
         return {"text tokens": text_tokens, "sentence": (tower.output_dim,)}
     with torch.no_grad():
+        side = tower.image_size
         maps = tower.eval()(torch.empty(1, 3, side, side, device="meta")).maps
     return {f"map {i}": tuple(features.shape[1:]) for i, features in enumerate(maps, start=1)}
 

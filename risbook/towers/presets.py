@@ -42,10 +42,6 @@ class HubFile:
         return f"{self.repo}@{self.revision[:8]}"
 
 
-#: stride of the coarsest map of a ResNet, pixels
-RESNET_STRIDE = 32
-
-
 @dataclass(frozen=True)
 class TowerPreset:
     """How a named tower is made.
@@ -70,17 +66,6 @@ class TowerPreset:
     def modality(self) -> Literal["image", "text"]:
         """The modality of its input; a text tower is one with a tokenizer."""
         return "image" if self.tokenizer_class is None else "text"
-
-    @property
-    def step(self) -> int:
-        """Image sides are multiples of this, pixels; 0 for a text tower."""
-        is_image = self.modality == "image"
-        return int(self.arguments.get("patch_size", RESNET_STRIDE)) if is_image else 0
-
-    @property
-    def image_size(self) -> int:
-        """Side of the images that it was trained on, pixels; 0 for a text tower."""
-        return self.step * int(self.arguments.get("pos_grid", 0))
 
 
 # Revisions and digests below are those of public projects that pin the same files, each of at

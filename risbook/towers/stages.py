@@ -1,7 +1,7 @@
-"""The interface of image towers that run stage by stage, so that adapters can stand between stages.
+"""The base classes of towers that run stage by stage, so that adapters can stand between stages.
 
-A system runs every image tower through this interface: the stages of a transformer are groups of
-blocks, those of a CLIP ResNet are layers. ETRIS reads `architecture` to choose its Bridgers.
+A system runs its towers through these methods: the stages of a transformer are groups of blocks,
+those of a CLIP ResNet are layers. ETRIS reads `architecture` to choose its Bridgers.
 
 Stages are counted from 1 in the whole package, as in the names ``bridgers.stages.1`` of a
 checkpoint; blocks are counted from 0, as timm counts them. Other sources count otherwise:
@@ -13,10 +13,16 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 | 3 | layer4, stride 32 | 2 | f5_proj, fusion5 |
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
+
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.pos_embed import Grid
+from risbook.towers.features import ImageFeatures
 
 Architecture = Literal["resnet", "vit"]
 
@@ -44,38 +50,104 @@ class StageContext(NamedTuple):
     record: dict[str, Any] | None = None
 
 
-class StagedImageTower(Protocol):
-    """An image tower of three stages.
+class StagedTower(nn.Module, ABC):
+    """A tower of three stages: `begin_stages`, then `run_stage` for each.
+
+    Between two stages a tower has a state: the tokens of a text tower, the map of a ResNet, tokens
+    and grid of a vision transformer.
+
+    Attributes:
+        modality: "image" or "text".
+    """
+
+    modality: ClassVar[Literal["image", "text"]]
+
+    @property
+    @abstractmethod
+    def output_dim(self) -> int:
+        """P, channels of the final map, or of the sentence vector."""
+
+    @property
+    @abstractmethod
+    def pos_embed(self) -> nn.Parameter:
+        """The learned position embeddings, in the shape in which the published files have them.
+
+        That is (1, N, C) for a vision transformer, (1 + pos_grid^2, C) for a CLIP ResNet and
+        (context_length, C) for a text tower.
+        """
+
+    @abstractmethod
+    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
+        """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
+
+    @abstractmethod
+    def begin_stages(self, inputs: Tensor) -> Any:
+        """Everything before the first stage, of images (B, 3, H, W) or token ids (B, L)."""
+
+    @abstractmethod
+    def run_stage(self, stage: int, state: Any, *, context: StageContext | None = None) -> Any:
+        """Run a stage, counted from 1; every adapter inside the stage gets the context."""
+
+    def adapter_parameters(self) -> list[nn.Parameter]:
+        """Parameters of adapters inside the tower; here those of LoRA, which any tower can have."""
+        return [
+            parameter
+            for module in self.modules()
+            for name in getattr(module, "adapter_layer_names", ())  # of peft's layers
+            for parameter in getattr(module, name).parameters()
+        ]
+
+    def init_buffers(self) -> None:
+        """Give values to buffers on the meta device, which a file of weights need not hold.
+
+        Here those are the counts of batches of batch norms.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                count = module.num_batches_tracked
+                if count is not None and count.is_meta:
+                    module.num_batches_tracked = torch.zeros_like(count, device="cpu")
+
+
+class StagedImageTower(StagedTower):
+    """An image tower of three stages, whose state can be read and replaced as a map.
 
     Attributes:
         architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
-        modality: "image".
-        stage_dims: channels of the map after each stage.
-        map_dims: channels of the maps that `forward` returns: the last one is the final map's.
-        output_dim: P, channels of the final map.
-        strides: stride of the map after each stage, pixels.
-        pos_embed: the learned position embeddings.
+        pos_grid: side of the grid of position embeddings.
     """
 
-    architecture: Architecture
-    modality: ClassVar[Literal["image"]]
+    architecture: ClassVar[Architecture]
+    modality: ClassVar[Literal["image"]] = "image"
+    pos_grid: int
 
     @property
-    def stage_dims(self) -> tuple[int, ...]: ...
+    @abstractmethod
+    def stage_dims(self) -> tuple[int, ...]:
+        """Channels of the map after each stage."""
 
     @property
-    def map_dims(self) -> tuple[int, ...]: ...
+    @abstractmethod
+    def strides(self) -> tuple[int, ...]:
+        """Stride of the map after each stage, pixels."""
 
     @property
-    def output_dim(self) -> int: ...
+    @abstractmethod
+    def image_step(self) -> int:
+        """Image sides are multiples of this, pixels."""
 
     @property
-    def strides(self) -> tuple[int, ...]: ...
+    def map_dims(self) -> tuple[int, ...]:
+        """Channels of the maps that `forward` returns: the last one is the final map."""
+        return (*self.stage_dims[:-1], self.output_dim)
 
     @property
-    def pos_embed(self) -> nn.Parameter: ...
+    def image_size(self) -> int:
+        """Side of the images that the position embeddings are for, pixels."""
+        return self.image_step * self.pos_grid
 
     @staticmethod
+    @abstractmethod
     def options_for(
         arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
     ) -> dict[str, Any]:
@@ -87,20 +159,32 @@ class StagedImageTower(Protocol):
             norm_eval: whether batch norms stay in evaluation mode; only a ResNet has batch norms.
         """
 
-    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
-        """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
+    @abstractmethod
+    def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        """Position embeddings in the shape of `pos_embed` for another grid, by the tower's rule."""
 
-    def begin_stages(self, images: Tensor) -> Any:
-        """Everything before the first stage, of images (B, 3, height, width)."""
-
-    def run_stage(self, stage: int, state: Any, *, context: StageContext | None = None) -> Any:
-        """Run a stage, counted from 1; every adapter inside the stage gets the context."""
-
+    @abstractmethod
     def stage_map(self, state: Any) -> Tensor:
         """The state as a map (B, C, H, W)."""
 
-    def with_stage_map(self, state: Any, features: Tensor) -> Any:
+    @abstractmethod
+    def with_stage_map(self, state: Any, image_map: Tensor) -> Any:
         """The state with another map (B, C, H, W)."""
 
+    @abstractmethod
     def final_map(self, state: Any) -> Tensor:
         """The last map (B, P, H, W), after the last norm; CLIP projects it to the joint space."""
+
+    @abstractmethod
+    def pooled(self, images: Tensor) -> Tensor:
+        """One vector per image, (B, 3, H, W) to (B, P), not normalised."""
+
+    @abstractmethod
+    def forward(
+        self,
+        images: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> ImageFeatures:
+        """Run all stages, of images (B, 3, H, W); one map per stage."""

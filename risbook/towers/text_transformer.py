@@ -142,6 +142,23 @@ class TextTransformer(TransformerTower):
         embedded: Tensor = self.text.embeddings(input_ids=token_ids)
         return self.insert_prompts(embedded)
 
+    def begin_stages(self, inputs: Tensor) -> Tensor:
+        """Embed token ids (B, L); the tokens are the state of the tower between its stages."""
+        return self.embed(inputs)
+
+    def run_stage(
+        self, stage: int, state: Tensor, *, context: StageContext | None = None
+    ) -> Tensor:
+        """Run the blocks of a stage, counted from 1, on tokens (B, L, C)."""
+        return self.run_stage_blocks(stage, state, context=context)
+
+    def init_buffers(self) -> None:
+        """Number the positions, which transformers keeps in a buffer that is no weight."""
+        super().init_buffers()
+        embeddings = self.text.embeddings
+        if embeddings.position_ids.is_meta:
+            embeddings.position_ids = torch.arange(self.context_length)[None]
+
     def key_padding_mask(self, token_ids: Tensor) -> Tensor:
         """Ids (B, L) to bool (B, L), true where a token of `embed` is padding.
 

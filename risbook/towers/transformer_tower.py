@@ -8,7 +8,7 @@ Prompts, the other way in, are learned tokens among the tokens of the tower.
 A tower without adapters and prompts has the parameters, names and outputs of the frozen network.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, get_args
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
-from risbook.towers.stages import STAGES, StageContext
+from risbook.towers.stages import STAGES, StageContext, StagedTower
 
 Branch = Literal["attention", "mlp"]
 BranchLayers = tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
@@ -50,7 +50,7 @@ class Site(NamedTuple):
     num_extra_tokens: int = 0
 
 
-class TransformerTower(nn.Module, ABC):
+class TransformerTower(StagedTower):
     """Base class of `ImageTransformer` and `TextTransformer`.
 
     Args:
@@ -84,11 +84,6 @@ class TransformerTower(nn.Module, ABC):
     @abstractmethod
     def num_prefix_tokens(self) -> int:
         """Tokens in front of the prompts: class token and registers, or the start token."""
-
-    @property
-    @abstractmethod
-    def output_dim(self) -> int:
-        """P, channels after the projection, or C where there is none."""
 
     @abstractmethod
     def branch_layers(self, block: int, branch: Branch) -> BranchLayers:
@@ -188,7 +183,7 @@ class TransformerTower(nn.Module, ABC):
     # Adapters.
 
     def add_adapter(self, block: int, branch: Branch, adapter: nn.Module) -> None:
-        """Put an adapter at a branch of a block.
+        """Put an adapter at a branch of a block, on the tower's device and in its float type.
 
         Args:
             block: counted from 0.
@@ -212,7 +207,13 @@ class TransformerTower(nn.Module, ABC):
                 f"block {block} already has an adapter at its {branch} branch "
                 f"({type(self.adapters[site]).__name__}): each branch takes one"
             )
-        self.adapters[site] = adapter
+        like = next(self.parameters())
+        self.adapters[site] = adapter.to(device=like.device, dtype=like.dtype)
+
+    def adapter_parameters(self) -> list[nn.Parameter]:
+        """Parameters of LoRA, of adapters at sites, and prompts."""
+        prompts = [] if self.prompts is None else [self.prompts]
+        return [*super().adapter_parameters(), *self.adapters.parameters(), *prompts]
 
     # Prompts.
 
