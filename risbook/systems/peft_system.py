@@ -11,7 +11,7 @@ the file is noted. So an adapter is saved whenever it was added, frozen or not.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -30,7 +30,7 @@ from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.families import FAMILIES
 from risbook.towers.presets import tower_preset
-from risbook.towers.stages import StagedImageTower
+from risbook.towers.stages import StagedImageTower, StagedTower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights.source import came_from_file, weights_source
 
@@ -58,16 +58,21 @@ def build_image_tower(
     preset = tower_preset(name)
     if preset.modality != "image":
         raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
-    tower_class = cast(type[StagedImageTower], FAMILIES[preset.family])
+    tower_class = FAMILIES[preset.family]
+    assert issubclass(tower_class, StagedImageTower)
     options = tower_class.options_for(preset.arguments, image_size=image_size, norm_eval=norm_eval)
-    return cast(StagedImageTower, build_tower(name, weights=weights, **options, **overrides))
+    tower = build_tower(name, weights=weights, **options, **overrides)
+    assert isinstance(tower, StagedImageTower)
+    return tower
 
 
 def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
     """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
     if tower_preset(name).modality != "text":
         raise ArgumentError(f"{name} is an image tower; text_tower must name a text tower")
-    return cast(TextTransformer, build_tower(name, weights=weights))
+    tower = build_tower(name, weights=weights)
+    assert isinstance(tower, TextTransformer)
+    return tower
 
 
 @configuration
@@ -86,7 +91,7 @@ class PEFTSystemConfig:
 
 
 def prepare_towers(
-    image_tower: Any,
+    image_tower: StagedImageTower,
     text_tower: TextTransformer,
     *,
     train_pos_embed: bool = False,
@@ -109,7 +114,7 @@ def prepare_towers(
         _prepare_tower(tower, peft or PEFTConfig(), train_pos_embed=train_pos_embed)
 
 
-def _prepare_tower(tower: Any, peft: PEFTConfig, *, train_pos_embed: bool) -> None:
+def _prepare_tower(tower: StagedTower, peft: PEFTConfig, *, train_pos_embed: bool) -> None:
     apply_peft(tower, peft.method, **peft.options)
     if train_pos_embed:
         tower.pos_embed.requires_grad_(True)
@@ -147,7 +152,7 @@ class PEFTSystem(System):
 
     def __init__(
         self,
-        image_tower: Any,
+        image_tower: StagedImageTower,
         text_tower: TextTransformer,
         *,
         config: PEFTSystemConfig,
@@ -182,7 +187,7 @@ class PEFTSystem(System):
         self._config = config
 
     @property
-    def towers(self) -> dict[str, Any]:
+    def towers(self) -> dict[str, StagedTower]:
         """The two towers by their attributes."""
         return {"image_tower": self.image_tower, "text_tower": self.text_tower}
 

@@ -88,15 +88,6 @@ class StagedTower(nn.Module, ABC):
     def run_stage(self, stage: int, state: Any, *, context: StageContext | None = None) -> Any:
         """Run a stage, counted from 1; every adapter inside the stage gets the context."""
 
-    def adapter_parameters(self) -> list[nn.Parameter]:
-        """Parameters of adapters inside the tower; here those of LoRA, which any tower can have."""
-        return [
-            parameter
-            for module in self.modules()
-            for name in getattr(module, "adapter_layer_names", ())  # of peft's layers
-            for parameter in getattr(module, name).parameters()
-        ]
-
     def init_buffers(self) -> None:
         """Give values to buffers on the meta device, which a file of weights need not hold.
 

@@ -210,11 +210,6 @@ class TransformerTower(StagedTower):
         like = next(self.parameters())
         self.adapters[site] = adapter.to(device=like.device, dtype=like.dtype)
 
-    def adapter_parameters(self) -> list[nn.Parameter]:
-        """Parameters of LoRA, of adapters at sites, and prompts."""
-        prompts = [] if self.prompts is None else [self.prompts]
-        return [*super().adapter_parameters(), *self.adapters.parameters(), *prompts]
-
     # Prompts.
 
     def add_prompts(self, count: int, *, deep: bool = False) -> None:
