@@ -470,6 +470,9 @@ def test_figures_take_what_people_have(photograph: Path) -> None:
     risbook.figures.show_referring(photograph, prediction=np.ones((80, 100), bool))
     with pytest.raises(AttributeError, match="show_referring"):
         risbook.figures.overlay  # noqa: B018
+    data = risbook.data.load("refscenes-sample", split="val")
+    figure = risbook.figures.show_predictions(risbook.load("etris-mini"), data, limit=3)
+    assert [ax.get_title().replace("\n", " ") for ax in figure.axes] == data.sentences[:3]
 
 
 def test_bridgers_can_be_disabled(model: System, photograph: Path) -> None:
@@ -504,6 +507,8 @@ def test_parts_of_a_dataset_by_what_is_in_them() -> None:
     left = data.filter(lambda item: "left" in item["text"])
     assert 0 < len(left) < len(data) and all("left" in text for text in left.sentences)
     assert data[[1, 5]].sentences == [data.sentences[1], data.sentences[5]]
+    assert data[np.array([1, 5])].sentences == data[torch.tensor([1, 5])].sentences
+    assert data[np.arange(len(data)) < 2].sentences == data[:2].sentences
     small = data.filter(lambda sample: sample["mask"].mean() < 0.03)
     areas = [data.mask(index).mean() for index in range(len(data))]
     assert len(small) == sum(area < 0.03 for area in areas) > 0

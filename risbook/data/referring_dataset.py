@@ -42,6 +42,9 @@ class Item(TypedDict):
     width: int
 
 
+#: which items a smaller dataset has: a slice, indices, or a flag for each item
+Indices = slice | Sequence[int] | npt.NDArray[Any] | Tensor
+
 #: names of other libraries, and what to write here
 _HINTS = {
     "batch": "DataLoader(data, batch_size=8)",
@@ -159,10 +162,13 @@ class ReferringDataset(Dataset[Item]):
     @overload
     def __getitem__(self, index: int) -> Item: ...
     @overload
-    def __getitem__(self, index: slice | Sequence[int]) -> "ReferringDataset": ...
-    def __getitem__(self, index: int | slice | Sequence[int]) -> "Item | ReferringDataset":
+    def __getitem__(self, index: Indices) -> "ReferringDataset": ...
+    def __getitem__(self, index: int | Indices) -> "Item | ReferringDataset":
         if isinstance(index, slice):
             return self.select(range(len(self))[index])
+        if isinstance(index, np.ndarray | Tensor):
+            array = np.atleast_1d(np.asarray(index))
+            return self.select(np.flatnonzero(array) if array.dtype == bool else array.tolist())
         if isinstance(index, Sequence):
             return self.select(index)
         expression = self.expression(index)

@@ -11,6 +11,7 @@ from risbook.figures.overlays import show_referring, wrap_title
 from risbook.figures.paint import paint_mask
 from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
 from risbook.figures.panels import show_panels
+from risbook.figures.predictions import show_predictions
 
 __all__ = [
     "CYCLE",
@@ -24,6 +25,7 @@ __all__ = [
     "show_heatmap",
     "show_matrix",
     "show_panels",
+    "show_predictions",
     "show_referring",
     "smooth",
     "use_style",
@@ -37,8 +39,12 @@ __getattr__ = lazy_attributes(
         ("overlay", "overlay_mask", "show", "show_mask", "plot_mask", "draw_mask", "visualize"),
         "risbook.figures.show_referring(image, prediction=mask, title=sentence)",
     )
-    | {
-        "plot": "risbook.figures.plot_log(log)",
-        "plot_history": "risbook.figures.plot_log(model.history)",
-    },
+    | dict.fromkeys(
+        ("plot", "plot_history", "plot_loss", "show_history", "show_log"),
+        "risbook.figures.plot_log(model.history)",
+    )
+    | dict.fromkeys(
+        ("gallery", "show_batch", "show_grid", "show_samples"),
+        "risbook.figures.show_predictions(model, data)",
+    ),
 )
