@@ -40,7 +40,8 @@ if TYPE_CHECKING:
         towers,
         training,
     )
-    from risbook.adapters import apply_lora, apply_peft, list_adapters
+    from risbook.adapters import apply_lora, apply_peft, list_peft_methods
+    from risbook.adapters import list_peft_methods as list_adapters
     from risbook.data import list_datasets
     from risbook.data import load as load_dataset
     from risbook.evaluation import evaluate  # type: ignore[no-redef]
@@ -73,6 +74,7 @@ __all__ = [
     "list_adapters",
     "list_datasets",
     "list_models",
+    "list_peft_methods",
     "list_towers",
     "load",
     "load_dataset",
@@ -97,9 +99,10 @@ _FUNCTIONS = {
     "apply_peft": "risbook.adapters",
     "count_parameters": "risbook.systems",
     "evaluate": "risbook.evaluation",
-    "list_adapters": "risbook.adapters",
+    "list_adapters": "risbook.adapters:list_peft_methods",
     "list_datasets": "risbook.data",
     "list_models": "risbook.systems",
+    "list_peft_methods": "risbook.adapters",
     "list_towers": "risbook.towers",
     "load": "risbook.systems:load_system",
     "load_dataset": "risbook.data:load",

@@ -173,7 +173,8 @@ def test_training_by_name(tmp_path: Path) -> None:
 def test_what_there_is_can_be_listed() -> None:
     assert "shipped" in risbook.list_models()["etris-mini"]
     assert {"refcoco", "refscenes"} <= set(risbook.list_datasets())
-    assert set(risbook.list_adapters()) == set(risbook.adapters.PEFT_METHODS)
+    assert set(risbook.list_peft_methods()) == set(risbook.adapters.PEFT_METHODS)
+    assert risbook.list_adapters is risbook.list_peft_methods
 
 
 @pytest.mark.parametrize(
@@ -572,7 +573,7 @@ def test_systems_are_built_of_other_towers() -> None:
     with pytest.raises(RisbookError, match="image_tower is Linear"):
         risbook.load("etris-mini", pretrained=False, image_tower=torch.nn.Linear(2, 2))
     random = risbook.towers.build_tower("dinov2-mini", pretrained=False)
-    assert risbook.towers.weights_source(random).kind == "random"
+    assert risbook.towers.weights_origin(random).kind == "random"
 
 
 def test_intermediate_values_have_names(model: System) -> None:

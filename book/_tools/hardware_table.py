@@ -14,7 +14,7 @@ import nbformat
 from book_config import BOOK, notebooks
 
 from risbook.evaluation import read_result
-from risbook.systems import shipped
+from risbook.systems import list_shipped
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig, read_log
 
@@ -33,7 +33,7 @@ def rows() -> list[tuple[str, str, str]]:
         place = path.relative_to(BOOK).as_posix()
         cost = measured.group(1) if measured and measured.group(1) else "not measured yet"
         table.append((f"chapter [{title}]({place})", "two CPU cores", cost))
-    for name in shipped():
+    for name in list_shipped():
         result = read_result(SHIPPED_SYSTEMS / name / "scores.json")
         config = TrainingConfig.load(SHIPPED_SYSTEMS / name / "training.json")
         log = [

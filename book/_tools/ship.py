@@ -50,7 +50,7 @@ def what_learned(system: System) -> str:
         )
     towers = ", ".join(
         f"`{origin['source']}` (SHA-256 `{origin['sha256'][:16]}`)"
-        for origin in system.weights_sources().values()
+        for origin in system.weights_origins().values()
     )
     return (
         f"{report.tuned:,} of {report.total:,} parameters were tuned on the drawn world RefScenes "

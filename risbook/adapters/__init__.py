@@ -16,7 +16,7 @@ from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.peft_methods import (
     PEFT_METHODS,
     PEFTMethod,
-    list_adapters,
+    list_peft_methods,
     register_peft_method,
 )
 from risbook.adapters.placement import Parallel, Serial
@@ -40,7 +40,7 @@ __all__ = [
     "ZoomLayer",
     "apply_lora",
     "apply_peft",
-    "list_adapters",
+    "list_peft_methods",
     "merge_lora",
     "register_peft_method",
 ]
@@ -58,6 +58,6 @@ __getattr__ = lazy_attributes(
         "adapter": "risbook.adapters.Bottleneck(embed_dim=768)",
         "adaptformer": 'risbook.apply_peft(model, "adaptformer")',
         "bitfit": 'risbook.apply_peft(model, "bitfit")',
-        "list": "risbook.list_adapters()",
+        "list": "risbook.list_peft_methods()",
     },
 )

@@ -12,7 +12,7 @@ from torch import nn
 
 from risbook.adapters.applied_methods import adapter_parameters, note_method
 from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.peft_methods import PEFT_METHODS, find_method, read_options
+from risbook.adapters.peft_methods import PEFT_METHODS, get_peft_method, read_options
 from risbook.adapters.snapshot import restored_on_error
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
 from risbook.errors import ArgumentError, RisbookError
@@ -74,7 +74,7 @@ def apply_peft(
     >>> [parameter.requires_grad for parameter in layer.parameters()]
     [False, True]
     """
-    chosen = find_method(method)
+    chosen = get_peft_method(method)
     if not isinstance(model, nn.Module):
         raise ArgumentError(
             f"the model is {model!r:.40}; build it first, for instance by "

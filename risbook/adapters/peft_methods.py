@@ -156,12 +156,12 @@ _OPTION_SYNONYMS = {
 }
 
 
-def list_adapters() -> dict[str, str]:
+def list_peft_methods() -> dict[str, str]:
     """Names of the methods that `apply_peft` takes, with a line on each."""
     return {name: f"{entry.summary} ({entry.paper})" for name, entry in PEFT_METHODS.items()}
 
 
-def find_method(name: str) -> PEFTMethod:
+def get_peft_method(name: str) -> PEFTMethod:
     """Look a method up.
 
     Raises:
@@ -188,7 +188,7 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     >>> read_options("lora", {"rank": 4, "lora_alpha": 8})
     {'r': 4, 'lora_alpha': 8}
     """
-    chosen = find_method(method)
+    chosen = get_peft_method(method)
     read: dict[str, Any] = {}
     for name, value in options.items():
         option = chosen.option_name(name)

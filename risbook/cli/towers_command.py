@@ -22,10 +22,10 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
     each pair, as clip-rn50), or use the mini towers, which come with the package.
     """
     from risbook.towers.info import tower_info
-    from risbook.towers.presets import TOWERS, tower_preset
+    from risbook.towers.presets import TOWERS, get_tower_preset
 
     for name in names:
-        tower_preset(name)  # a wrong name is refused before anything is built
+        get_tower_preset(name)  # a wrong name is refused before anything is built
     infos = [tower_info(name) for name in names or TOWERS]
     if json:
         print_json([asdict(info) for info in infos])

@@ -60,7 +60,7 @@ def write_result(
         "system": system.name,
         "weights_sha256": weights_digest(system),
         "settings": dict(settings),
-        **({"origin": origins} if (origins := system.weights_sources()) else {}),
+        **({"origin": origins} if (origins := system.weights_origins()) else {}),
         **(about or {}),
         "rows": [dict(row) for row in rows],
     }

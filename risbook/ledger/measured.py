@@ -168,7 +168,7 @@ def _describe_budget(settings: object) -> str:
 
 
 def _describe_origin(origin: object) -> str:
-    """A record of a `WeightsSource`, or a mapping from towers to records, in words."""
+    """A record of a `WeightsOrigin`, or a mapping from towers to records, in words."""
     if isinstance(origin, Mapping) and "kind" not in origin:
         return "; ".join(f"{tower}: {_describe_origin(origin[tower])}" for tower in origin)
     if isinstance(origin, Mapping):

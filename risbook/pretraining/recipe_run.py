@@ -21,7 +21,7 @@ from risbook.pretraining.recipes import RecipeSetup, get_recipe
 from risbook.pretraining.tower_card import tower_card
 from risbook.pretraining.tower_scores import score_tower
 from risbook.towers.build import save_tower
-from risbook.towers.presets import tower_preset
+from risbook.towers.presets import get_tower_preset
 from risbook.training.precision import choose_precision
 from risbook.training.run_folder import LOG_FILE, RunFolder
 from risbook.training.run_log import read_log
@@ -103,7 +103,7 @@ def _keep_tower(
 ) -> Path:
     """Write a tower's folder: weights, configuration, log, scores and card."""
     tower_folder = folder / name
-    has_text = tower_preset(name).family == "clip-text"
+    has_text = get_tower_preset(name).family == "clip-text"
     save_tower(
         setup.towers[name],
         tower_folder,

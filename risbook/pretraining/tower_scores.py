@@ -17,9 +17,9 @@ from risbook.pretraining.tower_probes import (
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.clip import CLIP
-from risbook.towers.presets import tower_preset
+from risbook.towers.presets import get_tower_preset
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.weights.source import weights_source
+from risbook.towers.weights.origin import weights_origin
 
 HELD_OUT = ("val", "testA", "testB", "test")
 
@@ -44,7 +44,7 @@ def score_tower(
     Returns:
         "scenes" with the counts, and "retrieval", "kinds" and "patches" where they apply.
     """
-    preset = tower_preset(name)
+    preset = get_tower_preset(name)
     if preset.family == "clip-text":
         return {}
     tower = build_tower(name, weights=weights)
@@ -58,7 +58,7 @@ def score_tower(
     test = sample_scenes(sources[0], HELD_OUT, 300)
     scores: dict[str, Any] = {
         # without the path: the folder is moved when it is shipped
-        "origin": {"kind": weights_source(tower).kind, "sha256": weights_source(tower).sha256},
+        "origin": {"kind": weights_origin(tower).kind, "sha256": weights_origin(tower).sha256},
         "scenes": {"probes learn from": len(train.image_ids), "probes asked": len(test.image_ids)},
         "patches": [
             {"weights": label, **row}

@@ -11,7 +11,7 @@ from typing import Any
 
 from risbook.config import from_values, to_values
 from risbook.evaluation.result_files import read_result
-from risbook.systems.system_presets import build_system, system_preset
+from risbook.systems.system_presets import build_system, get_system_preset
 from risbook.training.training_config import OLD_NAMES, TrainingConfig
 
 
@@ -20,7 +20,7 @@ def run_settings(
 ) -> dict[str, Any]:
     """The settings of a run, resolved, as its result file holds them."""
     system = build_system(training.system, sentences=["object"], overrides=training.overrides)
-    towers = {name: source["sha256"] for name, source in system.weights_sources().items()}
+    towers = {name: source["sha256"] for name, source in system.weights_origins().items()}
     return _settings(training, system.config, towers, eval_splits, limit)
 
 
@@ -34,7 +34,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     if "training" not in values:
         return {}
     training = from_values(TrainingConfig, values["training"], where=str(path), aliases=OLD_NAMES)
-    config = system_preset(training.system).read_config(values["configuration"], where=str(path))
+    config = get_system_preset(training.system).read_config(
+        values["configuration"], where=str(path)
+    )
     eval_splits = values.get("eval_splits") or values["places"]  # its name in earlier versions
     return _settings(training, config, values["towers"], eval_splits, values["limit"])
 

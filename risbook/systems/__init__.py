@@ -5,7 +5,7 @@
 """
 
 from risbook.adapters.bridger import BridgerConfig
-from risbook.systems.checkpoints import load_system, save_system, shipped
+from risbook.systems.checkpoints import list_shipped, load_system, save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.parameters import count_parameters
@@ -40,11 +40,11 @@ __all__ = [
     "convert_released",
     "count_parameters",
     "list_models",
+    "list_shipped",
     "load_released",
     "load_system",
     "predict_mask",
     "prepare_towers",
     "register_system",
     "save_system",
-    "shipped",
 ]

@@ -18,18 +18,18 @@ from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
     SYSTEMS,
-    BuildSource,
+    BuildInputs,
     build_system,
-    system_preset,
+    get_system_preset,
 )
 from risbook.towers.presets import TOWERS
-from risbook.towers.weights.source import WeightsSource, set_weights_source
+from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
 from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
 CHECKPOINT_FORMAT = 1
 
 
-def shipped() -> list[str]:
+def list_shipped() -> list[str]:
     """Names of the checkpoints that come with the package."""
     return sorted(path.parent.name for path in SHIPPED_SYSTEMS.glob("*/config.json"))
 
@@ -48,7 +48,7 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             system holds; an earlier checkpoint in the folder then stays.
     """
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
-    if sources := system.weights_sources():
+    if sources := system.weights_origins():
         values["towers"] = sources
     tensors = cast_weights(system.saved_state(), dtype)
     folder = Path(folder)
@@ -95,14 +95,14 @@ def _no_checkpoint(folder: Path) -> str:
     hint = f"did you mean {close!r}? " if close else ""
     return (
         f"{folder}: no checkpoint here (config.json is missing); {hint}name a folder that "
-        f"`risbook train` wrote, or one that is shipped: {', '.join(shipped())}"
+        f"`risbook train` wrote, or one that is shipped: {', '.join(list_shipped())}"
     )
 
 
 def find_checkpoint(where: str | Path) -> Path:
     """The folder of a checkpoint: `where` itself, or the shipped one of that name."""
     folder = Path(where)
-    if not (folder / "config.json").is_file() and str(folder).lower() in shipped():
+    if not (folder / "config.json").is_file() and str(folder).lower() in list_shipped():
         return SHIPPED_SYSTEMS / str(folder).lower()  # without the slash that shells append
     return folder
 
@@ -147,10 +147,10 @@ def load_system(
 
 def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     values = _read_config(folder)
-    preset = system_preset(values["system"])
+    preset = get_system_preset(values["system"])
     try:
         config = preset.change_config(preset.read_config(values.get("config")), overrides)
-        system = preset.build(config, BuildSource(folder=folder))
+        system = preset.build(config, BuildInputs(folder=folder))
     except RisbookError as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error
     path = folder / "model.safetensors"
@@ -168,11 +168,11 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
 
 def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: System) -> None:
     """Refuse weights that were trained on another tower; note the source of towers in the file."""
-    for part, source in system.weights_sources().items():
+    for part, source in system.weights_origins().items():
         if recorded.get(part, {}).get("inside"):
             try:
-                set_weights_source(
-                    system.get_submodule(part), WeightsSource.from_dict(recorded[part])
+                set_weights_origin(
+                    system.get_submodule(part), WeightsOrigin.from_dict(recorded[part])
                 )
             except TypeError as error:
                 raise DataError(f"{path}: {part} has a source with unknown entries") from error

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from risbook.adapters.peft_methods import find_method
+from risbook.adapters.peft_methods import get_peft_method
 from risbook.config import Aliases
 from risbook.errors import ArgumentError
 
@@ -103,7 +103,7 @@ def _share_options(methods: Mapping[str, Any], options: Any) -> dict[str, Any]:
     options = dict(options)
     shared: dict[str, dict[str, Any]] = {}
     for side, name in methods.items():
-        method = find_method(str(name))
+        method = get_peft_method(str(name))
         shared[side] = {key: value for key, value in options.items() if method.option_name(key)}
     if unknown := sorted(set(options) - {key for own in shared.values() for key in own}):
         names = " nor ".join(str(name) for name in methods.values())

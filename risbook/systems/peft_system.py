@@ -29,10 +29,10 @@ from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.families import FAMILIES
-from risbook.towers.presets import tower_preset
+from risbook.towers.presets import get_tower_preset
 from risbook.towers.stages import StagedImageTower, StagedTower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.weights.source import came_from_file, weights_source
+from risbook.towers.weights.origin import came_from_file, weights_origin
 
 
 def build_image_tower(
@@ -55,7 +55,7 @@ def build_image_tower(
         norm_eval: whether a ResNet's batch norms stay in evaluation mode.
         overrides: other arguments of the tower.
     """
-    preset = tower_preset(name)
+    preset = get_tower_preset(name)
     if preset.modality != "image":
         raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
     tower_class = FAMILIES[preset.family]
@@ -68,7 +68,7 @@ def build_image_tower(
 
 def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
     """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
-    if tower_preset(name).modality != "text":
+    if get_tower_preset(name).modality != "text":
         raise ArgumentError(f"{name} is an image tower; text_tower must name a text tower")
     tower = build_tower(name, weights=weights)
     assert isinstance(tower, TextTransformer)
@@ -272,9 +272,9 @@ class PEFTSystem(System):
             return f"{side} position embedding"
         return f"{side} adapters" if rest in adapter_parameters(tower) else f"{side} tower"
 
-    def weights_sources(self) -> dict[str, dict[str, Any]]:
+    def weights_origins(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""
-        return {prefix: weights_source(tower).as_dict() for prefix, tower in self.towers.items()}
+        return {prefix: weights_origin(tower).as_dict() for prefix, tower in self.towers.items()}
 
     def dead_parameters(self) -> int:
         """Tuned parameters whose gradient is zero by construction.

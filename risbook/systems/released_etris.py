@@ -16,13 +16,13 @@ from risbook.errors import ArgumentError, DataError, RisbookError
 from risbook.systems.checkpoints import save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
-from risbook.systems.misfit import find_misfit
+from risbook.systems.mismatch import first_mismatch
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system_presets import build_meta, system_preset
+from risbook.systems.system_presets import build_meta, get_system_preset
 from risbook.systems.tokenizer import NoTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
-from risbook.towers.weights.source import WeightsSource, set_weights_source
+from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
 from risbook.towers.weights.tensor_files import file_digest, read_weights
 
 
@@ -62,7 +62,7 @@ def load_released(
 
 def convert_released(
     path: str | Path, name: str, folder: Path, *, overrides: Mapping[str, Any] | None = None
-) -> WeightsSource:
+) -> WeightsOrigin:
     """Convert a checkpoint of the released training to one of risbook.
 
     Needs neither a network nor a tokenizer; loading the folder needs CLIP's tokenizer.
@@ -91,12 +91,12 @@ def convert_released(
     return origin
 
 
-def _load_state(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsSource:
+def _load_state(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsOrigin:
     """Load a file's entries into a system, and note where they come from."""
     system.load_state_dict(state)
-    origin = WeightsSource("published", path.name, file_digest(path), inside=True)
+    origin = WeightsOrigin("published", path.name, file_digest(path), inside=True)
     for tower in system.towers.values():
-        set_weights_source(tower, origin)
+        set_weights_origin(tower, origin)
     system.eval()
     return origin
 
@@ -118,7 +118,7 @@ def _read_state(
         state = rename_etris(released, resnet=resnet)
     except DataError as error:
         raise DataError(f"{path}: not a checkpoint of the released ETRIS; {error}") from error
-    if misfit := find_misfit(state, wanted.state_dict(), wanted.state_dict()):
+    if misfit := first_mismatch(state, wanted.state_dict(), wanted.state_dict()):
         fitting = _presets_of(state, overrides)
         if fitting and name not in fitting:
             raise DataError(
@@ -135,7 +135,7 @@ def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
     Raises:
         RisbookError: if the preset is not an ETRIS, or an override is impossible.
     """
-    system_preset(name)  # a wrong name is reported before everything else
+    get_system_preset(name)  # a wrong name is reported before everything else
     if name not in ETRIS_CONFIGS:
         raise ArgumentError(f"{name} is not an ETRIS; these are: {', '.join(ETRIS_CONFIGS)}")
     system = build_meta(name, {**overrides, "weights": "random"})  # the file holds all weights
@@ -155,7 +155,7 @@ def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> li
     for name in ETRIS_CONFIGS:
         with suppress(RisbookError):  # this preset may not allow the overrides
             expected = _towers_of(_meta_etris(name, overrides).state_dict())
-            if not find_misfit(_towers_of(state), expected, expected):
+            if not first_mismatch(_towers_of(state), expected, expected):
                 fitting.append(name)
     return fitting
 

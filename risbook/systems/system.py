@@ -23,7 +23,7 @@ from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.losses import mask_cross_entropy
-from risbook.systems.misfit import find_misfit
+from risbook.systems.mismatch import first_mismatch
 from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.tokenizer import Tokenizer
 
@@ -306,7 +306,7 @@ class System(nn.Module):
         """
         state = self.current_names(state)
         current = self.state_dict()
-        if misfit := find_misfit(state, current, sorted(self.required_names())):
+        if misfit := first_mismatch(state, current, sorted(self.required_names())):
             raise DataError(misfit)
         ready = {name: value.to(current[name].dtype) for name, value in state.items()}
         self.load_state_dict(ready, strict=False)
@@ -326,6 +326,6 @@ class System(nn.Module):
             renamed[name] = value
         return renamed
 
-    def weights_sources(self) -> dict[str, dict[str, Any]]:
+    def weights_origins(self) -> dict[str, dict[str, Any]]:
         """Where the weights of pretrained parts come from, by part, as plain values; here none."""
         return {}

@@ -25,8 +25,8 @@ SHIPPED_SYSTEMS = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 @dataclass(frozen=True)
-class BuildSource:
-    """What a builder has besides the configuration.
+class BuildInputs:
+    """Inputs of a builder besides the configuration.
 
     Args:
         sentences: training expressions of a fresh system; one with its own vocabulary makes it
@@ -54,7 +54,7 @@ class SystemPreset:
 
     summary: str
     config: Any
-    build: Callable[[Any, BuildSource], System]
+    build: Callable[[Any, BuildInputs], System]
     old_keys: Callable[[Mapping[str, Any]], Aliases] = lambda values: {}
 
     def change_config(self, config: Any, overrides: Mapping[str, Any]) -> Any:
@@ -71,14 +71,14 @@ class SystemPreset:
         return from_values(type(self.config), values, where=where, aliases=aliases)
 
 
-def _first_model(config: FirstModelConfig, source: BuildSource) -> System:
+def _first_model(config: FirstModelConfig, inputs: BuildInputs) -> System:
     # for shapes, the vocabulary of the shipped checkpoint stands in for that of the data
-    folder = SHIPPED_SYSTEMS / "first-model" if source.meta else source.folder
-    return build_first_model(config, sentences=source.sentences, folder=folder)
+    folder = SHIPPED_SYSTEMS / "first-model" if inputs.meta else inputs.folder
+    return build_first_model(config, sentences=inputs.sentences, folder=folder)
 
 
-def _etris(name: str, config: ETRISConfig, source: BuildSource) -> System:
-    return build_etris(config, name=name, meta=source.meta)
+def _etris(name: str, config: ETRISConfig, inputs: BuildInputs) -> System:
+    return build_etris(config, name=name, meta=inputs.meta)
 
 
 SYSTEMS: dict[str, SystemPreset] = {
@@ -100,7 +100,7 @@ def register_system(name: str, preset: SystemPreset) -> None:
     SYSTEMS[name] = preset
 
 
-def system_preset(name: str) -> SystemPreset:
+def get_system_preset(name: str) -> SystemPreset:
     """Look a preset up.
 
     Raises:
@@ -121,7 +121,7 @@ def system_config(name: str, overrides: Mapping[str, Any] | None = None) -> Any:
     Raises:
         RisbookError: for an unknown preset or field, or an impossible value.
     """
-    preset = system_preset(name)
+    preset = get_system_preset(name)
     return preset.change_config(preset.config, overrides or {})
 
 
@@ -160,7 +160,7 @@ def build_system(
     folder = None
     if not sentences and (SHIPPED_SYSTEMS / name / "tokenizer.json").is_file():
         folder = SHIPPED_SYSTEMS / name
-    return system_preset(name).build(config, BuildSource(sentences=sentences, folder=folder))
+    return get_system_preset(name).build(config, BuildInputs(sentences=sentences, folder=folder))
 
 
 def build_meta(name: str, overrides: Mapping[str, Any] | None = None) -> System:
@@ -172,4 +172,4 @@ def build_meta(name: str, overrides: Mapping[str, Any] | None = None) -> System:
     """
     config = system_config(name, overrides)
     with torch.device("meta"):
-        return system_preset(name).build(config, BuildSource(meta=True))
+        return get_system_preset(name).build(config, BuildInputs(meta=True))

@@ -13,7 +13,7 @@ from risbook.towers.presets import TOWERS, list_towers
 from risbook.towers.recurrent import RecurrentTower
 from risbook.towers.stages import StageContext
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.weights.source import WeightsSource, weights_source
+from risbook.towers.weights.origin import WeightsOrigin, weights_origin
 
 __all__ = [
     "CLIP",
@@ -27,12 +27,12 @@ __all__ = [
     "StageContext",
     "TextFeatures",
     "TextTransformer",
-    "WeightsSource",
+    "WeightsOrigin",
     "build_tower",
     "freeze",
     "list_towers",
     "tokenizer_of",
-    "weights_source",
+    "weights_origin",
 ]
 
 __getattr__ = lazy_attributes(

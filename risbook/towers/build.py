@@ -19,10 +19,10 @@ from risbook.files import write_atomically, write_json, write_safetensors
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.families import FAMILIES, Tower
-from risbook.towers.presets import TowerPreset, tower_preset
+from risbook.towers.presets import TowerPreset, get_tower_preset
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
-from risbook.towers.weights.source import WeightsSource, set_weights_source
+from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
 from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
 TOWER_FORMAT = 1
@@ -55,15 +55,15 @@ def build_tower(
 
     Returns:
         The tower in float32, on the CPU, in evaluation mode, with all parameters trainable; see
-        `risbook.towers.freezing.freeze`. `weights_source` says where its weights come from.
+        `risbook.towers.freezing.freeze`. `weights_origin` says where its weights come from.
 
     Raises:
         RisbookError: for an unknown name or argument, or weights that are not available; the
             message says what to do.
         DataError: if the file does not fit the tower; the message names the weight.
     """
-    preset = tower_preset(name)
-    path, source = find_weights(name, weights if pretrained else "random")
+    preset = get_tower_preset(name)
+    path, origin = find_weights(name, weights if pretrained else "random")
     arguments = dict(preset.arguments) | overrides
     if pos_grid is not None:
         arguments["pos_grid"] = pos_grid
@@ -79,8 +79,8 @@ def build_tower(
         except DataError as error:
             raise DataError(f"{name} from {path}: {error}") from error
         _initialise_absent(tower, absent)
-        source = WeightsSource(source.kind, source.source, source.sha256, absent)
-    set_weights_source(tower, source)
+        origin = WeightsOrigin(origin.kind, origin.source, origin.sha256, absent)
+    set_weights_origin(tower, origin)
     return tower.eval()
 
 
@@ -90,7 +90,7 @@ def build_meta_tower(name: str) -> Tower:
     Raises:
         RisbookError: as `build_tower`.
     """
-    preset = tower_preset(name)
+    preset = get_tower_preset(name)
     with torch.device("meta"):
         return _build(name, preset, preset.arguments)
 
@@ -109,9 +109,9 @@ def tokenizer_of(
     Raises:
         RisbookError: if the tower has no text side, or the vocabulary is not available.
     """
-    preset = tower_preset(name)
+    preset = get_tower_preset(name)
     if preset.text_tower:
-        name, preset = preset.text_tower, tower_preset(preset.text_tower)
+        name, preset = preset.text_tower, get_tower_preset(preset.text_tower)
     if preset.tokenizer_class is None:
         raise RisbookError(f"{name} has no text side, and therefore no tokenizer")
     folder = local_folder(name, "auto" if str(weights) == "random" else weights)
@@ -159,7 +159,7 @@ def save_tower(
     config = {
         "format": TOWER_FORMAT,
         "tower": name,
-        "arch": dict(tower_preset(name).arguments),
+        "arch": dict(get_tower_preset(name).arguments),
         "origin": {"kind": "risbook", "source": source},
     }
     write_json(folder / "config.json", config)

@@ -7,7 +7,7 @@ import torch
 from risbook.errors import RisbookError
 from risbook.towers.build import build_meta_tower
 from risbook.towers.families import Tower
-from risbook.towers.presets import tower_preset
+from risbook.towers.presets import get_tower_preset
 from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]
@@ -45,7 +45,7 @@ def tower_info(name: str) -> TowerInfo:
     Raises:
         RisbookError: if there is none of that name.
     """
-    preset = tower_preset(name)
+    preset = get_tower_preset(name)
     tower: Tower | None
     try:
         tower = build_meta_tower(name)
@@ -84,7 +84,7 @@ def _features(tower: Tower | None) -> dict[str, Shape]:
 
 def weights_status(name: str) -> str:
     """Where `build_tower(name)` would find the weights, in a few words; makes no request."""
-    preset = tower_preset(name)
+    preset = get_tower_preset(name)
     if preset.hub is None:
         is_shipped = (SHIPPED_TOWERS / name / "config.json").is_file()
         return "shipped" if is_shipped else "not shipped"

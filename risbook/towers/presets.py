@@ -195,7 +195,7 @@ def list_towers() -> dict[str, str]:
     }
 
 
-def tower_preset(name: str) -> TowerPreset:
+def get_tower_preset(name: str) -> TowerPreset:
     """Look a tower up.
 
     Raises:

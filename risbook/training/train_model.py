@@ -10,7 +10,7 @@ from risbook.config import from_values, with_overrides
 from risbook.errors import RisbookError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
-from risbook.systems.system_presets import SHIPPED_SYSTEMS, system_preset
+from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
 from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
 from risbook.training.training_config import TrainingConfig
@@ -165,7 +165,7 @@ def resolve_config(system: str, **fields: Any) -> TrainingConfig:
         RisbookError: for a wrong field, or without "data" for a system that has no checkpoint in
             the package.
     """
-    system_preset(system)  # an unknown name is reported before any other mistake
+    get_system_preset(system)  # an unknown name is reported before any other mistake
     if isinstance(steps := fields.get("steps"), int):
         # A short run would otherwise end before its learning rate has risen, and with two or three
         # rows in its log.

@@ -12,7 +12,7 @@ from risbook.data import ReferData, open_data
 from risbook.errors import RisbookError
 from risbook.pretraining import RECIPES, run_recipe
 from risbook.pretraining.tower_card import tower_card
-from risbook.towers import build_tower, tokenizer_of, weights_source
+from risbook.towers import build_tower, tokenizer_of, weights_origin
 
 CPU = torch.device("cpu")
 
@@ -44,7 +44,7 @@ def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Pat
     assert hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() in text
     assert about["command"] in text and tower_card("dinov2-mini", folder) == text
     tower = build_tower("dinov2-mini", weights=folder)
-    assert weights_source(tower).kind == "risbook"
+    assert weights_origin(tower).kind == "risbook"
     assert (folder / "model.safetensors").stat().st_size < 6e6
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from risbook.errors import DataError
-from risbook.systems import System, build_system, load_system, save_system, shipped
+from risbook.systems import System, build_system, list_shipped, load_system, save_system
 
 SMALL = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
 
@@ -139,7 +139,7 @@ def test_weights_that_are_no_finite_floats_are_named(
 
 
 def test_there_is_a_shipped_checkpoint() -> None:
-    assert "first-model" in shipped()
+    assert "first-model" in list_shipped()
 
 
 def test_a_folder_goes_before_a_shipped_name(
@@ -150,7 +150,7 @@ def test_a_folder_goes_before_a_shipped_name(
     assert load_system("first-model").configuration() == system.configuration()
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped())
 def test_shipped_checkpoints_load(name: str) -> None:
     system = load_system(name)
     folder = Path(__import__("risbook").__file__).parent / "checkpoints" / name

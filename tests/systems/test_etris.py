@@ -19,7 +19,7 @@ from risbook.systems.etris import ETRIS, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_meta, system_config, system_preset
+from risbook.systems.system_presets import build_meta, get_system_preset, system_config
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.features import TextFeatures
 from risbook.towers.stages import StageContext
@@ -241,7 +241,7 @@ def test_a_resnet_has_stages_of_its_own() -> None:
 
 
 def test_the_old_name_of_mask_padding_is_read() -> None:
-    preset = system_preset("etris-mini")
+    preset = get_system_preset("etris-mini")
     old = {"bridger": {"key_padding_mask": True, "dim": 32}}
     for config in (
         preset.read_config(old),
@@ -386,7 +386,7 @@ def test_configurations_with_common_options_are_read() -> None:
         "adapter_options": {"bottleneck_dim": 8, "rank": 2},
     }
     assert system_config("etris-mini", newer) == config
-    assert system_preset("etris-mini").read_config({**old, "image_size": 64}).image_peft == (
+    assert get_system_preset("etris-mini").read_config({**old, "image_size": 64}).image_peft == (
         config.image_peft
     )
 

@@ -99,14 +99,14 @@ def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_pat
         "random_parts": [],
         "inside": True,
     }
-    assert system.weights_sources() == {"image_tower": record, "text_tower": record}
+    assert system.weights_origins() == {"image_tower": record, "text_tower": record}
     origin = convert_released(path, "etris-mini-rn", tmp_path / "run")
     assert str(origin) == f"published weights: best_model.pth (sha256 {digest[:8]})"
     about = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert about["towers"] == system.weights_sources()
+    assert about["towers"] == system.weights_origins()
     path.unlink()
     again = load_system(tmp_path / "run")
-    assert again.weights_sources() == system.weights_sources()
+    assert again.weights_origins() == system.weights_origins()
     assert set(again.saved_state()) == set(again.state_dict())
     state = mini.state_dict()
     assert set(again.state_dict()) == set(state)

@@ -22,7 +22,7 @@ from risbook.systems import (
     register_system,
 )
 from risbook.systems.peft_system import build_image_tower, build_text_tower
-from risbook.systems.system_presets import SYSTEMS, BuildSource, SystemPreset
+from risbook.systems.system_presets import SYSTEMS, BuildInputs, SystemPreset
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import Site
@@ -59,7 +59,7 @@ class Toy(PEFTSystem):
 
     builds_adapters = True
 
-    def __init__(self, config: ToyConfig, source: BuildSource) -> None:
+    def __init__(self, config: ToyConfig, inputs: BuildInputs) -> None:
         image = build_image_tower(
             "clip-mini-image", weights=config.weights, image_size=config.image_size
         )
@@ -123,13 +123,13 @@ def test_a_toy_system_is_trained_saved_and_loaded(toy: ToyConfig, tmp_path: Path
         "decoder.weight",
         "decoder.bias",
     }  # fmt: skip
-    untrained = Toy(toy, BuildSource())
+    untrained = Toy(toy, BuildInputs())
     assert not torch.allclose(answer(untrained), answer(trained))
 
 
 def test_the_text_reaches_the_adapter(toy: ToyConfig) -> None:
     torch.manual_seed(0)
-    system = Toy(toy, BuildSource())
+    system = Toy(toy, BuildInputs())
     image = torch.randn(1, 3, 96, 96).expand(2, -1, -1, -1)
     token_ids = system.tokenizer(["left dog", "the red mug"])
     first, second = system.eval()(image, token_ids)
@@ -145,7 +145,7 @@ def test_an_adapter_that_is_added_late_is_saved(
     toy: ToyConfig, tmp_path: Path, frozen: bool
 ) -> None:
     """The trap of an earlier edition: what was added behind super().__init__ vanished if frozen."""
-    system = Toy(toy, BuildSource())
+    system = Toy(toy, BuildInputs())
     late = TextConditioned(128, 128, 4)
     nn.init.normal_(late.up.weight)
     system.image_tower.add_adapter(3, "mlp", late)
@@ -159,14 +159,14 @@ def test_an_adapter_that_is_added_late_is_saved(
     assert "image_tower.vit.blocks.0.norm1.weight" in saved
     assert "image_tower.vit.blocks.1.norm1.weight" not in saved
 
-    fresh = Toy(toy, BuildSource())
+    fresh = Toy(toy, BuildInputs())
     fresh.image_tower.add_adapter(3, "mlp", TextConditioned(128, 128, 4))
     fresh.load_saved(saved)
     assert torch.equal(answer(fresh), answer(system))
 
 
 def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_path: Path) -> None:
-    system = apply_peft(Toy(toy, BuildSource()), "bitfit", tower="text")
+    system = apply_peft(Toy(toy, BuildInputs()), "bitfit", tower="text")
     system.save_pretrained(tmp_path)
     again = load_system(tmp_path)
     assert again.config == system.config and again.config.text_peft.method == "bitfit"
@@ -174,6 +174,6 @@ def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_pat
 
 
 def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) -> None:
-    system: Any = Toy(toy, BuildSource())
+    system: Any = Toy(toy, BuildInputs())
     with pytest.raises(ArgumentError, match="derive it from PEFTSystemConfig"):
         system.config = BridgerConfig()

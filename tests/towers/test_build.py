@@ -24,7 +24,7 @@ from risbook.towers.presets import TOWERS, HubFile, TowerPreset
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights import lookup
 from risbook.towers.weights.lookup import SHIPPED_TOWERS
-from risbook.towers.weights.source import weights_source
+from risbook.towers.weights.origin import weights_origin
 
 SHIPPED = {name: preset for name, preset in TOWERS.items() if preset.hub is None}
 IMAGES = [name for name, preset in SHIPPED.items() if preset.modality == "image"]
@@ -82,10 +82,10 @@ def test_published_sizes(name: str, parameters: int) -> None:
 def test_random_saved_and_read_again(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     tower = build_tower(name, weights="random")
-    assert str(weights_source(tower)) == "random weights" and not tower.training
+    assert str(weights_origin(tower)) == "random weights" and not tower.training
     save_tower(tower, tmp_path / name, name=name, source="a test")
     again = build_tower(name, weights=tmp_path)
-    assert weights_source(again).kind == "risbook" and len(weights_source(again).sha256) == 64
+    assert weights_origin(again).kind == "risbook" and len(weights_origin(again).sha256) == 64
     assert not any(p.is_meta for p in [*again.parameters(), *again.buffers()])
     assert all(p.requires_grad and p.dtype == torch.float32 for p in again.parameters())
     images = torch.randn(1, 3, 64, 64)
@@ -125,7 +125,7 @@ def test_a_value_too_large_for_the_file(tmp_path: Path) -> None:
 )
 def test_what_is_shipped(name: str) -> None:
     tower = build_tower(name)
-    assert weights_source(tower).kind == "risbook" and weights_status(name) == "shipped"
+    assert weights_origin(tower).kind == "risbook" and weights_status(name) == "shipped"
     assert (SHIPPED_TOWERS / name / "model.safetensors").stat().st_size <= 6_000_000
     if isinstance(tower, TextTransformer):
         tokens = tokenizer_of(name, length=20)(["the red"])
@@ -182,7 +182,7 @@ def test_configurations_of_others_are_left_alone(content: str, tmp_path: Path) -
     tower = build_tower("dinov2-mini", weights="random")
     save_file(tower.state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(content)
-    assert weights_source(build_tower("dinov2-mini", weights=tmp_path)).kind == "risbook"
+    assert weights_origin(build_tower("dinov2-mini", weights=tmp_path)).kind == "risbook"
 
 
 @pytest.mark.parametrize("overrides", [{"depth": 99999999999}, {"depth": -1}, {"layers": [10**9]}])
@@ -198,7 +198,7 @@ def test_a_folder_without_network(tiny: TowerPreset, tmp_path: Path, below: str)
     assert isinstance(tower, CLIPResNet)
     loaded = tower.state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
-    origin = weights_source(tower)
+    origin = weights_origin(tower)
     assert origin.kind == "published" and origin.random_parts == ("attention_pool.connect",)
     assert loaded["attention_pool.connect.0.weight"].std() > 0
     assert tower(torch.zeros(1, 3, 64, 64)).maps[-1].isfinite().all()
@@ -210,7 +210,7 @@ def test_the_folder_of_the_environment(
     write_tiny(tmp_path / "tiny")
     monkeypatch.setenv("RISBOOK_WEIGHTS", str(tmp_path))
     assert weights_status("tiny-image") == "RISBOOK_WEIGHTS"
-    assert weights_source(build_tower("tiny-image")).kind == "published"
+    assert weights_origin(build_tower("tiny-image")).kind == "published"
     facts = tower_info("tiny-image")
     assert facts.features["map 3"] == (8, 3, 3) and facts.allowed_input == "32n x 32m"
 
@@ -262,7 +262,7 @@ os.environ["no_proxy"] = "127.0.0.1"
 from dataclasses import replace
 from risbook.errors import RisbookError
 from risbook.towers.info import weights_status
-from risbook.towers.weights.source import weights_source
+from risbook.towers.weights.origin import weights_origin
 from risbook.towers.build import build_tower
 from risbook.towers.presets import TOWERS, HubFile, TowerPreset
 
@@ -275,7 +275,7 @@ def use(**changes):
 
 def tell():
     try:
-        print(weights_source(build_tower("tiny-image")))
+        print(weights_origin(build_tower("tiny-image")))
     except RisbookError as error:
         print(error)
 

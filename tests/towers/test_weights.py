@@ -16,7 +16,7 @@ from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.weights.loading import load_weights
-from risbook.towers.weights.source import WeightsSource, set_weights_source, weights_source
+from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin, weights_origin
 from risbook.towers.weights.tensor_files import check_tensors, file_digest, find_file, read_weights
 
 
@@ -227,14 +227,14 @@ def test_origin_is_part_of_the_tower() -> None:
     import copy
 
     tower = clip()
-    assert str(weights_source(tower)) == "random weights"
-    set_weights_source(
-        tower, WeightsSource("published", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",))
+    assert str(weights_origin(tower)) == "random weights"
+    set_weights_origin(
+        tower, WeightsOrigin("published", "timm/x@12345678", "ab" * 32, ("attention_pool.connect",))
     )
-    assert str(weights_source(copy.deepcopy(tower))) == (
+    assert str(weights_origin(copy.deepcopy(tower))) == (
         "published weights: timm/x@12345678 (sha256 abababab), but attention_pool.connect random"
     )
-    assert weights_source(tower).as_dict()["kind"] == "published"
+    assert weights_origin(tower).as_dict()["kind"] == "published"
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def test_origin_is_part_of_the_tower() -> None:
     [("real", "published"), ("small", "risbook"), ("published", "published"), ("random", "random")],
 )
 def test_words_of_older_files_are_read(kind: str, expected: str) -> None:
-    assert WeightsSource.from_dict({"kind": kind, "source": "x"}).kind == expected
-    assert WeightsSource.from_dict({}) == WeightsSource()
+    assert WeightsOrigin.from_dict({"kind": kind, "source": "x"}).kind == expected
+    assert WeightsOrigin.from_dict({}) == WeightsOrigin()
 
 
 def test_freezing_keeps_gradients_to_the_input() -> None:

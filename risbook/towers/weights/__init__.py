@@ -4,5 +4,5 @@
 2. `tensor_files` reads names and tensors from it, without running code.
 3. `forms` says under which names CLIP and DINOv2 are published, and how they become ours.
 4. `loading` converts the names and fills the tower, completely or not at all.
-5. `source` notes at the tower where its weights come from.
+5. `origin` notes at the tower where its weights come from.
 """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from risbook.errors import DataError, RisbookError
 from risbook.files import read_json
-from risbook.towers.presets import HubFile, tower_preset
-from risbook.towers.weights.source import WeightsSource
+from risbook.towers.presets import HubFile, get_tower_preset
+from risbook.towers.weights.origin import WeightsOrigin
 from risbook.towers.weights.tensor_files import file_digest, find_file
 
 #: Weights that come with the package, one folder per tower.
@@ -35,7 +35,7 @@ OLD_TOWER_KEYS = {
 }
 
 
-def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSource]:
+def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsOrigin]:
     """Find what `build_tower` is to load.
 
     Args:
@@ -49,9 +49,9 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSo
         RisbookError: if there is none, or it is not available; the message says what to do.
         DataError: if it is for another tower, or not the pinned file.
     """
-    hub = tower_preset(name).hub
+    hub = get_tower_preset(name).hub
     if str(weights) == "random":
-        return None, WeightsSource()
+        return None, WeightsOrigin()
     if hub is None and str(weights) == "hub":
         raise RisbookError(f"{name} is not on the hub: it comes with the package")
     folder = local_folder(name, weights)
@@ -67,9 +67,9 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSo
         digest = file_digest(path)
         if hub is None:
             source = f"{name}, shipped" if is_shipped else str(path)
-            return path, WeightsSource("risbook", source, digest)
+            return path, WeightsOrigin("risbook", source, digest)
         source = f"{hub}, from {path}" if digest == hub.sha256 else str(path)
-        return path, WeightsSource("published", source, digest)
+        return path, WeightsOrigin("published", source, digest)
     assert hub is not None, "without a hub file, weights are shipped or named"
     path = fetch(hub)
     digest = file_digest(path)
@@ -79,7 +79,7 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsSo
             "damaged or another file; delete it to have it downloaded again"
         )
     commit = _commit(path) or hub.revision
-    return path, WeightsSource("published", f"{hub.repo}@{commit[:8]}", digest)
+    return path, WeightsOrigin("published", f"{hub.repo}@{commit[:8]}", digest)
 
 
 def local_folder(name: str, weights: str | Path) -> Path | None:
@@ -94,7 +94,7 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
     Raises:
         RisbookError: if there is no such file or folder.
     """
-    if tower_preset(name).hub is None and str(weights) == "auto":
+    if get_tower_preset(name).hub is None and str(weights) == "auto":
         return SHIPPED_TOWERS / name
     is_path = str(weights) not in ("auto", "hub")
     if is_path and not Path(weights).exists():
@@ -194,7 +194,7 @@ def _check_config(path: Path, name: str) -> None:
     stored = values.get("arch", values.get("geometry"))
     if not isinstance(stored, dict):
         raise DataError(f"{path}: its arch has to be an object of names and sizes")
-    wanted = tower_preset(name).arguments
+    wanted = get_tower_preset(name).arguments
     stored = {key if key in wanted else OLD_TOWER_KEYS.get(key, key): stored[key] for key in stored}
     for key, value in wanted.items():
         size = tuple(stored[key]) if isinstance(stored.get(key), list) else stored.get(key)

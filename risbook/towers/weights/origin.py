@@ -1,4 +1,4 @@
-"""The source of a tower's weights; it is saved with a model and shown beside its results."""
+"""The origin of a tower's weights; it is saved with a model and shown beside its results."""
 
 import zlib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ OLD_KINDS: dict[str, WeightsKind] = {"real": "published", "small": "risbook"}
 
 
 @dataclass(frozen=True, slots=True)
-class WeightsSource:
+class WeightsOrigin:
     """Where the weights of a tower come from.
 
     Args:
@@ -26,9 +26,9 @@ class WeightsSource:
         random_parts: parts of the tower that the file does not hold and that started random.
         inside: whether the tower came from a checkpoint of a whole system, and is saved with it.
 
-    >>> str(WeightsSource())
+    >>> str(WeightsOrigin())
     'random weights'
-    >>> str(WeightsSource("risbook", "dinov2-mini, shipped", "0123456789abcdef"))
+    >>> str(WeightsOrigin("risbook", "dinov2-mini, shipped", "0123456789abcdef"))
     'risbook weights: dinov2-mini, shipped (sha256 01234567)'
     """
 
@@ -56,30 +56,30 @@ class WeightsSource:
         return values
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "WeightsSource":
+    def from_dict(cls, values: Mapping[str, Any]) -> "WeightsOrigin":
         """The inverse of `as_dict`, for files of earlier versions as well."""
         kind = values.get("kind", "random")
         parts = tuple(values.get("random_parts", ()))
         return cls(**{**values, "kind": OLD_KINDS.get(kind, kind), "random_parts": parts})
 
 
-def weights_source(tower: nn.Module) -> WeightsSource:
+def weights_origin(tower: nn.Module) -> WeightsOrigin:
     """Where a tower's weights come from; random for a tower that no weights were loaded into."""
-    source = getattr(tower, "weights_source", None)
-    return source if isinstance(source, WeightsSource) else WeightsSource()
+    origin = getattr(tower, "weights_origin", None)
+    return origin if isinstance(origin, WeightsOrigin) else WeightsOrigin()
 
 
-def set_weights_source(tower: nn.Module, source: WeightsSource) -> None:
+def set_weights_origin(tower: nn.Module, origin: WeightsOrigin) -> None:
     """Note where a tower's weights come from, with checksums of the file's values.
 
     Call it right after loading. `copy.deepcopy` keeps both notes.
     """
     # not through nn.Module's __setattr__: this is plain data
-    tower.__dict__["weights_source"] = source
+    tower.__dict__["weights_origin"] = origin
     tower.__dict__["file_checksums"] = {}
-    if source.kind == "random" or source.inside:
+    if origin.kind == "random" or origin.inside:
         return
-    absent = tuple(f"{part}." for part in source.random_parts)
+    absent = tuple(f"{part}." for part in origin.random_parts)
     tower.__dict__["file_checksums"] = {
         name: _checksum(value)
         for name, value in tower.state_dict().items()

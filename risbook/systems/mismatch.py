@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 
-def find_misfit(
+def first_mismatch(
     state: Mapping[str, Tensor], expected: Mapping[str, Tensor], required: Iterable[str]
 ) -> str:
     """The first weight that is missing, unknown or of another shape, in words; "" if all fit.
@@ -15,7 +15,7 @@ def find_misfit(
         expected: the system's; their shapes are enough.
         required: names that the file must hold.
 
-    >>> find_misfit({}, {}, ["head.weight"])
+    >>> first_mismatch({}, {}, ["head.weight"])
     'head.weight is missing'
     """
     for name in required:
