@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,33 @@ def write_safetensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
             save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
         except SafetensorError as error:  # in place of an OSError
             raise OSError(str(error)) from error
+
+
+def write_model_folder(
+    folder: Path,
+    config: Mapping[str, Any],
+    tensors: Mapping[str, "Tensor"],
+    *,
+    write_tokenizer: Callable[[Path], object] | None = None,
+) -> None:
+    """Write the folder of a system or a tower.
+
+    ``config.json`` is removed first and written last, so a folder that has one is complete, and
+    its files belong together.
+
+    Args:
+        folder: created if it does not exist.
+        config: plain values for ``config.json``.
+        tensors: for ``model.safetensors``.
+        write_tokenizer: writes ``tokenizer.json`` to a path; None for no such file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").unlink(missing_ok=True)
+    write_safetensors(folder / "model.safetensors", tensors)
+    if write_tokenizer is not None:
+        with write_atomically(folder / "tokenizer.json") as path:
+            write_tokenizer(path)
+    write_json(folder / "config.json", config)
 
 
 def write_torch(path: Path, value: Any) -> None:

@@ -292,8 +292,10 @@ def test_lora_by_the_names_of_peft() -> None:
     tuned: Any = risbook.apply_lora(layers, r=2, lora_alpha=4, target_modules=["0"])
     assert risbook.count_parameters(tuned, trainable_only=True) == 2 * (6 + 4)
     assert tuned[0].scaling["default"] == 2
-    everywhere = risbook.apply_lora(torch.nn.Sequential(torch.nn.Linear(6, 4)), r=2)
+    everywhere = risbook.apply_lora(torch.nn.Sequential(torch.nn.Linear(6, 4)), rank=2)
     assert risbook.count_parameters(everywhere, trainable_only=True) == 2 * (6 + 4)
+    with pytest.raises(RisbookError, match="rank is another name of r; give one"):
+        risbook.apply_lora(everywhere, 2, rank=2)
 
 
 def test_samples_of_ones_own_are_data(photograph: Path) -> None:

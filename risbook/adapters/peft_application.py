@@ -5,7 +5,6 @@ vit = apply_peft(timm.create_model("vit_tiny_patch16_224"), "lora", target_modul
 model = apply_peft(load_system("etris-mini"), "lora", tower="image", r=4)
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from torch import nn
@@ -16,34 +15,14 @@ from risbook.adapters.peft_methods import PEFT_METHODS, get_peft_method, read_op
 from risbook.adapters.snapshot import restored_on_error
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
 from risbook.errors import ArgumentError, RisbookError
-from risbook.keyword_aliases import keyword_aliases
 from risbook.towers.freezing import freeze
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-@keyword_aliases(
-    {"rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout"}, name="risbook.apply_lora"
-)
-def apply_lora(
-    model: ModuleT,
-    r: int = 8,
-    lora_alpha: float | None = None,
-    *,
-    lora_dropout: float = 0.0,
-    target_modules: Sequence[str] | str | None = None,
-    modules_to_save: Sequence[str] | str = (),
-) -> ModuleT:
-    """`apply_peft(model, "lora")`; see `risbook.adapters.lora.add_lora` for the options."""
-    return apply_peft(
-        model,
-        "lora",
-        r=r,
-        lora_alpha=lora_alpha,
-        lora_dropout=lora_dropout,
-        target_modules=target_modules,
-        modules_to_save=modules_to_save,
-    )
+def apply_lora(model: ModuleT, r: int | None = None, **options: Any) -> ModuleT:
+    """`apply_peft(model, "lora", r=r, ...)`; `risbook.adapters.lora.add_lora` has the options."""
+    return apply_peft(model, "lora", **(options if r is None else {"r": r, **options}))
 
 
 def apply_peft(

@@ -1,7 +1,6 @@
 """Checkpoints: folders with the tuned weights of a system, its configuration and its tokenizer.
 
-Weights are safetensors, so a checkpoint cannot run code when it is opened. `config.json` is
-written last: a folder without it is not a checkpoint.
+Weights are safetensors, so a checkpoint cannot run code when it is opened.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import torch
 
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError
-from risbook.files import read_json, write_atomically, write_json, write_safetensors
+from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
@@ -48,17 +47,11 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             system holds; an earlier checkpoint in the folder then stays.
     """
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
-    if sources := system.weights_origins():
-        values["towers"] = sources
+    if origins := system.weights_origins():
+        values["towers"] = origins
     tensors = cast_weights(system.saved_state(), dtype)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").unlink(missing_ok=True)  # it returns when all new files are written
-    write_safetensors(folder / "model.safetensors", tensors)
-    if system.owns_tokenizer:
-        with write_atomically(folder / "tokenizer.json") as path:
-            system.tokenizer.to_file(path)
-    write_json(folder / "config.json", values)
+    write_tokenizer = system.tokenizer.to_file if system.owns_tokenizer else None
+    write_model_folder(Path(folder), values, tensors, write_tokenizer=write_tokenizer)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -157,7 +150,8 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     if not path.is_file():
         raise DataError(f"{path}: the weights are missing")
     state = read_weights(path)
-    _check_weights_sources(folder / "config.json", values["towers"], system)
+    _note_saved_origins(folder / "config.json", values["towers"], system)
+    _check_origins(folder / "config.json", values["towers"], system)
     try:
         system.load_saved(state)
     except DataError as error:
@@ -166,22 +160,25 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     return system
 
 
-def _check_weights_sources(path: Path, recorded: Mapping[str, Any], system: System) -> None:
-    """Refuse weights that were trained on another tower; note the source of towers in the file."""
-    for part, source in system.weights_origins().items():
+def _note_saved_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
+    """Note the origin of the towers whose weights the checkpoint itself holds."""
+    for part in system.weights_origins():
         if recorded.get(part, {}).get("inside"):
             try:
-                set_weights_origin(
-                    system.get_submodule(part), WeightsOrigin.from_dict(recorded[part])
-                )
+                origin = WeightsOrigin.from_dict(recorded[part])
             except TypeError as error:
                 raise DataError(f"{path}: {part} has a source with unknown entries") from error
-            continue
+            set_weights_origin(system.get_submodule(part), origin)
+
+
+def _check_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
+    """Refuse a checkpoint that was trained with towers other than those here."""
+    for part, origin in system.weights_origins().items():
         wanted = recorded.get(part, {}).get("sha256", "")
-        if wanted != source["sha256"]:
+        if wanted != origin["sha256"]:
             raise DataError(
                 f"{path}: was trained with another {part}: sha256 {wanted[:8] or 'none'} "
                 f"({recorded.get(part, {}).get('source', 'unknown')}), but the one here has "
-                f"{source['sha256'][:8] or 'none'} ({source['source'] or 'random weights'}); "
+                f"{origin['sha256'][:8] or 'none'} ({origin['source'] or 'random weights'}); "
                 "pretrained=False makes the model with that tower, untrained"
             )

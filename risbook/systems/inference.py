@@ -1,11 +1,12 @@
-"""Images and sentences to probabilities at the images' own resolution."""
+"""Images and sentences to masks or probabilities at the images' own resolution."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList, as_rgb
 from risbook.data.letterbox import Letterbox, normalise
@@ -13,6 +14,26 @@ from risbook.errors import ArgumentError
 from risbook.systems.postprocess import probabilities_at_original_size
 from risbook.systems.system import System
 from risbook.tokenizers.sentence_tokenizer import check_text
+
+
+def predict(
+    system: System,
+    image: ImageInputs,
+    text: str | Sequence[str],
+    *,
+    threshold: float,
+    return_probability: bool,
+) -> NDArray[Any] | list[NDArray[Any]]:
+    """`System.predict`: the arguments, the result and the errors are those given there."""
+    results: list[NDArray[Any]] = predict_probabilities(system, image, text)
+    if return_probability:
+        # bicubic resizing overshoots a little
+        results = [probability.clip(0, 1) for probability in results]
+    else:
+        results = [np.greater(probability, threshold) for probability in results]
+    if isinstance(image, Tensor | np.ndarray) and is_batch(image):
+        return np.stack(results)
+    return results[0] if isinstance(text, str) and not is_batch(image) else results
 
 
 def predict_probabilities(

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, overload
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -262,17 +261,11 @@ class System(nn.Module):
             ArgumentError: for an empty sentence, or another number of sentences than of images.
             DataError: for an image that cannot be read.
         """
-        from risbook.systems.inference import is_batch, predict_probabilities
+        from risbook.systems.inference import predict
 
-        results: list[NDArray[Any]] = predict_probabilities(self, image, text)
-        if return_probability:
-            # bicubic resizing overshoots a little
-            results = [probability.clip(0, 1) for probability in results]
-        else:
-            results = [np.greater(probability, threshold) for probability in results]
-        if isinstance(image, Tensor | np.ndarray) and is_batch(image):
-            return np.stack(results)
-        return results[0] if isinstance(text, str) and not is_batch(image) else results
+        return predict(
+            self, image, text, threshold=threshold, return_probability=return_probability
+        )
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Tuned parameters that `lr_multipliers` can name, by group; here none.

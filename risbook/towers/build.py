@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import write_atomically, write_json, write_safetensors
+from risbook.files import write_model_folder
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.families import FAMILIES, Tower
@@ -150,19 +150,14 @@ def save_tower(
         tensors = cast_weights(tower.state_dict(), dtype)
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").unlink(missing_ok=True)  # it returns when all new files are written
-    write_safetensors(folder / "model.safetensors", tensors)
-    if tokenizer is not None:
-        with write_atomically(folder / "tokenizer.json") as path:
-            tokenizer.to_file(path)
     config = {
         "format": TOWER_FORMAT,
         "tower": name,
         "arch": dict(get_tower_preset(name).arguments),
         "origin": {"kind": "risbook", "source": source},
     }
-    write_json(folder / "config.json", config)
+    write_tokenizer = None if tokenizer is None else tokenizer.to_file
+    write_model_folder(folder, config, tensors, write_tokenizer=write_tokenizer)
 
 
 def _build(
