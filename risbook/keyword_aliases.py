@@ -37,6 +37,10 @@ def keyword_aliases(
     Traceback (most recent call last):
         ...
     TypeError: build has no keyword 'bias': all layers have one (it has image_dim)
+    >>> build(vis_dim=3, image_dim=4)
+    Traceback (most recent call last):
+        ...
+    TypeError: build: vis_dim is another name of image_dim; give one
     >>> build(3)
     Traceback (most recent call last):
         ...
@@ -69,7 +73,9 @@ def keyword_aliases(
                 if keyword in names:
                     continue
                 alias = aliases.get(keyword)
-                if alias is not None and alias not in keywords:
+                if alias in keywords:
+                    raise TypeError(f"{called}: {keyword} is another name of {alias}; give one")
+                if alias is not None:
                     keywords[alias] = keywords.pop(keyword)
                 elif not is_open or keyword in (hints or {}):
                     raise unknown(keyword)
