@@ -50,14 +50,11 @@ __getattr__ = lazy_attributes(
     {},
     {
         "merge_and_unload": "risbook.adapters.merge_lora(model)",
-        "merge": "risbook.adapters.merge_lora(model)",
         "lora": "risbook.apply_lora(model, r=8)",
         "loralayer": "risbook.apply_lora(model, r=8)",
-        "loralinear": "risbook.apply_lora(model, r=8)",
         "houlsby": 'risbook.apply_peft(model, "houlsby")',
         "adapter": "risbook.adapters.Bottleneck(embed_dim=768)",
         "adaptformer": 'risbook.apply_peft(model, "adaptformer")',
         "bitfit": 'risbook.apply_peft(model, "bitfit")',
-        "list": "risbook.list_peft_methods()",
     },
 )

@@ -81,6 +81,7 @@ def train_system(
         if system is None:
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
+        system.configuration()  # refuses adapters that no checkpoint can name before the first step
         objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
         # The folder is locked after the preparations, so that a run that fails in them leaves no
         # folder, and after every process has checked the folder.

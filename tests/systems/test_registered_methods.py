@@ -12,6 +12,7 @@ from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.placement import Serial
 from risbook.errors import RisbookError
 from risbook.systems import System, build_system, load_system
+from risbook.training import train
 
 
 def add_gates(tower: Any, *, bottleneck_dim: int = 4) -> None:
@@ -56,6 +57,8 @@ def test_adapters_of_no_method_are_refused_before_anything_is_written(tmp_path: 
     message = r"image tower of etris-mini has adapters\.0_mlp\.adapter\.down\.weight, which a check"
     with pytest.raises(RisbookError, match=message):
         system.save_pretrained(tmp_path / "run")
+    with pytest.raises(RisbookError, match=message):  # before the first step, not after the last
+        train(system, "refscenes-sample", steps=2, out=tmp_path / "run", show_progress=False)
     assert not (tmp_path / "run").exists()
     system = load_system("etris-mini")
     system.text_tower.add_prompts(2)
