@@ -135,6 +135,19 @@ def to_values(config: Any) -> dict[str, Any]:
     return values
 
 
+def rename_fields(values: Mapping[str, Any], aliases: Aliases) -> dict[str, Any]:
+    """Values under the present names of their fields.
+
+    Raises:
+        RisbookError: for a field that is given under two names.
+
+    >>> rename_fields({"lr": 0.1, "steps": 3}, {"lr": "learning_rate"})
+    {'steps': 3, 'learning_rate': 0.1}
+    """
+    given, renamed = _rename(values, aliases)
+    return {**given, **renamed}
+
+
 def _no_json(value: Any) -> dict[str, str]:
     """Something that no field takes, in place of an object such as a network."""
     return {type(value).__name__: repr(value)[:80]}
@@ -152,7 +165,7 @@ def _rename(values: Mapping[str, Any], aliases: Aliases) -> tuple[dict[str, Any]
             raise RisbookError(f"{old} is {values[old]!r:.80}, which it cannot be") from error
         for name in new:
             if name in {**given, **renamed} or value_at(given, name.split(".")) is not None:
-                raise RisbookError(f"{old} is an old name of {name}; give one")
+                raise RisbookError(f"{old} is another name of {name}; give one")
         renamed |= new
     return given, renamed
 

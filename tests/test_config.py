@@ -179,8 +179,8 @@ def test_old_names_are_read() -> None:
     assert (model.bridge, model.rates) == (Bridge(dim=32, num_heads=2), {"bridge": 10})
     assert from_values(Model, {"name": "m", "bridge_rate": 1.0}, aliases=ALIASES).rates == {}
     assert with_overrides(MODEL, {"bridge_width": 32}, aliases=ALIASES).bridge.dim == 32
-    with pytest.raises(RisbookError, match=r"bridge_width is an old name of bridge\.dim; give one"):
+    with pytest.raises(RisbookError, match=r"is another name of bridge\.dim; give one"):
         with_overrides(MODEL, {"bridge_width": 32, "bridge.dim": 16}, aliases=ALIASES)
-    with pytest.raises(RisbookError, match=r"bridge_width is an old name of bridge\.dim; give one"):
+    with pytest.raises(RisbookError, match=r"is another name of bridge\.dim; give one"):
         values = {"name": "m", "bridge_width": 32, "bridge": {"dim": 16}}
         from_values(Model, values, aliases=ALIASES)

@@ -6,14 +6,14 @@ from typing import Any
 
 import torch
 
-from risbook.config import from_values, with_overrides
+from risbook.config import Aliases, from_values, rename_fields, with_overrides
 from risbook.errors import RisbookError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
 from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
-from risbook.training.training_config import TrainingConfig
+from risbook.training.training_config import OLD_NAMES, TrainingConfig
 from risbook.training.training_data import open_training_data
 from risbook.training.training_run import OptimizerFactory, train_system
 
@@ -35,15 +35,16 @@ _ALIASES = {
     "criterion": "loss",
     "verbose": "show_progress",
 }
-_FIELD_ALIASES = {
+#: names of other libraries, and of earlier versions, for fields of the configuration
+_FIELD_ALIASES: Aliases = {
+    **OLD_NAMES,
     "lr": "learning_rate",
     "iterations": "steps",
     "max_steps": "steps",
     "num_steps": "steps",
+    "save_steps": "save_every",
     "split": "splits",
     "warmup_steps": "warmup",
-    "text": "text_kind",
-    "checkpoint_every": "save_every",
 }
 _HINTS = {
     "weight_decay": "give optimizer=, for instance functools.partial(AdamW, weight_decay=0.01)",
@@ -112,7 +113,7 @@ def train(
             "model of risbook.load; a network of your own is a subclass of risbook.systems.System"
         )
     system_name = model.name if isinstance(model, System) else model
-    fields = {_FIELD_ALIASES.get(name, name): value for name, value in fields.items()}
+    fields = rename_fields(fields, _FIELD_ALIASES)
     if isinstance(loss, str):
         fields["loss"], loss = loss, None
     for key in ("splits", "eval_splits"):

@@ -398,8 +398,11 @@ def test_configurations_with_common_options_are_read() -> None:
         ({"image_adapter": "magic", "adapter_options": {"rank": 2}}, '^no method "magic"'),
         ({"adapter_options": {"rank": 2}}, "neither frozen nor frozen has the option 'rank'"),
         ({"adapter_options": 5}, "^adapter_options is 5, which it cannot be"),
-        ({"image_adapter": "lora", "image_tuning": "lora"}, "is an old name of image_peft.method"),
-        ({"image_adapter": "lora", "image_peft.method": "lora"}, "old name of image_peft.method"),
+        ({"image_adapter": "lora", "image_tuning": "lora"}, "other name of image_peft.method"),
+        (
+            {"image_adapter": "lora", "image_peft.method": "lora"},
+            "other name of image_peft.method",
+        ),
     ],
 )
 def test_mistakes_under_earlier_names_end_in_one_line(

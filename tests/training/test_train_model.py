@@ -60,6 +60,8 @@ def test_a_run_with_a_folder_can_be_loaded(
         ({"data": []}, "data"),
         ({"resume": True}, "name with out= the folder"),
         ({"model": "etris-maxi"}, "etris-maxi"),
+        ({"lr": 1.0, "learning_rate": 2.0}, "lr is another name of learning_rate; give one"),
+        ({"iterations": 3, "max_steps": 3}, "is another name of steps; give one"),
     ],
     ids=str,
 )
@@ -70,6 +72,11 @@ def test_a_mistake_is_told_in_one_line(
     with pytest.raises(RisbookError) as error:
         risbook.train(**given)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_argument_under_two_names_is_refused(config: TrainingConfig) -> None:
+    with pytest.raises(TypeError, match="dataset is another name of data; give one"):
+        risbook.train("first-model", data=config.data[0], dataset=config.data[0])
 
 
 def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> None:
