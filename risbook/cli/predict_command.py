@@ -1,6 +1,7 @@
 """``risbook predict``: the mask of one sentence in one image."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ def predict(
     from risbook.data import read_image
     from risbook.files import write_atomically
     from risbook.systems import load_system
+    from risbook.tokenizers.word_tokenizer import UnknownWordWarning
 
     outputs = [path for path in (out, overlay) if path]
     if len({path.resolve() for path in (image, *outputs)}) <= len(outputs):
@@ -55,9 +57,10 @@ def predict(
         check_png(path, overwrite=overwrite)
     pixels = read_image(image, upright=True)
     system = load_system(checkpoint).to(choose_device(device))
-    unread = notices(system, text)  # first: the tokenizer then need not warn of the same words
-    mask = system.predict(pixels, text, threshold=threshold)
-    for notice in unread:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnknownWordWarning)  # the notices name the same words
+        mask = system.predict(pixels, text, threshold=threshold)
+    for notice in notices(system, text):
         print(f"risbook predict: {notice}", file=sys.stderr)
     with write_atomically(out) as path:
         Image.fromarray(mask).convert("L").save(path, format="PNG")

@@ -74,6 +74,7 @@ class HierarchicalAlignment(nn.Module):
             ResNet, (1, 1, 1) for a vision transformer.
         sentence_dim: P, channels of the sentence vector.
         dim: C, channels of the output.
+        text_dim: channels of the text tokens, which other necks need.
 
     Raises:
         RisbookError: if there are not three maps.
@@ -86,6 +87,7 @@ class HierarchicalAlignment(nn.Module):
         factors: Sequence[float],
         sentence_dim: int,
         dim: int,
+        text_dim: int | None = None,
     ) -> None:
         super().__init__()
         if len(map_dims) != 3 or len(factors) != 3:

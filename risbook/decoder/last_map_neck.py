@@ -17,6 +17,7 @@ class LastMapNeck(nn.Module):
         factors: side of the output divided by the side of each map; only the last one counts.
         sentence_dim: P, which other necks need.
         dim: C, channels of the output.
+        text_dim: channels of the text tokens, which other necks need.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class LastMapNeck(nn.Module):
         factors: Sequence[float],
         sentence_dim: int,
         dim: int,
+        text_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.resize = resize_norm_relu(map_dims[-1], dim, factors[-1])

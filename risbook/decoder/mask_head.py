@@ -17,8 +17,8 @@ from risbook.errors import RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.features import TextFeatures
 
-#: Necks by name. Each is built with map_dims=, factors=, sentence_dim= and dim=, and is called with
-#: the maps, the text features and intermediates=.
+#: Necks by name. Each is built with map_dims=, factors=, text_dim=, sentence_dim= and dim=, and is
+#: called with the maps, the text features and intermediates=.
 NECKS: dict[str, Callable[..., nn.Module]] = {
     "hierarchical": HierarchicalAlignment,
     "last": LastMapNeck,
@@ -31,7 +31,7 @@ def register_neck(name: str, neck: Callable[..., nn.Module]) -> None:
     Args:
         name: the name.
         neck: a class, or another function that makes a neck. Its arguments are those of
-            `HierarchicalAlignment`; `dim` is also the channels of the text tokens.
+            `HierarchicalAlignment`.
     """
     NECKS[name] = neck
 
@@ -101,6 +101,7 @@ class MaskHead(nn.Module):
         self.neck = NECKS[config.neck](
             map_dims=map_dims,
             factors=factors,
+            text_dim=text_dim,
             sentence_dim=sentence_dim,
             dim=config.dim,
         )

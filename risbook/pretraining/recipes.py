@@ -87,9 +87,7 @@ def _clip_mini(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -
     image = build_tower("clip-mini-image", weights="random")
     assert isinstance(image, ImageTransformer)
     init_clip_params(image)
-    text_tower = build_tower(
-        "clip-mini-text", weights="random", vocab_size=tokenizer.vocabulary_size
-    )
+    text_tower = build_tower("clip-mini-text", weights="random", vocab_size=tokenizer.vocab_size)
     assert isinstance(text_tower, TextTransformer)
     towers: dict[str, Tower] = {"clip-mini-image": image, "clip-mini-text": text_tower}
     clip = CLIP(image_tower=image, text_tower=text_tower)

@@ -61,7 +61,7 @@ class FirstModel(System):
         )
         self.image_tower = ConvolutionalTower(map_dims=config.map_dims, blocks=config.blocks)
         self.text_tower = RecurrentTower(
-            vocab_size=tokenizer.vocabulary_size,
+            vocab_size=tokenizer.vocab_size,
             word_dim=config.word_dim,
             embed_dim=config.text_dim,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from risbook.errors import DataError, RisbookError
@@ -49,12 +49,12 @@ class SentenceTokenizer:
                 f"not a {self.message_name}: it has only one of {self.start_token} and "
                 f"{self.end_token}"
             )
-        if self.end_id not in (None, self.vocabulary_size - 1):
+        if self.end_id not in (None, self.vocab_size - 1):
             raise DataError(f"not a {self.message_name}: {self.end_token} must have the largest id")
         largest = max(backend.get_vocab().values(), default=-1)
-        if largest >= self.vocabulary_size:  # no table of embeddings has such an id
+        if largest >= self.vocab_size:  # no table of embeddings has such an id
             raise DataError(
-                f"its {self.vocabulary_size} entries have ids up to {largest}; they have to count "
+                f"its {self.vocab_size} entries have ids up to {largest}; they have to count "
                 "from 0 without a gap"
             )
         shortest = 1 if self.end_id is None else 3
@@ -84,7 +84,7 @@ class SentenceTokenizer:
         path.write_text(self.backend.to_str(pretty=False), encoding="utf-8")
 
     @property
-    def vocabulary_size(self) -> int:
+    def vocab_size(self) -> int:
         """Number of ids, special tokens included."""
         return int(self.backend.get_vocab_size())
 
@@ -101,9 +101,11 @@ class SentenceTokenizer:
             DataError: for a sentence that is not valid text.
         """
         sentences = [sentences] if isinstance(sentences, str) else sentences
+        encodings = [self._encode(sentence) for sentence in sentences]
+        self._report_unknown(sentences, encodings)
         rows = torch.zeros(len(sentences), self.length, dtype=torch.long)
-        for row, sentence in zip(rows, sentences, strict=True):
-            ids = self._encode(sentence)
+        for row, encoding in zip(rows, encodings, strict=True):
+            ids = self._with_ends(encoding.ids)
             row[: len(ids)] = torch.tensor(ids[: self.length], dtype=torch.long)
             if len(ids) > self.length and self.end_id is not None:
                 row[-1] = self.end_id
@@ -111,7 +113,7 @@ class SentenceTokenizer:
 
     def num_tokens(self, sentence: str) -> int:
         """Ids of a whole sentence, start and end included; those beyond `length` are cut."""
-        return len(self._encode(sentence))
+        return len(self._with_ends(self._encode(sentence).ids))
 
     def unknown_words(self, sentence: str) -> list[str]:
         """The words of a sentence that the vocabulary does not hold, in order; here none."""
@@ -121,10 +123,15 @@ class SentenceTokenizer:
     def _clean(self, sentence: str) -> str:
         return sentence
 
-    def _encode(self, sentence: str) -> list[int]:
-        """Ids of a whole sentence, with its start and its end."""
+    def _report_unknown(self, sentences: Sequence[str], encodings: Sequence[Encoding]) -> None:
+        """Called with each batch; here every word is known."""
+
+    def _encode(self, sentence: str) -> Encoding:
+        """A whole sentence without its start and its end."""
         check_text(sentence)
-        ids: list[int] = self.backend.encode(self._clean(sentence), add_special_tokens=False).ids
+        return self.backend.encode(self._clean(sentence), add_special_tokens=False)
+
+    def _with_ends(self, ids: list[int]) -> list[int]:
         if self.start_id is None or self.end_id is None:
             return ids
         return [self.start_id, *ids, self.end_id]

@@ -8,11 +8,18 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from torch import Tensor
+from tokenizers import (
+    Encoding,
+    Tokenizer,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from risbook.errors import DataError
-from risbook.tokenizers.sentence_tokenizer import SentenceTokenizer, check_text
+from risbook.tokenizers.sentence_tokenizer import SentenceTokenizer
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
 
@@ -90,37 +97,32 @@ class WordTokenizer(SentenceTokenizer):
             )
         return cls(backend, length=length)
 
-    def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """Tokenise B sentences, or one: word ids (B, length).
+    def unknown_words(self, sentence: str) -> list[str]:
+        """The words of a sentence that the vocabulary does not hold, in order."""
+        return _unknown_words(sentence, self._encode(sentence))
 
-        Unknown words cause one warning per batch. Each word is named once in the life of the
-        tokenizer, at most `MAX_NAMED` in all, and not if `unknown_words` has returned it.
+    def _report_unknown(self, sentences: Sequence[str], encodings: Sequence[Encoding]) -> None:
+        """Warn of unknown words, once per batch.
+
+        Each word is named once in the life of the tokenizer, at most `MAX_NAMED` in all.
         """
-        sentences = [sentences] if isinstance(sentences, str) else sentences
-        rows = super().__call__(sentences)
-        reported = self._reported.copy()
-        words = [word for sentence in sentences for word in self.unknown_words(sentence)]
-        new = [word for word in dict.fromkeys(words) if word not in reported]
+        words: dict[str, None] = {}
+        for sentence, encoding in zip(sentences, encodings, strict=True):
+            words |= dict.fromkeys(_unknown_words(sentence, encoding))
+        new = [word for word in words if word not in self._reported]
+        self._reported.update(new)
         named = new[: max(0, MAX_NAMED - self._named_count)]
         if named:
             self._named_count += len(named)
             more = "; more are not named" if self._named_count == MAX_NAMED else ""
             listed = ", ".join(named) + more
             message = f"words that the vocabulary does not hold, read as {UNKNOWN}: {listed}"
-            warnings.warn(message, UnknownWordWarning, stacklevel=2)
-        return rows
+            warnings.warn(message, UnknownWordWarning, stacklevel=3)  # the caller of the tokenizer
 
-    def unknown_words(self, sentence: str) -> list[str]:
-        """The words of a sentence that the vocabulary does not hold, in order.
 
-        Afterwards `__call__` does not warn of them.
-        """
-        check_text(sentence)
-        encoding = self.backend.encode(sentence, add_special_tokens=False)
-        words = [
-            sentence[start:end].lower()
-            for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
-            if token == UNKNOWN
-        ]
-        self._reported.update(words)
-        return words
+def _unknown_words(sentence: str, encoding: Encoding) -> list[str]:
+    return [
+        sentence[start:end].lower()
+        for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
+        if token == UNKNOWN
+    ]

@@ -165,7 +165,7 @@ def _build(
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
     if preset.modality == "text" and "vocab_size" not in arguments:
-        arguments = {**arguments, "vocab_size": _vocabulary_size(name, folder)}
+        arguments = {**arguments, "vocab_size": _vocab_size(name, folder)}
     for key, value in arguments.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
         largest = MAX_VALUES.get(key, MAX_OTHER)
@@ -177,11 +177,11 @@ def _build(
         raise RisbookError(f"{name}: {error}") from error
 
 
-def _vocabulary_size(name: str, folder: Path | None) -> int:
+def _vocab_size(name: str, folder: Path | None) -> int:
     for candidate in (folder, SHIPPED_TOWERS / name):
         if candidate is not None and (candidate / "tokenizer.json").is_file():
             tokenizer = WordTokenizer.from_file(candidate / "tokenizer.json", length=77)
-            return tokenizer.vocabulary_size
+            return tokenizer.vocab_size
     raise RisbookError(
         f"{name}: its vocabulary is not in this installation; give its size as vocab_size="
     )

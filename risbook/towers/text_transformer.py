@@ -184,9 +184,7 @@ class TextTransformer(TransformerTower):
 
     def set_fused_attention(self, fused: bool) -> None:
         """Choose transformers' fused implementation of attention, or its plain one."""
-        implementation = "sdpa" if fused else "eager"
-        if self.text.config._attn_implementation != implementation:
-            self.text.config._attn_implementation = implementation
+        self.text.config._attn_implementation = "sdpa" if fused else "eager"
 
     def init_prompts(self, prompts: Tensor) -> None:
         """Fill new prompts as CoOp does (Zhou et al., 2022; released code)."""

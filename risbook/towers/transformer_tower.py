@@ -72,6 +72,7 @@ class TransformerTower(StagedTower):
         self.out_indices = check_out_indices(out_indices, depth=depth)
         self.adapters = nn.ModuleDict()
         self.register_parameter("prompts", None)
+        self._fused_attention: bool | None = None
 
     # What a subclass says about its network.
 
@@ -120,7 +121,10 @@ class TransformerTower(StagedTower):
         Returns:
             (B, N, C).
         """
-        self.set_fused_attention(fused_is_faster(tokens))
+        fused = fused_is_faster(tokens)
+        if fused != self._fused_attention:
+            self.set_fused_attention(fused)
+            self._fused_attention = fused
         for block in range(len(self.blocks))[start:stop]:
             tokens = self._renew_prompts(block, tokens)
             for branch in BRANCHES:

@@ -30,7 +30,7 @@ def objective(corpus: ImageCorpus, **config: int) -> ContrastiveObjective:
         out_indices=(0, 1),
     )
     text = TextTransformer(
-        vocab_size=tokenizer.vocabulary_size,
+        vocab_size=tokenizer.vocab_size,
         embed_dim=32,
         depth=2,
         num_heads=2,

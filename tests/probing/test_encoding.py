@@ -48,7 +48,7 @@ def test_sentences_become_unit_vectors_whatever_the_padding():
     torch.manual_seed(0)
     tokenizer = WordTokenizer.from_sentences(["a red mug", "a dog"], length=12, ends=True)
     sizes = {"embed_dim": 16, "depth": 2, "num_heads": 2, "context_length": 12, "output_dim": 8}
-    tower = TextTransformer(vocab_size=tokenizer.vocabulary_size, **sizes).eval()
+    tower = TextTransformer(vocab_size=tokenizer.vocab_size, **sizes).eval()
     both = encode_text(tower, tokenizer, ["a dog", "a red mug"])
     single = encode_text(tower, tokenizer, ["a dog"])
     assert torch.allclose(both.norm(dim=-1), torch.ones(2), atol=1e-5)

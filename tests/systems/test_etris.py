@@ -281,9 +281,11 @@ def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
 
 def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     class WordNeck(nn.Module):
-        def __init__(self, *, map_dims: Any, factors: Any, sentence_dim: int, dim: int) -> None:
+        def __init__(
+            self, *, map_dims: Any, factors: Any, text_dim: int, sentence_dim: int, dim: int
+        ) -> None:
             super().__init__()
-            self.linear = nn.Linear(map_dims[1] + dim, dim)
+            self.linear = nn.Linear(map_dims[1] + text_dim, dim)
 
         def forward(self, maps: Any, text_features: TextFeatures, *, intermediates: Any) -> Tensor:
             text_tokens = text_features.text_tokens.mean(dim=1)[:, None, None]

@@ -23,7 +23,7 @@ def merges(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_words_are_merged_in_the_order_of_the_list(merges: Path) -> None:
     tokenizer = CLIPTokenizer.from_vocabulary(merges, length=8)
-    assert tokenizer.vocabulary_size == 49408
+    assert tokenizer.vocab_size == 49408
     assert (tokenizer.start_id, tokenizer.end_id) == (49406, 49407)
     # 512 ids for bytes; then the merges: do 512, dog</w> 513, ca 514, cat</w> 515
     letter = {character: ord(character) - ord("!") for character in "abcdefghijklmnopqrstuvwxyz"}

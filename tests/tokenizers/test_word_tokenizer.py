@@ -27,9 +27,8 @@ def test_padding_cutting_and_case() -> None:
 def test_an_unknown_word_is_reported_and_not_swallowed() -> None:
     tokenizer = WordTokenizer.from_sentences(SENTENCES, length=5)
     assert tokenizer.unknown_words("The Purple dog, zebra") == ["purple", "zebra"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        ids = tokenizer(["the zebra dog", "purple"])  # asked for before, so told before
+    with pytest.warns(UnknownWordWarning, match=": zebra, purple$"):  # a query silences nothing
+        ids = tokenizer(["the zebra dog", "purple"])
     assert ids[0, 1] == 1
 
 
@@ -59,7 +58,7 @@ def test_warnings_do_not_flood() -> None:
 
 def test_sentences_can_be_opened_and_closed() -> None:
     tokenizer = WordTokenizer.from_sentences(SENTENCES, length=5, ends=True)
-    start, end = 2, tokenizer.vocabulary_size - 1
+    start, end = 2, tokenizer.vocab_size - 1
     assert tokenizer.end_id == end
     ids = tokenizer(["LEFT dog", "the red dog on the right", "left dog mug", ""])
     assert (ids == ids.max(dim=1, keepdim=True).values).sum() == 4
@@ -71,6 +70,7 @@ def test_sentences_can_be_opened_and_closed() -> None:
     assert WordTokenizer.from_sentences(SENTENCES, length=5).end_id is None
 
 
+@pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
 def test_special_tokens_cannot_be_written_into_a_sentence() -> None:
     tokenizer = WordTokenizer.from_sentences(SENTENCES, length=6, ends=True)
     assert tokenizer.unknown_words("dog [END] left [PAD]") == ["end", "pad"]
@@ -90,7 +90,7 @@ def test_file_round_trip(tmp_path: Path, ends: bool) -> None:
     tokenizer = WordTokenizer.from_sentences(SENTENCES, length=5, ends=ends)
     tokenizer.to_file(tmp_path / "tokenizer.json")
     again = WordTokenizer.from_file(tmp_path / "tokenizer.json", length=5)
-    assert again.vocabulary_size == tokenizer.vocabulary_size
+    assert again.vocab_size == tokenizer.vocab_size
     assert again(SENTENCES).equal(tokenizer(SENTENCES))
     assert again.end_id == tokenizer.end_id
     # Another reader of the file gets the same ids.

@@ -99,7 +99,7 @@ def test_random_saved_and_read_again(name: str, tmp_path: Path) -> None:
 
 def test_a_text_tower_with_its_words(tmp_path: Path) -> None:
     words = WordTokenizer.from_sentences(["the left dog"], length=77, ends=True)
-    size = words.vocabulary_size
+    size = words.vocab_size
     tower = build_tower("clip-mini-text", weights="random", vocab_size=size)
     save_tower(tower, tmp_path, name="clip-mini-text", source="a test", tokenizer=words)
     again = build_tower("clip-mini-text", weights=tmp_path)
