@@ -2,8 +2,8 @@
 
 What a new family needs:
 
-- an entry of `FAMILIES`, and one of `risbook.towers.weights.forms.PUBLICATIONS`: the names under
-  which its weights are published;
+- an entry of `FAMILIES`, and one of `risbook.towers.weights.published_formats.PUBLISHED_FORMATS`:
+  the names under which its weights are published;
 - a vision transformer of another style: an entry of `vision_styles.STYLES`;
 - another class: a member of the union `Tower`, derived from a class of `risbook.towers.stages`. The
   layers that LoRA changes by default stand in `risbook.adapters.lora`.

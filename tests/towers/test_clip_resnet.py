@@ -14,10 +14,11 @@ from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.weights.forms import PUBLICATIONS
+from risbook.towers.weights.published_formats import PUBLISHED_FORMATS
 
 VISUAL = "backbone.visual."
-OPENAI_RESNET = next(form for form in PUBLICATIONS["clip-resnet"].forms if form.owner == "OpenAI")
+KEY_MAPPINGS = PUBLISHED_FORMATS["clip-resnet"].key_mappings
+OPENAI_RESNET = next(mapping for mapping in KEY_MAPPINGS if mapping.owner == "OpenAI")
 
 
 def tiny(**changes: Any) -> CLIPResNet:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from risbook.errors import DataError
 from risbook.towers.families import Tower
-from risbook.towers.weights.forms import PUBLICATIONS, State
+from risbook.towers.weights.published_formats import PUBLISHED_FORMATS, State
 
 
 def load_weights(
     tower: Tower, state: Mapping[str, Tensor], *, family: str, resize: bool = False
 ) -> tuple[str, ...]:
-    """Load weights in any known form into a tower.
+    """Load weights in any known format into a tower.
 
     Args:
         tower: the tower; on the meta device it takes the tensors themselves.
@@ -40,7 +40,7 @@ def load_weights(
     missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
     absent = tuple(
         part
-        for part in PUBLICATIONS[family].new_parts
+        for part in PUBLISHED_FORMATS[family].new_parts
         if any(name.startswith(f"{part}.") for name in missing)
         and not any(name.startswith(f"{part}.") for name in weights)
     )
@@ -73,12 +73,12 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     """Bring published weights to the names of our towers.
 
     Args:
-        state: names and values. A name that no expression of the form fits stays as it is, and
+        state: names and values. A name that no expression of the format fits stays as it is, and
             `load_weights` then refuses it.
-        family: a name of `PUBLICATIONS`, that of the tower that they are for.
+        family: a name of `PUBLISHED_FORMATS`, that of the tower that they are for.
 
     Raises:
-        DataError: if no form of this family fits, or half of a pair of weights is missing.
+        DataError: if no format of this family fits, or half of a pair of weights is missing.
 
     >>> import torch
     >>> state = {"register_tokens": torch.zeros(1, 4, 8), "norm.weight": torch.ones(8)}
@@ -86,21 +86,21 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     >>> sorted(convert(state, "dinov2"))
     ['vit.cls_token', 'vit.norm.weight', 'vit.pos_embed', 'vit.reg_token']
     """
-    forms, ignored, _ = PUBLICATIONS[family]
-    form = next((form for form in forms if form.marker in state), None)
-    if form is not None:
-        return form.convert(
+    key_mappings, ignored, _ = PUBLISHED_FORMATS[family]
+    mapping = next((mapping for mapping in key_mappings if mapping.marker in state), None)
+    if mapping is not None:
+        return mapping.convert(
             {name: value for name, value in state.items() if not re.match(ignored, name)}
         )
     others = [
         name
-        for name, publication in PUBLICATIONS.items()
-        if any(form.marker in state for form in publication.forms)
+        for name, formats in PUBLISHED_FORMATS.items()
+        if any(mapping.marker in state for mapping in formats.key_mappings)
     ]
     if others:
         raise DataError(
             f"these are weights of a {' and '.join(others)} tower, not of a {family} tower"
         )
-    owners = ", ".join(form.owner for form in forms)
+    owners = ", ".join(mapping.owner for mapping in key_mappings)
     first = next(iter(state), "none")
     raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")

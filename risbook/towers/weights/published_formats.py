@@ -1,10 +1,10 @@
 """The sets of names under which CLIP and DINOv2 are published, and how each becomes our own.
 
 Our towers are networks of timm (below ``vit.`` and ``body.``) and transformers (below ``text.``),
-with OpenAI's names in the attention pool, and a `projection`. A `Form` lists, for one published set
-of names, the substitutions and the changes of values that lead there.
+with OpenAI's names in the attention pool, and a `projection`. A `KeyMapping` lists, for one
+published set of names, the substitutions and the changes of values that lead there.
 
-timm converts three of these ten forms itself (`checkpoint_filter_fn`), and the tests compare with
+timm converts three of these ten sets itself (`checkpoint_filter_fn`), and the tests compare with
 it. That function is not used here: it leaves out names that it does not know, and it resamples
 patches and position embeddings of another size. Our loader takes a file completely or refuses it.
 """
@@ -31,12 +31,12 @@ _IMAGE_SIDE = rf"visual\.|vision_model\.|visual_projection\.|{_NO_WEIGHT}"
 
 
 @dataclass(frozen=True)
-class Form:
+class KeyMapping:
     """One published set of names for one family of towers.
 
     Args:
         owner: whose names they are, for messages.
-        marker: a name that only files in this form hold.
+        marker: a name that only files with these names hold.
         names: regular expressions and their replacements, applied to each name in this order. A
             name that no expression fits is kept; `load_weights` then refuses it.
         changes: changes of the values, in place, under our own names.
@@ -48,7 +48,7 @@ class Form:
     changes: tuple[Callable[[State], None], ...] = ()
 
     def convert(self, state: Mapping[str, Tensor]) -> State:
-        """Bring names and values of this form to our own."""
+        """Bring names and values of a file to our own."""
         converted: State = {}
         for published, value in state.items():
             name = published
@@ -200,47 +200,49 @@ _TRANSFORMERS_DINOV2 = (
 )
 
 
-class Publication(NamedTuple):
+class PublishedFormats(NamedTuple):
     """How the weights of one family of towers are published.
 
     Args:
-        forms: the sets of names.
+        key_mappings: one for each published set of names.
         ignored: regular expression of the names that the tower does not need.
         new_parts: parts of the tower that no file holds; they start from initial values.
     """
 
-    forms: tuple[Form, ...]
+    key_mappings: tuple[KeyMapping, ...]
     ignored: str
     new_parts: tuple[str, ...] = ()
 
 
-PUBLICATIONS: dict[str, Publication] = {
-    "clip-vit": Publication(
+PUBLISHED_FORMATS: dict[str, PublishedFormats] = {
+    "clip-vit": PublishedFormats(
         (
-            Form("OpenAI", "visual.class_embedding", _OPENAI_VIT, (_add_batch,)),
-            Form(
+            KeyMapping("OpenAI", "visual.class_embedding", _OPENAI_VIT, (_add_batch,)),
+            KeyMapping(
                 "transformers",
                 "vision_model.embeddings.class_embedding",
                 _TRANSFORMERS_VIT,
                 (_add_batch, _transpose_projection, _join_qkv),
             ),
-            Form("timm", "norm_pre.weight", _TIMM_VIT, (_transpose_projection, _drop_zero_bias)),
+            KeyMapping(
+                "timm", "norm_pre.weight", _TIMM_VIT, (_transpose_projection, _drop_zero_bias)
+            ),
         ),
         _TEXT_SIDE,
     ),
-    "clip-resnet": Publication(
+    "clip-resnet": PublishedFormats(
         (
-            Form("OpenAI", "visual.attnpool.positional_embedding", _OPENAI_RESNET),
-            Form("timm", "stem.conv1.conv.weight", _TIMM_RESNET),
+            KeyMapping("OpenAI", "visual.attnpool.positional_embedding", _OPENAI_RESNET),
+            KeyMapping("timm", "stem.conv1.conv.weight", _TIMM_RESNET),
         ),
         _TEXT_SIDE,
         # the residual branch of CRIS and ETRIS, which CLIP does not have
         ("attention_pool.connect",),
     ),
-    "clip-text": Publication(
+    "clip-text": PublishedFormats(
         (
-            Form("OpenAI", "token_embedding.weight", _OPENAI_TEXT, (_split_qkv,)),
-            Form(
+            KeyMapping("OpenAI", "token_embedding.weight", _OPENAI_TEXT, (_split_qkv,)),
+            KeyMapping(
                 "transformers",
                 "text_model.embeddings.token_embedding.weight",
                 _TRANSFORMERS_TEXT,
@@ -249,11 +251,11 @@ PUBLICATIONS: dict[str, Publication] = {
         ),
         _IMAGE_SIDE,
     ),
-    "dinov2": Publication(
+    "dinov2": PublishedFormats(
         (
-            Form("Meta", "register_tokens", _META_DINOV2, (_fold_class_position,)),
-            Form("timm", "reg_token", ((r"^", "vit."),)),
-            Form(
+            KeyMapping("Meta", "register_tokens", _META_DINOV2, (_fold_class_position,)),
+            KeyMapping("timm", "reg_token", ((r"^", "vit."),)),
+            KeyMapping(
                 "transformers",
                 "embeddings.register_tokens",
                 _TRANSFORMERS_DINOV2,
