@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.pretraining.contrastive import ContrastiveConfig, ContrastiveObjective
 from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
@@ -157,8 +157,8 @@ def get_recipe(name: str) -> Recipe:
     """Look a recipe up.
 
     Raises:
-        RisbookError: for an unknown name; the message lists the recipes.
+        ArgumentError: for an unknown name; the message lists the recipes.
     """
     if name not in RECIPES:
-        raise RisbookError(f"no recipe is called '{name}'; there are: {', '.join(RECIPES)}")
+        raise ArgumentError(f"no recipe is called '{name}'; there are: {', '.join(RECIPES)}")
     return RECIPES[name]

@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.evaluation.score_system import score_system
 from risbook.systems import System
 from risbook.systems.losses import resize_target
@@ -35,7 +35,7 @@ class MaskObjective(Objective):
             names none.
 
     Raises:
-        RisbookError: for a batch that cannot be shared equally among the processes, and for
+        ArgumentError: for a batch that cannot be shared equally among the processes, and for
             learning rates of parameters that the system does not train.
     """
 
@@ -59,12 +59,10 @@ class MaskObjective(Objective):
         self.samples = data.samples.with_image_size(system.image_size)
         self.groups, self.lr_multipliers = group_parameters(system, config.lr_multipliers)
         if data.batch_size % accelerator.num_processes:
-            raise RisbookError(
+            raise ArgumentError(
                 f"a batch of {data.batch_size} cannot be shared by {accelerator.num_processes} "
                 "processes"
             )
-        if accelerator.device.type == "cpu":
-            self.system.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor, token_ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """The losses of images (B, 3, S, S), ids (B, L) and masks (B, 1, S, S)."""
@@ -73,7 +71,7 @@ class MaskObjective(Objective):
         return named_losses(self.loss(logits.float(), target))
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Images, ids and masks on the device of the process."""
+        """Images, ids and masks on the device of the process; on a CPU images in channels_last."""
         device = self.accelerator.device
         for batch in load_batches(
             self.samples,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from risbook.errors import ArgumentError, RisbookError
+from risbook.errors import ArgumentError
 from risbook.systems.losses import dice_loss, mask_cross_entropy
 from risbook.training.run_log import STEP_COLUMNS
 
@@ -47,7 +47,7 @@ def named_losses(values: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
     Only "loss" keeps its gradient, because the others are only logged.
 
     Raises:
-        RisbookError: for a value that is not a tensor with one number, for a dictionary without
+        ArgumentError: for a value that is not a tensor with one number, for a dictionary without
             "loss", and for a name that the log uses for something else.
 
     >>> import torch
@@ -56,19 +56,19 @@ def named_losses(values: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     losses = dict(values) if isinstance(values, Mapping) else {"loss": values}
     if "loss" not in losses:
-        raise RisbookError(
+        raise ArgumentError(
             f"the loss function returned {', '.join(map(str, losses)) or 'no loss'}; the value to "
             "minimise must be among them as 'loss'"
         )
     for name, value in losses.items():
         if name in STEP_COLUMNS:
-            raise RisbookError(
+            raise ArgumentError(
                 f"the loss function returned {name!r}, which the log uses for something else; "
                 "give the loss another name"
             )
         if not isinstance(value, Tensor) or value.numel() != 1:
             size = f" of {tuple(value.shape)}" if isinstance(value, Tensor) else ""
-            raise RisbookError(
+            raise ArgumentError(
                 f"the loss function returned a {type(value).__name__}{size} as {name!r}; it must "
                 "be a tensor with one number, for instance a mean"
             )

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.training.training_config import Precision
 
 
@@ -29,13 +29,13 @@ def choose_precision(requested: Precision, device: torch.device) -> Literal["no"
         "no" (float32) elsewhere.
 
     Raises:
-        RisbookError: for fp16 on a CPU: the gradient scaler needs a GPU.
+        ArgumentError: for fp16 on a CPU: the gradient scaler needs a GPU.
 
     >>> choose_precision("no", torch.device("cpu"))
     'no'
     """
     if requested == "fp16" and device.type != "cuda":
-        raise RisbookError("precision fp16 needs a GPU; choose auto, bf16 or no")
+        raise ArgumentError("precision fp16 needs a GPU; choose auto, bf16 or no")
     if requested != "auto":
         return requested
     if device.type == "cuda":

@@ -69,5 +69,8 @@ class StopSignals:
     @contextmanager
     def shielded(self) -> Iterator[None]:
         """For saving the state of a stopped run: only a second Ctrl-C interrupts it."""
-        self._raises = False
-        yield
+        raises, self._raises = self._raises, False
+        try:
+            yield
+        finally:
+            self._raises = raises

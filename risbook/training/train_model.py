@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from risbook.config import Aliases, from_values, rename_fields, with_overrides
-from risbook.errors import RisbookError, StoppedError
+from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
@@ -108,7 +108,7 @@ def train(
             `risbook.training.train_system`.
     """
     if not isinstance(model, str | System):
-        raise RisbookError(
+        raise ArgumentError(
             f"the model is a {type(model).__name__}; give a name of risbook.list_models(), or a "
             "model of risbook.load; a network of your own is a subclass of risbook.systems.System"
         )
@@ -127,7 +127,7 @@ def train(
         fields["eval_splits"] = [*fields.get("eval_splits", ()), *eval_splits]
     if epochs is not None:
         if "steps" in fields:
-            raise RisbookError("give either steps or epochs, not both")
+            raise ArgumentError("give either steps or epochs, not both")
         config = resolve_config(system_name, **fields)
         opened = open_training_data(config, sources=sources.by_name)
         fields["steps"] = epochs * opened.epoch_steps
@@ -143,7 +143,7 @@ def train(
     if out is not None:
         return train_system(config, Path(out), resume=resume, **options)
     if resume:
-        raise RisbookError("resume=True: name with out= the folder of the run to continue")
+        raise ArgumentError("resume=True: name with out= the folder of the run to continue")
     with TemporaryDirectory(prefix="risbook-") as folder:
         try:
             return train_system(config, Path(folder), **options)
@@ -176,7 +176,7 @@ def resolve_config(system: str, **fields: Any) -> TrainingConfig:
         return from_values(TrainingConfig, {"system": system, **fields})
     recorded = SHIPPED_SYSTEMS / system / "training.json"
     if not recorded.is_file():
-        raise RisbookError(
+        raise ArgumentError(
             f"{system}: say what to train on, for instance data='refscenes' (--data refscenes on "
             "the command line)"
         )

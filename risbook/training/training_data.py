@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from risbook.data import ReferData, ReferringDataset, open_data
 from risbook.data.samples import TrainingSamples
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError, DataError
 from risbook.training.training_config import TrainingConfig
 
 
@@ -40,7 +40,8 @@ def open_training_data(
             names are opened by `risbook.data.open_data`.
 
     Raises:
-        RisbookError: for missing or empty sets and wrong `eval_splits`.
+        DataError: for missing or empty sets.
+        ArgumentError: for wrong `eval_splits`.
     """
     opened = dict(sources or {})
 
@@ -59,12 +60,12 @@ def open_training_data(
         cache_images=config.cache_images,
     )
     if not samples.objects:
-        raise RisbookError(f"there is nothing to train on in {', '.join(config.data)}")
+        raise DataError(f"there is nothing to train on in {', '.join(config.data)}")
     eval_splits = {}
     for eval_split in config.eval_splits:
         name, _, split = eval_split.rpartition(":")
         if not name:
-            raise RisbookError(
+            raise ArgumentError(
                 f"eval_splits {eval_split!r}: write it as SET:SPLIT, for instance refscenes:val"
             )
         eval_splits[eval_split] = ReferringDataset(source(name), split=split, text=config.text_kind)

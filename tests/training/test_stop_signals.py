@@ -67,6 +67,15 @@ def test_several_processes_only_record_a_signal() -> None:
         assert signals.signum == signal.SIGTERM
 
 
+def test_while_a_state_is_saved_a_signal_is_only_recorded() -> None:
+    with StopSignals() as signals, pytest.raises(StoppedError):
+        with signals.shielded():
+            signal.raise_signal(signal.SIGTERM)
+        assert signals.signum == signal.SIGTERM
+        signal.raise_signal(signal.SIGTERM)
+        pytest.fail("afterwards a signal stops the run again")
+
+
 def test_a_second_interrupt_stops_at_once() -> None:
     reached = []
     with StopSignals() as signals, pytest.raises(KeyboardInterrupt) as stop:  # noqa: SIM117

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from risbook.config import to_values
 from risbook.errors import RisbookError, TrainingDivergedError
-from risbook.systems import FirstModel, load_system
+from risbook.systems import FirstModel, build_system, load_system
 from risbook.training import TrainingConfig, read_log, train_system
 
 
@@ -261,3 +261,18 @@ def test_the_loop_overfits_real_photographs(photographs: Path, tmp_path: Path) -
     summary = scores.summary()
     assert summary.count == 44
     assert summary.miou > 0.8
+
+
+def test_a_stopped_run_leaves_the_layout_of_a_loaded_model(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    system = build_system(config.system, sentences=["the red ball"], overrides=config.overrides)
+
+    def stop(step: int, loss: float) -> None:
+        kernels = [value for value in system.parameters() if value.ndim == 4]
+        assert not all(kernel.is_contiguous() for kernel in kernels)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_system(config, tmp_path, system=system, show_progress=False, on_step=stop)
+    assert all(value.is_contiguous() for value in system.parameters())
