@@ -28,7 +28,7 @@ from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
-from risbook.towers.families import FAMILIES
+from risbook.towers.families import FAMILIES, tower_arguments
 from risbook.towers.presets import get_tower_preset
 from risbook.towers.stages import StagedImageTower, StagedTower
 from risbook.towers.text_transformer import TextTransformer
@@ -60,7 +60,9 @@ def build_image_tower(
         raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
     tower_class = FAMILIES[preset.family]
     assert issubclass(tower_class, StagedImageTower)
-    options = tower_class.options_for(preset.arguments, image_size=image_size, norm_eval=norm_eval)
+    options = tower_class.options_for(
+        tower_arguments(preset), image_size=image_size, norm_eval=norm_eval
+    )
     tower = build_tower(name, weights=weights, **options, **overrides)
     assert isinstance(tower, StagedImageTower)
     return tower

@@ -18,7 +18,7 @@ from risbook.errors import DataError, RisbookError
 from risbook.files import write_model_folder
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
-from risbook.towers.families import FAMILIES, Tower
+from risbook.towers.families import FAMILIES, Tower, tower_arguments
 from risbook.towers.presets import TowerPreset, get_tower_preset
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
@@ -64,7 +64,7 @@ def build_tower(
     """
     preset = get_tower_preset(name)
     path, origin = find_weights(name, weights if pretrained else "random")
-    arguments = dict(preset.arguments) | overrides
+    arguments = tower_arguments(preset) | overrides
     if pos_grid is not None:
         arguments["pos_grid"] = pos_grid
     if path is None:
@@ -92,7 +92,7 @@ def build_meta_tower(name: str) -> Tower:
     """
     preset = get_tower_preset(name)
     with torch.device("meta"):
-        return _build(name, preset, preset.arguments)
+        return _build(name, preset, tower_arguments(preset))
 
 
 def tokenizer_of(
@@ -153,7 +153,7 @@ def save_tower(
     config = {
         "format": TOWER_FORMAT,
         "tower": name,
-        "arch": dict(get_tower_preset(name).arguments),
+        "arch": tower_arguments(get_tower_preset(name)),
         "origin": {"kind": "risbook", "source": source},
     }
     write_tokenizer = None if tokenizer is None else tokenizer.to_file

@@ -48,7 +48,7 @@ class TowerPreset:
 
     Args:
         family: a name of `risbook.towers.families.FAMILIES`.
-        arguments: of the family's class.
+        arguments: of the family's class; `risbook.towers.families` adds the family's style.
         hub: its weights; None for a tower of risbook, which is shipped.
         tokenizer_class: for a text tower, the class of its tokenizer.
         vocabulary: for a text tower, the tokenizer's file on the hub.
@@ -126,7 +126,7 @@ _MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
 _MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
 # The out_indices of the DINOv2 towers are the blocks after which DETRIS takes a map, counted from 0
 # as in its released code.
-_DINOV2 = {"style": "dinov2", "patch_size": 14, "pos_grid": 37, "num_registers": 4}
+_DINOV2 = {"patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
 
 def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output_dim: int, text: str) -> TowerPreset:
@@ -146,7 +146,7 @@ TOWERS: dict[str, TowerPreset] = {
     "clip-rn101-text": _clip_text(_RN101, 512),
     "clip-vitb16-image": TowerPreset(
         "clip-vit",
-        {"style": "clip", **_BASE, "patch_size": 16, "pos_grid": 14, "output_dim": 512},
+        {**_BASE, "patch_size": 16, "pos_grid": 14, "output_dim": 512},
         _VITB16,
         text_tower="clip-vitb16-text",
     ),
@@ -159,7 +159,7 @@ TOWERS: dict[str, TowerPreset] = {
     ),
     "clip-mini-image": TowerPreset(
         "clip-vit",
-        {"style": "clip", **_MINI, **_MINI_PATCHES, "output_dim": 128},
+        {**_MINI, **_MINI_PATCHES, "output_dim": 128},
         text_tower="clip-mini-text",
     ),
     # the vocabulary's size is that of the shipped tokenizer
@@ -176,7 +176,6 @@ TOWERS: dict[str, TowerPreset] = {
     "dinov2-mini": TowerPreset(
         "dinov2",
         {
-            "style": "dinov2",
             **_MINI,
             **_MINI_PATCHES,
             "num_registers": 4,
