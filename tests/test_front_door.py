@@ -616,8 +616,8 @@ def test_a_trained_model_equals_its_copy_bit_for_bit(tmp_path: Path) -> None:
     with torch.no_grad():
         logits = model(batch["image"], batch["text"])
         assert torch.equal(risbook.load(tmp_path)(batch["image"], batch["text"]), logits)
-    with pytest.raises(RisbookError, match=r"a subclass of risbook\.systems\.System"):
-        risbook.train(torch.nn.Linear(2, 2), data, steps=1)  # type: ignore[arg-type]
+    with pytest.raises(RisbookError, match="the model is a int; give a name of"):
+        risbook.train(7, data, steps=1)  # type: ignore[call-overload]
 
 
 def test_a_network_of_ones_own_is_evaluated(model: System) -> None:
@@ -637,3 +637,55 @@ def test_a_model_without_bridgers() -> None:
     with pytest.raises(RisbookError, match="head is None; it must be values by name") as caught:
         risbook.load("etris-mini", pretrained=False, head=None)
     assert caught.value.__suppress_context__
+
+
+class ColourNetwork(torch.nn.Module):
+    """Logits of the image alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3, stride=2, padding=1),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(8, 1, 3, padding=1),
+        )
+
+    def forward(self, image: torch.Tensor, text: list[str]) -> torch.Tensor:
+        assert len(text) == len(image) and all(isinstance(sentence, str) for sentence in text)
+        logits: torch.Tensor = self.layers(image)
+        return logits
+
+
+def test_a_network_of_ones_own_is_trained(tmp_path: Path) -> None:
+    data = risbook.data.load("refscenes-sample", split="train", image_size=64)
+    network = ColourNetwork()
+    before = network.layers[0].weight.clone()
+    options: dict[str, Any] = {"steps": 3, "batch_size": 4, "show_progress": False}
+    trained = risbook.train(
+        network, data, eval_data="refscenes-sample:val", out=tmp_path / "run", **options
+    )
+    assert trained is network and not torch.equal(network.layers[0].weight, before)
+    assert {row["kind"] for row in network.history} >= {"step", "validation"}
+    assert 0 <= risbook.evaluate(network, data[:4], show_progress=False)["mIoU"] < 1
+    network.layers.append(torch.nn.Flatten())
+    with pytest.raises(RisbookError, match=r"ColourNetwork returns \(4, 1024\); logits are"):
+        risbook.train(network, data, **options)
+
+
+def test_an_optimiser_keeps_the_rates_of_its_groups() -> None:
+    model = risbook.load("etris-mini")
+    model.image_tower.requires_grad_(True)
+    groups = [
+        {"params": list(model.image_tower.parameters()), "lr": 1e-5},
+        {"params": list(model.head.parameters()), "lr": 1e-3},
+    ]
+    optimizer = torch.optim.AdamW(groups)
+    before = [group["params"][0].clone() for group in groups]
+    risbook.train(
+        model, "refscenes-sample", steps=2, batch_size=2, optimizer=optimizer, show_progress=False
+    )
+    changes = [
+        float((group["params"][0] - value).detach().abs().max())
+        for group, value in zip(groups, before, strict=True)
+    ]
+    assert 0 < changes[0] < 1e-4 < changes[1]

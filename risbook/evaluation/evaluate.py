@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.errors import DataError
@@ -18,7 +17,8 @@ from risbook.keyword_aliases import keyword_aliases
 from risbook.metrics import Scores, as_masks
 from risbook.progress_bar import progress_bar
 from risbook.systems.checkpoints import load_system
-from risbook.systems.postprocess import THRESHOLD, predict_mask
+from risbook.systems.network_system import NetworkSystem
+from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.system import System
 
 #: An image, uint8 (H, W, 3), and a sentence to a mask (H, W).
@@ -96,6 +96,8 @@ def evaluate(
     if isinstance(data, str | Path):
         split = split or "val"
     dataset = as_dataset(data, split)
+    if isinstance(model, nn.Module) and not isinstance(model, System):
+        model = NetworkSystem(model, image_size=dataset.image_size)
     if isinstance(model, System):
         scores = score_system(
             model if device is None else model.to(device),
@@ -106,37 +108,11 @@ def evaluate(
             show_progress=show_progress,
         )
     else:
-        segmenter = model
-        if isinstance(model, nn.Module):
-            segmenter = _segmenter_of(model, dataset.image_size, threshold, device)
-        scores = _score_segmenter(segmenter, dataset, limit=limit, show_progress=show_progress)
+        scores = _score_segmenter(model, dataset, limit=limit, show_progress=show_progress)
     metrics = Metrics(scores.summary().as_dict())
     ious = scores.ious()
     metrics.ious = [ious[row.sent_id] for row in take_evenly(dataset.expressions, limit)]
     return metrics
-
-
-def _segmenter_of(
-    network: nn.Module, image_size: int, threshold: float, device: str | torch.device | None
-) -> Segmenter:
-    """Masks at the images' own resolution by a network of letterboxed images and sentences."""
-    if device is not None:
-        network.to(device)
-    place = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-
-    @torch.inference_mode()
-    def segment(image: npt.NDArray[np.uint8], text: str) -> npt.NDArray[np.bool_]:
-        letterbox = Letterbox(height=image.shape[0], width=image.shape[1], size=image_size)
-        batch = torch.from_numpy(normalise(letterbox.image(image)))[None].to(place)
-        was_training = network.training
-        network.eval()
-        try:
-            logits = network(batch, [text])
-        finally:
-            network.train(was_training)
-        return predict_mask(logits, [letterbox], threshold=threshold)[0]
-
-    return segment
 
 
 def _score_segmenter(

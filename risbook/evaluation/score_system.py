@@ -70,7 +70,7 @@ def predict_batch(
     Returns:
         One prediction per expression, in the same order.
     """
-    device = next(system.parameters()).device
+    device = next((parameter.device for parameter in system.parameters()), torch.device("cpu"))
     letterboxes: list[Letterbox] = []
     images: list[Tensor] = []
     last_id: int | None = None

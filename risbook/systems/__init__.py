@@ -8,6 +8,7 @@ from risbook.adapters.bridger import BridgerConfig
 from risbook.systems.checkpoints import list_shipped, load_system, save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
+from risbook.systems.network_system import NetworkSystem
 from risbook.systems.parameters import count_parameters
 from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig, prepare_towers
 from risbook.systems.postprocess import THRESHOLD, predict_mask
@@ -30,6 +31,7 @@ __all__ = [
     "ETRISConfig",
     "FirstModel",
     "FirstModelConfig",
+    "NetworkSystem",
     "PEFTSystem",
     "PEFTSystemConfig",
     "System",

@@ -2,20 +2,24 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
+from torch import nn
 
 from risbook.config import Aliases, from_values, rename_fields, with_overrides
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
+from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
 from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
 from risbook.training.training_config import OLD_NAMES, TrainingConfig
 from risbook.training.training_data import open_training_data
 from risbook.training.training_run import OptimizerFactory, train_system
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 #: keywords of other libraries
 _ALIASES = {
@@ -51,9 +55,13 @@ _HINTS = {
 }
 
 
+@overload
+def train(model: str | System, data: Any = None, **options: Any) -> System: ...
+@overload
+def train(model: NetworkT, data: Any = None, **options: Any) -> NetworkT: ...
 @keyword_aliases(_ALIASES, hints=_HINTS, name="risbook.train")
 def train(
-    model: str | System,
+    model: str | nn.Module,
     data: Any = None,
     *,
     eval_data: Any = None,
@@ -62,10 +70,10 @@ def train(
     resume: bool = False,
     device: str | torch.device | None = None,
     loss: str | Loss | None = None,
-    optimizer: OptimizerFactory | None = None,
+    optimizer: OptimizerFactory | torch.optim.Optimizer | None = None,
     show_progress: bool = True,
     **fields: Any,
-) -> System:
+) -> nn.Module:
     """Train a model.
 
         model = risbook.train("etris-mini", data="refscenes", steps=200)
@@ -73,11 +81,15 @@ def train(
 
     Args:
         model: a preset's name for a new model, whose adapters and mask head start from random
-            weights; or a model to train further, for instance that of `risbook.load`.
+            weights; or a model to train further, for instance that of `risbook.load`; or a network
+            of your own, see `risbook.systems.NetworkSystem`. Its images have the size of the
+            dataset's, and a checkpoint in `out` holds its weights, but `risbook.load` cannot build
+            it.
         data: what to train on: a name, a folder, a dataset of `risbook.data.load`, or samples of
             your own; or a list of names, folders and datasets. Without it, a model that comes with
             the package is trained as its checkpoint was.
-        eval_data: what to evaluate on, after every `eval_every` steps and after the last: a text
+        eval_data: what to evaluate on, after every `eval_every` steps (with `epochs`, after
+            every epoch) and after the last: a text
             such as "refscenes:val", a dataset, or samples; or a list of texts and datasets.
             `history` gets a row of kind "validation" for each. All are read in the run's
             `text_kind`.
@@ -94,7 +106,8 @@ def train(
             targets of that size in [0, 1]. It returns a scalar; or a dictionary of scalars, of
             which "loss" is minimised and all are in `history`.
         optimizer: a class or function that takes groups of parameters and ``lr``, in place of
-            `torch.optim.Adam`, for instance `torch.optim.AdamW`.
+            `torch.optim.Adam`, for instance `torch.optim.AdamW`; or an optimiser, of whose groups
+            each keeps its own rate as the peak of the schedule.
         show_progress: show a progress bar.
         fields: other fields of `risbook.training.TrainingConfig`, for instance seed, batch_size or
             ``overrides={"bridger.dim": 32}``; "lr" is its learning_rate. Unless they are given,
@@ -107,12 +120,17 @@ def train(
         RisbookError: for an unknown field or an impossible value, and as
             `risbook.training.train_system`.
     """
-    if not isinstance(model, str | System):
+    if not isinstance(model, str | nn.Module):
         raise ArgumentError(
-            f"the model is a {type(model).__name__}; give a name of risbook.list_models(), or a "
-            "model of risbook.load; a network of your own is a subclass of risbook.systems.System"
+            f"the model is a {type(model).__name__}; give a name of risbook.list_models(), a model "
+            "of risbook.load, or a network that takes images and sentences"
         )
-    system_name = model.name if isinstance(model, System) else model
+    if isinstance(model, nn.Module) and not isinstance(model, System):
+        size = getattr(getattr(data, "dataset", data), "image_size", 416)
+        system: System | None = NetworkSystem(model, image_size=size)
+    else:
+        system = model if isinstance(model, System) else None
+    system_name = system.name if system else str(model)
     fields = rename_fields(fields, _FIELD_ALIASES)
     if isinstance(loss, str):
         fields["loss"], loss = loss, None
@@ -128,12 +146,13 @@ def train(
     if epochs is not None:
         if "steps" in fields:
             raise ArgumentError("give either steps or epochs, not both")
-        config = resolve_config(system_name, **fields)
+        config = resolve_config(system_name, is_preset=system is None, **fields)
         opened = open_training_data(config, sources=sources.by_name)
         fields["steps"] = epochs * opened.epoch_steps
-    config = resolve_config(system_name, **fields)
+        fields.setdefault("eval_every", opened.epoch_steps)
+    config = resolve_config(system_name, is_preset=system is None, **fields)
     options: dict[str, Any] = {
-        "system": model if isinstance(model, System) else None,
+        "system": system,
         "sources": sources.by_name,
         "device": device,
         "loss": loss,
@@ -141,12 +160,12 @@ def train(
         "show_progress": show_progress,
     }
     if out is not None:
-        return train_system(config, Path(out), resume=resume, **options)
+        return _network_of(train_system(config, Path(out), resume=resume, **options))
     if resume:
         raise ArgumentError("resume=True: name with out= the folder of the run to continue")
     with TemporaryDirectory(prefix="risbook-") as folder:
         try:
-            return train_system(config, Path(folder), **options)
+            return _network_of(train_system(config, Path(folder), **options))
         except StoppedError as stop:
             message = str(stop).split(";")[0]
             raise StoppedError(
@@ -155,18 +174,32 @@ def train(
             ) from None
 
 
-def resolve_config(system: str, **fields: Any) -> TrainingConfig:
+def _network_of(system: System) -> nn.Module:
+    """What the caller of `train` gave: a system, or the network in a system."""
+    if not isinstance(system, NetworkSystem):
+        return system
+    system.network.history = system.history  # type: ignore[assignment]
+    return system.network
+
+
+def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> TrainingConfig:
     """Complete the configuration of a run from some of its fields.
 
     Other fields have the defaults of `TrainingConfig`; without "data" they are those of the run
     that made the checkpoint in the package. Where steps is given, warmup is at most a tenth of it,
     and log_every a twentieth.
 
+    Args:
+        system: its name.
+        is_preset: whether that is the name of a preset; otherwise the system is at hand already.
+        fields: fields of `TrainingConfig`.
+
     Raises:
         RisbookError: for a wrong field, or without "data" for a system that has no checkpoint in
             the package.
     """
-    get_system_preset(system)  # an unknown name is reported before any other mistake
+    if is_preset:
+        get_system_preset(system)  # an unknown name is reported before any other mistake
     if isinstance(steps := fields.get("steps"), int):
         # A short run would otherwise end before its learning rate has risen, and with two or three
         # rows in its log.

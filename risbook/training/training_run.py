@@ -33,7 +33,7 @@ def train_system(
     sources: Mapping[str, ReferData] | None = None,
     device: str | torch.device | None = None,
     loss: Loss | None = None,
-    optimizer: OptimizerFactory = torch.optim.Adam,
+    optimizer: OptimizerFactory | torch.optim.Optimizer = torch.optim.Adam,
 ) -> System:
     """Train a system and leave it in `folder`.
 
@@ -53,7 +53,8 @@ def train_system(
         device: "cpu" or "cuda"; None for a GPU if there is one.
         loss: a function in place of the loss of the configuration, see `Loss`. The configuration
             does not hold it, so a run that is resumed with another function is not refused.
-        optimizer: makes the optimiser of groups of parameters and ``lr``; likewise.
+        optimizer: makes the optimiser of groups of parameters and ``lr``; likewise. Or an
+            optimiser, of whose groups each keeps its own rate as the peak of the schedule.
 
     Returns:
         The trained system, in evaluation mode.
@@ -84,6 +85,12 @@ def train_system(
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
         system.configuration()  # refuses adapters that no checkpoint can name before the first step
         objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
+        if isinstance(optimizer, torch.optim.Optimizer):
+            rates = [float(group["lr"]) for group in optimizer.param_groups]
+            objective.lr_multipliers = [rate / config.learning_rate for rate in rates]
+            made = optimizer
+        else:
+            made = optimizer(objective.optimizer_groups(), lr=config.learning_rate)
         # The folder is locked after the preparations, so that a run that fails in them leaves no
         # folder, and after every process has checked the folder.
         accelerator.wait_for_everyone()
@@ -98,7 +105,7 @@ def train_system(
         with _channels_last_on_cpu(system, accelerator.device):
             TrainingLoop(
                 objective,
-                optimizer(objective.optimizer_groups(), lr=config.learning_rate),
+                made,
                 run,
                 config,
                 accelerator=accelerator,
