@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.layers.attention import attend
 from risbook.layers.convolutions import conv_norm
 from risbook.layers.pos_embed import resize_clip_pos_embed
@@ -41,7 +41,7 @@ class AttentionPool(nn.Module):
         connect: whether the dense form has the residual branch of CRIS and ETRIS.
 
     Raises:
-        DataError: if the heads do not divide the channels.
+        ArgumentError: if the heads do not divide the channels.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class AttentionPool(nn.Module):
     ) -> None:
         super().__init__()
         if embed_dim % num_heads:
-            raise DataError(
+            raise ArgumentError(
                 f"attention pool: {num_heads} heads do not divide {embed_dim} channels; "
                 "choose a number of heads that does"
             )

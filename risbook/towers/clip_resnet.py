@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.towers.attention_pool import AttentionPool
@@ -44,7 +44,7 @@ class CLIPResNet(StagedImageTower):
         norm_eval: never use or update the statistics of a batch in the body.
 
     Raises:
-        DataError: if width or heads cannot be.
+        ArgumentError: if width or heads cannot be.
     """
 
     architecture = "resnet"
@@ -64,7 +64,7 @@ class CLIPResNet(StagedImageTower):
     ) -> None:
         super().__init__()
         if width < 2 or width % 2 or len(layers) != 4:
-            raise DataError(
+            raise ArgumentError(
                 f"CLIP ResNet of width {width} and layers {tuple(layers)}: "
                 "the width has to be even and the layers have to be four numbers"
             )
@@ -155,10 +155,10 @@ class CLIPResNet(StagedImageTower):
         """Nothing to set: the stages are layers 2, 3 and 4.
 
         Raises:
-            DataError: if other stages are wanted.
+            ArgumentError: if other stages are wanted.
         """
         if out_indices:
-            raise DataError(
+            raise ArgumentError(
                 f"out_indices is {list(out_indices)}, but the stages of a CLIP ResNet are its "
                 "layers 2, 3 and 4; leave out_indices empty"
             )

@@ -15,7 +15,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures
@@ -56,7 +56,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
             stages of equal depth, as in ETRIS. DETRIS has 4, 8 and 11 of 12.
 
     Raises:
-        DataError: if there is no such style.
+        ArgumentError: if there is no such style.
 
     Attributes:
         vit: timm's network, with timm's names.
@@ -88,7 +88,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         from timm.models.vision_transformer import VisionTransformer
 
         if style not in STYLES:
-            raise DataError(f'no style "{style}": choose {" or ".join(STYLES)}')
+            raise ArgumentError(f'no style "{style}": choose {" or ".join(STYLES)}')
         self.style = STYLES[style]
         self.patch_size = patch_size
         self.pos_grid = pos_grid

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
 from risbook.towers.stages import STAGES, StageContext, StagedTower
@@ -173,12 +173,12 @@ class TransformerTower(StagedTower):
             out_indices: last block of each stage, counted from 0; empty to leave them unchanged.
 
         Raises:
-            DataError: unless there are three, and the last is the tower's last block.
+            ArgumentError: unless there are three, and the last is the tower's last block.
         """
         depth = len(self.blocks)
         indices = check_out_indices(out_indices or self.out_indices, depth=depth)
         if len(indices) != len(STAGES) or indices[-1] != depth - 1:
-            raise DataError(
+            raise ArgumentError(
                 f"out_indices is {list(indices)}; it must be {len(STAGES)} rising numbers of "
                 f"blocks, of which the last is the tower's last, {depth - 1}"
             )
@@ -196,18 +196,18 @@ class TransformerTower(StagedTower):
                 scale(out). `risbook.adapters.placement` has the usual ones.
 
         Raises:
-            DataError: if there is no such block or branch, or the site is taken.
+            ArgumentError: if there is no such block or branch, or the site is taken.
         """
         if not 0 <= block < len(self.blocks):
-            raise DataError(
+            raise ArgumentError(
                 f"no block {block} to add an adapter to: "
                 f"this tower has the blocks 0 to {len(self.blocks) - 1}"
             )
         if branch not in BRANCHES:
-            raise DataError(f'no branch "{branch}" in a block: choose {" or ".join(BRANCHES)}')
+            raise ArgumentError(f'no branch "{branch}" in a block: choose {" or ".join(BRANCHES)}')
         site = f"{block}_{branch}"
         if site in self.adapters:
-            raise DataError(
+            raise ArgumentError(
                 f"block {block} already has an adapter at its {branch} branch "
                 f"({type(self.adapters[site]).__name__}): each branch takes one"
             )
@@ -224,12 +224,12 @@ class TransformerTower(StagedTower):
             deep: a set of prompts per block: those that come out of a block are replaced.
 
         Raises:
-            DataError: if the count is below 1, or there are prompts already.
+            ArgumentError: if the count is below 1, or there are prompts already.
         """
         if count < 1:
-            raise DataError(f"{count} prompts: there has to be at least one")
+            raise ArgumentError(f"{count} prompts: there has to be at least one")
         if self.prompts is not None:
-            raise DataError(
+            raise ArgumentError(
                 f"this tower already has {self.prompts.shape[1]} prompts: "
                 "make a new tower for others"
             )
@@ -277,7 +277,7 @@ def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple
     """The last block of each stage, counted from 0; None stands for three stages of equal depth.
 
     Raises:
-        DataError: unless the indices rise within the tower.
+        ArgumentError: unless the indices rise within the tower.
 
     >>> check_out_indices(None, depth=12)
     (3, 7, 11)
@@ -289,7 +289,7 @@ def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple
     indices = tuple(out_indices)
     rising = all(before < after for before, after in pairwise((-1, *indices)))
     if not indices or not rising or indices[-1] >= depth:
-        raise DataError(
+        raise ArgumentError(
             f"out_indices is {list(indices)}; it must be rising numbers of blocks, counted from 0 "
             f"to {depth - 1}"
         )

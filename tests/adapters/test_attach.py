@@ -9,7 +9,7 @@ from tiny_towers import DEPTH, TRANSFORMERS, WIDTH, answers, inputs, make, near,
 from torch import Tensor, nn
 
 from risbook.adapters import Bottleneck, Parallel, Serial, apply_peft
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 from risbook.towers.text_transformer import causal_mask
 from risbook.towers.transformer_tower import BRANCHES, Branch, Site
 
@@ -117,13 +117,19 @@ def test_a_tower_without_adapters_has_nothing_new(kind: str) -> None:
 def test_places_that_are_not_there_or_taken(kind: str) -> None:
     tower = make(kind)
     for block in (-1, DEPTH):
-        with pytest.raises(DataError, match=rf"^no block {block} .* the blocks 0 to {DEPTH - 1}$"):
+        with pytest.raises(
+            ArgumentError, match=rf"^no block {block} .* the blocks 0 to {DEPTH - 1}$"
+        ):
             tower.add_adapter(block, "mlp", Note())
-    with pytest.raises(DataError, match=r'^no branch "norm" in a block: choose attention or mlp$'):
+    with pytest.raises(
+        ArgumentError, match=r'^no branch "norm" in a block: choose attention or mlp$'
+    ):
         tower.add_adapter(0, "norm", Note())
     tower.add_adapter(0, "mlp", Note())
     tower.add_adapter(0, "attention", Note())
-    with pytest.raises(DataError, match=r"^block 0 already has an adapter at its mlp branch \(No"):
+    with pytest.raises(
+        ArgumentError, match=r"^block 0 already has an adapter at its mlp branch \(No"
+    ):
         tower.add_adapter(0, "mlp", Note())
 
 

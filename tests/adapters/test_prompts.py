@@ -7,7 +7,7 @@ import torch
 from tiny_towers import DEPTH, TRANSFORMERS, WIDTH, answers, inputs, make, same
 from torch import Tensor
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError
 
 EACH = pytest.mark.parametrize("kind", TRANSFORMERS)
 DEEP = pytest.mark.parametrize("deep", [False, True], ids=["shallow", "deep"])
@@ -133,8 +133,8 @@ def test_new_prompts_are_small_and_differ(kind: str) -> None:
 @EACH
 def test_prompts_that_cannot_be(kind: str) -> None:
     tower = make(kind)
-    with pytest.raises(DataError, match=r"^0 prompts: there has to be at least one$"):
+    with pytest.raises(ArgumentError, match=r"^0 prompts: there has to be at least one$"):
         tower.add_prompts(0)
     tower.add_prompts(3)
-    with pytest.raises(DataError, match=r"^this tower already has 3 prompts"):
+    with pytest.raises(ArgumentError, match=r"^this tower already has 3 prompts"):
         tower.add_prompts(1)

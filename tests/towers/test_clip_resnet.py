@@ -10,7 +10,7 @@ from parity import TOLERANCE, Recording
 from recorded_sizes import resnet_sizes
 from torch import Tensor, nn
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
@@ -188,9 +188,9 @@ def test_a_size_that_32_does_not_divide_is_named(size: tuple[int, int]) -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(DataError, match="5 heads do not divide 256"):
+    with pytest.raises(ArgumentError, match="5 heads do not divide 256"):
         tiny(num_heads=5)
-    with pytest.raises(DataError, match="width 7"):
+    with pytest.raises(ArgumentError, match="width 7"):
         tiny(width=7)
     with pytest.raises(ValueError, match="layer 0"):
         tiny().forward_layer(torch.zeros(1, 8, 8, 8), 0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import Intermediates
 from risbook.towers import transformer_tower
 from risbook.towers.build import build_tower
@@ -234,5 +234,5 @@ def test_a_tuned_position_table_gets_its_gradient(kind: str) -> None:
 
 
 def test_an_unknown_style_is_refused() -> None:
-    with pytest.raises(DataError, match='no style "siglip": choose clip or dinov2'):
+    with pytest.raises(ArgumentError, match='no style "siglip": choose clip or dinov2'):
         build_tower("dinov2-mini", weights="random", style="siglip")
