@@ -73,7 +73,8 @@ def keyword_aliases(
                 if keyword in names:
                     continue
                 alias = aliases.get(keyword)
-                if alias in keywords:
+                given = [*keywords, *list(signature.parameters)[: len(arguments)]]
+                if alias in given:
                     raise TypeError(f"{called}: {keyword} is another name of {alias}; give one")
                 if alias is not None:
                     keywords[alias] = keywords.pop(keyword)

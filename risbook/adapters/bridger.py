@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from risbook.adapters.interactor import Interactor, InteractorT, init_linear
 from risbook.adapters.zoom_layer import Zoom, ZoomLayer
 from risbook.config import Probability, Size, configuration
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.stages import Architecture
 
@@ -219,7 +219,7 @@ class Bridger(nn.Module):
                 h w, L); and "text.attn" of text tokens on positions, (B, heads, L, h w).
 
         Raises:
-            RisbookError: if the previous Bridger works on another grid.
+            ArgumentError: if the previous Bridger works on another grid.
         """
         reduced = self.zoom_in(image_map)
         height = reduced.shape[-2]
@@ -227,7 +227,7 @@ class Bridger(nn.Module):
         reduced_text = self.text_in(text_tokens)
         if previous is not None and self.image_norm is not None and self.text_norm is not None:
             if previous.image_tokens.shape != image_tokens.shape:
-                raise RisbookError(
+                raise ArgumentError(
                     f"Bridgers interact at {image_tokens.shape[1]} and at "
                     f"{previous.image_tokens.shape[1]} positions; choose zoom factors (or an image "
                     "size) that agree"
@@ -272,7 +272,7 @@ class Bridgers(nn.Module):
         sides: sides H = W of the stages' maps, for zooms with weights per position.
 
     Raises:
-        RisbookError: if the tower has no such stage.
+        ArgumentError: if the tower has no such stage.
     """
 
     def __init__(
@@ -288,7 +288,7 @@ class Bridgers(nn.Module):
         super().__init__()
         count = len(stage_dims)
         if unknown := set(config.stages) - set(range(1, count + 1)):
-            raise RisbookError(
+            raise ArgumentError(
                 f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {count}"
             )
         self.link = config.link
@@ -314,7 +314,7 @@ class Bridgers(nn.Module):
         """Leave out the Bridgers of some stages, counted from 1, or of all; `enable` undoes it."""
         wanted = frozenset(map(int, self.stages)) if stages is None else frozenset(stages)
         if unknown := sorted(stage for stage in wanted if str(stage) not in self.stages):
-            raise RisbookError(
+            raise ArgumentError(
                 f"there is no Bridger after stage {unknown[0]}; they are after stages "
                 f"{', '.join(self.stages)}"
             )

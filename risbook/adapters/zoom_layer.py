@@ -21,7 +21,7 @@ from typing import Literal, cast, get_args
 
 from torch import Tensor, nn
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.layers.convolutions import resize_convolution
 
 Zoom = Literal["deconv", "interpolate", "linear", "mlp"]
@@ -42,7 +42,7 @@ class ZoomLayer(nn.Sequential):
         side: h = w, for the zooms "linear" and "mlp".
 
     Raises:
-        RisbookError: for another factor or zoom, or if the side is missing.
+        ArgumentError: for another factor or zoom, or if the side is missing.
 
     >>> import torch
     >>> ZoomLayer(8, 2, factor=1 / 2)(torch.zeros(1, 8, 4, 6)).shape
@@ -61,7 +61,7 @@ class ZoomLayer(nn.Sequential):
         side: int | None = None,
     ) -> None:
         if zoom not in ZOOMS:
-            raise RisbookError(f"zoom {zoom!r}: there are {', '.join(ZOOMS)}")
+            raise ArgumentError(f"zoom {zoom!r}: there are {', '.join(ZOOMS)}")
         resize: nn.Module
         if zoom == "deconv":
             resize = resize_convolution(in_dim, out_dim, factor, transpose=transpose)
@@ -100,11 +100,11 @@ class SpatialLinear(nn.Module):
         """Map (B, C, in_side, in_side) to (B, C, out_side, out_side).
 
         Raises:
-            RisbookError: for a map of another size.
+            ArgumentError: for a map of another size.
         """
         if features.shape[-2:] != (self.in_side, self.in_side):
             height, width = features.shape[-2:]
-            raise RisbookError(
+            raise ArgumentError(
                 f"this Zoom Layer was made for maps of {self.in_side} x {self.in_side} "
                 f"positions and got {height} x {width}; keep the image size, or choose the zoom "
                 "'deconv' or 'interpolate'"
@@ -117,7 +117,7 @@ def _position_wise(
     in_dim: int, out_dim: int, factor: float, *, zoom: Zoom, side: int | None
 ) -> nn.Module:
     if side is None:
-        raise RisbookError(f"the zoom {zoom!r} needs side=, the side of its input maps")
+        raise ArgumentError(f"the zoom {zoom!r} needs side=, the side of its input maps")
     narrow = min(in_dim, out_dim)
     hidden_dim = narrow if zoom == "mlp" else None
     spatial = SpatialLinear(side, round(side * factor), hidden_dim=hidden_dim)

@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.attention import MultiHeadAttention
 
@@ -103,7 +103,7 @@ class GlobalAlignment(nn.Module):
         dropout: see `GlobalAlignmentLayer`.
 
     Raises:
-        RisbookError: if `dim` is not divisible.
+        ArgumentError: if `dim` is not divisible.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class GlobalAlignment(nn.Module):
     ) -> None:
         super().__init__()
         if dim % 4 or dim % num_heads:
-            raise RisbookError(
+            raise ArgumentError(
                 f"dim of the decoder is {dim}; it must be divisible by 4 and by its "
                 f"{num_heads} heads"
             )

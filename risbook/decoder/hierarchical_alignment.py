@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
 from risbook.towers.features import TextFeatures
@@ -77,7 +77,7 @@ class HierarchicalAlignment(nn.Module):
         text_dim: channels of the text tokens, which other necks need.
 
     Raises:
-        RisbookError: if there are not three maps.
+        ArgumentError: if there are not three maps.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class HierarchicalAlignment(nn.Module):
     ) -> None:
         super().__init__()
         if len(map_dims) != 3 or len(factors) != 3:
-            raise RisbookError(
+            raise ArgumentError(
                 f"hierarchical alignment takes three maps; map_dims {tuple(map_dims)}, "
                 f"factors {tuple(factors)}"
             )

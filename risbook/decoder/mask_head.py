@@ -13,7 +13,7 @@ from risbook.decoder.global_alignment import GlobalAlignment, GlobalAlignmentLay
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.last_map_neck import LastMapNeck
 from risbook.decoder.projector import Projector
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.towers.features import TextFeatures
 
@@ -80,7 +80,7 @@ class MaskHead(nn.Module):
         sentence_dim: P, channels of the sentence vector.
 
     Raises:
-        RisbookError: if the text tokens do not have the decoder's channels.
+        ArgumentError: if the text tokens do not have the decoder's channels.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class MaskHead(nn.Module):
         sentence_dim: int,
     ) -> None:
         super().__init__()
-        if text_dim != config.dim:
-            raise RisbookError(
+        if config.text_input == "tokens" and text_dim != config.dim:
+            raise ArgumentError(
                 f"head.dim is {config.dim}; the decoder attends to the text tower's tokens as they "
                 f"are, so it must be {text_dim}"
             )

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 
 
 def conv_norm(
@@ -60,14 +60,14 @@ def whole_factor(factor: float) -> tuple[int, int]:
     """How many times a map is enlarged and reduced; one of the two is 1.
 
     Raises:
-        RisbookError: unless the factor is n or 1 / n for a whole number n.
+        ArgumentError: unless the factor is n or 1 / n for a whole number n.
 
     >>> whole_factor(2), whole_factor(1 / 2)
     ((2, 1), (1, 2))
     """
     up, down = max(1, round(factor)), max(1, round(1 / factor if factor > 0 else 0))
     if abs(up / down - factor) > 1e-9:
-        raise RisbookError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
+        raise ArgumentError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
     return up, down
 
 
@@ -83,7 +83,7 @@ def resize_convolution(
         transpose: whether factor 1 is a transposed convolution.
 
     Raises:
-        RisbookError: for another factor.
+        ArgumentError: for another factor.
     """
     up, down = whole_factor(factor)
     if up > 1 or (transpose and down == 1):

@@ -3,6 +3,7 @@
 Weights are safetensors, so a checkpoint cannot run code when it is opened.
 """
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
+from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
@@ -46,6 +48,12 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
         DataError: if a value is too large for `dtype`, or the configuration cannot name what the
             system holds; an earlier checkpoint in the folder then stays.
     """
+    if system.name not in SYSTEMS and not isinstance(system, NetworkSystem):
+        warnings.warn(
+            f"risbook.load cannot build a system called {system.name!r}; add it by "
+            "risbook.systems.register_system",
+            stacklevel=2,
+        )
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
     if origins := system.weights_origins():
         values["towers"] = origins
@@ -102,7 +110,6 @@ def find_checkpoint(where: str | Path) -> Path:
 
 @keyword_aliases(
     {"checkpoint": "name", "model_name": "name", "path": "name"},
-    hints={"weights": "give the folder of the weights as the name"},
     name="risbook.load",
 )
 def load_system(

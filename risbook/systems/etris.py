@@ -19,7 +19,8 @@ branch `connect`.
 """
 
 import math
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -37,7 +38,7 @@ from risbook.systems.peft_system import (
     build_text_tower,
     prepare_towers,
 )
-from risbook.systems.tokenizer import NoTokenizer, Tokenizer
+from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import STAGES, StageContext, StagedImageTower
 from risbook.towers.text_transformer import TextTransformer
@@ -100,6 +101,12 @@ class ETRIS(PEFTSystem):
     config: ETRISConfig
     backbone_parts = (*PEFTSystem.backbone_parts, "bridgers")
     old_weights = OLD_ETRIS_WEIGHTS
+    attribute_hints: ClassVar[Mapping[str, str]] = {
+        **PEFTSystem.attribute_hints,
+        "decoder": "model.head.decoder",
+        "neck": "model.head.neck",
+        "projector": "model.head.projector",
+    }
 
     def __init__(
         self,
@@ -254,7 +261,7 @@ def build_etris(
     )
     if tokenizer is None:
         tokenizer = (
-            NoTokenizer(config.max_tokens)
+            ShapeOnlyTokenizer(config.max_tokens)
             if meta
             else tokenizer_of(config.text_tower, length=config.max_tokens, weights=config.weights)
         )

@@ -20,7 +20,7 @@ class Sentences(list[str]):
         return self
 
 
-class NoTokenization:
+class RawSentences:
     """In place of a tokenizer, for a network that takes the sentences as they are."""
 
     length = 0
@@ -68,7 +68,7 @@ class NetworkSystem(System):
             NetworkConfig(network=type(network).__name__),
             name="network",
             image_size=image_size,
-            tokenizer=NoTokenization(),
+            tokenizer=RawSentences(),
         )
         self.network = network
 

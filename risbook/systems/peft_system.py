@@ -286,10 +286,15 @@ class PEFTSystem(System):
         effect either, since a softmax ignores what all keys have in common; rounding still gives it
         a gradient, and it is not counted.
         """
+        tuned = [
+            module
+            for module in self.modules()
+            if module is not self and any(p.requires_grad for p in module.parameters())
+        ]
         counts = [
             int(count())
-            for module in self.modules()
-            if module is not self and callable(count := getattr(module, "dead_parameters", None))
+            for module in tuned
+            if callable(count := getattr(module, "dead_parameters", None))
         ]
         pos_embed = self.text_tower.pos_embed
         unread = (pos_embed.shape[0] - self.tokenizer.length) * pos_embed.shape[1]

@@ -19,7 +19,7 @@ from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system_presets import build_meta, get_system_preset
-from risbook.systems.tokenizer import NoTokenizer, Tokenizer
+from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
@@ -84,7 +84,7 @@ def convert_released(
     if any((folder / file).exists() for file in ("config.json", "training.json")):
         raise ArgumentError(f"{folder} already holds a checkpoint or a run; name another folder")
     config, state = _read_state(Path(path), name, overrides or {})
-    stand_in = NoTokenizer(config.max_tokens)  # no sentence is encoded here
+    stand_in = ShapeOnlyTokenizer(config.max_tokens)  # no sentence is encoded here
     system = build_etris(config, name=name, tokenizer=stand_in)
     origin = _load_state(system, state, Path(path))
     save_system(system, folder)

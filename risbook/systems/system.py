@@ -26,28 +26,6 @@ from risbook.systems.mismatch import first_mismatch
 from risbook.systems.postprocess import THRESHOLD
 from risbook.systems.tokenizer import Tokenizer
 
-#: names of other libraries, and what to write here
-_HINTS = {
-    "count_parameters": "risbook.count_parameters(model)",
-    "decoder": "model.head.decoder",
-    "evaluate": "risbook.evaluate(model, data)",
-    "fit": "risbook.train(model, data, steps=200)",
-    "finetune": "risbook.train(model, data, steps=200)",
-    "freeze": "model.requires_grad_(False)",
-    "merge_and_unload": "risbook.adapters.merge_lora(model)",
-    "merge_adapters": "risbook.adapters.merge_lora(model)",
-    "generate": "model.predict(image, text)",
-    "neck": "model.head.neck",
-    "num_parameters": "risbook.count_parameters(model)",
-    "projector": "model.head.projector",
-    "predict_mask": "model.predict(image, text)",
-    "predict_proba": "model.predict(image, text, return_probability=True)",
-    "save": "model.save_pretrained(folder)",
-    "segment": "model.predict(image, text)",
-    "train_on": "risbook.train(model, data, steps=200)",
-    "trainable_parameters": "risbook.count_parameters(model)",
-}
-
 
 class System(nn.Module):
     """Base class of all systems.
@@ -73,6 +51,24 @@ class System(nn.Module):
     owns_tokenizer = True
     old_weights: ClassVar[Mapping[str, str]] = {}
     backbone_parts: ClassVar[tuple[str, ...]] = ()
+    #: attributes that other libraries have, and what to write here
+    attribute_hints: ClassVar[Mapping[str, str]] = {
+        "count_parameters": "risbook.count_parameters(model)",
+        "evaluate": "risbook.evaluate(model, data)",
+        "fit": "risbook.train(model, data, steps=200)",
+        "finetune": "risbook.train(model, data, steps=200)",
+        "freeze": "model.requires_grad_(False)",
+        "merge_and_unload": "risbook.adapters.merge_lora(model)",
+        "merge_adapters": "risbook.adapters.merge_lora(model)",
+        "generate": "model.predict(image, text)",
+        "num_parameters": "risbook.count_parameters(model)",
+        "predict_mask": "model.predict(image, text)",
+        "predict_proba": "model.predict(image, text, return_probability=True)",
+        "save": "model.save_pretrained(folder)",
+        "segment": "model.predict(image, text)",
+        "train_on": "risbook.train(model, data, steps=200)",
+        "trainable_parameters": "risbook.count_parameters(model)",
+    }
 
     def __init__(self, config: Any, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -127,7 +123,9 @@ class System(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             owner = f"{type(self).__name__!r} object"
-            raise missing_attribute(owner, name, dir(self), _HINTS, prefix="model") from None
+            raise missing_attribute(
+                owner, name, dir(self), self.attribute_hints, prefix="model"
+            ) from None
 
     @keyword_aliases({"text": "token_ids"}, name="model")
     def __call__(

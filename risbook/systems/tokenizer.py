@@ -31,7 +31,7 @@ class Tokenizer(Protocol):
         """Write what is needed to make the same tokenizer again."""
 
 
-class NoTokenizer:
+class ShapeOnlyTokenizer:
     """In place of a tokenizer where a system is made for its shapes alone.
 
     Args:

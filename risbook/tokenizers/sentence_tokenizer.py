@@ -13,7 +13,7 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from risbook.errors import DataError, RisbookError
+from risbook.errors import ArgumentError, DataError
 
 
 class SentenceTokenizer:
@@ -31,7 +31,7 @@ class SentenceTokenizer:
 
     Raises:
         DataError: if the backend's ids or special tokens are of another kind.
-        RisbookError: if `length` is too short.
+        ArgumentError: if `length` is too short.
     """
 
     #: what the file should be, in messages: "not a word tokenizer: ..."
@@ -59,7 +59,7 @@ class SentenceTokenizer:
             )
         shortest = 1 if self.end_id is None else 3
         if length < shortest:
-            raise RisbookError(f"length is {length}; a sentence needs at least {shortest} ids")
+            raise ArgumentError(f"length is {length}; a sentence needs at least {shortest} ids")
 
     @classmethod
     def from_file(cls, path: Path, *, length: int) -> Self:

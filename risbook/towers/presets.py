@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 
@@ -198,14 +198,14 @@ def get_tower_preset(name: str) -> TowerPreset:
     """Look a tower up.
 
     Raises:
-        RisbookError: if there is none of that name; the message lists all of them.
+        ArgumentError: if there is none of that name; the message lists all of them.
     """
     if not isinstance(name, str):
-        raise RisbookError(
+        raise ArgumentError(
             f"a tower is named, for instance 'dinov2-mini', but this is a {type(name).__name__}; a "
             "system of towers of your own is composed: risbook.systems.ETRIS(image_tower, "
             "text_tower, head, bridgers=...)"
         )
     if name not in TOWERS:
-        raise RisbookError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")
+        raise ArgumentError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")
     return TOWERS[name]

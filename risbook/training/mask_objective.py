@@ -1,6 +1,6 @@
 """The objective of a system: its loss, its batches, its learning rates and its scores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +33,8 @@ class MaskObjective(Objective):
         accelerator: shares batches and evaluated expressions among its processes.
         loss: takes the place of the loss that `config` names, or of the system's own where it
             names none.
+        peaks: peak learning rate of each group of an optimiser that the caller made; None for
+            groups of our own, see `optimizer_groups`.
 
     Raises:
         ArgumentError: for a batch that cannot be shared equally among the processes, and for
@@ -49,6 +51,7 @@ class MaskObjective(Objective):
         *,
         accelerator: Accelerator,
         loss: Loss | None = None,
+        peaks: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.system = system
@@ -58,6 +61,9 @@ class MaskObjective(Objective):
         self.loss: Loss = loss or (get_loss(config.loss) if config.loss else system.loss)
         self.samples = data.samples.with_image_size(system.image_size)
         self.groups, self.lr_multipliers = group_parameters(system, config.lr_multipliers)
+        self.peaks = [config.learning_rate] * len(self.groups)
+        if peaks is not None:
+            self.peaks, self.lr_multipliers = list(peaks), [1.0] * len(peaks)
         if data.batch_size % accelerator.num_processes:
             raise ArgumentError(
                 f"a batch of {data.batch_size} cannot be shared by {accelerator.num_processes} "
@@ -95,8 +101,10 @@ class MaskObjective(Objective):
         """By the configured schedule, times the multiplier of each group."""
         epoch_steps = self.data.epoch_steps
         return [
-            group_lr(self.config, step, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier)
-            for lr_multiplier in self.lr_multipliers
+            group_lr(
+                self.config, step, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier, peak=peak
+            )
+            for lr_multiplier, peak in zip(self.lr_multipliers, self.peaks, strict=True)
         ]
 
     def log_values(self, step: int) -> dict[str, float]:

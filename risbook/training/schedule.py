@@ -53,7 +53,14 @@ def milestone_lr(
     return lr if epoch < milestone else lr / 10
 
 
-def group_lr(config: TrainingConfig, step: int, *, epoch_steps: int, lr_multiplier: float) -> float:
+def group_lr(
+    config: TrainingConfig,
+    step: int,
+    *,
+    epoch_steps: int,
+    lr_multiplier: float,
+    peak: float | None = None,
+) -> float:
     """The learning rate of a group of parameters by the schedule of a run.
 
     Args:
@@ -61,8 +68,10 @@ def group_lr(config: TrainingConfig, step: int, *, epoch_steps: int, lr_multipli
         step: steps already taken, 0 for the first.
         epoch_steps: steps of one epoch.
         lr_multiplier: of the group, 1 for the default group.
+        peak: of the group; None for the configured learning rate.
     """
-    peak, steps = config.learning_rate, config.steps
+    peak = config.learning_rate if peak is None else peak
+    steps = config.steps
     if config.schedule == "milestones":
         return milestone_lr(
             step, peak=peak, steps=steps, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier

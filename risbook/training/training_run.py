@@ -84,13 +84,14 @@ def train_system(
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
         system.configuration()  # refuses adapters that no checkpoint can name before the first step
-        objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
+        peaks = None
         if isinstance(optimizer, torch.optim.Optimizer):
-            rates = [float(group["lr"]) for group in optimizer.param_groups]
-            objective.lr_multipliers = [rate / config.learning_rate for rate in rates]
-            made = optimizer
-        else:
-            made = optimizer(objective.optimizer_groups(), lr=config.learning_rate)
+            peaks = [float(group["lr"]) for group in optimizer.param_groups]
+        objective = MaskObjective(
+            system, data, config, accelerator=accelerator, loss=loss, peaks=peaks
+        )
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            optimizer = optimizer(objective.optimizer_groups(), lr=config.learning_rate)
         # The folder is locked after the preparations, so that a run that fails in them leaves no
         # folder, and after every process has checked the folder.
         accelerator.wait_for_everyone()
@@ -105,7 +106,7 @@ def train_system(
         with _channels_last_on_cpu(system, accelerator.device):
             TrainingLoop(
                 objective,
-                made,
+                optimizer,
                 run,
                 config,
                 accelerator=accelerator,

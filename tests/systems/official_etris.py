@@ -15,7 +15,7 @@ from risbook.config import with_overrides
 from risbook.decoder.mask_head import MaskHeadConfig
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
-from risbook.systems.tokenizer import NoTokenizer
+from risbook.systems.tokenizer import ShapeOnlyTokenizer
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
@@ -53,7 +53,7 @@ def small_etris(overrides: Mapping[str, Any] | None = None, *, resnet: bool) -> 
     image_size = 64 if resnet else 32
     config = with_overrides(SMALL, {"image_size": image_size, **(overrides or {})})
     towers = small_towers(resnet=resnet)
-    return build_etris(config, towers=towers, tokenizer=NoTokenizer(config.max_tokens))
+    return build_etris(config, towers=towers, tokenizer=ShapeOnlyTokenizer(config.max_tokens))
 
 
 def build_recorded(file: Recording, overrides: Mapping[str, Any] | None = None) -> ETRIS:
@@ -62,7 +62,7 @@ def build_recorded(file: Recording, overrides: Mapping[str, Any] | None = None) 
     image_class = CLIPResNet if "layers" in image_sizes else ImageTransformer
     towers = image_class(**image_sizes), TextTransformer(**text_sizes)
     config = with_overrides(ETRISConfig(), etris_overrides(file) | dict(overrides or {}))
-    return build_etris(config, towers=towers, tokenizer=NoTokenizer(config.max_tokens))
+    return build_etris(config, towers=towers, tokenizer=ShapeOnlyTokenizer(config.max_tokens))
 
 
 def recorded_etris(name: str, *, resnet: bool) -> tuple[ETRIS, Recording]:

@@ -19,7 +19,7 @@ from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.losses import resize_target
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system_presets import build_meta
-from risbook.systems.tokenizer import NoTokenizer
+from risbook.systems.tokenizer import ShapeOnlyTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.training.parameter_groups import group_parameters
@@ -185,7 +185,7 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
     text = build_tower(config.text_tower, weights="random")
     assert not isinstance(image, TextTransformer) and isinstance(text, TextTransformer)
     system = build_etris(
-        config, name=name, towers=(image, text), tokenizer=NoTokenizer(config.max_tokens)
+        config, name=name, towers=(image, text), tokenizer=ShapeOnlyTokenizer(config.max_tokens)
     )
     state = {}
     for (key, shape), first in zip(

@@ -15,7 +15,7 @@ from torch import Tensor
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
-from risbook.systems.tokenizer import NoTokenizer
+from risbook.systems.tokenizer import ShapeOnlyTokenizer
 from risbook.tokenizers import CLIPTokenizer
 from risbook.towers.presets import TOWERS, TowerPreset
 
@@ -44,7 +44,7 @@ def test_parity_of_a_released_file(
     else:
         write_released(file.below("w."), path)
     overrides = recorded_overrides(file, monkeypatch)
-    tokenizer = NoTokenizer(overrides["max_tokens"])
+    tokenizer = ShapeOnlyTokenizer(overrides["max_tokens"])
     system = load_released(path, "etris-rn50", overrides=overrides, tokenizer=tokenizer)
     assert not system.training
     with torch.no_grad():
