@@ -93,7 +93,7 @@ def apply_peft(
             usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
             raise ArgumentError(
                 f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
-            ) from error
+            ) from None
     if method != "frozen":
         new = set(adapter_parameters(model)) - earlier
         note_method(model, PEFTConfig(method=method, options=options), new)

@@ -218,7 +218,7 @@ class PEFTSystem(System):
                 raise ArgumentError(
                     f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
                     "method and options"
-                ) from error
+                ) from None
         self._required_tuned = _tuned_names(self)
 
     def configuration(self) -> dict[str, Any]:
