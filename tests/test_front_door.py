@@ -689,3 +689,13 @@ def test_an_optimiser_keeps_the_rates_of_its_groups() -> None:
         for group, value in zip(groups, before, strict=True)
     ]
     assert 0 < changes[0] < 1e-4 < changes[1]
+    with pytest.raises(RisbookError, match="give one of the two"):
+        risbook.train(
+            model, "refscenes-sample", steps=1, optimizer=optimizer, lr_multipliers={"bridgers": 10}
+        )
+    data = [
+        risbook.data.load("refscenes-sample", "train"),
+        risbook.data.load("refscenes-sample", "train", text="raw"),
+    ]
+    with pytest.raises(RisbookError, match="the datasets differ in text, raw and sent"):
+        risbook.train(model, data, steps=1)

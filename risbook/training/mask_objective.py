@@ -63,6 +63,11 @@ class MaskObjective(Objective):
         self.groups, self.lr_multipliers = group_parameters(system, config.lr_multipliers)
         self.peaks = [config.learning_rate] * len(self.groups)
         if peaks is not None:
+            if len(self.groups) > 1:
+                raise ArgumentError(
+                    "lr_multipliers has no effect on an optimiser of your own, whose groups have "
+                    "rates; give one of the two"
+                )
             self.peaks, self.lr_multipliers = list(peaks), [1.0] * len(peaks)
         if data.batch_size % accelerator.num_processes:
             raise ArgumentError(

@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, Subset
 
 from risbook.data import ReferData, ReferringDataset, open_data
 from risbook.data.load_dataset import as_dataset
+from risbook.errors import ArgumentError
 
 #: what a list of data may hold; a list of anything else is one list of samples
 ENTRY_TYPES = (str, Path, ReferData, ReferringDataset, Subset, DataLoader)
@@ -43,11 +44,17 @@ class NamedSources:
 
         Raises:
             DataError: for data that cannot be opened.
+            ArgumentError: for datasets of different texts.
         """
         entries = [
             entry if isinstance(entry, str | Path) else as_dataset(entry) for entry in _list(data)
         ]
         datasets = [entry for entry in entries if isinstance(entry, ReferringDataset)]
+        texts = sorted({dataset.text for dataset in datasets})
+        if len(texts) > 1:
+            raise ArgumentError(
+                f"the datasets differ in text, {' and '.join(texts)}; load them all with one text="
+            )
         splits = sorted({dataset.split for dataset in datasets})
         names = []
         for entry in entries:
@@ -59,7 +66,7 @@ class NamedSources:
                 names.append(self._add(str(entry), source))
         fields: dict[str, Any] = {"data": list(dict.fromkeys(names))}
         if datasets:
-            fields |= {"splits": splits, "text_kind": datasets[0].text}
+            fields |= {"splits": splits, "text_kind": texts[0]}
         return fields
 
     def add_eval_data(self, data: Any) -> list[str]:
