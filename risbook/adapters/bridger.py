@@ -292,6 +292,7 @@ class Bridgers(nn.Module):
                 f"no stage {min(unknown)}: Bridgers can stand after stages 1 to {count}"
             )
         self.link = config.link
+        self.mask_padding = config.mask_padding
         self.disabled: frozenset[int] = frozenset()
         self.stages = nn.ModuleDict()
         map_sides: Sequence[int | None] = sides or [None] * count
@@ -342,7 +343,7 @@ class Bridgers(nn.Module):
             text_tokens: after the same stage of the text tower (B, L, T).
             previous: tokens of the previous Bridger, which the call for its stage returned; None
                 for the first stage.
-            key_padding_mask: bool (B, L), true for padding.
+            key_padding_mask: bool (B, L), true for padding; read only with `mask_padding`.
             intermediates: gets those of `Bridger.exchange` below the stage's number.
 
         Returns:
@@ -350,6 +351,8 @@ class Bridgers(nn.Module):
         """
         if str(stage) not in self.stages or stage in self.disabled:
             return image_map, text_tokens, previous
+        if not self.mask_padding:
+            key_padding_mask = None
         exchange: Exchange = self.stages[str(stage)].exchange(  # type: ignore[operator]
             image_map,
             text_tokens,

@@ -171,7 +171,6 @@ class ETRIS(PEFTSystem):
         """
         image_tower, text_tower = self.image_tower, self.text_tower
         padding = text_tower.key_padding_mask(token_ids)
-        bridger_padding = padding if self.config.bridger.mask_padding else None
         record: dict[str, Any] = {}
         text_tokens = text_tower.begin_stages(token_ids)
         state = image_tower.begin_stages(image)
@@ -186,7 +185,7 @@ class ETRIS(PEFTSystem):
                 image_tower.stage_map(state),
                 text_tokens,
                 previous,
-                key_padding_mask=bridger_padding,
+                key_padding_mask=padding,
                 intermediates=intermediates.sub("bridgers"),
             )
             state = image_tower.with_stage_map(state, image_map)
