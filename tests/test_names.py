@@ -50,7 +50,8 @@ FORBIDDEN = {
 
 #: Where a word is what the field says.
 EXCEPTIONS = {
-    ("risbook/adapters/bridger.py", "mask_padding"),  # whether, not which
+    ("book/etris/bridger.ipynb", "mask_padding"),  # whether, not which
+    ("risbook/adapters/bridger.py", "mask_padding"),
     ("risbook/data/opencv_warp.py", "taps"),  # of a filter
     ("risbook/ledger/sources.py", "reader"),  # of a CSV file
     ("risbook/refscenes/people.py", "eye"),  # of a person
