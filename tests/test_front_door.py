@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -517,7 +518,7 @@ def test_parts_of_a_dataset_by_what_is_in_them() -> None:
     assert len(small) == sum(area < 0.03 for area in areas) > 0
     with pytest.raises(KeyError, match="a sample has text, category"):
         data.filter(lambda item: item["label"])
-    with pytest.raises(AttributeError, match="random_split"):
+    with pytest.raises(AttributeError, match="shares no image with the rest"):
         data.train_test_split  # noqa: B018
     metrics = risbook.evaluate("etris-mini", left, show_progress=False)
     assert np.mean(metrics.ious) == pytest.approx(metrics["mIoU"])
@@ -699,3 +700,48 @@ def test_an_optimiser_keeps_the_rates_of_its_groups() -> None:
     ]
     with pytest.raises(RisbookError, match="the datasets differ in text, raw and sent"):
         risbook.train(model, data, steps=1)
+
+
+def test_a_loaded_dataset_takes_another_size_or_text() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=64)[:3]
+    larger = risbook.data.load(data, image_size=96)
+    assert (len(larger), larger.image_size, larger.text) == (3, 96, "sent")
+    assert risbook.data.load(torch.utils.data.Subset(data, [1]), text="raw").text == "raw"
+    assert (data.image_size, risbook.data.load(data).image_size) == (64, 64)
+    train = risbook.data.load(data, "train")
+    assert len(train) == 78 and train.image_size == 64
+
+
+def test_a_network_keeps_its_mode_and_may_be_lazy() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=32)[:2]
+    network = ColourNetwork().eval()
+    risbook.evaluate(network, data, show_progress=False)
+    assert not network.training
+    network.layers[0] = torch.nn.LazyConv2d(8, 3, padding=1)
+    risbook.train(network, data, steps=2, batch_size=1, show_progress=False)
+    assert network.layers[0].weight.shape == (8, 3, 3, 3)
+
+
+def test_masks_with_a_palette_are_read_by_colour(tmp_path: Path) -> None:
+    mask = Image.fromarray(np.array([[0, 2, 2, 0]] * 3, np.uint8), mode="P")
+    mask.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])  # the second class of PASCAL VOC is green
+    mask.save(tmp_path / "mask.png")
+    image = np.zeros((3, 4, 3), np.uint8)
+    data = risbook.data.load([{"image": image, "text": "dog", "mask": tmp_path / "mask.png"}])
+    assert data.mask(0).sum() == 6
+
+
+def test_images_that_are_trained_on_and_held_out_are_told() -> None:
+    data = risbook.data.load("refscenes-sample", split="train", image_size=32)
+    options: dict[str, Any] = {"steps": 1, "batch_size": 2, "show_progress": False}
+    with pytest.warns(UserWarning, match=r"78\]-2:train: 1 of 1 images are trained on, too"):
+        risbook.train(ColourNetwork(), data[:2], eval_data=data[2:4], **options)
+    samples = [{"image": data.image(i), "text": "dog", "mask": data.mask(i)} for i in (0, 60)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        risbook.train(ColourNetwork(), samples[:1], eval_data=[samples[1]], **options)
+    with pytest.warns(UserWarning, match="1 of 1 images are trained on"):
+        risbook.train(ColourNetwork(), samples[:1], eval_data=samples[:1], **options)
+    val = risbook.data.load("refscenes-sample", split="val")
+    with pytest.raises(RisbookError, match="load the name as a dataset, too"):
+        risbook.train(ColourNetwork(), ["refscenes-sample", val], **options)

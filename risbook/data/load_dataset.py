@@ -13,7 +13,7 @@ from risbook.data.catalog import open_data
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import TextKind
 from risbook.data.hf_rows import from_hf_rows
-from risbook.data.referring_dataset import ReferringDataset
+from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE, ReferringDataset
 from risbook.data.sample_list import from_samples
 from risbook.errors import DataError
 from risbook.keyword_aliases import keyword_aliases
@@ -43,10 +43,10 @@ def load(
     split: str | None = None,
     *,
     root: str | Path | None = None,
-    image_size: int = 416,
+    image_size: int | None = None,
     partition: str | None = None,
     images: str | Path | None = None,
-    text: TextKind = "sent",
+    text: TextKind | None = None,
 ) -> ReferringDataset:
     """Load one split of a dataset for PyTorch.
 
@@ -59,13 +59,15 @@ def load(
     Args:
         name: a name or a folder, as for `open_data`; or samples of your own: a list or a torch
             dataset of ``{"image": ..., "text": ..., "mask": ...}``, see `from_samples`; or rows of
-            Hugging Face, see `from_hf_rows`.
+            Hugging Face, see `from_hf_rows`; or a dataset that was loaded before.
         split: for instance "val". Without it, "train", or the only split that there is.
         root: as for `open_data`.
-        image_size: side S of the letterboxed square, pixels.
+        image_size: side S of the letterboxed square, pixels; None for 416, or for that of a
+            dataset that was loaded before.
         partition: as for `open_data`.
         images: as for `open_data`.
-        text: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT).
+        text: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT); None for
+            "sent", or likewise.
 
     Raises:
         DataError: there is no such dataset or split, or a file or sample of it is malformed.
@@ -77,7 +79,11 @@ def load(
 
 
 def as_dataset(
-    data: Any, split: str | None = None, *, image_size: int = 416, text: TextKind = "sent"
+    data: Any,
+    split: str | None = None,
+    *,
+    image_size: int | None = None,
+    text: TextKind | None = None,
 ) -> ReferringDataset:
     """What people have as data, as a dataset.
 
@@ -85,8 +91,8 @@ def as_dataset(
         data: a `ReferringDataset`, a torch ``Subset`` of one, a ``DataLoader`` of either, a
             `ReferData`, a name or folder, or samples, see `from_samples`.
         split: a split of it; None for that of the dataset.
-        image_size: side S of the letterboxed square where the data is none yet, pixels.
-        text: "sent" or "raw", likewise.
+        image_size: side S of the letterboxed square, pixels; None for that of a dataset, or 416.
+        text: "sent" or "raw"; None for that of a dataset, or "sent".
 
     Raises:
         DataError: for anything else, and as `load`.
@@ -97,7 +103,7 @@ def as_dataset(
         whole = as_dataset(data.dataset, split, image_size=image_size, text=text)
         return whole.select(data.indices)
     if isinstance(data, ReferringDataset):
-        return data if split in (None, data.split) else data.with_split(split)
+        return data.changed(split=split, image_size=image_size, text=text)
     if isinstance(data, str | Path):
         data = open_data(data)
     elif not isinstance(data, ReferData):
@@ -109,4 +115,5 @@ def as_dataset(
         items = (data[index] for index in range(len(data)))
         has_rows = len(data) and isinstance(data[0], Mapping) and "raw_anns" in data[0]
         data = from_hf_rows(items) if has_rows else from_samples(items)
-    return ReferringDataset(data, split=split, image_size=image_size, text=text)
+    image_size = DEFAULT_IMAGE_SIZE if image_size is None else image_size
+    return ReferringDataset(data, split=split, image_size=image_size, text=text or "sent")

@@ -42,6 +42,12 @@ class Item(TypedDict):
     width: int
 
 
+#: side of the letterboxed square in the released configurations of CRIS and ETRIS, pixels
+DEFAULT_IMAGE_SIZE = 416
+
+#: what an item holds of its expression under the same name
+_COPIED = ("image_id", "ref_id", "ann_id", "sent_id", "height", "width")
+
 #: which items a smaller dataset has: a slice, indices, or a flag for each item
 Indices = slice | Sequence[int] | npt.NDArray[Any] | Tensor
 
@@ -56,7 +62,8 @@ _HINTS = {
     "take": "data[:16]",
     "texts": "data.sentences",
     "to": "batches are moved, for instance batch['image'].to(device)",
-    "train_test_split": "torch.utils.data.random_split(data, [0.8, 0.2])",
+    "train_test_split": "data.filter(lambda sample: sample['image_id'] % 5 == 0) for a part that "
+    "shares no image with the rest",
 }
 
 
@@ -81,7 +88,7 @@ class ReferringDataset(Dataset[Item]):
         data: ReferData,
         *,
         split: str | None = None,
-        image_size: int = 416,
+        image_size: int = DEFAULT_IMAGE_SIZE,
         text: TextKind = "sent",
     ) -> None:
         if isinstance(image_size, bool) or not isinstance(image_size, int) or image_size <= 0:
@@ -119,15 +126,8 @@ class ReferringDataset(Dataset[Item]):
             f"image_size={self.image_size})"
         )
 
-    def split_data(self, *, alone: bool = False) -> ReferData:
-        """The annotations behind the items.
-
-        Args:
-            alone: without those of other splits. A dataset that lacks some items of its split
-                comes without them in any case.
-        """
-        if not alone and len(self) == len(self.data.expressions.split(self.split)):
-            return self.data
+    def item_data(self) -> ReferData:
+        """The annotations of these items alone, without those of other splits."""
         return replace(self.data, expressions=self.expressions)
 
     @property
@@ -135,9 +135,23 @@ class ReferringDataset(Dataset[Item]):
         """The sentences of all items, in their order."""
         return [expression.text(self.text) for expression in self.expressions]
 
-    def with_split(self, split: str) -> "ReferringDataset":
-        """Another split of the same dataset."""
-        return ReferringDataset(self.data, split=split, image_size=self.image_size, text=self.text)
+    def changed(
+        self,
+        *,
+        split: str | None = None,
+        image_size: int | None = None,
+        text: TextKind | None = None,
+    ) -> "ReferringDataset":
+        """The same items with another image size or text; with another split, all of its items."""
+        dataset = ReferringDataset(
+            self.data,
+            split=split or self.split,
+            image_size=self.image_size if image_size is None else image_size,
+            text=text or self.text,
+        )
+        if dataset.split == self.split:
+            dataset.expressions = self.expressions
+        return dataset
 
     def select(self, indices: Iterable[int]) -> "ReferringDataset":
         """The items of these indices as a smaller dataset; ``data[:16]`` is the same for slices."""
@@ -210,17 +224,8 @@ class _LazySample(dict[str, Any]):
 
     def __init__(self, dataset: ReferringDataset, index: int) -> None:
         expression = dataset.expression(index)
-        super().__init__(
-            text=expression.text(dataset.text),
-            category=expression.category,
-            bbox=expression.bbox,
-            image_id=expression.image_id,
-            ref_id=expression.ref_id,
-            ann_id=expression.ann_id,
-            sent_id=expression.sent_id,
-            height=expression.height,
-            width=expression.width,
-        )
+        copied = {name: getattr(expression, name) for name in ("category", "bbox", *_COPIED)}
+        super().__init__(text=expression.text(dataset.text), **copied)
         self._dataset, self._index = dataset, index
 
     def __missing__(self, name: str) -> Any:

@@ -53,7 +53,7 @@ def from_samples(samples: Iterable[Any], *, name: str = "samples") -> ReferData:
     records: dict[int, ImageRecord] = {}
     annotations: dict[int, Annotation] = {}
     images: dict[int, npt.NDArray[np.uint8]] = {}
-    image_ids: dict[bytes, int] = {}
+    image_ids: dict[str, int] = {}
     for index, sample in enumerate(samples):
         where = f"{name}[{index}]"
         fields = _fields(sample, where)
@@ -68,13 +68,15 @@ def from_samples(samples: Iterable[Any], *, name: str = "samples") -> ReferData:
             mask = _as_mask(fields["mask"], image.shape[:2])
         except DataError as error:
             raise DataError(f"{where}: {error}") from error
-        # Samples of one image share it, and with it the rule that keeps splits apart.
-        image_id = image_ids.setdefault(_digest(image), len(image_ids))
+        # Samples of one image share its record, also with those of another list: its name is its
+        # content, so that training notices an image that is held out.
+        digest = _digest(image)
+        image_id = image_ids.setdefault(digest, len(image_ids))
         height, width = mask.shape
         if image_id not in images:
             images[image_id] = image
             records[image_id] = ImageRecord(
-                image_id=image_id, file_name=f"{name}-{image_id}", height=height, width=width
+                image_id=image_id, file_name=digest, height=height, width=width
             )
         annotation = Annotation(
             ann_id=index,
@@ -146,7 +148,7 @@ def _sentences(text: Any, where: str) -> list[str]:
 def _as_mask(mask: Any, shape: tuple[int, int]) -> BoolMask:
     """Bring a mask to bool (H, W)."""
     if isinstance(mask, str | Path):
-        mask = read_image(mask)[..., 0]
+        mask = read_image(mask).any(axis=-1)  # in a file with a palette, objects have colours
     if hasattr(mask, "detach"):
         mask = mask.detach().cpu()
     array = np.asarray(mask)
@@ -164,5 +166,5 @@ def _as_mask(mask: Any, shape: tuple[int, int]) -> BoolMask:
     return is_object
 
 
-def _digest(image: npt.NDArray[np.uint8]) -> bytes:
-    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
+def _digest(image: npt.NDArray[np.uint8]) -> str:
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()

@@ -61,7 +61,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def _image_key(source: ReferData, expression: Expression) -> tuple[Path, str]:
+def image_key(source: ReferData, expression: Expression) -> tuple[Path, str]:
     """A name that is equal where two sets share an image: sets in one root share their folder."""
     return source.image_folders[0].resolve(), expression.file_name
 
@@ -99,7 +99,7 @@ class TrainingSamples(Dataset[Sample]):
         self.text: TextKind = text
         self.epoch = 0
         held_out = {
-            _image_key(source, expression)
+            image_key(source, expression)
             for source in sources
             for expression in source.expressions
             if expression.split not in splits
@@ -114,7 +114,7 @@ class TrainingSamples(Dataset[Sample]):
         self.objects: list[tuple[ReferData, Referent]] = [
             (source, referent)
             for source, referent in referents
-            if len(sources) == 1 or _image_key(source, referent.expressions[0]) not in held_out
+            if len(sources) == 1 or image_key(source, referent.expressions[0]) not in held_out
         ]
         #: objects left out because another set evaluates on their image
         self.dropped = len(referents) - len(self.objects)
@@ -156,7 +156,7 @@ class TrainingSamples(Dataset[Sample]):
     def _image(
         self, source: ReferData, expression: Expression, letterbox: Letterbox
     ) -> NDArray[np.uint8]:
-        key = _image_key(source, expression)
+        key = image_key(source, expression)
         if self._cache is not None and key in self._cache:
             return self._cache[key]
         image = letterbox.image(source.image(expression))

@@ -45,8 +45,9 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             their type, and a loaded system computes in float32.
 
     Raises:
-        DataError: if a value is too large for `dtype`, or the configuration cannot name what the
-            system holds; an earlier checkpoint in the folder then stays.
+        DataError: if a value is too large for `dtype`.
+        RisbookError: if the configuration cannot name what the system holds. In both cases an
+            earlier checkpoint in the folder stays.
     """
     if system.name not in SYSTEMS and not isinstance(system, NetworkSystem):
         warnings.warn(

@@ -38,7 +38,7 @@ class RawSentences:
         return []
 
     def to_file(self, path: Path) -> None:
-        """Nothing is needed."""
+        """Write nothing, because nothing is needed."""
 
 
 @configuration
@@ -71,6 +71,7 @@ class NetworkSystem(System):
             tokenizer=RawSentences(),
         )
         self.network = network
+        self.training = network.training
 
     def __call__(self, image: Tensor, token_ids: Any, **options: Any) -> Tensor:
         """Logits of images and sentences."""

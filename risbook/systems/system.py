@@ -113,7 +113,7 @@ class System(nn.Module):
         save_system(self, folder, dtype=dtype)
 
     def print_trainable_parameters(self) -> None:
-        """Print the tuned and frozen parameters by group; `risbook.count_parameters` has them."""
+        """Print the tuned and frozen parameters by part; `risbook.count_parameters` has them."""
         from risbook.systems.parameters import count_parameters
 
         print(count_parameters(self))
@@ -156,7 +156,7 @@ class System(nn.Module):
                     f"images of {height} x {width} are resized to the "
                     f"{self.image_size} x {self.image_size} that {self.name} takes; data loaded "
                     f"with image_size={self.image_size} are faster",
-                    stacklevel=2,
+                    stacklevel=3,  # behind `keyword_aliases`
                 )
                 self._warns_of_size = False
             size = (self.image_size, self.image_size)

@@ -44,7 +44,8 @@ class NamedSources:
 
         Raises:
             DataError: for data that cannot be opened.
-            ArgumentError: for datasets of different texts.
+            ArgumentError: for datasets of different texts, and for a name beside datasets of
+                another split than train.
         """
         entries = [
             entry if isinstance(entry, str | Path) else as_dataset(entry) for entry in _list(data)
@@ -56,6 +57,11 @@ class NamedSources:
                 f"the datasets differ in text, {' and '.join(texts)}; load them all with one text="
             )
         splits = sorted({dataset.split for dataset in datasets})
+        if datasets and len(datasets) < len(entries) and splits != ["train"]:
+            raise ArgumentError(
+                f"a name means the split train, but the datasets beside it are of {splits[0]}; "
+                "load the name as a dataset, too"
+            )
         names = []
         for entry in entries:
             if isinstance(entry, ReferringDataset):
@@ -95,9 +101,9 @@ class NamedSources:
         name = self._add(dataset.name, dataset.data)
         count, total = len(dataset), len(dataset.data.expressions.split(dataset.split))
         if count != total:
-            return self._add(f"{name}[{count} of {total}]", dataset.split_data(alone=True))
+            return self._add(f"{name}[{count} of {total}]", dataset.item_data())
         if alone and len(dataset.splits) > 1:
-            return self._add(f"{name}[{dataset.split}]", dataset.split_data(alone=True))
+            return self._add(f"{name}[{dataset.split}]", dataset.item_data())
         return name
 
     def _add(self, name: str, source: ReferData) -> str:

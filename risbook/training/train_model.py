@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from risbook.config import Aliases, from_values, rename_fields, with_overrides
+from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
@@ -88,11 +89,10 @@ def train(
         data: what to train on: a name, a folder, a dataset of `risbook.data.load`, or samples of
             your own; or a list of names, folders and datasets. Without it, a model that comes with
             the package is trained as its checkpoint was.
-        eval_data: what to evaluate on, after every `eval_every` steps (with `epochs`, after
-            every epoch) and after the last: a text
-            such as "refscenes:val", a dataset, or samples; or a list of texts and datasets.
-            `history` gets a row of kind "validation" for each. All are read in the run's
-            `text_kind`.
+        eval_data: what to evaluate on, after every `eval_every` steps (with `epochs`, after every
+            epoch) and after the last: a text such as "refscenes:val", a dataset, or samples; or a
+            list of texts and datasets. `history` gets a row of kind "validation" for each. All are
+            read in the run's `text_kind`.
         out: folder of the run; without `out` the run leaves no files.
         epochs: how often each object is visited, in place of `steps`. An epoch visits each object
             once, with one of its sentences: 100 sentences about 40 objects are 40 samples per
@@ -126,7 +126,7 @@ def train(
             "of risbook.load, or a network that takes images and sentences"
         )
     if isinstance(model, nn.Module) and not isinstance(model, System):
-        size = getattr(getattr(data, "dataset", data), "image_size", 416)
+        size = getattr(getattr(data, "dataset", data), "image_size", DEFAULT_IMAGE_SIZE)
         system: System | None = NetworkSystem(model, image_size=size)
     else:
         system = model if isinstance(model, System) else None

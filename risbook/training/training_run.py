@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from accelerate.utils import set_seed
+from torch.nn.parameter import is_lazy
 
 from risbook.config import to_values
 from risbook.data.dataset import ReferData
@@ -131,8 +132,14 @@ def _channels_last_on_cpu(system: System, device: torch.device) -> Iterator[None
     to the layout that a loaded checkpoint has, so that both predict the same.
     """
     if device.type == "cpu":
-        system.to(memory_format=torch.channels_last)
+        _set_layout(system, torch.channels_last)
     try:
         yield
     finally:
-        system.to(memory_format=torch.contiguous_format)
+        _set_layout(system, torch.contiguous_format)
+
+
+def _set_layout(system: System, memory_format: torch.memory_format) -> None:
+    """Change the layout, unless lazy layers wait for their first batch and have no shape yet."""
+    if not any(is_lazy(parameter) for parameter in system.parameters()):
+        system.to(memory_format=memory_format)
