@@ -350,7 +350,8 @@ def test_a_part_of_a_split_is_a_dataset() -> None:
         assert risbook.evaluate(model, same, **options) == metrics
     trained = risbook.train(model, subset, epochs=2, batch_size=2, device="cpu", **options)
     objects = len({first.expression(index).ref_id for index in range(4)})
-    assert trained.history[-1]["step"] == 2 * max(1, objects // 2)
+    last = trained.history[-1]
+    assert (last["step"], last["epoch"]) == (2 * max(1, objects // 2), 2)
     with pytest.raises(RisbookError, match="either steps or epochs"):
         risbook.train(model, subset, epochs=1, steps=1, **options)
 

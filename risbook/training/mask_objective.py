@@ -113,8 +113,8 @@ class MaskObjective(Objective):
         ]
 
     def log_values(self, step: int) -> dict[str, float]:
-        """The epoch, in fractions."""
-        return {"epoch": step * self.data.batch_size / len(self.samples)}
+        """The epoch, in fractions: a whole number where `batches` begins another epoch."""
+        return {"epoch": step / self.data.epoch_steps}
 
     def evaluation_is_due(self, step: int) -> bool:
         """After every `eval_every` steps and after the last."""

@@ -1,8 +1,8 @@
 """The log of a run: one JSON object per line, written as the run goes, read by the figures.
 
 Rows of kind "step" hold step, loss and the other named losses (means since the last row), lr (of
-the default group of parameters) and seconds. A system's rows hold epoch as well: an epoch visits
-each object once, with one of its sentences. Rows of kind "validation" hold step, set, split, mIoU,
+the default group of parameters) and seconds. A system's rows hold epoch as well, see
+`risbook.training.TrainingConfig`. Rows of kind "validation" hold step, set, split, mIoU,
 oIoU and count (of expressions).
 """
 

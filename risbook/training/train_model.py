@@ -94,9 +94,9 @@ def train(
             list of texts and datasets. `history` gets a row of kind "validation" for each. All are
             read in the run's `text_kind`.
         out: folder of the run; without `out` the run leaves no files.
-        epochs: how often each object is visited, in place of `steps`. An epoch visits each object
-            once, with one of its sentences: 100 sentences about 40 objects are 40 samples per
-            epoch. The epoch in `history` counts objects, too.
+        epochs: length of the run in place of `steps`. An epoch visits each object once, with one of
+            its sentences: 100 sentences about 40 objects are 5 batches of 8. Objects that would
+            not fill its last batch wait for the next epoch.
         resume: continue the run in `out`. Give the same data, `loss` and `optimizer` again. Only
             the names and the sizes of the data are checked, because the configuration of the run
             holds neither datasets nor functions.

@@ -49,7 +49,8 @@ class TrainingConfig:
     """A training run.
 
     An epoch, here and in the log, visits each referred object once, with one of its sentences drawn
-    at random. It counts objects, not sentences.
+    at random. It counts objects, not sentences. Objects that would not fill its last batch wait for
+    the next epoch, which has another order.
 
     Args:
         system: a preset's name.
