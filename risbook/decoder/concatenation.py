@@ -1,8 +1,8 @@
 """Fusion by concatenation, the first decoder of the field.
 
-The sentence is copied to every position of the image map, the coordinates of the position are
-concatenated, and convolutions classify the position (Hu et al., 2016, "Segmentation from natural
-language expressions", section 3.3).
+The sentence embedding is copied to every position of the image map, the coordinates of the position
+are concatenated, and convolutions classify the position (Hu et al., 2016, "Segmentation from
+natural language expressions", section 3.3).
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from risbook.towers.features import ImageFeatures, TextFeatures
 
 
 class ConcatenationDecoder(nn.Module):
-    """Concatenates image, sentence and coordinates at stride 8, and returns logits at stride 2.
+    """Concatenates image, text and coordinates at stride 8, and returns logits at stride 2.
 
     Args:
         map_dims: channels of the four image maps (strides 2, 4, 8, 16).
-        sentence_dim: P, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence embedding.
         dim: channels of the fused map; the finer maps have a half and a quarter of them.
         dilations: one basic block each after the fusion; they let positions compare themselves
             with others that are far away, which "the left one" needs.
@@ -61,7 +61,7 @@ class ConcatenationDecoder(nn.Module):
 
         Args:
             image_features: maps at strides 2, 4, 8 and 16.
-            text_features: features of B sentences; only the sentence vector is used.
+            text_features: features of B sentences; only the sentence embedding is used.
             intermediates: gets "fused" and "context", both (B, dim, H / 8, W / 8).
 
         Returns:
@@ -69,10 +69,13 @@ class ConcatenationDecoder(nn.Module):
         """
         finest, fine, middle, coarse = image_features.maps
         height, width = middle.shape[-2:]
-        sentence = repeat(
-            text_features.sentence, "batch channel -> batch channel h w", h=height, w=width
+        sentence_embedding = repeat(
+            text_features.sentence_embedding,
+            "batch channel -> batch channel h w",
+            h=height,
+            w=width,
         )
-        parts = [middle, resize_like(coarse, middle), sentence.to(middle.dtype)]
+        parts = [middle, resize_like(coarse, middle), sentence_embedding.to(middle.dtype)]
         fused = self.fuse(add_coordinates(torch.cat(parts, dim=1)))  # (B, dim, H / 8, W / 8)
         context = self.context_blocks(fused)
         intermediates["fused"] = fused

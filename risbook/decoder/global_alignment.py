@@ -1,8 +1,8 @@
 """Global alignment, the decoder of ETRIS: a transformer decoder over the positions of the map.
 
 ETRIS (Xu et al., 2023), section 3.3, after CRIS (Wang et al., 2022); released code. The queries are
-the map's positions. The paper attends to the sentence vector; the released code attends to the text
-tokens, and masks their padding, which it does nowhere else.
+the map's positions. The paper attends to the sentence embedding; the released code attends to the
+text tokens, and masks their padding, which it does nowhere else.
 """
 
 from einops import rearrange

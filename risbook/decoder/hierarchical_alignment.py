@@ -1,4 +1,4 @@
-"""Hierarchical alignment, the neck of ETRIS: three maps and the sentence become one map.
+"""Hierarchical alignment, the neck of ETRIS: three maps and the sentence embedding become one map.
 
 ETRIS (Xu et al., 2023), section 3.3, after CRIS (Wang et al., 2022); released code. Each stage's
 map is brought to one size and dimension and multiplied by a gate from the sentence; the three are
@@ -20,10 +20,10 @@ from risbook.towers.features import TextFeatures
 class SentenceGate(nn.MultiheadAttention):
     """Cross-attention with one single key, computed as the gate that it is.
 
-    In the released code every position attends to the sentence. A softmax over one key is 1
-    whatever the query is, so the output is the same at all positions: the sentence, through value
-    and output projection. The weights of query and key are kept so that checkpoints fit; no
-    gradient ever reaches them.
+    In the released code every position attends to the sentence embedding. A softmax over one key is
+    1 whatever the query is, so the output is the same at all positions: the sentence embedding,
+    through value and output projection. The weights of query and key are kept so that checkpoints
+    fit; no gradient ever reaches them.
 
     Args:
         dim: C.
@@ -37,10 +37,12 @@ class SentenceGate(nn.MultiheadAttention):
         dim = int(self.embed_dim)
         return 2 * dim * (dim + 1)
 
-    def forward(self, sentence: Tensor) -> Tensor:  # type: ignore[override]
-        """Sentences (B, C) to gates (B, C)."""
+    def forward(self, sentence_embedding: Tensor) -> Tensor:  # type: ignore[override]
+        """Sentence embeddings (B, C) to gates (B, C)."""
         dim = self.embed_dim
-        value = F.linear(sentence, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :])
+        value = F.linear(
+            sentence_embedding, self.in_proj_weight[2 * dim :], self.in_proj_bias[2 * dim :]
+        )
         gate: Tensor = self.out_proj(value)
         return gate
 
@@ -49,21 +51,21 @@ class GatedFusion(nn.Module):
     """A map times the sentence's gate, channel by channel.
 
     Args:
-        dim: C of map and sentence.
+        dim: C of map and sentence embedding.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.multihead_attn = SentenceGate(dim)  # its name in checkpoints
 
-    def forward(self, features: Tensor, sentence: Tensor) -> Tensor:
-        """Map (B, C, H, W) and sentences (B, C) to a map (B, C, H, W)."""
-        gate: Tensor = self.multihead_attn(sentence)
+    def forward(self, features: Tensor, sentence_embedding: Tensor) -> Tensor:
+        """Map (B, C, H, W) and sentence embeddings (B, C) to a map (B, C, H, W)."""
+        gate: Tensor = self.multihead_attn(sentence_embedding)
         return features * gate[..., None, None]
 
 
 class HierarchicalAlignment(nn.Module):
-    """Three maps (B, C_i, H_i, W_i) and the sentence (B, P) to one map (B, C, H, W).
+    """Three maps (B, C_i, H_i, W_i) and the sentence embedding (B, P) to one map (B, C, H, W).
 
     Each map is resized to the grid of the middle one and multiplied by its gate from the sentence;
     convolutions fuse the three.
@@ -72,7 +74,7 @@ class HierarchicalAlignment(nn.Module):
         map_dims: channels of the three maps, fine to coarse.
         factors: side of the output divided by the side of each map, n or 1 / n; (1 / 2, 1, 2) for a
             ResNet, (1, 1, 1) for a vision transformer.
-        sentence_dim: P, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence embedding.
         dim: C, channels of the output.
         text_dim: channels of the text tokens, which other necks need.
 
@@ -111,22 +113,22 @@ class HierarchicalAlignment(nn.Module):
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Fuse three maps and a sentence.
+        """Fuse three maps and a sentence embedding.
 
         Args:
             maps: (B, C_i, H_i, W_i), fine to coarse.
-            text_features: only the sentence (B, P) is used.
+            text_features: only the sentence embedding (B, P) is used.
             intermediates: gets "stages.1" to "stages.3", the gated maps (B, C, H, W).
 
         Returns:
             (B, C, H, W), the size of the middle map.
         """
-        sentence = self.txt_proj(text_features.sentence)  # (B, C)
+        sentence_embedding = self.txt_proj(text_features.sentence_embedding)  # (B, C)
         # the released names count the layers of a ResNet: stage 1 is its f3
         gated = [
-            self.fusion3(self.f3_proj(maps[0]), sentence),  # (B, C, H, W), as the others
-            self.fusion4(self.f4_proj(maps[1]), sentence),
-            self.fusion5(self.f5_proj(maps[2]), sentence),
+            self.fusion3(self.f3_proj(maps[0]), sentence_embedding),  # (B, C, H, W), as the others
+            self.fusion4(self.f4_proj(maps[1]), sentence_embedding),
+            self.fusion5(self.f5_proj(maps[2]), sentence_embedding),
         ]
         for stage, features in enumerate(gated, start=1):
             intermediates.sub("stages")[str(stage)] = features

@@ -48,7 +48,7 @@ class MaskHeadConfig:
         num_heads: heads of the decoder; they divide `dim`.
         ffn_dim: channels inside the decoder's feed-forward layers.
         text_input: what the decoder attends to: the text "tokens" with their padding masked
-            (released code), or the one vector of the "sentence" (paper), through a linear layer.
+            (released code), or the embedding of the "sentence" (paper), through a linear layer.
         projector_dim: input channels of the convolution whose kernel comes from the sentence.
         dropout: of the decoder, see `GlobalAlignmentLayer`.
     """
@@ -77,7 +77,7 @@ class MaskHead(nn.Module):
         map_dims: channels of the three maps, fine to coarse.
         factors: side of the output of the neck divided by the side of each map.
         text_dim: channels of the text tokens.
-        sentence_dim: P, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence embedding.
 
     Raises:
         ArgumentError: if the text tokens do not have the decoder's channels.
@@ -130,7 +130,7 @@ class MaskHead(nn.Module):
 
         Args:
             maps: three maps (B, C_i, H_i, W_i), fine to coarse.
-            text_features: text tokens (B, L, C) and sentence (B, P).
+            text_features: text tokens (B, L, C) and sentence embedding (B, P).
             intermediates: gets "neck" and "decoder", maps (B, C, H, W), and below these names and
                 "projector" what the three parts record.
 
@@ -141,8 +141,10 @@ class MaskHead(nn.Module):
         intermediates["neck"] = fused
         decoder_intermediates = intermediates.sub("decoder")
         if self.sentence_proj is not None:
-            sentence = self.sentence_proj(text_features.sentence)[:, None]  # (B, 1, C)
-            aligned = self.decoder(fused, sentence, intermediates=decoder_intermediates)
+            sentence_token = self.sentence_proj(text_features.sentence_embedding)[
+                :, None
+            ]  # (B, 1, C)
+            aligned = self.decoder(fused, sentence_token, intermediates=decoder_intermediates)
         else:
             aligned = self.decoder(
                 fused,
@@ -152,7 +154,7 @@ class MaskHead(nn.Module):
             )
         intermediates["decoder"] = aligned
         logits: Tensor = self.projector(
-            aligned, text_features.sentence, intermediates=intermediates.sub("projector")
+            aligned, text_features.sentence_embedding, intermediates=intermediates.sub("projector")
         )
         return logits
 

@@ -17,7 +17,7 @@ class Projector(nn.Module):
     """Two enlargements by 2, then a convolution with the sentence's kernel.
 
     Args:
-        sentence_dim: P, channels of the sentence vector.
+        sentence_dim: P, channels of the sentence embedding.
         dim: C, input channels of the convolution whose kernel comes from the sentence.
         kernel_size: side k of that kernel, odd.
         in_dim: channels of the map; None for 2 C.
@@ -26,12 +26,12 @@ class Projector(nn.Module):
 
     >>> import torch
     >>> projector = Projector(sentence_dim=4, dim=2)
-    >>> image_map, sentence = torch.randn(3, 4, 5, 5), torch.randn(3, 4)
-    >>> pixels, weights = projector.vis(image_map), projector.txt(sentence)
+    >>> image_map, sentence_embedding = torch.randn(3, 4, 5, 5), torch.randn(3, 4)
+    >>> pixels, weights = projector.vis(image_map), projector.txt(sentence_embedding)
     >>> kernels, bias = weights[:, :-1].reshape(3, 2, 3, 3), weights[:, -1]
     >>> groups = pixels.reshape(1, 3 * 2, 20, 20)
     >>> released = F.conv2d(groups, kernels, bias, padding=1, groups=3).reshape(3, 1, 20, 20)
-    >>> torch.allclose(projector(image_map, sentence), released, atol=1e-5)
+    >>> torch.allclose(projector(image_map, sentence_embedding), released, atol=1e-5)
     True
     """
 
@@ -58,7 +58,7 @@ class Projector(nn.Module):
     def forward(
         self,
         image_map: Tensor,
-        sentence: Tensor,
+        sentence_embedding: Tensor,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -66,7 +66,7 @@ class Projector(nn.Module):
 
         Args:
             image_map: (B, in_dim, H, W).
-            sentence: (B, P).
+            sentence_embedding: (B, P).
             intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of that convolution.
 
         Returns:
@@ -77,7 +77,7 @@ class Projector(nn.Module):
         assert isinstance(conv1x1, nn.Conv2d)
         if intermediates.collecting:
             intermediates["pixels"] = conv1x1(features)
-        weights: Tensor = self.txt(sentence)
+        weights: Tensor = self.txt(sentence_embedding)
         kernel = rearrange(weights[:, :-1], "b (c tap) -> b tap c", tap=self.kernel_size**2)
         # The released code applies the 1x1 convolution, then the sentence's kernel, one group per
         # sample. Two linear maps in a row are one: the kernel is multiplied by the 1x1 weight, and

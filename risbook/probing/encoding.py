@@ -68,7 +68,10 @@ def encode_text(
     device = next(tower.parameters()).device
     ids = tokenizer(sentences)
     ids = ids[:, : int((ids != 0).sum(dim=1).max())]  # columns of padding alone cost time
-    vectors = [tower(batch.to(device)).sentence.float().cpu() for batch in torch.split(ids, _BATCH)]
+    vectors = [
+        tower(batch.to(device)).sentence_embedding.float().cpu()
+        for batch in torch.split(ids, _BATCH)
+    ]
     return F.normalize(torch.cat(vectors), dim=-1)
 
 

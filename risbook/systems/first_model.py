@@ -31,7 +31,7 @@ class FirstModelConfig:
         map_dims: channels of the image network's stem and three stages.
         blocks: basic blocks per stage.
         word_dim: channels of a word vector.
-        text_dim: channels of the sentence vector, even.
+        text_dim: channels of the sentence embedding, even.
         decoder_dim: channels of the fused map, divisible by 4.
     """
 

@@ -41,7 +41,7 @@ class CLIP(nn.Module):
 
     def text_vectors(self, token_ids: Tensor) -> Tensor:
         """Unit vectors (B, P) of token ids (B, L)."""
-        return F.normalize(self.text_tower(token_ids).sentence.float(), dim=-1)
+        return F.normalize(self.text_tower(token_ids).sentence_embedding.float(), dim=-1)
 
     @property
     def scale(self) -> Tensor:

@@ -24,10 +24,10 @@ class TextFeatures:
 
     Args:
         text_tokens: one vector per token, (B, L, C); meaningless where a token is padding.
-        sentence: one vector per sentence, (B, P).
+        sentence_embedding: one vector per sentence, (B, P).
         key_padding_mask: bool (B, L), true for padding, as torch's attention takes it.
     """
 
     text_tokens: Tensor
-    sentence: Tensor
+    sentence_embedding: Tensor
     key_padding_mask: Tensor

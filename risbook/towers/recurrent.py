@@ -13,7 +13,7 @@ from risbook.towers.features import TextFeatures
 
 
 class RecurrentTower(nn.Module):
-    """A bidirectional GRU over word vectors; the two last states are the sentence.
+    """A bidirectional GRU over word vectors; the two last states are the sentence embedding.
 
     Args:
         vocab_size: number of token ids; id 0 is padding.
@@ -38,8 +38,8 @@ class RecurrentTower(nn.Module):
             token_ids: (B, L), 0 where padded.
 
         Returns:
-            Text tokens (B, L, C), sentence (B, C) and key padding mask (B, L). The sentence does
-            not depend on the amount of padding.
+            Text tokens (B, L, C), sentence embedding (B, C) and key padding mask (B, L). The
+            embedding does not depend on the amount of padding.
         """
         padding = padding_mask(token_ids)
         # The GRU needs at least one token: a sentence without a known word is one padding token.
@@ -50,5 +50,7 @@ class RecurrentTower(nn.Module):
         text_tokens, _ = pad_packed_sequence(
             states, batch_first=True, total_length=token_ids.shape[1]
         )
-        sentence = torch.cat([last[0], last[1]], dim=-1)
-        return TextFeatures(text_tokens=text_tokens, sentence=sentence, key_padding_mask=padding)
+        sentence_embedding = torch.cat([last[0], last[1]], dim=-1)
+        return TextFeatures(
+            text_tokens=text_tokens, sentence_embedding=sentence_embedding, key_padding_mask=padding
+        )

@@ -65,7 +65,7 @@ class StagedTower(nn.Module, ABC):
     @property
     @abstractmethod
     def output_dim(self) -> int:
-        """P, channels of the final map, or of the sentence vector."""
+        """P, channels of the final map, or of the sentence embedding."""
 
     @property
     @abstractmethod

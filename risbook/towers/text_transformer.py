@@ -1,9 +1,9 @@
-"""CLIP's text tower: a causal transformer whose sentence vector lies at the end token.
+"""CLIP's text tower: a causal transformer whose sentence embedding lies at the end token.
 
 The blocks are those of transformers' `CLIPTextModel`; this file runs them group by group, cuts the
 position embeddings to the length at hand, and returns both things that the systems use: the text
-tokens after the last norm, and the sentence, which is the token at the end token's place times
-the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released code).
+tokens after the last norm, and the sentence embedding, which is the token at the end token's place
+times the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, released code).
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class TextTransformer(TransformerTower):
     >>> tower = TextTransformer(vocab_size=20, embed_dim=16, depth=2, num_heads=2,
     ...                         context_length=12, output_dim=8)
     >>> features = tower(torch.tensor([[18, 5, 19, 0], [18, 7, 6, 19]]))
-    >>> tuple(features.text_tokens.shape), tuple(features.sentence.shape)
+    >>> tuple(features.text_tokens.shape), tuple(features.sentence_embedding.shape)
     ((2, 4, 16), (2, 8))
     """
 
@@ -100,7 +100,7 @@ class TextTransformer(TransformerTower):
 
     @property
     def output_dim(self) -> int:
-        """P, channels of the sentence vector."""
+        """P, channels of the sentence embedding."""
         return self.projection.shape[1]
 
     @property
@@ -191,7 +191,7 @@ class TextTransformer(TransformerTower):
         nn.init.normal_(prompts, std=0.02)
 
     def forward_final(self, tokens: Tensor, token_ids: Tensor) -> TextFeatures:
-        """The last norm and the sentence.
+        """The last norm and the sentence embedding.
 
         Args:
             tokens: (B, L, C) after the last block; with K prompts (B, L + K, C).
@@ -205,12 +205,14 @@ class TextTransformer(TransformerTower):
         if token_ids.device.type == "cpu" and not bool(is_end.any(dim=1).all()):
             raise DataError(
                 f"a sentence without the end token, id {self.end_id}: this text tower reads its "
-                "sentence vector there; were the sentences tokenised for another one?"
+                "sentence embedding there; were the sentences tokenised for another one?"
             )
         rows = torch.arange(len(text_tokens), device=text_tokens.device)
-        sentence = text_tokens[rows, is_end.int().argmax(dim=1)] @ self.projection
+        sentence_embedding = text_tokens[rows, is_end.int().argmax(dim=1)] @ self.projection
         return TextFeatures(
-            text_tokens=text_tokens, sentence=sentence, key_padding_mask=padding_mask(token_ids)
+            text_tokens=text_tokens,
+            sentence_embedding=sentence_embedding,
+            key_padding_mask=padding_mask(token_ids),
         )
 
     def forward(
@@ -229,7 +231,8 @@ class TextTransformer(TransformerTower):
                 prompts included.
 
         Returns:
-            Text tokens (B, L, C), not projected; sentence (B, P); key padding mask (B, L).
+            Text tokens (B, L, C), not projected; sentence embedding (B, P); key padding mask (B,
+            L).
         """
         tokens = intermediates["embedded"] = self.embed(token_ids)
         tokens = intermediates["blocks"] = self.forward_blocks(tokens, context=context)

@@ -102,7 +102,7 @@ def test_words_stay_aligned_with_their_ids(deep: bool) -> None:
     assert (after.text_tokens[:, 1:] - before.text_tokens[:, 1:]).abs().amax(dim=-1).min() > 1e-5
     # The sentence is read at the end token, places 3 and 5.
     ends = torch.stack([after.text_tokens[0, 3], after.text_tokens[1, 5]])
-    torch.testing.assert_close(after.sentence, ends @ tower.projection)
+    torch.testing.assert_close(after.sentence_embedding, ends @ tower.projection)
     # Still no word sees a later one.
     other = ids.clone()
     other[1, 4] = 11

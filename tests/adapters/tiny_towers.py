@@ -63,7 +63,11 @@ def inputs(kind: str) -> Tensor:
 def answers(tower: Any, kind: str) -> list[Tensor]:
     """All that a tower hands on for the two inputs."""
     features = tower(inputs(kind))
-    return [features.text_tokens, features.sentence] if kind == "text" else list(features.maps)
+    return (
+        [features.text_tokens, features.sentence_embedding]
+        if kind == "text"
+        else list(features.maps)
+    )
 
 
 def same(first: list[Tensor], second: list[Tensor]) -> bool:

@@ -50,7 +50,7 @@ def test_parity_neck(kit: str, scales: tuple[float, ...]) -> None:
     sentence = file["in.state"]
     text_features = TextFeatures(
         text_tokens=sentence[:, None],
-        sentence=sentence,
+        sentence_embedding=sentence,
         key_padding_mask=torch.zeros(len(sentence), 1, dtype=torch.bool),
     )
     file.compare("out.eval", neck(maps, text_features, intermediates=intermediates))

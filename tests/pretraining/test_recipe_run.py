@@ -56,7 +56,7 @@ def test_a_pair_leaves_two_towers_and_a_vocabulary(sample: ReferData, tmp_path: 
     tokenizer = tokenizer_of("clip-mini-text", length=20, weights=folders[1])
     tokens = tokenizer(["a red dog"])
     text = build_tower("clip-mini-text", weights=folders[1])
-    assert text(tokens).sentence.shape == (1, 128)
+    assert text(tokens).sentence_embedding.shape == (1, 128)
     scores = json.loads((folders[0] / "scores.json").read_text())
     assert scores["retrieval"]["count"] > 0
     assert {row["weights"] for row in scores["kinds"]} == {"pretrained", "random"}

@@ -44,21 +44,21 @@ def test_a_sentence_does_not_depend_on_its_padding() -> None:
     tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
     short = torch.tensor([[3, 4, 5]])
     long = torch.tensor([[3, 4, 5, 0, 0, 0]])
-    torch.testing.assert_close(tower(short).sentence, tower(long).sentence)
+    torch.testing.assert_close(tower(short).sentence_embedding, tower(long).sentence_embedding)
     assert tower(long).text_tokens.shape == (1, 6, 12)
     assert tower(long).key_padding_mask.tolist() == [[False] * 3 + [True] * 3]
 
 
 def test_a_sentence_without_words_is_still_read() -> None:
     tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
-    assert tower(torch.zeros(2, 4, dtype=torch.long)).sentence.isfinite().all()
+    assert tower(torch.zeros(2, 4, dtype=torch.long)).sentence_embedding.isfinite().all()
 
 
 def test_word_order_matters() -> None:
     torch.manual_seed(0)
     tower = RecurrentTower(vocab_size=9, word_dim=8, embed_dim=12).eval()
-    first = tower(torch.tensor([[2, 3, 4]])).sentence
-    second = tower(torch.tensor([[4, 3, 2]])).sentence
+    first = tower(torch.tensor([[2, 3, 4]])).sentence_embedding
+    second = tower(torch.tensor([[4, 3, 2]])).sentence_embedding
     assert (first - second).abs().max() > 1e-3
 
 

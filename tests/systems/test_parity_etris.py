@@ -38,7 +38,7 @@ def test_parity_logits_and_intermediates(kit: str, resnet: bool) -> None:
     for number, image_map in enumerate(maps):
         file.compare(f"mid.bridger.out_vis{number}", image_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
-    file.compare("mid.bridger.out_state", text.sentence)
+    file.compare("mid.bridger.out_state", text.sentence_embedding)
     file.compare("mid.neck", intermediates["neck"])
     file.compare("mid.decoder", intermediates["decoder"].flatten(2))
     for stage in (1, 2, 3):
@@ -119,7 +119,7 @@ def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
     for number, image_map in enumerate(maps):
         file.compare(f"mid.bridger.out_vis{number}", image_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
-    file.compare("mid.bridger.out_state", text.sentence)
+    file.compare("mid.bridger.out_state", text.sentence_embedding)
     file.compare("out.eval.logits", logits)
     file.assert_all_compared()
 
@@ -210,7 +210,7 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
         mean_std = torch.stack([image_map.mean(), image_map.std()])
         file.compare(f"mid.bridger_vis{number}_mean_std", mean_std)
     file.compare("mid.bridger_txt_sub", finished.text_tokens[..., ::8])
-    file.compare("mid.state", finished.sentence)
+    file.compare("mid.state", finished.sentence_embedding)
     file.compare("mid.neck_sub", intermediates["neck"][:, ::8, ::3, ::3])
     file.compare("mid.decoder_sub", intermediates["decoder"].flatten(2)[:, ::8, ::7])
     file.compare("out.eval.logits", logits)

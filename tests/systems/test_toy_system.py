@@ -81,8 +81,8 @@ class Toy(PEFTSystem):
     def forward(
         self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
-        sentence = self.text_tower(token_ids).sentence
-        context = StageContext(text_tokens=sentence[:, None])  # one token
+        sentence_embedding = self.text_tower(token_ids).sentence_embedding
+        context = StageContext(text_tokens=sentence_embedding[:, None])  # one token
         logits: Tensor = self.decoder(self.image_tower(image, context=context).maps[-1])
         return logits
 

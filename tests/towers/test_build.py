@@ -107,8 +107,8 @@ def test_a_text_tower_with_its_words(tmp_path: Path) -> None:
     tokens = tokenizer_of("clip-mini-image", length=8, weights=tmp_path)(["left dog"])
     assert tokens.shape == (1, 8)
     with torch.no_grad():
-        expected = tower.half().float()(tokens).sentence
-        assert torch.equal(again(tokens).sentence, expected)
+        expected = tower.half().float()(tokens).sentence_embedding
+        assert torch.equal(again(tokens).sentence_embedding, expected)
 
 
 def test_a_value_too_large_for_the_file(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_parity_text_tower_of_etris(backbone: str) -> None:
         states = states + file[f"mid.bridger.linear2.{bridger}"].transpose(0, 1)
     features = tower.forward_final(states, words)
     assert_near(features.text_tokens, file["mid.bridger.out_txt"])
-    assert_near(features.sentence, file["mid.bridger.out_state"])
+    assert_near(features.sentence_embedding, file["mid.bridger.out_state"])
     assert features.key_padding_mask.equal(words == 0)
 
 
@@ -66,7 +66,7 @@ def test_parity_text_tower_with_adapters(kit: str) -> None:
     assert len(tower.adapters) == 2
     features = tower(words)
     assert_near(features.text_tokens, file["out/eval_txt"])
-    assert_near(features.sentence, file["out/eval_state"])
+    assert_near(features.sentence_embedding, file["out/eval_state"])
     # The comparison can fail: without the adapters the tokens are others.
     assert not torch.allclose(plain, file["out/eval_txt"], atol=1e-2)
 

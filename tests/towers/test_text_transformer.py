@@ -71,7 +71,7 @@ def test_equal_to_transformers_own_forward_pass(length: int) -> None:
         theirs = other(input_ids=tokens)
         ours = tower(tokens)
     torch.testing.assert_close(ours.text_tokens, theirs.last_hidden_state, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(ours.sentence, theirs.text_embeds, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(ours.sentence_embedding, theirs.text_embeds, atol=1e-5, rtol=1e-5)
     assert ours.key_padding_mask.equal(tokens == 0)
 
 
@@ -79,7 +79,7 @@ def test_equal_to_transformers_own_forward_pass(length: int) -> None:
 def test_shapes_at_any_length(length: int) -> None:
     features = make_tower()(row(3, length=length).repeat(2, 1))
     assert features.text_tokens.shape == (2, length, 32)
-    assert features.sentence.shape == (2, 24)
+    assert features.sentence_embedding.shape == (2, 24)
     assert features.key_padding_mask.shape == (2, length)
 
 
@@ -94,10 +94,12 @@ def test_later_words_do_not_change_earlier_states() -> None:
 def test_padding_behind_the_end_does_not_change_the_sentence() -> None:
     tower = make_tower()
     short, long = tower(row(3, 4, length=4)), tower(row(3, 4, length=12))
-    torch.testing.assert_close(short.sentence, long.sentence, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(
+        short.sentence_embedding, long.sentence_embedding, atol=1e-6, rtol=1e-6
+    )
     torch.testing.assert_close(short.text_tokens, long.text_tokens[:, :4], atol=1e-6, rtol=1e-6)
     projected = short.text_tokens[:, 3] @ tower.projection  # the sentence lies at the end token
-    torch.testing.assert_close(short.sentence, projected)
+    torch.testing.assert_close(short.sentence_embedding, projected)
 
 
 def test_blocks_can_be_run_in_groups() -> None:
@@ -128,11 +130,11 @@ def test_both_forms_of_attention_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_runs_in_bf16(grad: bool) -> None:
     tower = make_tower()
     tokens = row(3, 4, 5, length=9)
-    exact = tower(tokens).sentence.detach()
+    exact = tower(tokens).sentence_embedding.detach()
     with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
-        mixed = tower(tokens).sentence
+        mixed = tower(tokens).sentence_embedding
     with torch.set_grad_enabled(grad):
-        rounded = tower.to(torch.bfloat16)(tokens).sentence
+        rounded = tower.to(torch.bfloat16)(tokens).sentence_embedding
     for answer in (mixed, rounded):
         assert answer.dtype == torch.bfloat16
         assert torch.nn.functional.cosine_similarity(answer.float(), exact).item() > 0.99
@@ -144,7 +146,7 @@ def test_a_frozen_tower_builds_no_graph() -> None:
     assert saved(lambda: tower(tokens)) == 0
     features = tower(tokens)
     assert features.text_tokens.grad_fn is None
-    assert features.sentence.grad_fn is None
+    assert features.sentence_embedding.grad_fn is None
 
 
 def test_the_graph_begins_at_the_first_tuned_block() -> None:
@@ -157,7 +159,7 @@ def test_the_graph_begins_at_the_first_tuned_block() -> None:
     above: list[Tensor] = []
     assert saved(lambda: above.append(tower.forward_blocks(below[0], 2, 3))) > 0
     assert above[0].grad_fn is not None
-    tower(tokens).sentence.sum().backward()
+    tower(tokens).sentence_embedding.sum().backward()
     tuned = {name for name, p in tower.named_parameters() if p.grad is not None}
     assert tuned == {name for name, p in tower.named_parameters() if p.requires_grad}
     assert tuned and all(".layers.2." in name for name in tuned)

@@ -160,7 +160,7 @@ def test_transformers_clip_computes_the_same() -> None:
         theirs = model(pixel_values=images, input_ids=tokens)
         ours = torch.nn.functional.normalize(image.pooled(images), dim=-1)
         torch.testing.assert_close(ours, theirs.image_embeds, atol=1e-5, rtol=1e-5)
-        ours = torch.nn.functional.normalize(text(tokens).sentence, dim=-1)
+        ours = torch.nn.functional.normalize(text(tokens).sentence_embedding, dim=-1)
         torch.testing.assert_close(ours, theirs.text_embeds, atol=1e-5, rtol=1e-5)
 
 
