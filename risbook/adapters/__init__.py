@@ -1,6 +1,6 @@
 """Adapters: small trained modules inside and between frozen towers.
 
-A new adapter inside one tower is a pure module in a file of its own, a placement for
+A new adapter inside one tower is a pure module in a file of its own, a `Placement` of it for
 `tower.add_adapter`, and a method that `register_peft_method` adds to `PEFT_METHODS`, so that
 checkpoints can name it. An adapter that reads the other modality gets it as the context of its
 site; `risbook.adapters.placement` has an example. An adapter between two towers is called by its
@@ -23,6 +23,7 @@ from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.two_towers import TwoTowers
 from risbook.adapters.zoom_layer import ZoomLayer
 from risbook.attribute_hints import lazy_attributes
+from risbook.towers.sites import Placement, Site
 
 __all__ = [
     "PEFT_METHODS",
@@ -35,7 +36,9 @@ __all__ = [
     "PEFTConfig",
     "PEFTMethod",
     "Parallel",
+    "Placement",
     "Serial",
+    "Site",
     "TwoTowers",
     "ZoomLayer",
     "apply_lora",

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from torch import Tensor, nn
 
 from risbook.errors import ArgumentError
-from risbook.towers.transformer_tower import Branch, TransformerTower
+from risbook.towers.sites import Branch, Placement
+from risbook.towers.transformer_tower import TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -72,7 +73,7 @@ class Bottleneck(nn.Module):
 
 def add_bottlenecks(
     tower: TransformerTower,
-    placement: Callable[[Bottleneck], nn.Module],
+    placement: type[Placement],
     *,
     branches: Iterable[Branch],
     blocks: Iterable[int] | None,

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from risbook.adapters.bottleneck import add_bottlenecks
 from risbook.adapters.placement import Parallel
-from risbook.towers.transformer_tower import BRANCHES, Branch, TransformerTower
+from risbook.towers.sites import BRANCHES, Branch
+from risbook.towers.transformer_tower import TransformerTower
 
 
 def add_parallel(

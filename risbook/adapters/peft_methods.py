@@ -31,15 +31,20 @@ class PEFTMethod:
 
     Args:
         summary: one line for tables.
-        paper: its authors and year.
         function: applies it to a frozen tower, in place; its keyword arguments are the options.
+        paper: its authors and year; empty for none.
         towers: classes that it works on.
     """
 
     summary: str
-    paper: str
     function: Callable[..., object]
+    paper: str = ""
     towers: tuple[type[nn.Module], ...] = TRANSFORMERS
+
+    @property
+    def description(self) -> str:
+        """The summary, with the paper if there is one."""
+        return f"{self.summary} ({self.paper})" if self.paper else self.summary
 
     @property
     def options(self) -> dict[str, Any]:
@@ -67,13 +72,11 @@ def _tune_all(tower: nn.Module) -> None:
 PEFT_METHODS: dict[str, PEFTMethod] = {
     "frozen": PEFTMethod(
         summary="no parameter of the tower is tuned",
-        paper="the lower end",
         function=_leave_frozen,
         towers=ANY,
     ),
     "full": PEFTMethod(
         summary="every parameter of the tower is tuned",
-        paper="the upper end",
         function=_tune_all,
         towers=ANY,
     ),
@@ -158,7 +161,7 @@ _OPTION_SYNONYMS = {
 
 def list_peft_methods() -> dict[str, str]:
     """Names of the methods that `apply_peft` takes, with a line on each."""
-    return {name: f"{entry.summary} ({entry.paper})" for name, entry in PEFT_METHODS.items()}
+    return {name: method.description for name, method in PEFT_METHODS.items()}
 
 
 def get_peft_method(name: str) -> PEFTMethod:

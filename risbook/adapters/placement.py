@@ -1,28 +1,30 @@
 """Where an adapter stands at a branch of a block: after its output, or beside it.
 
-Adapters are pure modules, tokens to tokens. A placement is the thin layer that knows a tower's
-`Site`; a system with another wiring brings a placement of its own.
-
-An adapter that reads the text needs such a placement. This one multiplies what a branch adds by a
-gate from the mean of the text tokens:
+Adapters are pure modules of tensors. A `Placement` is the thin layer that knows a tower's `Site`; a
+system with another wiring brings a placement of its own. An adapter that reads the text needs one.
+This one multiplies what a branch adds by a gate from the mean of the text tokens:
 
 >>> import torch
+>>> from torch import nn
+>>> from risbook.adapters import Placement
 >>> class TextGate(nn.Module):
 ...     def __init__(self, embed_dim, text_dim):
 ...         super().__init__()
 ...         self.linear = nn.Linear(text_dim, embed_dim)
+...     def forward(self, tokens, text_tokens):
+...         gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, L, T) to (B, C)
+...         return tokens * gate[:, None]
+>>> class Gated(Placement):
 ...     def forward(self, site):
-...         text_tokens = site.context.text_tokens  # (B, L, T)
-...         gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, C)
-...         return site.scale(site.out) * gate[:, None]
+...         return self.adapter(site.scale(site.out), site.context.text_tokens)
 >>> def add_text_gates(tower, *, text_dim=512):
 ...     for block in range(len(tower.blocks)):
-...         tower.add_adapter(block, "mlp", TextGate(tower.embed_dim, text_dim))
+...         tower.add_adapter(block, "mlp", Gated(TextGate(tower.embed_dim, text_dim)))
 
 As a method with a name, it can be applied to a tower:
 
 >>> from risbook.adapters import PEFT_METHODS, PEFTMethod, apply_peft, register_peft_method
->>> method = PEFTMethod(summary="a gate from the text", paper="none", function=add_text_gates)
+>>> method = PEFTMethod(summary="a gate from the text", function=add_text_gates)
 >>> register_peft_method("text-gate", method)
 >>> from risbook.towers import StageContext, build_tower
 >>> tower = build_tower("dinov2-mini", weights="random")
@@ -42,21 +44,13 @@ In ETRIS, the context holds the text tokens and the image map that enter the sam
 towers, and which of the tokens are padding.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from risbook.towers.transformer_tower import Site
+from risbook.towers.sites import Placement, Site
 
 
-class Serial(nn.Module):
-    """After the branch: out + adapter(out), with out after LayerScale.
-
-    Args:
-        adapter: (B, N, C) to (B, N, C).
-    """
-
-    def __init__(self, adapter: nn.Module) -> None:
-        super().__init__()
-        self.adapter = adapter
+class Serial(Placement):
+    """After the branch: out + adapter(out), with out after LayerScale; tokens (B, N, C) both."""
 
     def forward(self, site: Site) -> Tensor:
         """The sum that the block adds to its tokens, (B, N, C)."""
@@ -65,16 +59,8 @@ class Serial(nn.Module):
         return out + adapted
 
 
-class Parallel(nn.Module):
-    """Beside the branch: out + adapter(x), x before the norm of the branch.
-
-    Args:
-        adapter: (B, N, C) to (B, N, C).
-    """
-
-    def __init__(self, adapter: nn.Module) -> None:
-        super().__init__()
-        self.adapter = adapter
+class Parallel(Placement):
+    """Beside the branch: out + adapter(x), with x before the norm of the branch, (B, N, C)."""
 
     def forward(self, site: Site) -> Tensor:
         """The sum that the block adds to its tokens, (B, N, C)."""

@@ -19,8 +19,9 @@ from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures
+from risbook.towers.sites import Branch
 from risbook.towers.stages import StageContext, StagedImageTower
-from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
+from risbook.towers.transformer_tower import BranchLayers, TransformerTower
 from risbook.towers.vision_styles import STYLES
 
 

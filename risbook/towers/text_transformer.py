@@ -17,8 +17,9 @@ from risbook.errors import DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.features import TextFeatures
+from risbook.towers.sites import Branch
 from risbook.towers.stages import StageContext
-from risbook.towers.transformer_tower import Branch, BranchLayers, TransformerTower
+from risbook.towers.transformer_tower import BranchLayers, TransformerTower
 
 
 class TextTransformer(TransformerTower):

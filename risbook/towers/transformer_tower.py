@@ -1,9 +1,7 @@
 """The base class of both transformer towers: blocks, stages, adapters and prompts.
 
-A block adds twice to the tokens x: x + scale(layer(norm(x))), with attention as the layer and then
-with the MLP. Adapters change one of these two sums (He et al., 2022, "Towards a unified view of
-parameter-efficient transfer learning", section 3), so a tower offers one place at each: a `Site`.
-Prompts, the other way in, are learned tokens among the tokens of the tower.
+Adapters change what a branch of a block adds to the tokens, see `risbook.towers.sites`. Prompts are
+learned tokens among the tokens of the tower.
 
 A tower without adapters and prompts has the parameters, names and outputs of the frozen network.
 """
@@ -11,7 +9,7 @@ A tower without adapters and prompts has the parameters, names and outputs of th
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,35 +17,10 @@ from torch import Tensor, nn
 from risbook.errors import ArgumentError
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
+from risbook.towers.sites import BRANCHES, Branch, Placement, Site
 from risbook.towers.stages import STAGES, StageContext, StagedTower
 
-Branch = Literal["attention", "mlp"]
 BranchLayers = tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
-#: the branches of a block, in the order in which they are added
-BRANCHES: tuple[Branch, ...] = get_args(Branch)
-
-
-class Site(NamedTuple):
-    """One branch of one block, as an adapter finds it: the block adds scale(out) to x.
-
-    Args:
-        x: (B, N, C) tokens that come to the branch, before its norm.
-        normed: (B, N, C) norm(x), the input of the frozen layer.
-        out: (B, N, C) layer(normed), before LayerScale.
-        scale: LayerScale, or the identity.
-        context: the other modality; None if the tower runs without one.
-        grid: H and W of the patches, for adapters that convolve; None in a text tower.
-        num_extra_tokens: tokens before the patches or words: class or start token, registers,
-            prompts.
-    """
-
-    x: Tensor
-    normed: Tensor
-    out: Tensor
-    scale: Callable[[Tensor], Tensor]
-    context: StageContext | None = None
-    grid: Grid | None = None
-    num_extra_tokens: int = 0
 
 
 class TransformerTower(StagedTower):
@@ -60,7 +33,7 @@ class TransformerTower(StagedTower):
             stages of equal depth, as in ETRIS.
 
     Attributes:
-        adapters: adapters by site, "3_attention" for the attention branch of block 3.
+        adapters: placements by site, "3_attention" for the attention branch of block 3.
         prompts: (1, K, C), or one row per block where prompts are deep; None at first.
     """
 
@@ -144,7 +117,7 @@ class TransformerTower(StagedTower):
     ) -> Tensor:
         """The tensor (B, N, C) that one branch of a block adds to the tokens (B, N, C).
 
-        That is the scaled output of its layer, or what the adapter at this site returns.
+        That is the scaled output of its layer, or what the placement at this site returns.
         """
         norm, layer, scale = self.branch_layers(block, branch)
         normed = norm(tokens)
@@ -186,14 +159,14 @@ class TransformerTower(StagedTower):
 
     # Adapters.
 
-    def add_adapter(self, block: int, branch: Branch, adapter: nn.Module) -> None:
+    def add_adapter(self, block: int, branch: Branch, placement: Placement) -> None:
         """Put an adapter at a branch of a block, on the tower's device and in its float type.
 
         Args:
             block: counted from 0.
             branch: "attention" or "mlp".
-            adapter: called with a `Site`; returns (B, N, C), what the block adds instead of
-                scale(out). `risbook.adapters.placement` has the usual ones.
+            placement: the adapter in its place, for instance ``Serial(adapter)``; it maps the
+                `Site` to what the block adds instead of scale(out), (B, N, C).
 
         Raises:
             ArgumentError: if there is no such block or branch, or the site is taken.
@@ -212,7 +185,7 @@ class TransformerTower(StagedTower):
                 f"({type(self.adapters[site]).__name__}): each branch takes one"
             )
         like = next(self.parameters())
-        self.adapters[site] = adapter.to(device=like.device, dtype=like.dtype)
+        self.adapters[site] = placement.to(device=like.device, dtype=like.dtype)
 
     # Prompts.
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from risbook.adapters import Bottleneck, Parallel, Serial, apply_peft
 from risbook.errors import ArgumentError
+from risbook.towers.sites import BRANCHES, Branch, Site
 from risbook.towers.text_transformer import causal_mask
-from risbook.towers.transformer_tower import BRANCHES, Branch, Site
 
 EACH = pytest.mark.parametrize("kind", TRANSFORMERS)
 

@@ -22,8 +22,8 @@ from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta, get_system_preset, system_config
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.features import TextFeatures
+from risbook.towers.sites import Site
 from risbook.towers.stages import StageContext
-from risbook.towers.transformer_tower import Site
 
 WORDS = ["left dog", "the red mug on the right", "a man"]
 

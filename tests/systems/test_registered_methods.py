@@ -24,7 +24,7 @@ def add_gates(tower: Any, *, bottleneck_dim: int = 4) -> None:
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PEFT_METHODS, "gates", None)  # so that it is gone after the test
-    method = PEFTMethod(summary="bottlenecks at one place", paper="none", function=add_gates)
+    method = PEFTMethod(summary="bottlenecks at one place", function=add_gates)
     register_peft_method("gates", method)
 
 

@@ -24,8 +24,8 @@ from risbook.systems import (
 from risbook.systems.peft_system import build_image_tower, build_text_tower
 from risbook.systems.system_presets import SYSTEMS, BuildInputs, SystemPreset
 from risbook.towers.build import tokenizer_of
+from risbook.towers.sites import Site
 from risbook.towers.stages import StageContext
-from risbook.towers.transformer_tower import Site
 from risbook.training import TrainingConfig, train_system
 
 

@@ -13,8 +13,8 @@ from parity import Recording, assert_near, below
 from torch import Tensor, nn
 
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.sites import Site
 from risbook.towers.stages import StageContext
-from risbook.towers.transformer_tower import Site
 
 
 def one_block(weights: Weights, *, heads: int) -> ImageTransformer:

@@ -12,8 +12,8 @@ from official_towers import (
 from parity import Recording, assert_near, below
 from torch import Tensor, nn
 
+from risbook.towers.sites import Site
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.transformer_tower import Site
 
 
 class AtMLP(nn.Module):

@@ -1,0 +1,59 @@
+"""The places of a transformer block at which adapters work.
+
+A block adds twice to the tokens x: x + scale(layer(norm(x))), with attention as the layer and then
+with the MLP. Adapters change one of these two sums (He et al., 2022, "Towards a unified view of
+parameter-efficient transfer learning", section 3), so a tower has one `Site` at each. A `Placement`
+says what an adapter reads there and what becomes of its output.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
+
+from torch import Tensor, nn
+
+from risbook.layers.pos_embed import Grid
+from risbook.towers.stages import StageContext
+
+Branch = Literal["attention", "mlp"]
+#: the branches of a block, in the order in which they are added
+BRANCHES: tuple[Branch, ...] = get_args(Branch)
+
+
+class Site(NamedTuple):
+    """One branch of one block, as a placement reads it: the block adds scale(out) to x.
+
+    Args:
+        x: (B, N, C) tokens that come to the branch, before its norm.
+        normed: (B, N, C) norm(x), the input of the frozen layer.
+        out: (B, N, C) layer(normed), before LayerScale.
+        scale: LayerScale, or the identity.
+        context: the other modality; None if the tower runs without one.
+        grid: H and W of the patches, for adapters that convolve; None in a text tower.
+        num_extra_tokens: tokens before the patches or words: class or start token, registers,
+            prompts.
+    """
+
+    x: Tensor
+    normed: Tensor
+    out: Tensor
+    scale: Callable[[Tensor], Tensor]
+    context: StageContext | None = None
+    grid: Grid | None = None
+    num_extra_tokens: int = 0
+
+
+class Placement(nn.Module, ABC):
+    """An adapter at a site. The adapter maps tensors; its placement takes them from the site.
+
+    Args:
+        adapter: a module of tensors, for instance of tokens (B, N, C) to tokens (B, N, C).
+    """
+
+    def __init__(self, adapter: nn.Module) -> None:
+        super().__init__()
+        self.adapter = adapter
+
+    @abstractmethod
+    def forward(self, site: Site) -> Tensor:
+        """The tensor (B, N, C) that the block adds to its tokens in place of scale(out)."""
