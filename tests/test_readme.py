@@ -60,4 +60,4 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             names["mask"] = np.ones_like(names["mask"])  # samples of one's own have an object
         plt.close("all")
     assert names["metrics"]["count"] == 30 and names["loss"].requires_grad
-    assert names["image_map"].shape[0] == names["text_tokens"].shape[0] == 2
+    assert names["feature_map"].shape[0] == names["text_tokens"].shape[0] == 2

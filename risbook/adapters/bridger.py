@@ -1,6 +1,6 @@
 """The Bridger: a narrow bridge between two frozen towers, after some of their stages.
 
-ETRIS (Xu et al., 2023), section 3.2 and released code. After each stage the image map F_v and the
+ETRIS (Xu et al., 2023), section 3.2 and released code. After each stage the feature map F_v and the
 text tokens F_t are reduced to few channels (a Zoom Layer, a linear layer), interact, are brought
 back, and are added to what the towers continue with:
 
@@ -98,12 +98,12 @@ class Bridger(nn.Module):
 
     >>> import torch
     >>> bridger = Bridger(image_dim=32, text_dim=16)
-    >>> image_map, text_tokens = bridger(torch.zeros(2, 32, 7, 7), torch.zeros(2, 5, 16))
-    >>> image_map.shape, text_tokens.shape
+    >>> feature_map, text_tokens = bridger(torch.zeros(2, 32, 7, 7), torch.zeros(2, 5, 16))
+    >>> feature_map.shape, text_tokens.shape
     (torch.Size([2, 32, 7, 7]), torch.Size([2, 5, 16]))
 
     Args:
-        image_dim: C, channels of the image map.
+        image_dim: C, channels of the feature map.
         text_dim: T, channels of the text tokens.
         config: sizes and choices; None for the defaults, which are those of the released RN50.
         architecture: of the image tower. "resnet": `Interactor` and plain Zoom Layers; "vit":
@@ -169,7 +169,7 @@ class Bridger(nn.Module):
 
     def forward(
         self,
-        image_map: Tensor,
+        feature_map: Tensor,
         text_tokens: Tensor,
         *,
         key_padding_mask: Tensor | None = None,
@@ -178,7 +178,7 @@ class Bridger(nn.Module):
         """Map and text tokens, with what the interaction adds.
 
         Args:
-            image_map: (B, C, H, W), or tokens (B, N, C) where the factor is 1.
+            feature_map: (B, C, H, W), or tokens (B, N, C) where the factor is 1.
             text_tokens: (B, L, T).
             key_padding_mask: bool (B, L), true for padding.
             intermediates: see `exchange`.
@@ -186,20 +186,20 @@ class Bridger(nn.Module):
         Returns:
             Map and text tokens, in the shapes in which they came.
         """
-        if image_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
-            column = rearrange(image_map, "b n c -> b c n 1")
+        if feature_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
+            column = rearrange(feature_map, "b n c -> b c n 1")
             column, text_tokens = self(
                 column, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
             )
             return rearrange(column, "b c n 1 -> b n c"), text_tokens
         exchange = self.exchange(
-            image_map, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
+            feature_map, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
         )
-        return image_map + exchange.image_delta, text_tokens + exchange.text_delta
+        return feature_map + exchange.image_delta, text_tokens + exchange.text_delta
 
     def exchange(
         self,
-        image_map: Tensor,
+        feature_map: Tensor,
         text_tokens: Tensor,
         previous: BridgerTokens | None = None,
         *,
@@ -209,7 +209,7 @@ class Bridger(nn.Module):
         """The interaction of one stage.
 
         Args:
-            image_map: (B, C, H, W).
+            feature_map: (B, C, H, W).
             text_tokens: (B, L, T).
             previous: tokens of the previous Bridger, (B, N, D) and (B, L, D).
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
@@ -221,7 +221,7 @@ class Bridger(nn.Module):
         Raises:
             ArgumentError: if the previous Bridger works on another grid.
         """
-        reduced = self.zoom_in(image_map)
+        reduced = self.zoom_in(feature_map)
         height = reduced.shape[-2]
         image_tokens = rearrange(reduced, "b d h w -> b (h w) d")
         reduced_text = self.text_in(text_tokens)
@@ -328,7 +328,7 @@ class Bridgers(nn.Module):
     def forward(
         self,
         stage: int,
-        image_map: Tensor,
+        feature_map: Tensor,
         text_tokens: Tensor,
         previous: BridgerTokens | None = None,
         *,
@@ -339,7 +339,7 @@ class Bridgers(nn.Module):
 
         Args:
             stage: counted from 1.
-            image_map: the stage's map (B, C, H, W).
+            feature_map: the stage's map (B, C, H, W).
             text_tokens: after the same stage of the text tower (B, L, T).
             previous: tokens of the previous Bridger, which the call for its stage returned; None
                 for the first stage.
@@ -350,16 +350,16 @@ class Bridgers(nn.Module):
             Map and text tokens with what the interaction adds, and the tokens for the next Bridger.
         """
         if str(stage) not in self.stages or stage in self.disabled:
-            return image_map, text_tokens, previous
+            return feature_map, text_tokens, previous
         if not self.mask_padding:
             key_padding_mask = None
         exchange: Exchange = self.stages[str(stage)].exchange(  # type: ignore[operator]
-            image_map,
+            feature_map,
             text_tokens,
             previous,
             key_padding_mask=key_padding_mask,
             intermediates=intermediates.sub(str(stage)),
         )
         following = exchange.outputs if self.link == "outputs" else exchange.inputs
-        image_map = image_map + exchange.image_delta
-        return image_map, text_tokens + exchange.text_delta, following
+        feature_map = feature_map + exchange.image_delta
+        return feature_map, text_tokens + exchange.text_delta, following

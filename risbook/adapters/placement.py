@@ -40,7 +40,7 @@ A system is built with it, trained, saved and loaded by the fields of its config
 
 >>> del PEFT_METHODS["text-gate"]
 
-In ETRIS, the context holds the text tokens and the image map that enter the same stage of their
+In ETRIS, the context holds the text tokens and the feature map that enter the same stage of their
 towers, and which of the tokens are padding.
 """
 

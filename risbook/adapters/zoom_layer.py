@@ -96,21 +96,21 @@ class SpatialLinear(nn.Module):
             )
         )
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """Map (B, C, in_side, in_side) to (B, C, out_side, out_side).
 
         Raises:
             ArgumentError: for a map of another size.
         """
-        if features.shape[-2:] != (self.in_side, self.in_side):
-            height, width = features.shape[-2:]
+        if feature_map.shape[-2:] != (self.in_side, self.in_side):
+            height, width = feature_map.shape[-2:]
             raise ArgumentError(
                 f"this Zoom Layer was made for maps of {self.in_side} x {self.in_side} "
                 f"positions and got {height} x {width}; keep the image size, or choose the zoom "
                 "'deconv' or 'interpolate'"
             )
-        mapped: Tensor = self.linear(features.flatten(2))
-        return mapped.reshape(*features.shape[:2], self.out_side, self.out_side)
+        mapped: Tensor = self.linear(feature_map.flatten(2))
+        return mapped.reshape(*feature_map.shape[:2], self.out_side, self.out_side)
 
 
 def _position_wise(

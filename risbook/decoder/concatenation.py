@@ -1,8 +1,8 @@
 """Fusion by concatenation, the first decoder of the field.
 
-The sentence embedding is copied to every position of the image map, the coordinates of the position
-are concatenated, and convolutions classify the position (Hu et al., 2016, "Segmentation from
-natural language expressions", section 3.3).
+The sentence embedding is copied to every position of the feature map, the coordinates of the
+position are concatenated, and convolutions classify the position (Hu et al., 2016, "Segmentation
+from natural language expressions", section 3.3).
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class ConcatenationDecoder(nn.Module):
     """Concatenates image, text and coordinates at stride 8, and returns logits at stride 2.
 
     Args:
-        map_dims: channels of the four image maps (strides 2, 4, 8, 16).
+        map_dims: channels of the four feature maps (strides 2, 4, 8, 16).
         sentence_dim: P, channels of the sentence embedding.
         dim: channels of the fused map; the finer maps have a half and a quarter of them.
         dilations: one basic block each after the fusion; they let positions compare themselves
@@ -80,14 +80,14 @@ class ConcatenationDecoder(nn.Module):
         context = self.context_blocks(fused)
         intermediates["fused"] = fused
         intermediates["context"] = context
-        features = context
+        feature_map = context
         for upsample, finer in zip(self.upsample_blocks, (fine, finest), strict=True):
-            features = upsample(torch.cat([resize_like(features, finer), finer], dim=1))
-        logits: Tensor = self.mask_conv(features)
+            feature_map = upsample(torch.cat([resize_like(feature_map, finer), finer], dim=1))
+        logits: Tensor = self.mask_conv(feature_map)
         return logits
 
 
-def resize_like(features: Tensor, reference: Tensor) -> Tensor:
+def resize_like(feature_map: Tensor, reference: Tensor) -> Tensor:
     """Bring a map (B, C, h, w) to the height and width of another, bilinearly."""
     size = reference.shape[-2:]
-    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
+    return F.interpolate(feature_map, size=size, mode="bilinear", align_corners=False)

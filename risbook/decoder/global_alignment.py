@@ -123,7 +123,7 @@ class GlobalAlignment(nn.Module):
 
     def forward(
         self,
-        image_map: Tensor,
+        feature_map: Tensor,
         text_tokens: Tensor,
         key_padding_mask: Tensor | None = None,
         *,
@@ -132,7 +132,7 @@ class GlobalAlignment(nn.Module):
         """Fuse map and text.
 
         Args:
-            image_map: (B, C, H, W).
+            feature_map: (B, C, H, W).
             text_tokens: (B, L, C).
             key_padding_mask: bool (B, L), true for padding.
             intermediates: gets "layers.1" and so on, (B, C, H, W), and the weights of the
@@ -141,16 +141,16 @@ class GlobalAlignment(nn.Module):
         Returns:
             Map (B, C, H, W).
         """
-        _, dim, height, width = image_map.shape
-        image_tokens = rearrange(image_map, "b c h w -> b (h w) c")
-        pos_embed = sine_pos_embed_2d(height, width, dim, image_map.device)
+        _, dim, height, width = feature_map.shape
+        image_tokens = rearrange(feature_map, "b c h w -> b (h w) c")
+        pos_embed = sine_pos_embed_2d(height, width, dim, feature_map.device)
         text_pos_embed = sine_pos_embed_1d(text_tokens.shape[1], dim, text_tokens.device)
         layer_intermediates = intermediates.sub("layers")
         for number, layer in enumerate(self.layers, start=1):
             image_tokens = layer(
                 image_tokens,
                 text_tokens,
-                pos_embed=pos_embed.to(image_map.dtype),
+                pos_embed=pos_embed.to(feature_map.dtype),
                 text_pos_embed=text_pos_embed.to(text_tokens.dtype),
                 key_padding_mask=key_padding_mask,
                 intermediates=layer_intermediates.sub(str(number)),

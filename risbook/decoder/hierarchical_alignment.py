@@ -58,10 +58,10 @@ class GatedFusion(nn.Module):
         super().__init__()
         self.multihead_attn = SentenceGate(dim)  # its name in checkpoints
 
-    def forward(self, features: Tensor, sentence_embedding: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor, sentence_embedding: Tensor) -> Tensor:
         """Map (B, C, H, W) and sentence embeddings (B, C) to a map (B, C, H, W)."""
         gate: Tensor = self.multihead_attn(sentence_embedding)
-        return features * gate[..., None, None]
+        return feature_map * gate[..., None, None]
 
 
 class HierarchicalAlignment(nn.Module):
@@ -130,7 +130,7 @@ class HierarchicalAlignment(nn.Module):
             self.fusion4(self.f4_proj(maps[1]), sentence_embedding),
             self.fusion5(self.f5_proj(maps[2]), sentence_embedding),
         ]
-        for stage, features in enumerate(gated, start=1):
-            intermediates.sub("stages")[str(stage)] = features
+        for stage, feature_map in enumerate(gated, start=1):
+            intermediates.sub("stages")[str(stage)] = feature_map
         fused: Tensor = self.coordconv(self.aggr(torch.cat(gated, dim=1)))
         return fused

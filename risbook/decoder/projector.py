@@ -26,12 +26,12 @@ class Projector(nn.Module):
 
     >>> import torch
     >>> projector = Projector(sentence_dim=4, dim=2)
-    >>> image_map, sentence_embedding = torch.randn(3, 4, 5, 5), torch.randn(3, 4)
-    >>> pixels, weights = projector.vis(image_map), projector.txt(sentence_embedding)
+    >>> feature_map, sentence_embedding = torch.randn(3, 4, 5, 5), torch.randn(3, 4)
+    >>> pixels, weights = projector.vis(feature_map), projector.txt(sentence_embedding)
     >>> kernels, bias = weights[:, :-1].reshape(3, 2, 3, 3), weights[:, -1]
     >>> groups = pixels.reshape(1, 3 * 2, 20, 20)
     >>> released = F.conv2d(groups, kernels, bias, padding=1, groups=3).reshape(3, 1, 20, 20)
-    >>> torch.allclose(projector(image_map, sentence_embedding), released, atol=1e-5)
+    >>> torch.allclose(projector(feature_map, sentence_embedding), released, atol=1e-5)
     True
     """
 
@@ -57,7 +57,7 @@ class Projector(nn.Module):
 
     def forward(
         self,
-        image_map: Tensor,
+        feature_map: Tensor,
         sentence_embedding: Tensor,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
@@ -65,18 +65,18 @@ class Projector(nn.Module):
         """Mask logits.
 
         Args:
-            image_map: (B, in_dim, H, W).
+            feature_map: (B, in_dim, H, W).
             sentence_embedding: (B, P).
             intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of that convolution.
 
         Returns:
             (B, 1, 4 H, 4 W).
         """
-        features = self.vis[:-1](image_map)
+        enlarged = self.vis[:-1](feature_map)
         conv1x1 = self.vis[-1]
         assert isinstance(conv1x1, nn.Conv2d)
         if intermediates.collecting:
-            intermediates["pixels"] = conv1x1(features)
+            intermediates["pixels"] = conv1x1(enlarged)
         weights: Tensor = self.txt(sentence_embedding)
         kernel = rearrange(weights[:, :-1], "b (c tap) -> b tap c", tap=self.kernel_size**2)
         # The released code applies the 1x1 convolution, then the sentence's kernel, one group per
@@ -88,8 +88,8 @@ class Projector(nn.Module):
         # of tap -t, and the taps are mirrored.
         weight, bias = conv1x1.weight.flatten(1), conv1x1.bias
         assert bias is not None
-        shares = (kernel @ weight) @ features.flatten(2) + (kernel @ bias)[..., None]
+        shares = (kernel @ weight) @ enlarged.flatten(2) + (kernel @ bias)[..., None]
         logits = F.fold(
-            shares.flip(1), features.shape[-2:], self.kernel_size, padding=self.kernel_size // 2
+            shares.flip(1), enlarged.shape[-2:], self.kernel_size, padding=self.kernel_size // 2
         )
         return logits + weights[:, -1, None, None, None]

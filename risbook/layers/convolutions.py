@@ -115,11 +115,11 @@ def coordinates(height: int, width: int, *, device: torch.device | None = None) 
         return torch.stack(torch.meshgrid(x, y, indexing="xy"))
 
 
-def add_coordinates(features: Tensor) -> Tensor:
+def add_coordinates(feature_map: Tensor) -> Tensor:
     """Map (B, C, H, W) to (B, C + 2, H, W), with `coordinates` as the last two channels."""
-    batch, _, height, width = features.shape
-    xy = coordinates(height, width, device=features.device).to(features.dtype)
-    return torch.cat([features, xy.expand(batch, -1, -1, -1)], dim=1)
+    batch, _, height, width = feature_map.shape
+    xy = coordinates(height, width, device=feature_map.device).to(feature_map.dtype)
+    return torch.cat([feature_map, xy.expand(batch, -1, -1, -1)], dim=1)
 
 
 class CoordConv(nn.Module):
@@ -137,7 +137,7 @@ class CoordConv(nn.Module):
         super().__init__()
         self.conv1 = conv_norm_relu(in_dim + 2, out_dim, 3)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """Map (B, in_dim, H, W) to (B, out_dim, H, W)."""
-        output: Tensor = self.conv1(add_coordinates(features))
+        output: Tensor = self.conv1(add_coordinates(feature_map))
         return output

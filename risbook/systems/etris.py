@@ -158,7 +158,7 @@ class ETRIS(PEFTSystem):
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Run both towers side by side, with the Bridgers between them.
 
-        Adapters inside the towers get a `StageContext`: the text tokens and the image map that
+        Adapters inside the towers get a `StageContext`: the text tokens and the feature map that
         enter the same stage.
 
         Args:
@@ -180,7 +180,7 @@ class ETRIS(PEFTSystem):
             context = StageContext(text_tokens, padding, image_tower.stage_map(state), record)
             state = image_tower.run_stage(stage, state, context=context)
             text_tokens = text_tower.run_stage(stage, text_tokens, context=context)
-            image_map, text_tokens, previous = self.bridgers(
+            feature_map, text_tokens, previous = self.bridgers(
                 stage,
                 image_tower.stage_map(state),
                 text_tokens,
@@ -188,8 +188,8 @@ class ETRIS(PEFTSystem):
                 key_padding_mask=padding,
                 intermediates=intermediates.sub("bridgers"),
             )
-            state = image_tower.with_stage_map(state, image_map)
-            maps.append(image_map)
+            state = image_tower.with_stage_map(state, feature_map)
+            maps.append(feature_map)
         maps[-1] = image_tower.final_map(state)
         return tuple(maps), text_tokens
 

@@ -72,33 +72,33 @@ class AttentionPool(nn.Module):
             nn.init.normal_(layer.weight, std=deviation)
         self.connect = conv_norm(embed_dim, output_dim, 1) if connect else None
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, feature_map: Tensor) -> Tensor:
         """Attention with every position as a query.
 
         Args:
-            features: map (B, C, h, w) of any grid; the position embeddings are resized to it;
+            feature_map: map (B, C, h, w) of any grid; the position embeddings are resized to it;
                 the first one (that of the mean) is left out.
 
         Returns:
             Map (B, P, h, w).
         """
-        height, width = features.shape[-2:]
-        tokens = _tokens(features) + self._pos_embed_for(height, width)[:, 1:]
+        height, width = feature_map.shape[-2:]
+        tokens = _tokens(feature_map) + self._pos_embed_for(height, width)[:, 1:]
         attended = self._attend(tokens, tokens)
         dense = rearrange(attended, "b (row column) c -> b c row column", row=height)
-        return dense if self.connect is None else F.relu(dense + self.connect(features))
+        return dense if self.connect is None else F.relu(dense + self.connect(feature_map))
 
-    def pooled(self, features: Tensor) -> Tensor:
+    def pooled(self, feature_map: Tensor) -> Tensor:
         """CLIP's image vector, (B, C, h, w) to (B, P): the mean of all positions is the query."""
-        tokens = _tokens(features)
+        tokens = _tokens(feature_map)
         tokens = torch.cat([tokens.mean(dim=1, keepdim=True), tokens], dim=1)
-        tokens = tokens + self._pos_embed_for(*features.shape[-2:])
+        tokens = tokens + self._pos_embed_for(*feature_map.shape[-2:])
         return self._attend(tokens[:, :1], tokens).squeeze(1)
 
-    def projected(self, features: Tensor) -> Tensor:
+    def projected(self, feature_map: Tensor) -> Tensor:
         """Each position on its own in the space of the sentences: (B, C, h, w) to (B, P, h, w)."""
-        tokens: Tensor = self.c_proj(self.v_proj(_tokens(features)))
-        return rearrange(tokens, "b (row column) c -> b c row column", row=features.shape[-2])
+        tokens: Tensor = self.c_proj(self.v_proj(_tokens(feature_map)))
+        return rearrange(tokens, "b (row column) c -> b c row column", row=feature_map.shape[-2])
 
     def _pos_embed_for(self, height: int, width: int) -> Tensor:
         return resize_clip_pos_embed(self.positional_embedding[None], (height, width))
@@ -117,5 +117,5 @@ class AttentionPool(nn.Module):
         return output
 
 
-def _tokens(features: Tensor) -> Tensor:
-    return rearrange(features, "b c row column -> b (row column) c")
+def _tokens(feature_map: Tensor) -> Tensor:
+    return rearrange(feature_map, "b c row column -> b (row column) c")

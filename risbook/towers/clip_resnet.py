@@ -108,27 +108,27 @@ class CLIPResNet(StagedImageTower):
                 f"image of {height} x {width} pixels (height x width): "
                 f"a CLIP ResNet needs both sides divisible by {RESNET_STRIDE}; resize or pad it"
             )
-        features: Tensor = self.body.get_submodule("stem")(images)
-        return features
+        feature_map: Tensor = self.body.get_submodule("stem")(images)
+        return feature_map
 
-    def forward_layer(self, features: Tensor, layer: int) -> Tensor:
+    def forward_layer(self, feature_map: Tensor, layer: int) -> Tensor:
         """Run layer 1 to 4, as OpenAI counts; layers 2 to 4 halve height and width.
 
         Args:
-            features: the map after the stem, the previous layer, or an adapter.
+            feature_map: the map after the stem, the previous layer, or an adapter.
             layer: its number; its map has 2^(layer + 1) W channels.
         """
         if not 1 <= layer <= 4:
             raise ValueError(f"layer {layer}: a CLIP ResNet has the layers 1 to 4")
-        output: Tensor = self.body.get_submodule(f"stages.{layer - 1}")(features)
+        output: Tensor = self.body.get_submodule(f"stages.{layer - 1}")(feature_map)
         return output
 
     def pooled(self, images: Tensor) -> Tensor:
         """CLIP's vectors (B, P), not normalised, of normalised images (B, 3, H, W)."""
-        features = self.stem(images)
+        feature_map = self.stem(images)
         for layer in (1, 2, 3, 4):
-            features = self.forward_layer(features, layer)
-        return self.attention_pool.pooled(features)
+            feature_map = self.forward_layer(feature_map, layer)
+        return self.attention_pool.pooled(feature_map)
 
     # The interface of `risbook.towers.stages`: stages 1, 2 and 3 are layers 2, 3 and 4.
 
@@ -180,9 +180,9 @@ class CLIPResNet(StagedImageTower):
         """The map itself."""
         return state
 
-    def with_stage_map(self, state: Tensor, image_map: Tensor) -> Tensor:
+    def with_stage_map(self, state: Tensor, feature_map: Tensor) -> Tensor:
         """The new map."""
-        return image_map
+        return feature_map
 
     def final_map(self, state: Tensor) -> Tensor:
         """Layer 4's map (B, 32W, h, w) to the dense map (B, P, h, w) of the attention pool."""

@@ -65,7 +65,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
 
     >>> tower = ImageTransformer(style="clip", embed_dim=16, depth=3, num_heads=2, patch_size=8,
     ...                          pos_grid=4, output_dim=8)
-    >>> [tuple(features.shape) for features in tower(torch.zeros(2, 3, 32, 48)).maps]
+    >>> [tuple(feature_map.shape) for feature_map in tower(torch.zeros(2, 3, 32, 48)).maps]
     [(2, 16, 4, 6), (2, 16, 4, 6), (2, 8, 4, 6)]
     """
 
@@ -225,9 +225,9 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         patches = tokens[:, self.num_extra_tokens :]
         return rearrange(patches, "b (row column) c -> b c row column", row=grid[0])
 
-    def replace_patches(self, tokens: Tensor, features: Tensor) -> Tensor:
+    def replace_patches(self, tokens: Tensor, feature_map: Tensor) -> Tensor:
         """Tokens (B, E + H W, C) with the map (B, C, H, W) in place of the patch tokens."""
-        patches = rearrange(features, "b c row column -> b (row column) c")
+        patches = rearrange(feature_map, "b c row column -> b (row column) c")
         return torch.cat([tokens[:, : self.num_extra_tokens], patches], dim=1)
 
     def forward_final(self, tokens: Tensor) -> Tensor:
@@ -257,9 +257,9 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         """The patch tokens as a map (B, C, H, W)."""
         return self.tokens_to_map(state.tokens, state.grid)
 
-    def with_stage_map(self, state: TokenState, image_map: Tensor) -> TokenState:
+    def with_stage_map(self, state: TokenState, feature_map: Tensor) -> TokenState:
         """The state with another map (B, C, H, W); class token and registers stay."""
-        return state._replace(tokens=self.replace_patches(state.tokens, image_map))
+        return state._replace(tokens=self.replace_patches(state.tokens, feature_map))
 
     def final_map(self, state: TokenState) -> Tensor:
         """The map (B, P, H, W) after the last norm and the projection."""

@@ -39,14 +39,15 @@ class StageContext(NamedTuple):
     Args:
         text_tokens: (B, L, T) that enter the stage of the text tower; with K prompts (B, L + K, T).
         key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
-        image_map: (B, C, H, W) that enters the stage of the image tower; None if there is none yet.
+        feature_map: (B, C, H, W) that enters the stage of the image tower; None if there is none
+            yet.
         record: one dictionary per forward pass, in which an adapter leaves what adapters of later
             blocks read; None if the system has none.
     """
 
     text_tokens: Tensor
     key_padding_mask: Tensor | None = None
-    image_map: Tensor | None = None
+    feature_map: Tensor | None = None
     record: dict[str, Any] | None = None
 
 
@@ -159,7 +160,7 @@ class StagedImageTower(StagedTower):
         """The state as a map (B, C, H, W)."""
 
     @abstractmethod
-    def with_stage_map(self, state: Any, image_map: Tensor) -> Any:
+    def with_stage_map(self, state: Any, feature_map: Tensor) -> Any:
         """The state with another map (B, C, H, W)."""
 
     @abstractmethod

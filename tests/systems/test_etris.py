@@ -272,10 +272,10 @@ def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
     prompts = system.text_tower.num_prompts
     for context in contexts:
         assert context.text_tokens.shape == (batch, length + prompts, system.text_tower.embed_dim)
-        assert context.key_padding_mask is not None and context.image_map is not None
+        assert context.key_padding_mask is not None and context.feature_map is not None
         assert context.key_padding_mask.sum() == (tokens == 0).sum()
         assert not context.key_padding_mask[:, : 1 + prompts].any()
-        assert context.image_map.shape[:2] == (batch, system.image_tower.embed_dim)
+        assert context.feature_map.shape[:2] == (batch, system.image_tower.embed_dim)
     assert contexts[0].record is contexts[1].record is not None
 
 

@@ -35,8 +35,8 @@ def test_parity_logits_and_intermediates(kit: str, resnet: bool) -> None:
         logits = system(file["in.img"], file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(file["in.img"], file["in.word"])
         text = system.text_tower.forward_final(words, file["in.word"])
-    for number, image_map in enumerate(maps):
-        file.compare(f"mid.bridger.out_vis{number}", image_map)
+    for number, feature_map in enumerate(maps):
+        file.compare(f"mid.bridger.out_vis{number}", feature_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
     file.compare("mid.bridger.out_state", text.sentence_embedding)
     file.compare("mid.neck", intermediates["neck"])
@@ -116,8 +116,8 @@ def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
         maps, words = system.bridge(file["in.img"], file["in.word"])
         text = system.text_tower.forward_final(words, file["in.word"])
         logits = system(file["in.img"], file["in.word"])
-    for number, image_map in enumerate(maps):
-        file.compare(f"mid.bridger.out_vis{number}", image_map)
+    for number, feature_map in enumerate(maps):
+        file.compare(f"mid.bridger.out_vis{number}", feature_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
     file.compare("mid.bridger.out_state", text.sentence_embedding)
     file.compare("out.eval.logits", logits)
@@ -205,9 +205,9 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
         logits = system(pictures, file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(pictures, file["in.word"])
         finished = system.text_tower.forward_final(words, file["in.word"])
-    for number, image_map in enumerate(maps):
-        file.compare(f"mid.bridger_vis{number}_sub", image_map[:, ::16, ::6, ::6])
-        mean_std = torch.stack([image_map.mean(), image_map.std()])
+    for number, feature_map in enumerate(maps):
+        file.compare(f"mid.bridger_vis{number}_sub", feature_map[:, ::16, ::6, ::6])
+        mean_std = torch.stack([feature_map.mean(), feature_map.std()])
         file.compare(f"mid.bridger_vis{number}_mean_std", mean_std)
     file.compare("mid.bridger_txt_sub", finished.text_tokens[..., ::8])
     file.compare("mid.state", finished.sentence_embedding)
