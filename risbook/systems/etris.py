@@ -30,6 +30,7 @@ from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.peft_system import (
     PEFTSystem,
@@ -134,12 +135,12 @@ class ETRIS(PEFTSystem):
         self.head = head
 
     def forward(
-        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
         """Mask logits.
 
         Args:
-            image: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
+            images: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
                 as well.
             token_ids: (B, L).
             intermediates: gets, below "bridgers.1" and so on, what `Bridger.exchange` records, and
@@ -148,13 +149,14 @@ class ETRIS(PEFTSystem):
         Returns:
             (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
         """
-        maps, text_tokens = self.bridge(image, token_ids, intermediates=intermediates)
+        maps, text_tokens = self.bridge(images, token_ids, intermediates=intermediates)
         text_features = self.text_tower.forward_final(text_tokens, token_ids)
         logits: Tensor = self.head(maps, text_features, intermediates=intermediates)
         return logits
 
+    @keyword_aliases({"image": "images"}, name="model.bridge")
     def bridge(
-        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Run both towers side by side, with the Bridgers between them.
 
@@ -162,7 +164,7 @@ class ETRIS(PEFTSystem):
         enter the same stage.
 
         Args:
-            image: (B, 3, S, S).
+            images: (B, 3, S, S).
             token_ids: (B, L).
             intermediates: gets the Bridgers' intermediates.
 
@@ -173,7 +175,7 @@ class ETRIS(PEFTSystem):
         padding = text_tower.key_padding_mask(token_ids)
         record: dict[str, Any] = {}
         text_tokens = text_tower.begin_stages(token_ids)
-        state = image_tower.begin_stages(image)
+        state = image_tower.begin_stages(images)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
         for stage in STAGES:

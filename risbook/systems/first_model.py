@@ -72,19 +72,19 @@ class FirstModel(System):
         )
 
     def forward(
-        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
         """Mask logits.
 
         Args:
-            image: letterboxed and normalised (B, 3, S, S).
+            images: letterboxed and normalised (B, 3, S, S).
             token_ids: (B, L).
             intermediates: gets, below "decoder", the intermediates of the decoder.
 
         Returns:
             (B, 1, S / 2, S / 2).
         """
-        image_features = self.image_tower(image)
+        image_features = self.image_tower(images)
         text_features = self.text_tower(token_ids)
         logits: Tensor = self.decoder(
             image_features, text_features, intermediates=intermediates.sub("decoder")

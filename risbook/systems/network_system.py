@@ -73,21 +73,21 @@ class NetworkSystem(System):
         self.network = network
         self.training = network.training
 
-    def __call__(self, image: Tensor, token_ids: Any, **options: Any) -> Tensor:
+    def __call__(self, images: Tensor, token_ids: Any, **options: Any) -> Tensor:
         """Logits of images and sentences."""
-        logits: Tensor = nn.Module.__call__(self, image, list(token_ids))
+        logits: Tensor = nn.Module.__call__(self, images, list(token_ids))
         return logits
 
-    def forward(self, image: Tensor, token_ids: Any, **options: Any) -> Tensor:
+    def forward(self, images: Tensor, token_ids: Any, **options: Any) -> Tensor:
         """Logits (B, 1, h, w).
 
         Raises:
             ArgumentError: if the network returns another shape.
         """
-        logits: Tensor = self.network(image, token_ids)
-        if logits.ndim != 4 or logits.shape[:2] != (len(image), 1):
+        logits: Tensor = self.network(images, token_ids)
+        if logits.ndim != 4 or logits.shape[:2] != (len(images), 1):
             raise ArgumentError(
                 f"{self.config.network} returns {tuple(logits.shape)}; logits are (B, 1, h, w), "
-                f"here ({len(image)}, 1, h, w)"
+                f"here ({len(images)}, 1, h, w)"
             )
         return logits

@@ -127,14 +127,14 @@ class System(nn.Module):
                 owner, name, dir(self), self.attribute_hints, prefix="model"
             ) from None
 
-    @keyword_aliases({"text": "token_ids"}, name="model")
+    @keyword_aliases({"image": "images", "text": "token_ids"}, name="model")
     def __call__(
-        self, image: Tensor, token_ids: Tensor | str | Sequence[str], **options: Any
+        self, images: Tensor, token_ids: Tensor | str | Sequence[str], **options: Any
     ) -> Tensor:
         """Logits of `forward`, also of sentences, and of letterboxed squares of another size.
 
         Args:
-            image: (B, 3, S, S). Squares of another side than `image_size` are resized to it, with
+            images: (B, 3, S, S). Squares of another side than `image_size` are resized to it, with
                 a warning, because a model that was trained at one size is poor at others;
                 `forward` computes at the size that it is given.
             token_ids: (B, L); or B sentences, which are tokenised.
@@ -143,14 +143,14 @@ class System(nn.Module):
         Raises:
             ArgumentError: if the images are no such tensor.
         """
-        if not isinstance(image, Tensor) or image.ndim != 4:
+        if not isinstance(images, Tensor) or images.ndim != 4:
             raise ArgumentError(
-                f"model(images, sentences) takes a tensor (B, 3, S, S), not {type(image).__name__} "
-                f"{tuple(getattr(image, 'shape', ()))}; model.predict(image, text) takes an image "
-                "as it is"
+                "model(images, sentences) takes a tensor (B, 3, S, S), not "
+                f"{type(images).__name__} {tuple(getattr(images, 'shape', ()))}; "
+                "model.predict(image, text) takes an image as it is"
             )
-        height, width = image.shape[-2:]
-        if height == width != self.image_size and not image.is_meta:
+        height, width = images.shape[-2:]
+        if height == width != self.image_size and not images.is_meta:
             if self._warns_of_size:
                 warnings.warn(
                     f"images of {height} x {width} are resized to the "
@@ -160,20 +160,20 @@ class System(nn.Module):
                 )
                 self._warns_of_size = False
             size = (self.image_size, self.image_size)
-            image = F.interpolate(image, size=size, mode="bilinear", antialias=True)
+            images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
         if not isinstance(token_ids, Tensor):
             sentences = [token_ids] if isinstance(token_ids, str) else list(token_ids)
-            token_ids = self.tokenizer(sentences).to(image.device)
-        logits: Tensor = super().__call__(image, token_ids, **options)
+            token_ids = self.tokenizer(sentences).to(images.device)
+        logits: Tensor = super().__call__(images, token_ids, **options)
         return logits
 
     def forward(
-        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
         """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and token ids (B, L).
 
         The stride s is the decoder's: 4 in the published systems. Call the system itself,
-        ``model(image, token_ids)``, which takes B sentences in place of the token ids as well.
+        ``model(images, token_ids)``, which takes B sentences in place of the token ids as well.
         """
         raise NotImplementedError(f"{type(self).__name__} has no forward pass: define forward")
 

@@ -79,11 +79,11 @@ class Toy(PEFTSystem):
         self.decoder = nn.Conv2d(128, 1, 1)
 
     def forward(
-        self, image: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> Tensor:
         sentence_embedding = self.text_tower(token_ids).sentence_embedding
         context = StageContext(text_tokens=sentence_embedding[:, None])  # one token
-        logits: Tensor = self.decoder(self.image_tower(image, context=context).maps[-1])
+        logits: Tensor = self.decoder(self.image_tower(images, context=context).maps[-1])
         return logits
 
 
