@@ -37,13 +37,22 @@ class StoppedError(KeyboardInterrupt):
     """The process was asked to stop by a signal; says how far it came and how it goes on.
 
     Args:
-        message: for the person at the keyboard.
+        message: for the person at the keyboard: how far the process came.
         signum: the signal.
+        hint: how it goes on, which differs between Python and the command line.
+
+    >>> print(StoppedError("stopped at step 3", 2, hint="continue with resume=True"))
+    stopped at step 3; continue with resume=True
     """
 
-    def __init__(self, message: str, signum: int) -> None:
+    def __init__(self, message: str, signum: int, *, hint: str = "") -> None:
         super().__init__(message)
+        self.message = message
         self.signum = signum
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
 
     @property
     def exit_code(self) -> int:

@@ -183,9 +183,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = _os_error_line(error) if isinstance(error, OSError) else str(error)
         print(f"{prog}: {command.with_flag(line) if command else line}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt as stop:
-        print(f"\n{prog}: {stop if str(stop) else 'stopped'}", file=sys.stderr)
-        return stop.exit_code if isinstance(stop, StoppedError) else 130
+    except StoppedError as stop:
+        if stop.hint:
+            can_resume = command is not None and "resume" in command.options
+            stop.hint = f"continue with {'--resume' if can_resume else 'the same command'}"
+        print(f"\n{prog}: {stop}", file=sys.stderr)
+        return stop.exit_code
+    except KeyboardInterrupt:
+        print(f"\n{prog}: stopped", file=sys.stderr)
+        return 130
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)

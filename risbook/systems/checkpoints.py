@@ -66,7 +66,7 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file() and (folder / "training.json").is_file():
-        raise DataError(f"{folder}: this run is not finished; continue it with --resume first")
+        raise DataError(f"{folder}: this run is not finished; continue it with resume first")
     if not path.is_file():
         raise DataError(_no_checkpoint(folder))
     values = read_json(path)

@@ -51,7 +51,7 @@ class RunFolder:
             return
         if not self.settings_file.is_file():
             raise RisbookError(
-                f"{self.settings_file}: no run to resume here; leave --resume out to start one"
+                f"{self.settings_file}: no run to resume here; start one without resume"
             )
         if different := differences(self.settings_file):
             raise RisbookError(
@@ -74,8 +74,7 @@ class RunFolder:
         """
         if self.settings_file.exists():
             raise RisbookError(
-                f"{self.path} already holds a run; resume it (resume=True, or --resume on the "
-                "command line) or name another folder"
+                f"{self.path} already holds a run; continue it with resume, or name another folder"
             )
         for name in RUN_FILES:
             if (self.path / name).exists():

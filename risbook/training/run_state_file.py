@@ -114,8 +114,8 @@ class RunStateFile:
         # with weights_only=False, which can run code.
         except Exception as error:
             raise RisbookError(
-                f"{self.path}: the state of the run cannot be read; delete the file to begin the "
-                "run anew by --resume"
+                f"{self.path}: the state of the run cannot be read; delete the file, and the "
+                "resumed run begins at its first step"
             ) from error
         try:
             self.objective.load_saved(model)

@@ -1,5 +1,6 @@
 """`risbook.train`: a training in one line of Python."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, overload
@@ -143,43 +144,36 @@ def train(
     if eval_data is not None:
         eval_splits = sources.add_eval_data(eval_data)
         fields["eval_splits"] = [*fields.get("eval_splits", ()), *eval_splits]
-    if epochs is not None:
-        if "steps" in fields:
-            raise ArgumentError("give either steps or epochs, not both")
-        config = resolve_config(system_name, is_preset=system is None, **fields)
-        opened = open_training_data(config, sources=sources.by_name)
-        fields["steps"] = epochs * opened.epoch_steps
-        fields.setdefault("eval_every", opened.epoch_steps)
-    config = resolve_config(system_name, is_preset=system is None, **fields)
-    options: dict[str, Any] = {
-        "system": system,
-        "sources": sources.by_name,
-        "device": device,
-        "loss": loss,
-        "optimizer": optimizer or torch.optim.Adam,
-        "show_progress": show_progress,
-    }
-    if out is not None:
-        return _network_of(train_system(config, Path(out), resume=resume, **options))
-    if resume:
+    if epochs is not None and "steps" in fields:
+        raise ArgumentError("give either steps or epochs, not both")
+    if resume and out is None:
         raise ArgumentError("resume=True: name with out= the folder of the run to continue")
-    with TemporaryDirectory(prefix="risbook-") as folder:
+    config = resolve_config(system_name, is_preset=system is None, **fields)
+    opened = open_training_data(config, sources=sources.by_name)
+    if epochs is not None:
+        fields = {"eval_every": opened.epoch_steps, **fields, "steps": epochs * opened.epoch_steps}
+        config = resolve_config(system_name, is_preset=system is None, **fields)
+    with nullcontext(out) if out is not None else TemporaryDirectory(prefix="risbook-") as folder:
         try:
-            return _network_of(train_system(config, Path(folder), **options))
+            trained = train_system(
+                config,
+                Path(folder),
+                resume=resume,
+                show_progress=show_progress,
+                system=system,
+                data=opened,
+                device=device,
+                loss=loss,
+                optimizer=optimizer or torch.optim.Adam,
+            )
         except StoppedError as stop:
-            message = str(stop).split(";")[0]
-            raise StoppedError(
-                f"{message}; a run without a folder cannot be continued: name a folder with out=",
-                stop.signum,
-            ) from None
-
-
-def _network_of(system: System) -> nn.Module:
-    """What the caller of `train` gave: a system, or the network in a system."""
-    if not isinstance(system, NetworkSystem):
-        return system
-    system.network.history = system.history  # type: ignore[assignment]
-    return system.network
+            if out is None:
+                stop.hint = "a run without a folder cannot be continued: name a folder with out="
+            raise
+    if not isinstance(trained, NetworkSystem):
+        return trained
+    trained.network.history = trained.history  # type: ignore[assignment]
+    return trained.network
 
 
 def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> TrainingConfig:
@@ -210,8 +204,8 @@ def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> Tra
     recorded = SHIPPED_SYSTEMS / system / "training.json"
     if not recorded.is_file():
         raise ArgumentError(
-            f"{system}: say what to train on, for instance data='refscenes' (--data refscenes on "
-            "the command line)"
+            f"data is missing: name what to train on, for instance 'refscenes', because {system} "
+            "has no recorded run"
         )
     config = TrainingConfig.load(recorded)
     overrides = {**config.overrides, **fields.pop("overrides", {})}

@@ -129,8 +129,9 @@ class TrainingLoop:
                     with signals.shielded():
                         self.save()
                     raise StoppedError(
-                        f"stopped at step {self.progress.step}; continue with --resume",
+                        f"stopped at step {self.progress.step}",
                         stop.signum,
+                        hint="continue with resume=True",
                     ) from None
         finally:
             self.bar.close()
@@ -218,7 +219,7 @@ class TrainingLoop:
         if not all(bool(value.isfinite().all()) for value in self.objective.parameters()):
             raise TrainingDivergedError(
                 f"the weights are no longer finite after step {step}: train into another folder "
-                "with a smaller --learning-rate"
+                "with a smaller learning rate"
             )
         if self.accelerator.is_main_process:
             self.state.save(self.progress)
@@ -240,7 +241,7 @@ class TrainingLoop:
             raise TrainingDivergedError(
                 f"the loss is {loss} at step {progress.step + 1} (learning rate {lr:.2g}, "
                 f"precision {self.accelerator.mixed_precision}): train into another folder with a "
-                "smaller --learning-rate or with --precision no"
+                "smaller learning rate or with precision 'no'"
             )
         first = progress.first_loss
         if first is not None and not progress.blown_up and loss > BLOWN_UP * abs(first):
@@ -248,7 +249,7 @@ class TrainingLoop:
             warnings.warn(
                 f"the loss is {loss:.3g} at step {progress.step + 1}, and was {first:.3g} at the "
                 f"first: the learning rate ({lr:.2g}) is too large; train into another folder "
-                "with a smaller --learning-rate",
+                "with a smaller learning rate",
                 stacklevel=2,
             )
 

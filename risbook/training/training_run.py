@@ -1,7 +1,7 @@
 """From a training's configuration to a checkpoint."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,14 +10,13 @@ from accelerate.utils import set_seed
 from torch.nn.parameter import is_lazy
 
 from risbook.config import to_values
-from risbook.data.dataset import ReferData
 from risbook.systems import System, build_system, save_system
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.named_losses import Loss
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
 from risbook.training.training_config import TrainingConfig
-from risbook.training.training_data import open_training_data
+from risbook.training.training_data import TrainingData, open_training_data
 from risbook.training.training_loop import OnStep, TrainingLoop, build_accelerator
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
@@ -31,7 +30,7 @@ def train_system(
     show_progress: bool = True,
     on_step: OnStep | None = None,
     system: System | None = None,
-    sources: Mapping[str, ReferData] | None = None,
+    data: TrainingData | None = None,
     device: str | torch.device | None = None,
     loss: Loss | None = None,
     optimizer: OptimizerFactory | torch.optim.Optimizer = torch.optim.Adam,
@@ -50,7 +49,7 @@ def train_system(
         show_progress: show a progress bar.
         on_step: called after every step.
         system: a system to train further, in place of a new one of the configuration.
-        sources: data by the names that the configuration has for them.
+        data: that of the configuration, where it is open already.
         device: "cpu" or "cuda"; None for a GPU if there is one.
         loss: a function in place of the loss of the configuration, see `Loss`. The configuration
             does not hold it, so a run that is resumed with another function is not refused.
@@ -80,7 +79,7 @@ def train_system(
         if is_main:
             run.check_idle()
         set_seed(config.seed)
-        data = open_training_data(config, sources=sources)
+        data = data or open_training_data(config)
         if system is None:
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)

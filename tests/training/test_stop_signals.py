@@ -25,7 +25,7 @@ def test_a_stopped_run_saves_its_state_and_goes_on_bit_for_bit(
     process.send_signal(signum)
     _, stderr = process.communicate("\n")
     assert process.returncode == 128 + signum
-    assert stderr.splitlines()[-1] == "stop: stopped at step 5; continue with --resume"
+    assert stderr.splitlines()[-1] == "stop: stopped at step 5; continue with resume=True"
     state = torch.load(tmp_path / "stopped" / "progress.pt", weights_only=True)
     assert state["progress"]["step"] == 5
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)

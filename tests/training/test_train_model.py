@@ -56,7 +56,7 @@ def test_a_run_with_a_folder_can_be_loaded(
     [
         ({"step": 3}, "step"),
         ({"steps": "3"}, "steps is '3'"),
-        ({"data": None, "model": "etris-rn50"}, "say what to train on, for instance data='refsc"),
+        ({"data": None, "model": "etris-rn50"}, "data is missing: name what to train on"),
         ({"data": []}, "data"),
         ({"resume": True}, "name with out= the folder"),
         ({"model": "etris-maxi"}, "etris-maxi"),
