@@ -8,6 +8,7 @@ import tomllib
 import pytest
 from book_config import ROOT, notebooks, read_yaml, toc_pages
 from check_html import dead_links, missing_pages, raw_tables, read_pages, remote_assets
+from glossary_terms import read_terms
 from setup_cell import launch_links, setup_source
 
 CONFIG = read_yaml(ROOT / "_config.yml")
@@ -116,3 +117,18 @@ def test_shell_script_of_the_checks_is_sound():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+
+
+def test_glossary_terms_are_unique_and_in_order():
+    terms = read_terms((ROOT / "book" / "glossary.md").read_text(encoding="utf-8"))
+    assert len(terms) >= 10
+    anchors = [term.anchor for term in terms]
+    names = [name.lower() for term in terms for name in term.names]
+    assert len(set(anchors)) == len(anchors) and len(set(names)) == len(names)
+    first_names = [term.names[0].lower() for term in terms]
+    assert first_names == sorted(first_names)
+
+
+def test_a_term_without_its_korean_name_is_refused():
+    with pytest.raises(ValueError, match="is not of the form"):
+        read_terms('<span id="mask"></span>**mask**: One value per pixel.')

@@ -335,3 +335,80 @@ def test_stub_does_not_show_the_answer():
     assert "answer = ..." in stub
     with pytest.raises(StubError):
         stub_source("print(3)")
+
+
+def test_stub_of_a_class_keeps_signatures_and_what_is_given():
+    solution = '''import torch
+
+
+class Fusion_solution(torch.nn.Module):
+    """Add the sentence to the map."""
+
+    scale = 2
+
+    # given
+    def __init__(self, channels):
+        super().__init__()
+        self.project = torch.nn.Linear(channels, channels)
+
+    def forward(self, image_map, sentence):
+        """Return a map (B, C, H, W)."""
+        sentence = self.project(sentence)
+        # answer
+        return image_map + self.scale * sentence[:, :, None, None]
+
+
+check_solution(Fusion_solution, cases, run=run_fusion)'''
+    stub = stub_source(solution)
+    assert stub.splitlines()[1:] == [
+        "import torch",
+        "",
+        "",
+        "class Fusion(torch.nn.Module):",
+        '    """Add the sentence to the map."""',
+        "    scale = 2",
+        "",
+        "    def __init__(self, channels):",
+        "        super().__init__()",
+        "        self.project = torch.nn.Linear(channels, channels)",
+        "",
+        "    def forward(self, image_map, sentence):",
+        '        """Return a map (B, C, H, W)."""',
+        "        sentence = self.project(sentence)",
+        "        raise NotImplementedError",
+    ]
+
+
+def test_stub_loses_the_suffix_of_the_solution():
+    solution = """area_solution = 12
+
+
+def half_solution(a):
+    # via area_solution
+    return a / 2
+
+
+def quarter_solution(a):
+    half = half_solution(a)
+    # answer
+    return half_solution(half)
+
+
+check_solution(quarter_solution, cases)"""
+    stub = stub_source(solution)
+    assert "_solution" not in stub
+    assert "area = ..." in stub and "half = half(a)" in stub and "def quarter(a):" in stub
+
+
+def test_a_guard_may_stand_between_checker_and_solution():
+    cells = [
+        new_markdown_cell("# Title"),
+        code("check('E', f, cases)"),
+        code("assert cases", tags=["remove-cell"]),
+        code("def f_solution(a):\n    return a", tags=["solution"]),
+    ]
+    roles = [
+        cell.metadata.get("risbook", {}).get("role")
+        for cell in normal(new_notebook(cells=cells)).cells
+    ]
+    assert roles == [None, "set-up", "stub", None, None, None]

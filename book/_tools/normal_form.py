@@ -94,7 +94,8 @@ def _with_stubs(cells: list[Notebook]) -> list[Notebook]:
     result: list[Notebook] = []
     for cell in cells:
         if cell.cell_type == "code" and "solution" in cell.metadata.get("tags", []):
-            checker = next((n for n in reversed(range(len(result))) if _code(result[n])), None)
+            places = reversed(range(len(result)))
+            checker = next((n for n in places if _visible_code(result[n])), None)
             if checker is None:
                 raise StubError("a solution has no checker cell before it")
             source = stub_source(cell.source)
@@ -106,15 +107,15 @@ def _with_stubs(cells: list[Notebook]) -> list[Notebook]:
     return result
 
 
-def _code(cell: Notebook) -> bool:
-    return bool(cell.cell_type == "code")
+def _visible_code(cell: Notebook) -> bool:
+    return cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", [])
 
 
 def _metadata(cell: Notebook) -> dict[str, Any]:
     kept = {key: cell.metadata[key] for key in _KEPT_METADATA if cell.metadata.get(key)}
     tags = set(kept.get("tags", []))
     if "solution" in tags:
-        # Output too: "correct" in plain view would contradict a stub not attempted yet.
+        # Output too: in older chapters a solution prints "correct" below an unattempted stub.
         tags = tags - {"hide-input"} | {"hide-cell"}
         kept["mystnb"] = {**kept.get("mystnb", {}), **_SOLUTION_PROMPTS}
     if tags:

@@ -1,5 +1,5 @@
 """Teaching: checkers for the exercises."""
 
-from risbook.teaching.exercises import check, check_value
+from risbook.teaching.exercises import check, check_solution, check_value, compare_prediction
 
-__all__ = ["check", "check_value"]
+__all__ = ["check", "check_solution", "check_value", "compare_prediction"]

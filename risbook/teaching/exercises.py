@@ -1,8 +1,9 @@
 """Checkers for the exercises.
 
 A chapter's solution is a cell tagged ``solution``; `make notebooks` derives the reader's stub
-from it, a function that raises ``NotImplementedError`` or a value that is ``...``. For either a
-checker prints one constant line, so that Run All never stops at an exercise that nobody tried.
+from it: functions and methods that raise ``NotImplementedError``, or values that are ``...``.
+For a stub a checker prints one constant line, so that Run All never stops at an exercise that
+nobody tried. The solution has names of its own, and ``check_solution`` prints nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+Cases = Iterable[tuple[tuple[Any, ...], Any]]
+
 
 def check(
     name: str,
     answer: Callable[..., Any],
-    cases: Iterable[tuple[tuple[Any, ...], Any]],
+    cases: Cases,
     *,
+    run: Callable[..., Any] | None = None,
     tolerance: float = 1e-6,
     hint: str = "",
 ) -> None:
@@ -23,34 +27,89 @@ def check(
 
     Args:
         name: what the line begins with, such as ``"Exercise 1"``.
-        answer: the reader's function.
+        answer: the reader's function or class.
         cases: pairs of (arguments, expected result); results may be numbers, text, arrays,
             tensors, or tuples, lists and dicts of them.
+        run: how a case is run, as ``run(answer, *arguments)``; by default
+            ``answer(*arguments)``. A class needs it: ``run`` builds the module, sets its
+            weights and returns what its forward pass gives.
         tolerance: largest absolute difference between numbers that counts as equal.
         hint: a sentence for whoever got it wrong.
 
     >>> check("Exercise 1", lambda a, b: a + b, [((1, 2), 3), ((0, 0), 0)])
     Exercise 1: correct (2 cases).
     """
-    count = 0
-    for arguments, expected in cases:
-        count += 1
+    cases = list(cases)
+    try:
+        fault = _first_fault(answer, cases, run, tolerance)
+    except NotImplementedError:
+        _not_attempted(name)
+        return
+    if fault:
+        _wrong(name, fault, hint)
+        return
+    print(f"{name}: correct ({len(cases)} case{'s' * (len(cases) != 1)}).")
+
+
+def check_solution(
+    answer: Any,
+    expected: Any,
+    *,
+    run: Callable[..., Any] | None = None,
+    tolerance: float = 1e-6,
+) -> None:
+    """Hold a chapter's own solution against the cases of its exercise; silent when it is right.
+
+    Args:
+        answer: the function, the class or the value whose name ends in ``_solution``.
+        expected: the cases of ``check`` for a function or class, the right value for a value.
+        run: as in ``check``.
+        tolerance: as in ``check``.
+
+    Raises:
+        AssertionError: The solution is wrong; the message names the case.
+
+    >>> check_solution(lambda a, b: a + b, [((1, 2), 3), ((0, 0), 0)])
+    >>> check_solution(3 * 4, 12)
+    """
+    if not callable(answer):
+        fault = "" if same(answer, expected, tolerance) else f"{_short(answer)} is not the answer"
+    else:
         try:
-            result = answer(*arguments)
+            fault = _first_fault(answer, expected, run, tolerance)
         except NotImplementedError:
-            _not_attempted(name)
-            return
-        except Exception as mistake:  # the reader's code may raise anything
-            _wrong(name, f"case {count} raised {type(mistake).__name__}: {mistake}", hint)
-            return
-        if result is ...:
-            _not_attempted(name)
-            return
-        if not same(result, expected, tolerance):
-            problem = f"case {count}: expected {_short(expected)}, got {_short(result)}"
-            _wrong(name, problem, hint)
-            return
-    print(f"{name}: correct ({count} case{'s' * (count != 1)}).")
+            fault = "it is not implemented"
+    if fault:
+        raise AssertionError(f"{getattr(answer, '__name__', 'the solution')}: {fault}")
+
+
+def compare_prediction(
+    name: str, prediction: Any, measure: Callable[[], Any] | Any, *, digits: int = 3
+) -> None:
+    """Print what the reader predicted beside what is measured, in one line.
+
+    Args:
+        name: what the line begins with.
+        prediction: a number or a choice such as ``"B"``; ``...`` means not attempted.
+        measure: the experiment, a function without arguments that returns a value of the same
+            type; it runs only after a prediction, so that Run All neither waits for it nor
+            shows its result. A measured value is taken as it is.
+        digits: decimals of numbers in the line.
+
+    >>> compare_prediction("Exercise 2", ..., lambda: 0.4211)
+    Exercise 2: not attempted yet. Fill in the cell above, then run this one again.
+    >>> compare_prediction("Exercise 2", 0.5, lambda: 0.4211)
+    Exercise 2: predicted 0.500, measured 0.421.
+    """
+    if prediction is ... or prediction is None:
+        _not_attempted(name)
+        return
+    measured = measure() if callable(measure) else measure
+    texts = [
+        f"{value:.{digits}f}" if isinstance(value, float | np.floating) else str(value)
+        for value in (prediction, measured)
+    ]
+    print(f"{name}: predicted {texts[0]}, measured {texts[1]}.")
 
 
 def check_value(
@@ -106,6 +165,28 @@ def same(result: Any, expected: Any, tolerance: float) -> bool:
     if left.shape != right.shape:
         return False
     return bool(np.allclose(left, right, rtol=0.0, atol=tolerance, equal_nan=True))
+
+
+def _first_fault(
+    answer: Callable[..., Any], cases: Cases, run: Callable[..., Any] | None, tolerance: float
+) -> str:
+    """Describe the first case that goes wrong; empty if none does.
+
+    Raises:
+        NotImplementedError: The answer is a stub.
+    """
+    for count, (arguments, expected) in enumerate(cases, start=1):
+        try:
+            result = run(answer, *arguments) if run else answer(*arguments)
+        except NotImplementedError:
+            raise
+        except Exception as mistake:  # the reader's code may raise anything
+            return f"case {count} raised {type(mistake).__name__}: {mistake}"
+        if result is ...:
+            raise NotImplementedError
+        if not same(result, expected, tolerance):
+            return f"case {count}: expected {_short(expected)}, got {_short(result)}"
+    return ""
 
 
 def _numeric(values: Iterable[Any]) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from risbook.teaching import check, check_value
+from risbook.teaching import check, check_solution, check_value, compare_prediction
 from risbook.teaching.exercises import same
 
 
@@ -53,3 +53,56 @@ def test_a_right_answer_is_told(capsys):
 )
 def test_results_of_any_usual_kind_are_compared(result, expected, equal):
     assert same(result, expected, 1e-6) is equal
+
+
+class Scale(torch.nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+def run_module(module_class, factor, x):
+    return module_class(factor)(x)
+
+
+def test_a_class_is_checked_through_run(capsys):
+    cases = [((2.0, torch.ones(3)), torch.full((3,), 2.0))]
+    check("E", Scale, cases, run=run_module)
+    check_solution(Scale, cases, run=run_module)
+    assert capsys.readouterr().out == "E: correct (1 case).\n"
+
+
+def test_a_right_solution_is_silent_and_a_wrong_one_is_loud(capsys):
+    check_solution(lambda a: a * a, [((3,), 9)])
+    check_solution(0.5, 0.50001, tolerance=1e-3)
+    assert capsys.readouterr().out == ""
+
+    def square_solution(a):
+        return a
+
+    with pytest.raises(AssertionError, match="square_solution: case 2: expected 4, got 2"):
+        check_solution(square_solution, [((1,), 1), ((2,), 4)])
+    with pytest.raises(AssertionError, match="stub: it is not implemented"):
+        check_solution(stub, [((1, 2), 3)])
+    with pytest.raises(AssertionError, match="5 is not the answer"):
+        check_solution(5, 12)
+
+
+def test_an_experiment_runs_only_after_a_prediction(capsys):
+    runs = []
+
+    def measure():
+        runs.append(1)
+        return 0.25
+
+    compare_prediction("E", ..., measure)
+    assert not runs and "E: not attempted yet" in capsys.readouterr().out
+    compare_prediction("E", 0.5, measure, digits=2)
+    compare_prediction("E", "A", "B")
+    assert runs == [1]
+    assert capsys.readouterr().out == (
+        "E: predicted 0.50, measured 0.25.\nE: predicted A, measured B.\n"
+    )
