@@ -700,15 +700,15 @@ def test_an_optimiser_keeps_the_rates_of_its_groups() -> None:
         risbook.data.load("refscenes-sample", "train"),
         risbook.data.load("refscenes-sample", "train", text="raw"),
     ]
-    with pytest.raises(RisbookError, match="the datasets differ in text, raw and sent"):
+    with pytest.raises(RisbookError, match="the datasets differ in text_kind, raw and sent"):
         risbook.train(model, data, steps=1)
 
 
 def test_a_loaded_dataset_takes_another_size_or_text() -> None:
     data = risbook.data.load("refscenes-sample", split="val", image_size=64)[:3]
     larger = risbook.data.load(data, image_size=96)
-    assert (len(larger), larger.image_size, larger.text) == (3, 96, "sent")
-    assert risbook.data.load(torch.utils.data.Subset(data, [1]), text="raw").text == "raw"
+    assert (len(larger), larger.image_size, larger.text_kind) == (3, 96, "sent")
+    assert risbook.data.load(torch.utils.data.Subset(data, [1]), text="raw").text_kind == "raw"
     assert (data.image_size, risbook.data.load(data).image_size) == (64, 64)
     train = risbook.data.load(data, "train")
     assert len(train) == 78 and train.image_size == 64

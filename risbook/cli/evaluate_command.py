@@ -19,7 +19,7 @@ def evaluate(
     images: str | None = None,
     batch_size: Size = 32,
     threshold: Probability = 0.35,
-    text: Literal["sent", "raw"] = "sent",
+    text_kind: Literal["sent", "raw"] = "sent",
     limit: Count = 0,
     out: Path | None = None,
     json: bool = False,
@@ -38,7 +38,7 @@ def evaluate(
         images: folder of images (default: beside the sets).
         batch_size: samples per batch.
         threshold: probability above which a pixel belongs to the mask.
-        text: the cleaned sentence or the raw one.
+        text_kind: the cleaned sentence or the raw one.
         limit: expressions per split, 0 for all.
         out: also write a result file (JSON) with its origin.
         json: print JSON instead of a table.
@@ -65,7 +65,7 @@ def evaluate(
         for split in splits or [s for s in source.expressions.splits if s != "train"]:
             scores = score_system(
                 system,
-                ReferringDataset(source, split=split, text=text),
+                ReferringDataset(source, split=split, text_kind=text_kind),
                 batch_size=batch_size,
                 threshold=threshold,
                 limit=limit,
@@ -76,7 +76,7 @@ def evaluate(
     if accelerator and not accelerator.is_main_process:
         return
     if out:
-        settings = {"threshold": threshold, "text": text, "limit": limit, "data": list(data)}
+        settings = {"threshold": threshold, "text": text_kind, "limit": limit, "data": list(data)}
         command = ["risbook", *sys.argv[1:]]
         write_result(out, rows, command=command, system=system, settings=settings)
     if json:

@@ -28,6 +28,7 @@ from risbook.keyword_aliases import keyword_aliases
         "dataset": "name",
         "data_dir": "root",
         "data_root": "root",
+        "text": "text_kind",
     },
     hints={
         "batch_size": "batches are made by DataLoader(data, batch_size=...)",
@@ -46,7 +47,7 @@ def load(
     image_size: int | None = None,
     partition: str | None = None,
     images: str | Path | None = None,
-    text: TextKind | None = None,
+    text_kind: TextKind | None = None,
 ) -> ReferringDataset:
     """Load one split of a dataset for PyTorch.
 
@@ -66,8 +67,8 @@ def load(
             dataset that was loaded before.
         partition: as for `open_data`.
         images: as for `open_data`.
-        text: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT); None for
-            "sent", or likewise.
+        text_kind: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT); None
+            for "sent", or likewise.
 
     Raises:
         DataError: there is no such dataset or split, or a file or sample of it is malformed.
@@ -75,7 +76,7 @@ def load(
     data = name
     if isinstance(name, str | Path):
         data = open_data(name, partition=partition, images=images, root=root)
-    return as_dataset(data, split, image_size=image_size, text=text)
+    return as_dataset(data, split, image_size=image_size, text_kind=text_kind)
 
 
 def as_dataset(
@@ -83,7 +84,7 @@ def as_dataset(
     split: str | None = None,
     *,
     image_size: int | None = None,
-    text: TextKind | None = None,
+    text_kind: TextKind | None = None,
 ) -> ReferringDataset:
     """What people have as data, as a dataset.
 
@@ -92,7 +93,7 @@ def as_dataset(
             `ReferData`, a name or folder, or samples, see `from_samples`.
         split: a split of it; None for that of the dataset.
         image_size: side S of the letterboxed square, pixels; None for that of a dataset, or 416.
-        text: "sent" or "raw"; None for that of a dataset, or "sent".
+        text_kind: "sent" or "raw"; None for that of a dataset, or "sent".
 
     Raises:
         DataError: for anything else, and as `load`.
@@ -100,10 +101,10 @@ def as_dataset(
     if isinstance(data, DataLoader):
         data = data.dataset
     if isinstance(data, Subset):
-        whole = as_dataset(data.dataset, split, image_size=image_size, text=text)
+        whole = as_dataset(data.dataset, split, image_size=image_size, text_kind=text_kind)
         return whole.select(data.indices)
     if isinstance(data, ReferringDataset):
-        return data.changed(split=split, image_size=image_size, text=text)
+        return data.changed(split=split, image_size=image_size, text_kind=text_kind)
     if isinstance(data, str | Path):
         data = open_data(data)
     elif not isinstance(data, ReferData):
@@ -116,4 +117,4 @@ def as_dataset(
         has_rows = len(data) and isinstance(data[0], Mapping) and "raw_anns" in data[0]
         data = from_hf_rows(items) if has_rows else from_samples(items)
     image_size = DEFAULT_IMAGE_SIZE if image_size is None else image_size
-    return ReferringDataset(data, split=split, image_size=image_size, text=text or "sent")
+    return ReferringDataset(data, split=split, image_size=image_size, text_kind=text_kind or "sent")

@@ -60,6 +60,7 @@ _HINTS = {
     "map": "a list: [function(item) for item in data]",
     "shuffle": "DataLoader(data, shuffle=True)",
     "take": "data[:16]",
+    "text": "data.text_kind, or data.sentences for the texts",
     "texts": "data.sentences",
     "to": "batches are moved, for instance batch['image'].to(device)",
     "train_test_split": "data.filter(lambda sample: sample['image_id'] % 5 == 0) for a part that "
@@ -77,7 +78,7 @@ class ReferringDataset(Dataset[Item]):
         data: the dataset.
         split: one of ``data.splits``. Without it, "train", or the only split that there is.
         image_size: side S of the letterboxed square, pixels.
-        text: "sent" (cleaned, CRIS and ETRIS) or "raw" (as typed, LAVT).
+        text_kind: "sent" (cleaned, CRIS and ETRIS) or "raw" (as typed, LAVT).
 
     Raises:
         DataError: there is no such split, or an argument is out of range.
@@ -89,20 +90,20 @@ class ReferringDataset(Dataset[Item]):
         *,
         split: str | None = None,
         image_size: int = DEFAULT_IMAGE_SIZE,
-        text: TextKind = "sent",
+        text_kind: TextKind = "sent",
     ) -> None:
         if isinstance(image_size, bool) or not isinstance(image_size, int) or image_size <= 0:
             raise DataError(
                 f"image_size must be a positive int (side of the square), got {show(image_size)}"
             )
-        if text not in ("sent", "raw"):
-            raise DataError(f"text must be 'sent' or 'raw', got {show(text)}")
+        if text_kind not in ("sent", "raw"):
+            raise DataError(f"text_kind must be 'sent' or 'raw', got {show(text_kind)}")
         self.data = data
         self.split = _split_name(data, split)
         #: the split's expressions, in file order
         self.expressions = data.expressions.split(self.split)
         self.image_size = image_size
-        self.text: TextKind = text
+        self.text_kind: TextKind = text_kind
 
     @property
     def name(self) -> str:
@@ -133,21 +134,21 @@ class ReferringDataset(Dataset[Item]):
     @property
     def sentences(self) -> list[str]:
         """The sentences of all items, in their order."""
-        return [expression.text(self.text) for expression in self.expressions]
+        return [expression.text(self.text_kind) for expression in self.expressions]
 
     def changed(
         self,
         *,
         split: str | None = None,
         image_size: int | None = None,
-        text: TextKind | None = None,
+        text_kind: TextKind | None = None,
     ) -> "ReferringDataset":
-        """The same items with another image size or text; with another split, all of its items."""
+        """The same items with another image size or kind of text; of another split, all items."""
         dataset = ReferringDataset(
             self.data,
             split=split or self.split,
             image_size=self.image_size if image_size is None else image_size,
-            text=text or self.text,
+            text_kind=text_kind or self.text_kind,
         )
         if dataset.split == self.split:
             dataset.expressions = self.expressions
@@ -191,7 +192,7 @@ class ReferringDataset(Dataset[Item]):
         mask = letterbox.mask(self.data.mask(expression)) > 0.5
         return Item(
             image=torch.from_numpy(image),
-            text=expression.text(self.text),
+            text=expression.text(self.text_kind),
             mask=torch.from_numpy(mask).float()[None],
             image_id=expression.image_id,
             ref_id=expression.ref_id,
@@ -225,7 +226,7 @@ class _LazySample(dict[str, Any]):
     def __init__(self, dataset: ReferringDataset, index: int) -> None:
         expression = dataset.expression(index)
         copied = {name: getattr(expression, name) for name in ("category", "bbox", *_COPIED)}
-        super().__init__(text=expression.text(dataset.text), **copied)
+        super().__init__(text=expression.text(dataset.text_kind), **copied)
         self._dataset, self._index = dataset, index
 
     def __missing__(self, name: str) -> Any:

@@ -79,7 +79,7 @@ class TrainingSamples(Dataset[Sample]):
         splits: the splits to train on, "train" unless one overfits on purpose.
         image_size: side S of the letterboxed square, pixels.
         seed: decides, with the epoch, which sentence is drawn.
-        text: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
+        text_kind: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
         cache_images: keep letterboxed images in memory, 3 S^2 bytes per image.
     """
 
@@ -90,13 +90,13 @@ class TrainingSamples(Dataset[Sample]):
         splits: Sequence[str] = ("train",),
         image_size: int = 416,
         seed: int = 0,
-        text: TextKind = "sent",
+        text_kind: TextKind = "sent",
         cache_images: bool = False,
     ) -> None:
         self.sources = tuple(sources)
         self.image_size = image_size
         self.seed = seed
-        self.text: TextKind = text
+        self.text_kind: TextKind = text_kind
         self.epoch = 0
         held_out = {
             image_key(source, expression)
@@ -134,7 +134,7 @@ class TrainingSamples(Dataset[Sample]):
         """Every sentence that may be drawn, for building a vocabulary."""
         for _, referent in self.objects:
             for expression in referent.expressions:
-                yield expression.text(self.text)
+                yield expression.text(self.text_kind)
 
     def draw_expression(self, index: int) -> Expression:
         """The expression that this epoch draws for an object."""
@@ -149,7 +149,7 @@ class TrainingSamples(Dataset[Sample]):
         )
         return Sample(
             image=self._image(source, expression, letterbox),
-            text=expression.text(self.text),
+            text=expression.text(self.text_kind),
             mask=letterbox.mask(source.mask(expression)),
         )
 

@@ -125,7 +125,7 @@ def _score_segmenter(
     ) as bar:
         for expression in expressions:
             image = dataset.data.image(expression)
-            masks = as_masks("mask", segmenter(image, expression.text(dataset.text)))
+            masks = as_masks("mask", segmenter(image, expression.text(dataset.text_kind)))
             if len(masks) != 1:
                 raise DataError(f"the function returned {len(masks)} masks for one sentence")
             scores.add(expression.sent_id, masks[0], dataset.data.mask(expression))

@@ -56,7 +56,7 @@ def predict_batch(
     expressions: Sequence[Expression],
     *,
     threshold: float = THRESHOLD,
-    text: TextKind = "sent",
+    text_kind: TextKind = "sent",
 ) -> list[ScoredPrediction]:
     """Predict the masks of expressions in one forward pass.
 
@@ -65,7 +65,7 @@ def predict_batch(
         data: the set that the expressions come from.
         expressions: B expressions; those of one image should follow each other.
         threshold: probability strictly above which a pixel belongs to the mask.
-        text: "sent" or "raw".
+        text_kind: "sent" or "raw".
 
     Returns:
         One prediction per expression, in the same order.
@@ -84,7 +84,7 @@ def predict_batch(
         else:
             images.append(torch.from_numpy(normalise(letterbox.image(data.image(expression)))))
             last_id = expression.image_id
-    tokens = system.tokenizer([expression.text(text) for expression in expressions])
+    tokens = system.tokenizer([expression.text(text_kind) for expression in expressions])
     was_training = system.training
     system.eval()
     logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
@@ -134,7 +134,7 @@ def score_system(
         for start in range(0, total, batch_size):
             batch = expressions[start : start + batch_size]
             for prediction in predict_batch(
-                system, dataset.data, batch, threshold=threshold, text=dataset.text
+                system, dataset.data, batch, threshold=threshold, text_kind=dataset.text_kind
             ):
                 scores.add(prediction.expression.sent_id, prediction.mask, prediction.truth)
             bar.update(len(batch))

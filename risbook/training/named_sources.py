@@ -51,10 +51,11 @@ class NamedSources:
             entry if isinstance(entry, str | Path) else as_dataset(entry) for entry in _list(data)
         ]
         datasets = [entry for entry in entries if isinstance(entry, ReferringDataset)]
-        texts = sorted({dataset.text for dataset in datasets})
-        if len(texts) > 1:
+        text_kinds = sorted({dataset.text_kind for dataset in datasets})
+        if len(text_kinds) > 1:
             raise ArgumentError(
-                f"the datasets differ in text, {' and '.join(texts)}; load them all with one text="
+                f"the datasets differ in text_kind, {' and '.join(text_kinds)}; load them all with "
+                "one text_kind="
             )
         splits = sorted({dataset.split for dataset in datasets})
         if datasets and len(datasets) < len(entries) and splits != ["train"]:
@@ -72,7 +73,7 @@ class NamedSources:
                 names.append(self._add(str(entry), source))
         fields: dict[str, Any] = {"data": list(dict.fromkeys(names))}
         if datasets:
-            fields |= {"splits": splits, "text_kind": texts[0]}
+            fields |= {"splits": splits, "text_kind": text_kinds[0]}
         return fields
 
     def add_eval_data(self, data: Any) -> list[str]:

@@ -57,7 +57,7 @@ def open_training_data(
         sources=[source(name) for name in config.data],
         splits=config.splits,
         seed=config.seed,
-        text=config.text_kind,
+        text_kind=config.text_kind,
         cache_images=config.cache_images,
     )
     if not samples.objects:
@@ -69,7 +69,7 @@ def open_training_data(
             raise ArgumentError(
                 f"eval_splits {eval_split!r}: write it as SET:SPLIT, for instance refscenes:val"
             )
-        dataset = ReferringDataset(source(name), split=split, text=config.text_kind)
+        dataset = ReferringDataset(source(name), split=split, text_kind=config.text_kind)
         eval_splits[eval_split] = dataset
         trained = {image_key(data, row.expressions[0]) for data, row in samples.objects}
         held_out = {image_key(dataset.data, row) for row in dataset.expressions}

@@ -102,7 +102,7 @@ def test_without_train_the_only_split_is_taken(tiny_world: Path, tmp_path: Path)
 
 
 def test_raw_sentences(data: ReferringDataset) -> None:
-    raw = risbook.data.load("refscenes-sample", split="val", image_size=16, text="raw")
+    raw = risbook.data.load("refscenes-sample", split="val", image_size=16, text_kind="raw")
     assert [raw[i]["text"] for i in range(4)] == [data.expression(i).raw for i in range(4)]
 
 
@@ -140,7 +140,7 @@ def test_real_sets_lie_in_a_root(tiny_world: Path, tmp_path: Path, monkeypatch: 
         ({"image_size": (416, 416)}, "image_size must be a positive int .*got tuple"),
         ({"image_size": 0}, "image_size must be a positive int"),
         ({"image_size": True}, "image_size must be a positive int"),
-        ({"text": "tokens"}, "text must be 'sent' or 'raw', got str 'tokens'"),
+        ({"text_kind": "tokens"}, "text_kind must be 'sent' or 'raw', got str 'tokens'"),
         ({"images": "nothing-here"}, "images='nothing-here': there is no such folder"),
         ({"partition": "google"}, "no partition 'google'; it holds: unc"),
         ({"name": "hf:rows.parquet"}, r"rows\.parquet: "),
