@@ -18,7 +18,7 @@ from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.clip import CLIP
 from risbook.towers.presets import get_tower_preset
-from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.stages import StagedTextTower
 from risbook.towers.weights.origin import weights_origin
 
 HELD_OUT = ("val", "testA", "testB", "test")
@@ -29,7 +29,7 @@ def score_tower(
     weights: str | Path,
     sources: Sequence[ReferData],
     *,
-    text_tower: TextTransformer | None = None,
+    text_tower: StagedTextTower | None = None,
     tokenizer: WordTokenizer | None = None,
 ) -> dict[str, Any]:
     """Score a tower on held-out scenes, beside a random tower of the same shape.

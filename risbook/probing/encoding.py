@@ -18,7 +18,7 @@ from risbook.errors import DataError
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.stages import StagedTextTower
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -62,7 +62,7 @@ def encode_image(
 
 @torch.inference_mode()
 def encode_text(
-    tower: TextTransformer, tokenizer: CLIPTokenizer | WordTokenizer, sentences: Sequence[str]
+    tower: StagedTextTower, tokenizer: CLIPTokenizer | WordTokenizer, sentences: Sequence[str]
 ) -> Tensor:
     """Encode N sentences as unit vectors (N, P) on the CPU, with a text tower on any device."""
     device = next(tower.parameters()).device

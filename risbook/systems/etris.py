@@ -41,8 +41,7 @@ from risbook.systems.peft_system import (
 )
 from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
-from risbook.towers.stages import STAGES, StageContext, StagedImageTower
-from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.stages import STAGES, StageContext, StagedImageTower, StagedTextTower
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
 OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
@@ -112,7 +111,7 @@ class ETRIS(PEFTSystem):
     def __init__(
         self,
         image_tower: StagedImageTower,
-        text_tower: TextTransformer,
+        text_tower: StagedTextTower,
         head: MaskHead,
         *,
         bridgers: Bridgers,
@@ -150,7 +149,7 @@ class ETRIS(PEFTSystem):
             (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
         """
         maps, text_tokens = self.bridge(images, token_ids, intermediates=intermediates)
-        text_features = self.text_tower.forward_final(text_tokens, token_ids)
+        text_features = self.text_tower.final_features(text_tokens, token_ids)
         logits: Tensor = self.head(maps, text_features, intermediates=intermediates)
         return logits
 
@@ -208,7 +207,7 @@ def build_etris(
     config: ETRISConfig,
     *,
     name: str = "etris",
-    towers: tuple[StagedImageTower, TextTransformer] | None = None,
+    towers: tuple[StagedImageTower, StagedTextTower] | None = None,
     tokenizer: Tokenizer | None = None,
     meta: bool = False,
 ) -> ETRIS:

@@ -30,8 +30,7 @@ from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.families import FAMILIES, tower_arguments
 from risbook.towers.presets import get_tower_preset
-from risbook.towers.stages import StagedImageTower, StagedTower
-from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.stages import StagedImageTower, StagedTextTower, StagedTower
 from risbook.towers.weights.origin import came_from_file, weights_origin
 
 
@@ -68,12 +67,12 @@ def build_image_tower(
     return tower
 
 
-def build_text_tower(name: str, *, weights: str | Path) -> TextTransformer:
+def build_text_tower(name: str, *, weights: str | Path) -> StagedTextTower:
     """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
     if get_tower_preset(name).modality != "text":
         raise ArgumentError(f"{name} is an image tower; text_tower must name a text tower")
     tower = build_tower(name, weights=weights)
-    assert isinstance(tower, TextTransformer)
+    assert isinstance(tower, StagedTextTower)
     return tower
 
 
@@ -94,7 +93,7 @@ class PEFTSystemConfig:
 
 def prepare_towers(
     image_tower: StagedImageTower,
-    text_tower: TextTransformer,
+    text_tower: StagedTextTower,
     *,
     train_pos_embed: bool = False,
     image_peft: PEFTConfig | None = None,
@@ -150,12 +149,12 @@ class PEFTSystem(System):
     builds_adapters: ClassVar[bool] = False
     _config: PEFTSystemConfig
     image_tower: StagedImageTower
-    text_tower: TextTransformer
+    text_tower: StagedTextTower
 
     def __init__(
         self,
         image_tower: StagedImageTower,
-        text_tower: TextTransformer,
+        text_tower: StagedTextTower,
         *,
         config: PEFTSystemConfig,
         name: str,

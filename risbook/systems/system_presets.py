@@ -164,7 +164,9 @@ def build_system(
 
 
 def build_meta(name: str, overrides: Mapping[str, Any] | None = None) -> System:
-    """A system of shapes only: no memory for weights, nothing read from disk or network.
+    """A system of shapes only: no memory for weights, none read, no network.
+
+    A small text tower reads its shipped vocabulary, whose size is one of its shapes.
 
     Args:
         name: a preset's name.

@@ -11,7 +11,7 @@ from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.presets import TOWERS, list_towers
 from risbook.towers.recurrent import RecurrentTower
-from risbook.towers.stages import StageContext
+from risbook.towers.stages import StageContext, StagedImageTower, StagedTextTower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights.origin import WeightsOrigin, weights_origin
 
@@ -25,6 +25,8 @@ __all__ = [
     "ImageTransformer",
     "RecurrentTower",
     "StageContext",
+    "StagedImageTower",
+    "StagedTextTower",
     "TextFeatures",
     "TextTransformer",
     "WeightsOrigin",

@@ -27,7 +27,8 @@ from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
 TOWER_FORMAT = 1
 
-#: upper limits of a tower's arguments, far above every published tower
+# Arguments come from files as well, and a wrong one would fill the memory before there is an error.
+# So they have upper limits, far above every published tower.
 MAX_VALUES = {"vocab_size": 1_000_000, "depth": 100, "layers": 100}
 MAX_OTHER = 10_000
 
@@ -85,7 +86,9 @@ def build_tower(
 
 
 def build_meta_tower(name: str) -> Tower:
-    """A tower of shapes only, without memory for its weights.
+    """A tower of shapes only, without memory for its weights and without reading them.
+
+    A small text tower reads its shipped vocabulary, whose size is one of its shapes.
 
     Raises:
         RisbookError: as `build_tower`.

@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from risbook.towers.stages import StagedImageTower
-from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.stages import StagedImageTower, StagedTextTower
 
 
 class CLIP(nn.Module):
@@ -27,7 +26,7 @@ class CLIP(nn.Module):
         self,
         *,
         image_tower: StagedImageTower,
-        text_tower: TextTransformer,
+        text_tower: StagedTextTower,
         scale: float = 1 / 0.07,
     ) -> None:
         super().__init__()

@@ -16,7 +16,6 @@ from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.towers.attention_pool import AttentionPool
-from risbook.towers.features import ImageFeatures
 from risbook.towers.stages import StageContext, StagedImageTower
 
 #: stride of the coarsest map, pixels
@@ -119,7 +118,7 @@ class CLIPResNet(StagedImageTower):
             layer: its number; its map has 2^(layer + 1) W channels.
         """
         if not 1 <= layer <= 4:
-            raise ValueError(f"layer {layer}: a CLIP ResNet has the layers 1 to 4")
+            raise ArgumentError(f"layer {layer}: a CLIP ResNet has the layers 1 to 4")
         output: Tensor = self.body.get_submodule(f"stages.{layer - 1}")(feature_map)
         return output
 
@@ -163,18 +162,29 @@ class CLIPResNet(StagedImageTower):
                 "layers 2, 3 and 4; leave out_indices empty"
             )
 
-    def begin_stages(self, inputs: Tensor) -> Tensor:
-        """Stem and layer 1 of images (B, 3, H, W)."""
-        return self.forward_layer(self.stem(inputs), 1)
+    def begin_stages(
+        self, inputs: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> Tensor:
+        """Stem and layer 1 of images (B, 3, H, W); records both as "stem" and "layer1"."""
+        feature_map = intermediates["stem"] = self.stem(inputs)
+        feature_map = intermediates["layer1"] = self.forward_layer(feature_map, 1)
+        return feature_map
 
     def run_stage(
-        self, stage: int, state: Tensor, *, context: StageContext | None = None
+        self,
+        stage: int,
+        state: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Run a stage, counted from 1: stage 1 is layer 2.
+        """Run a stage, counted from 1: stage 1 is layer 2, recorded as "layer2".
 
         A ResNet has no sites for adapters, so nothing in it can read the context.
         """
-        return self.forward_layer(state, stage + 1)
+        layer = stage + 1
+        feature_map = intermediates[f"layer{layer}"] = self.forward_layer(state, layer)
+        return feature_map
 
     def stage_map(self, state: Tensor) -> Tensor:
         """The map itself."""
@@ -184,40 +194,21 @@ class CLIPResNet(StagedImageTower):
         """The new map."""
         return feature_map
 
-    def final_map(self, state: Tensor) -> Tensor:
-        """Layer 4's map (B, 32W, h, w) to the dense map (B, P, h, w) of the attention pool."""
-        output: Tensor = self.attention_pool(state)
-        return output
+    def final_map(
+        self,
+        state: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        """Layer 4's map (B, 32W, h, w) to the dense map (B, P, h, w), recorded as "pool"."""
+        feature_map: Tensor = self.attention_pool(state)
+        intermediates["pool"] = feature_map
+        return feature_map
 
     def dead_parameters(self) -> int:
         """Tuned parameters without gradient: the dense pool never reads the mean's embedding."""
         return self.pos_embed.shape[1] if self.pos_embed.requires_grad else 0
-
-    def forward(
-        self,
-        images: Tensor,
-        *,
-        context: StageContext | None = None,
-        intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> ImageFeatures:
-        """Run the tower.
-
-        Args:
-            images: normalised images (B, 3, H, W), H and W divisible by 32.
-            context: without effect, see `run_stage`.
-            intermediates: gets "stem", "layer1" to "layer4" and "pool".
-
-        Returns:
-            Three maps: layer2 (B, 8W, H / 8, W / 8), layer3 (B, 16W, H / 16, W / 16) and the
-            attention pool's (B, P, H / 32, W / 32).
-        """
-        features = intermediates["stem"] = self.stem(images)
-        maps = []
-        for layer in (1, 2, 3, 4):
-            features = intermediates[f"layer{layer}"] = self.forward_layer(features, layer)
-            maps.append(features)
-        pooled = intermediates["pool"] = self.final_map(features)
-        return ImageFeatures(maps=(maps[1], maps[2], pooled), strides=self.strides)
 
 
 def _body(*, layers: Sequence[int], width: int) -> nn.Module:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
-from risbook.towers.features import ImageFeatures
 from risbook.towers.sites import Branch
 from risbook.towers.stages import StageContext, StagedImageTower
 from risbook.towers.transformer_tower import BranchLayers, TransformerTower
@@ -242,15 +241,25 @@ class ImageTransformer(TransformerTower, StagedImageTower):
 
     # The interface of `risbook.towers.stages`.
 
-    def begin_stages(self, inputs: Tensor) -> TokenState:
-        """Embed images (B, 3, height, width)."""
-        return TokenState(*self.embed(inputs))
+    def begin_stages(
+        self, inputs: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> TokenState:
+        """Embed images (B, 3, height, width); records the tokens (B, N, C) as "embedded"."""
+        state = TokenState(*self.embed(inputs))
+        intermediates["embedded"] = state.tokens
+        return state
 
     def run_stage(
-        self, stage: int, state: TokenState, *, context: StageContext | None = None
+        self,
+        stage: int,
+        state: TokenState,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TokenState:
-        """Run the blocks of a stage, counted from 1."""
+        """Run the blocks of a stage, counted from 1; records the tokens as "stages.1" and so on."""
         tokens = self.run_stage_blocks(stage, state.tokens, context=context, grid=state.grid)
+        intermediates.sub("stages")[str(stage)] = tokens
         return state._replace(tokens=tokens)
 
     def stage_map(self, state: TokenState) -> Tensor:
@@ -261,38 +270,20 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         """The state with another map (B, C, H, W); class token and registers stay."""
         return state._replace(tokens=self.replace_patches(state.tokens, feature_map))
 
-    def final_map(self, state: TokenState) -> Tensor:
-        """The map (B, P, H, W) after the last norm and the projection."""
-        return self.tokens_to_map(self.forward_final(state.tokens), state.grid)
-
-    def forward(
+    def final_map(
         self,
-        images: Tensor,
+        state: TokenState,
         *,
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> ImageFeatures:
-        """Run the tower.
+    ) -> Tensor:
+        """The map (B, P, H, W) after the blocks of no stage, the last norm and the projection.
 
-        Args:
-            images: normalised images (B, 3, height, width), both sides multiples of the patch size.
-            context: handed to every adapter, see `Site`.
-            intermediates: gets the tokens (B, N, C) "embedded", "stages.1" and so on, "final".
-
-        Returns:
-            One map per stage, (B, C, H, W) as the blocks leave it; the last one after the norm
-            and the projection.
+        Records the tokens (B, N, P) as "final".
         """
-        state = self.begin_stages(images)
-        intermediates["embedded"] = state.tokens
-        maps = []
-        for stage, _ in enumerate(self.out_indices, start=1):
-            state = self.run_stage(stage, state, context=context)
-            maps.append(self.stage_map(state))
-            intermediates.sub("stages")[str(stage)] = state.tokens
+        tokens = state.tokens
         next_block = self.out_indices[-1] + 1
-        tokens = self.forward_blocks(state.tokens, next_block, context=context, grid=state.grid)
-        final = self.forward_final(tokens)
-        intermediates["final"] = final
-        maps[-1] = self.tokens_to_map(final, state.grid)
-        return ImageFeatures(maps=tuple(maps), strides=self.strides)
+        if next_block < len(self.blocks):
+            tokens = self.forward_blocks(tokens, next_block, context=context, grid=state.grid)
+        tokens = intermediates["final"] = self.forward_final(tokens)
+        return self.tokens_to_map(tokens, state.grid)

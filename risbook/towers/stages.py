@@ -1,4 +1,4 @@
-"""The base classes of towers that run stage by stage, so that adapters can stand between stages.
+"""The interfaces of towers that run stage by stage, so that adapters can stand between stages.
 
 A system runs its towers through these methods: the stages of a transformer are groups of blocks,
 those of a CLIP ResNet are layers. ETRIS reads `architecture` to choose its Bridgers.
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
-from risbook.towers.features import ImageFeatures
+from risbook.towers.features import ImageFeatures, TextFeatures
 
 Architecture = Literal["resnet", "vit"]
 
@@ -82,11 +82,20 @@ class StagedTower(nn.Module, ABC):
         """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
 
     @abstractmethod
-    def begin_stages(self, inputs: Tensor) -> Any:
+    def begin_stages(
+        self, inputs: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> Any:
         """Everything before the first stage, of images (B, 3, H, W) or token ids (B, L)."""
 
     @abstractmethod
-    def run_stage(self, stage: int, state: Any, *, context: StageContext | None = None) -> Any:
+    def run_stage(
+        self,
+        stage: int,
+        state: Any,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Any:
         """Run a stage, counted from 1; every adapter inside the stage gets the context."""
 
     def init_buffers(self) -> None:
@@ -164,14 +173,19 @@ class StagedImageTower(StagedTower):
         """The state with another map (B, C, H, W)."""
 
     @abstractmethod
-    def final_map(self, state: Any) -> Tensor:
-        """The last map (B, P, H, W), after the last norm; CLIP projects it to the joint space."""
+    def final_map(
+        self,
+        state: Any,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        """The last map (B, P, H, W): what follows the last stage, at least the last norm."""
 
     @abstractmethod
     def pooled(self, images: Tensor) -> Tensor:
         """One vector per image, (B, 3, H, W) to (B, P), not normalised."""
 
-    @abstractmethod
     def forward(
         self,
         images: Tensor,
@@ -179,4 +193,60 @@ class StagedImageTower(StagedTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> ImageFeatures:
-        """Run all stages, of images (B, 3, H, W); one map per stage."""
+        """Run the tower.
+
+        Args:
+            images: normalised images (B, 3, H, W), both sides multiples of `image_step`.
+            context: handed to every adapter, see `risbook.towers.sites.Site`.
+            intermediates: gets what `begin_stages`, `run_stage` and `final_map` record.
+
+        Returns:
+            One map per stage as the stage leaves it, of `map_dims` channels at `strides`; the last
+            one is the final map.
+        """
+        state = self.begin_stages(images, intermediates=intermediates)
+        maps = []
+        for stage, _ in enumerate(self.stage_dims, start=1):
+            state = self.run_stage(stage, state, context=context, intermediates=intermediates)
+            maps.append(self.stage_map(state))
+        maps[-1] = self.final_map(state, context=context, intermediates=intermediates)
+        return ImageFeatures(maps=tuple(maps), strides=self.strides)
+
+
+class StagedTextTower(StagedTower):
+    """A text tower of three stages, whose state is its tokens (B, L, C).
+
+    Attributes:
+        embed_dim: C, channels of the tokens.
+        context_length: largest number of tokens L.
+    """
+
+    modality: ClassVar[Literal["text"]] = "text"
+    embed_dim: int
+    context_length: int
+
+    @abstractmethod
+    def key_padding_mask(self, token_ids: Tensor) -> Tensor:
+        """Ids (B, L) to bool, true where a token of the state is padding.
+
+        With K prompts among the tokens (B, L + K); a prompt is no padding.
+        """
+
+    @abstractmethod
+    def final_features(self, state: Tensor, token_ids: Tensor) -> TextFeatures:
+        """The features of the sentences: the last norm and the sentence vector.
+
+        Args:
+            state: (B, L, C) after the last block; with K prompts (B, L + K, C).
+            token_ids: (B, L).
+        """
+
+    @abstractmethod
+    def forward(
+        self,
+        token_ids: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> TextFeatures:
+        """Run the tower on token ids (B, L), 0 where padded."""

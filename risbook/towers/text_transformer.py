@@ -8,25 +8,25 @@ times the projection (Radford et al., 2021, section 2.4; ETRIS and DETRIS, relea
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.features import TextFeatures
 from risbook.towers.sites import Branch
-from risbook.towers.stages import StageContext
+from risbook.towers.stages import StageContext, StagedTextTower
 from risbook.towers.transformer_tower import BranchLayers, TransformerTower
 
 
-class TextTransformer(TransformerTower):
+class TextTransformer(TransformerTower, StagedTextTower):
     """CLIP's text tower, batch first, whose blocks run one group at a time.
 
     Prompts, if `add_prompts` added any, stand after the start token: K learned vectors without a
-    position embedding, so that every word keeps its own. `embed` puts them in, `forward_final`
+    position embedding, so that every word keeps its own. `embed` puts them in, `final_features`
     takes them out; in between, the token of word i > 0 is at position i + K.
 
     Args:
@@ -50,8 +50,6 @@ class TextTransformer(TransformerTower):
     >>> tuple(features.text_tokens.shape), tuple(features.sentence_embedding.shape)
     ((2, 4, 16), (2, 8))
     """
-
-    modality: ClassVar[Literal["text"]] = "text"
 
     def __init__(
         self,
@@ -120,10 +118,11 @@ class TextTransformer(TransformerTower):
             (B, L, C); with K prompts (B, L + K, C).
 
         Raises:
+            ArgumentError: for sentences that are not tokenised.
             DataError: if a sentence is too long, or an id is not in the vocabulary.
         """
         if not isinstance(token_ids, Tensor):
-            raise DataError(
+            raise ArgumentError(
                 "a text tower reads token ids, not sentences; tokenise them first: "
                 "risbook.towers.tokenizer_of(NAME_OF_THE_TOWER)(sentences)"
             )
@@ -143,12 +142,20 @@ class TextTransformer(TransformerTower):
         embedded: Tensor = self.text.embeddings(input_ids=token_ids)
         return self.insert_prompts(embedded)
 
-    def begin_stages(self, inputs: Tensor) -> Tensor:
-        """Embed token ids (B, L); the tokens are the state of the tower between its stages."""
-        return self.embed(inputs)
+    def begin_stages(
+        self, inputs: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> Tensor:
+        """Embed token ids (B, L); records the tokens, prompts included, as "embedded"."""
+        tokens = intermediates["embedded"] = self.embed(inputs)
+        return tokens
 
     def run_stage(
-        self, stage: int, state: Tensor, *, context: StageContext | None = None
+        self,
+        stage: int,
+        state: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Run the blocks of a stage, counted from 1, on tokens (B, L, C)."""
         return self.run_stage_blocks(stage, state, context=context)
@@ -191,17 +198,17 @@ class TextTransformer(TransformerTower):
         """Fill new prompts as CoOp does (Zhou et al., 2022; released code)."""
         nn.init.normal_(prompts, std=0.02)
 
-    def forward_final(self, tokens: Tensor, token_ids: Tensor) -> TextFeatures:
+    def final_features(self, state: Tensor, token_ids: Tensor) -> TextFeatures:
         """The last norm and the sentence embedding.
 
         Args:
-            tokens: (B, L, C) after the last block; with K prompts (B, L + K, C).
+            state: (B, L, C) after the last block; with K prompts (B, L + K, C).
             token_ids: (B, L).
 
         Raises:
             DataError: if a sentence has no end token (checked on the CPU only).
         """
-        text_tokens = self.text.final_layer_norm(self.drop_prompts(tokens))
+        text_tokens = self.text.final_layer_norm(self.drop_prompts(state))
         is_end = token_ids == self.end_id
         if token_ids.device.type == "cpu" and not bool(is_end.any(dim=1).all()):
             raise DataError(
@@ -235,9 +242,9 @@ class TextTransformer(TransformerTower):
             Text tokens (B, L, C), not projected; sentence embedding (B, P); key padding mask (B,
             L).
         """
-        tokens = intermediates["embedded"] = self.embed(token_ids)
+        tokens = self.begin_stages(token_ids, intermediates=intermediates)
         tokens = intermediates["blocks"] = self.forward_blocks(tokens, context=context)
-        return self.forward_final(tokens, token_ids)
+        return self.final_features(tokens, token_ids)
 
 
 def _identity(out: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def test_parity_logits_and_intermediates(kit: str, resnet: bool) -> None:
     with torch.no_grad():
         logits = system(file["in.img"], file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(file["in.img"], file["in.word"])
-        text = system.text_tower.forward_final(words, file["in.word"])
+        text = system.text_tower.final_features(words, file["in.word"])
     for number, feature_map in enumerate(maps):
         file.compare(f"mid.bridger.out_vis{number}", feature_map)
     file.compare("mid.bridger.out_txt", text.text_tokens)
@@ -114,7 +114,7 @@ def test_parity_fewer_bridgers(kit: str, stages: tuple[int, ...]) -> None:
     system.eval()
     with torch.no_grad():
         maps, words = system.bridge(file["in.img"], file["in.word"])
-        text = system.text_tower.forward_final(words, file["in.word"])
+        text = system.text_tower.final_features(words, file["in.word"])
         logits = system(file["in.img"], file["in.word"])
     for number, feature_map in enumerate(maps):
         file.compare(f"mid.bridger.out_vis{number}", feature_map)
@@ -204,7 +204,7 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
     with torch.no_grad():
         logits = system(pictures, file["in.word"], intermediates=intermediates)
         maps, words = system.bridge(pictures, file["in.word"])
-        finished = system.text_tower.forward_final(words, file["in.word"])
+        finished = system.text_tower.final_features(words, file["in.word"])
     for number, feature_map in enumerate(maps):
         file.compare(f"mid.bridger_vis{number}_sub", feature_map[:, ::16, ::6, ::6])
         mean_std = torch.stack([feature_map.mean(), feature_map.std()])

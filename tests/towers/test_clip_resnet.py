@@ -192,7 +192,7 @@ def test_impossible_settings_are_named() -> None:
         tiny(num_heads=5)
     with pytest.raises(ArgumentError, match="width 7"):
         tiny(width=7)
-    with pytest.raises(ValueError, match="layer 0"):
+    with pytest.raises(ArgumentError, match="layer 0"):
         tiny().forward_layer(torch.zeros(1, 8, 8, 8), 0)
 
 

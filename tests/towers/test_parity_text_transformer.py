@@ -47,7 +47,7 @@ def test_parity_text_tower_of_etris(backbone: str) -> None:
             file[f"mid.bridger.linear1.{bridger}"].transpose(0, 1),
         )
         states = states + file[f"mid.bridger.linear2.{bridger}"].transpose(0, 1)
-    features = tower.forward_final(states, words)
+    features = tower.final_features(states, words)
     assert_near(features.text_tokens, file["mid.bridger.out_txt"])
     assert_near(features.sentence_embedding, file["mid.bridger.out_state"])
     assert features.key_padding_mask.equal(words == 0)
