@@ -17,7 +17,7 @@ from risbook.data.expressions import ExpressionTable
 from risbook.data.hf_rows import open_hf_rows
 from risbook.data.instances import read_instances
 from risbook.data.refer import default_partition, read_refer
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
 from risbook.refscenes.manifest import digests_of_world
 
 REAL_NAMES = ("refcoco", "refcoco+", "refcocog")
@@ -52,6 +52,7 @@ def open_data(
     partition: str | None = None,
     images: str | Path | None = None,
     root: str | Path | None = None,
+    scale: int = 1,
 ) -> ReferData:
     """Open a dataset by name or by folder.
 
@@ -66,11 +67,14 @@ def open_data(
             folder or in it.
         root: for real sets, the folder that holds the unpacked ``refcoco``, ``refcoco+`` and
             ``refcocog``.
+        scale: 2, 3 or 4 renders images and masks of a drawn set at so many times their size, for
+            figures; objects, ids, splits and text are the same.
 
     Returns:
-        The dataset. Images and masks are decoded on demand.
+        The dataset. Images and masks are decoded, or rendered, on demand.
 
     Raises:
+        ArgumentError: there is no such scale, or the set is not drawn and has one size only.
         DataError: there is no such name or folder, or a file of it is malformed.
     """
     name = _with_home(name)
@@ -85,6 +89,8 @@ def open_data(
         raise DataError(f"images={str(images)!r}: there is no such folder")
     if str(name).startswith(HF_PREFIX):
         path = _with_home(str(name).removeprefix(HF_PREFIX))
+        if scale != 1:
+            raise ArgumentError(f"scale={scale!r}: only drawn sets have other sizes; leave it out")
         return open_hf_rows(path, partition=partition, images=images, name=str(name))
     folder = _dataset_folder(name, root)
     if images is not None:
@@ -97,7 +103,7 @@ def open_data(
     partition = partition or default_partition(folder)
     table = read_refer(folder, partition=partition, instances=instances)
     _warn_of_counts(table, folder.name, partition)
-    return ReferData(
+    data = ReferData(
         name=str(name) if str(name) in NAMES else folder.name,
         folder=folder,
         partition=partition,
@@ -106,6 +112,12 @@ def open_data(
         image_folders=image_folders,
         digests=digests_of_world(folder.parent),
     )
+    if scale == 1 and scale is not True:
+        return data
+    # Drawing needs more of the package than reading does, so it is loaded on demand.
+    from risbook.data.scaled_dataset import scale_dataset
+
+    return scale_dataset(data, scale)
 
 
 def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> None:

@@ -9,7 +9,8 @@ order in which a scene comes about, the files are:
    adds light_effects. Masks become polygons; parts labels their pixels.
 3. Text: descriptions (logical form), semantics (what a description denotes), expression_generator,
    phrase_builder (English words) and annotation_styles (RefCOCO's, RefCOCO+'s, G-Ref's); captions.
-4. Datasets: sets (sizes and splits), records (the REFER files), write, manifest, partial_folder.
+4. Datasets: sets (sizes and splits), records (the REFER files), write, manifest, partial_folder;
+   scaled_scenes renders them again at a larger size.
 
 Names are loaded when they are used, so importing this package costs nothing.
 """

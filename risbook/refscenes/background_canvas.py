@@ -3,11 +3,12 @@
 import math
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from risbook.refscenes.background_types import BACKGROUNDS, GROUND_LIGHT, SKY, WATER
 from risbook.refscenes.colours import RGB, darker, lighter, mix
 from risbook.refscenes.sampling import UniformSampler
+from risbook.refscenes.scaled_draw import ScaledDraw
 from risbook.refscenes.scene_types import Scene
 from risbook.refscenes.textures import Floats
 
@@ -16,31 +17,37 @@ class BackgroundCanvas:
     """A background while it is drawn, at twice the image size.
 
     Sizes are in canvas pixels: `w`, `h`, `hz` (y of the horizon) and `shore` (y where water ends);
-    the horizon that is given is in image pixels.
+    the horizon that is given is in image pixels. The image behind the canvas is `scale` times as
+    large; all coordinates stay the same.
     """
 
-    def __init__(self, scene: Scene, horizon: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, scene: Scene, horizon: int, rng: np.random.Generator, scale: int = 1
+    ) -> None:
         self.w, self.h, self.hz = scene.width * 2, scene.height * 2, horizon * 2
         self.time = scene.time if scene.time in SKY else ""
         self._light = GROUND_LIGHT[self.time]
         #: a random number in [low, high)
         self.uniform = UniformSampler(rng, 512).uniform
         self.uniform()  # unused; dropping it would change every published world
-        pixels = np.zeros((self.h, 3), np.float32)
+        pixels = np.zeros((self.h * scale, 3), np.float32)
+        sky_rows = self.hz * scale
         background = BACKGROUNDS[scene.background]
         if not background.indoors:
-            pixels[: self.hz] = _gradient(self.hz, *SKY[self.time or "day"])
+            pixels[:sky_rows] = _gradient(sky_rows, *SKY[self.time or "day"])
         far, near = background.ground
-        pixels[self.hz :] = _gradient(self.h - self.hz, self.lit(far), self.lit(near))
+        pixels[sky_rows:] = _gradient(len(pixels) - sky_rows, self.lit(far), self.lit(near))
         self.shore = self.hz
         if background.water:
             self.shore = self.hz + round((self.h - self.hz) * background.water)
             sky = SKY[self.time or "day"][1]
             water = [mix(self.lit(rgb), sky, 0.2) for rgb in WATER]
-            pixels[self.hz : self.shore] = _gradient(self.shore - self.hz, water[0], water[1])
+            water_end = self.shore * scale
+            pixels[sky_rows:water_end] = _gradient(water_end - sky_rows, water[0], water[1])
         column = Image.fromarray(pixels.astype(np.uint8)[:, None])
-        self.image = column.resize((self.w, self.h), Image.Resampling.NEAREST)
-        self.draw = ImageDraw.Draw(self.image)
+        size = (self.w * scale, self.h * scale)
+        self.image = column.resize(size, Image.Resampling.NEAREST)
+        self.draw = ScaledDraw(self.image, scale)
 
     def lit(self, rgb: RGB) -> RGB:
         """A colour in the light of the scene's time."""

@@ -191,21 +191,33 @@ _DRAW = {
 }  # fmt: skip
 
 
-def render_background(scene: Scene, rng: np.random.Generator) -> Floats:
-    """Render the background of a scene without its objects: float32 (H, W, 3), 0 to 255."""
+def render_background(scene: Scene, rng: np.random.Generator, scale: int = 1) -> Floats:
+    """Render the background of a scene without its objects.
+
+    Args:
+        scene: its sizes are those of the image at scale 1.
+        rng: chooses details; the same numbers are drawn at every scale.
+        scale: the image is so many times as large as the scene says.
+
+    Returns:
+        float32 (scale H, scale W, 3), 0 to 255.
+    """
     horizon = scene.horizon or round(0.4 * scene.height)
-    canvas = BackgroundCanvas(scene, horizon, rng)
+    canvas = BackgroundCanvas(scene, horizon, rng, scale)
     _DRAW[scene.background](canvas)
     image = np.asarray(canvas.image.reduce(2)).astype(np.float32)
-    rows, columns = scene.height - horizon, scene.width
+    horizon *= scale
+    rows, columns = scale * scene.height - horizon, scale * scene.width
     # The texture lies on the ground: rows shrink and columns close up towards the horizon.
-    depth = (np.arange(rows, dtype=np.float32) + 4) / rows
+    depth = (np.arange(rows, dtype=np.float32) + 4 * scale) / rows
     far = 0.75 / (depth + 0.12)
     across = (np.arange(columns, dtype=np.float32) - columns / 2)[None] * far[:, None]
-    along = (far * 70).astype(np.int64)[:, None]
-    u, v = int(canvas.uniform(0, 256)), int(canvas.uniform(0, 256))
-    texture = ground_noise()[(along + v) % 256, (across.astype(np.int64) + u) % 256]
+    along = (far * (70 * scale)).astype(np.int64)[:, None]
+    u, v = (scale * int(canvas.uniform(0, 256)) for _ in range(2))
+    noise, side = ground_noise(scale), 256 * scale
+    texture = noise[(along + v) % side, (across.astype(np.int64) + u) % side]
     strength = BACKGROUNDS[scene.background].texture * np.minimum(1.0, 0.35 + depth)
     image[horizon:] *= 1 + (texture * strength[:, None])[..., None]
-    image[:horizon] *= 1 + 0.012 * ground_noise()[u % 96 :, v % 96 :][:horizon, :columns, None]
+    u, v = u % (96 * scale), v % (96 * scale)
+    image[:horizon] *= 1 + 0.012 * noise[u:, v:][:horizon, :columns, None]
     return image

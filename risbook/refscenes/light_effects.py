@@ -1,6 +1,7 @@
 """Shadows, lamp light and water around the objects.
 
-All work in place on images float32 (H, W, 3), 0 to 255.
+All work in place on images float32 (H, W, 3), 0 to 255. ``scale`` is how many times its usual
+size the image has.
 """
 
 import numpy as np
@@ -33,19 +34,21 @@ def _paraboloid(image: Floats, x: float, y: float, rx: float, ry: float) -> tupl
     return image[y0:y1, x0:x1], np.maximum(0, 1 - dy[:, None] - dx[None])
 
 
-def add_shadow(image: Floats, obj: SceneObject, sprite: Sprite, light: int, time: str) -> None:
+def add_shadow(
+    image: Floats, obj: SceneObject, sprite: Sprite, light: int, time: str, scale: int = 1
+) -> None:
     """Darken the ground under an object, and to the side away from the light."""
     left, right = _foot_span(obj, sprite)
     length = {"evening": 0.55, "night": 0.12}.get(time, 0.28) * obj.height
-    half = (right - left) / 2 + 2
+    half = (right - left) / 2 + 2 * scale
     centre = (left + right) / 2
-    depth = max(2.5, min(0.22 * half + 1.5, 7.0))
+    depth = max(2.5 * scale, min(0.22 * half + 1.5 * scale, 7.0 * scale))
     strength = 0.5 if time != "night" else 0.42
     for x, rx, ry, share in (
         (centre - light * length * 0.5, half * 0.9 + length * 0.6, depth * 0.9, 0.55),
         (centre, half, depth, 0.8),
     ):
-        window, height = _paraboloid(image, x, obj.ground - 0.6, rx, ry)
+        window, height = _paraboloid(image, x, obj.ground - 0.6 * scale, rx, ry)
         dark = height * np.float32(strength * share)
         window *= 1 - dark[..., None] * np.array((1.0, 0.95, 0.8), np.float32)
 
@@ -76,11 +79,13 @@ def add_reflection(image: Floats, obj: SceneObject, sprite: Sprite) -> None:
     window += (0.8 * sprite.rgb[tile][::-1] - window) * sprite.alpha[tile][::-1] * fade
 
 
-def add_waterline(image: Floats, is_background: Bools, obj: SceneObject, sprite: Sprite) -> None:
+def add_waterline(
+    image: Floats, is_background: Bools, obj: SceneObject, sprite: Sprite, scale: int = 1
+) -> None:
     """Brighten the line where a hull meets the water, outside of every mask."""
     left, right = _foot_span(obj, sprite)
-    y = round(obj.ground) + 1
-    x0, x1 = max(0, int(left) - 3), min(image.shape[1], int(right) + 4)
-    if y < image.shape[0] and x1 > x0:
+    first = round(obj.ground) + scale
+    x0, x1 = max(0, int(left) - 3 * scale), max(0, min(image.shape[1], int(right) + 4 * scale))
+    for y in range(first, min(first + scale, image.shape[0])):
         line = image[y, x0:x1]
         line += (235 - line) * 0.4 * is_background[y, x0:x1, None]

@@ -100,12 +100,19 @@ def resolve_occlusion(
         index = penalties.index(max(penalties))
         objects = objects[:index] + objects[index + 1 :]
         sprites = sprites[:index] + sprites[index + 1 :]
-    instance_ids, inside = _stack_masks(scene, objects, sprites)
+    resolved = replace(scene, objects=tuple(objects))
+    return resolved, sprites, *find_visible_objects(resolved, sprites)
+
+
+def find_visible_objects(
+    scene: Scene, sprites: list[Sprite]
+) -> tuple[Ids, tuple[VisibleObject, ...]]:
+    """Stack the sprites of a scene: uint8 (H, W) instance ids, and what stays visible."""
+    instance_ids, inside = _stack_masks(scene, list(scene.objects), sprites)
     visible_objects = []
-    for index, (obj, count) in enumerate(zip(objects, inside, strict=True)):
+    for index, (obj, count) in enumerate(zip(scene.objects, inside, strict=True)):
         mask = instance_ids == index + 1
         box = Image.fromarray(mask.view(np.uint8)).getbbox() or (0, 0, 0, 0)
         area = int(np.count_nonzero(mask))
         visible_objects.append(VisibleObject(obj, box, area, area / count))
-    resolved = replace(scene, objects=tuple(objects))
-    return resolved, sprites, instance_ids, tuple(visible_objects)
+    return instance_ids, tuple(visible_objects)

@@ -11,7 +11,7 @@ from risbook.refscenes.background_types import BACKGROUNDS, OBJECT_LIGHT
 from risbook.refscenes.backgrounds import render_background
 from risbook.refscenes.colours import RGB_OF
 from risbook.refscenes.household import HOUSEHOLD
-from risbook.refscenes.occlusion import Ids, overlap, resolve_occlusion
+from risbook.refscenes.occlusion import Ids, find_visible_objects, overlap, resolve_occlusion
 from risbook.refscenes.scene_types import Scene, SceneObject, VisibleObject
 from risbook.refscenes.sprite_canvas import Sprite, SpriteCanvas
 from risbook.refscenes.textures import Floats, sensor_noise
@@ -39,19 +39,22 @@ class RenderedScene:
     visible_objects: tuple[VisibleObject, ...]
 
 
-def render_sprite(obj: SceneObject, *, light: int, seed: int) -> Sprite:
+def render_sprite(obj: SceneObject, *, light: int, seed: int, scale: int = 1) -> Sprite:
     """Render one object on a tile of its own, wherever it stands; see `SpriteCanvas.finish`."""
     if obj.supercategory == "people":
-        canvas, period = SpriteCanvas(height=obj.height, extent=people.extent(obj)), people.PERIOD
-        people.draw_person(canvas, obj)
+        extent, period = people.extent(obj), people.PERIOD
     else:
         shape = _SHAPES[obj.category]
-        canvas, period = SpriteCanvas(height=obj.height, extent=shape.extent), shape.period
+        extent, period = shape.extent, shape.period
+    canvas = SpriteCanvas(height=obj.height, extent=extent, image_scale=scale)
+    if obj.supercategory == "people":
+        people.draw_person(canvas, obj)
+    else:
         shape.draw(canvas, RGB_OF[obj.colour], obj.variant)
     return canvas.finish(obj, period=period, light=light, seed=seed)
 
 
-def render_scene(scene: Scene, rng: np.random.Generator) -> RenderedScene:
+def render_scene(scene: Scene, rng: np.random.Generator, scale: int = 1) -> RenderedScene:
     """Render a scene.
 
     Where an object would keep less than `occlusion.MIN_VISIBLE` of its pixels, or less than
@@ -61,31 +64,41 @@ def render_scene(scene: Scene, rng: np.random.Generator) -> RenderedScene:
     Args:
         scene: the scene as sampled.
         rng: chooses what no expression mentions: clouds, noise, the side of the light.
+        scale: the image is so many times as large as the scene says. Occlusion is resolved at
+            scale 1, so that the same objects stand in the same places at every scale.
     """
     light = -1 if rng.random() < 0.6 else 1
     seed = int(rng.integers(1 << 16))
-    image = render_background(scene, rng)
-    sprites = [
-        render_sprite(obj, light=light, seed=seed + 17 * index)
-        for index, obj in enumerate(scene.objects)
-    ]
+    image = render_background(scene, rng, scale)
+    sprites = _render_sprites(scene, light, seed)
     scene, sprites, instance_ids, visible_objects = resolve_occlusion(scene, sprites)
+    if scale > 1:
+        scene = scene.scaled(scale)
+        sprites = _render_sprites(scene, light, seed, scale)
+        instance_ids, visible_objects = find_visible_objects(scene, sprites)
     tint = np.array(OBJECT_LIGHT[scene.time], np.float32)
     for obj, sprite in zip(scene.objects, sprites, strict=True):
         afloat = _is_afloat(scene, obj)
         if afloat:
             light_effects.add_reflection(image, obj, sprite)
         else:
-            light_effects.add_shadow(image, obj, sprite, light, scene.time)
+            light_effects.add_shadow(image, obj, sprite, light, scene.time, scale)
         if obj.category == "lamp":
             light_effects.add_lamp_light(image, obj, scene.time)
         _composite(image, obj, sprite, tint)
         if afloat:
-            light_effects.add_waterline(image, instance_ids == 0, obj, sprite)
-    noise = sensor_noise()[seed % 89 :, seed % 83 :][: scene.height, : scene.width]
+            light_effects.add_waterline(image, instance_ids == 0, obj, sprite, scale)
+    noise = sensor_noise(scale)[seed % 89 :, seed % 83 :][: scene.height, : scene.width]
     image += noise[..., None]
     pixels = np.clip(image, 0, 255).astype(np.uint8)
     return RenderedScene(scene, pixels, instance_ids, visible_objects)
+
+
+def _render_sprites(scene: Scene, light: int, seed: int, scale: int = 1) -> list[Sprite]:
+    return [
+        render_sprite(obj, light=light, seed=seed + 17 * index, scale=scale)
+        for index, obj in enumerate(scene.objects)
+    ]
 
 
 def _composite(image: Floats, obj: SceneObject, sprite: Sprite, tint: Floats) -> None:

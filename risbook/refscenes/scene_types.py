@@ -7,7 +7,7 @@ expression can only be true of an image through the facts in this file.
 Units: pixels of the finished image; x grows to the right, y grows downwards.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 #: supercategory -> categories, the terms of COCO. testA refers to people, testB to all others.
@@ -134,6 +134,28 @@ class Scene:
     time: str
     objects: tuple[SceneObject, ...]
     horizon: int = 0
+
+    def scaled(self, scale: int) -> "Scene":
+        """The same scene in an image of `scale` times the size.
+
+        Foot points are rounded first: at scale 1 an object stands on whole pixels.
+        """
+        objects = [
+            replace(
+                obj,
+                height=scale * obj.height,
+                x=scale * round(obj.x),
+                ground=scale * round(obj.ground),
+            )
+            for obj in self.objects
+        ]
+        return replace(
+            self,
+            width=scale * self.width,
+            height=scale * self.height,
+            horizon=scale * self.horizon,
+            objects=tuple(objects),
+        )
 
 
 @dataclass(frozen=True, slots=True)

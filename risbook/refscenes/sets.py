@@ -10,6 +10,7 @@ common scenes, and any scene can be generated without the others.
 
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +88,9 @@ class AnnotatedScene:
         return f"refscenes_{self.image_id:012d}.jpg"
 
 
-def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> AnnotatedScene:
+def generate_scene(
+    family: Family, split: str, index: int, seed: int = 0, scale: int = 1
+) -> AnnotatedScene:
     """Generate one scene; if nothing in it can be referred to, the next attempt replaces it.
 
     Args:
@@ -95,6 +98,8 @@ def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> Ann
         split: one of the family's splits; testA refers to people, testB to all else.
         index: number of the scene within the split, from 0.
         seed: seed of the world.
+        scale: the image and the masks are rendered so many times as large. Objects, places and
+            text are those of scale 1.
 
     Returns:
         The scene; each dataset of the family refers to at least one of its objects.
@@ -109,11 +114,15 @@ def generate_scene(family: Family, split: str, index: int, seed: int = 0) -> Ann
         image_rng = np.random.default_rng(seed_sequence)
         theme = THEMES[int(3 * image_rng.random())]
         theme = {"testA": "people", "testB": "things"}.get(split, theme)
-        rendered = render_scene(sample_scene(image_rng, theme=theme), image_rng)
+        scene = sample_scene(image_rng, theme=theme)
+        large_rng = deepcopy(image_rng)
+        rendered = render_scene(scene, image_rng)
         text_rng = random.Random(int(seed_sequence.generate_state(1, np.uint64)[0]))
         expressions = _generate_expressions(family, split, rendered, text_rng)
         if all(expressions.values()):
             text = caption(rendered.scene, rendered.visible_objects, text_rng)
+            if scale > 1:
+                rendered = render_scene(scene, large_rng, scale)
             image_id = family.number * 1_000_000 + split_number * 100_000 + index + 1
             return AnnotatedScene(image_id, split, rendered, text, expressions)
     raise DataError(f"{split} scene {index} of seed {seed}: nothing in it could be referred to")

@@ -30,16 +30,21 @@ def smooth_noise(size: int, cells: int, rng: np.random.Generator) -> Floats:
     return np.asarray((noise - noise.mean()) / noise.std(), dtype=np.float32)
 
 
-@lru_cache(maxsize=1)
-def textures() -> Floats:
+@lru_cache(maxsize=4)
+def textures(scale: int = 1) -> Floats:
     """Relative brightness of each material, in the order SKIN, CLOTH, ..., CLAY.
 
+    Args:
+        scale: of the image. Blots, threads and reflections grow with it; the grain stays a pixel.
+
     Returns:
-        float32 (8, 160, 160), values around 0.
+        float32 (8, 160 scale, 160 scale), values around 0.
     """
     rng = np.random.default_rng(20240517)
-    size = TEXTURE_SIZE
+    size = scale * TEXTURE_SIZE
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    if scale > 1:
+        y, x = y // scale, x // scale
     grain = rng.standard_normal((size, size)).astype(np.float32)
     blots = smooth_noise(size, 20, rng)
     fine = smooth_noise(size, 64, rng)
@@ -71,17 +76,18 @@ def pattern_mask(name: str, period: int, side: int) -> Bools:
     return np.asarray(dx * dx + dy * dy < (0.3 * period) ** 2)
 
 
-@lru_cache(maxsize=1)
-def ground_noise() -> Floats:
-    """Grain with soft blots for walls and grounds: float32 (256, 256), around 0."""
+@lru_cache(maxsize=4)
+def ground_noise(scale: int = 1) -> Floats:
+    """Grain with soft blots for walls and grounds: float32 (256 scale, 256 scale), around 0."""
     rng = np.random.default_rng(77)
-    grain = rng.standard_normal((256, 256)).astype(np.float32)
-    mixed = 0.45 * grain + 0.6 * smooth_noise(256, 48, rng) + 0.5 * smooth_noise(256, 12, rng)
+    side = 256 * scale
+    grain = rng.standard_normal((side, side)).astype(np.float32)
+    mixed = 0.45 * grain + 0.6 * smooth_noise(side, 48, rng) + 0.5 * smooth_noise(side, 12, rng)
     return np.asarray(mixed, dtype=np.float32)
 
 
-@lru_cache(maxsize=1)
-def sensor_noise() -> Floats:
-    """Noise as of a camera's sensor: float32 (256, 256), grey levels around 0."""
-    noise = np.random.default_rng(4711).standard_normal((256, 256)) * 2.4
+@lru_cache(maxsize=4)
+def sensor_noise(scale: int = 1) -> Floats:
+    """Noise as of a camera's sensor: float32 (256 scale, 256 scale), grey levels around 0."""
+    noise = np.random.default_rng(4711).standard_normal((256 * scale, 256 * scale)) * 2.4
     return noise.astype(np.float32)
