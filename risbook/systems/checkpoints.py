@@ -55,7 +55,8 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             "risbook.systems.register_system",
             stacklevel=2,
         )
-    values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.configuration()}
+    system.check_saveable()
+    values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}
     if origins := system.weights_origins():
         values["towers"] = origins
     tensors = cast_weights(system.saved_state(), dtype)

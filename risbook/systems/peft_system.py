@@ -147,7 +147,6 @@ class PEFTSystem(System):
     #: whether the constructor itself adds adapters or prompts to the towers; those of other systems
     #: have to come from a method, which a checkpoint can name
     builds_adapters: ClassVar[bool] = False
-    _config: PEFTSystemConfig
     image_tower: StagedImageTower
     text_tower: StagedTextTower
 
@@ -169,14 +168,17 @@ class PEFTSystem(System):
 
     @property
     def config(self) -> Any:
-        """The choices that build the system again, with the methods that the towers have now."""
+        """The choices that build the system again, with the methods that the towers have now.
+
+        The towers note their methods, because a method can also be applied to a tower alone. So
+        `image_peft` and `text_peft` are read from the towers, and only the other fields are those
+        that were set.
+        """
         methods: dict[str, Any] = {}
         for side in TOWER_SIDES:
             applied = applied_methods(self.towers[f"{side}_tower"])
             methods[f"{side}_peft"] = applied[0] if applied else PEFTConfig()
-        if any(getattr(self._config, key) != peft for key, peft in methods.items()):
-            self._config = replace(self._config, **methods)
-        return self._config
+        return replace(self._config, **methods)
 
     @config.setter
     def config(self, config: Any) -> None:
@@ -185,7 +187,7 @@ class PEFTSystem(System):
                 f"{type(config).__name__} cannot name the methods of the towers: derive it from "
                 "PEFTSystemConfig"
             )
-        self._config = config
+        self._config: PEFTSystemConfig = config
 
     @property
     def towers(self) -> dict[str, StagedTower]:
@@ -220,12 +222,11 @@ class PEFTSystem(System):
                 ) from None
         self._required_tuned = _tuned_names(self)
 
-    def configuration(self) -> dict[str, Any]:
-        """The choices as plain values.
+    def check_saveable(self) -> None:
+        """Refuse several methods on one tower, and adapters or prompts that no method made.
 
         Raises:
-            RisbookError: if a tower got several methods, of which a configuration can name one, or
-                adapters or prompts that no method made. The system could not be built again.
+            RisbookError: names the tower, and the methods or the adapter.
         """
         for side in TOWER_SIDES:
             tower = self.towers[f"{side}_tower"]
@@ -242,7 +243,6 @@ class PEFTSystem(System):
                     f"the {side} tower of {self.name} has {unnamed[0]}, which a checkpoint cannot "
                     "name: register the adapter by register_peft_method and apply it by apply_peft"
                 )
-        return super().configuration()
 
     def saved_state(self) -> dict[str, Tensor]:
         """Tensors of a checkpoint: those tuned, and those that do not equal the towers' files."""

@@ -281,9 +281,20 @@ class System(nn.Module):
         """Tuned parameters whose gradient is zero by construction; here none."""
         return 0
 
-    def configuration(self) -> dict[str, Any]:
-        """The choices as plain values, for a JSON file."""
+    def config_values(self) -> dict[str, Any]:
+        """The configuration as plain values, for a JSON file."""
         return to_values(self.config)
+
+    def check_saveable(self) -> None:
+        """Refuse what the configuration cannot build again; here nothing.
+
+        A checkpoint holds the configuration and the weights, and `risbook.load` builds the system
+        of the configuration before it reads the weights. `save_pretrained` calls this, and
+        `risbook.train` before its first step.
+
+        Raises:
+            RisbookError: names the part that the configuration cannot build.
+        """
 
     def saved_state(self) -> dict[str, Tensor]:
         """The tensors that a checkpoint holds, by name; here the whole state."""

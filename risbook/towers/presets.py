@@ -203,8 +203,8 @@ def get_tower_preset(name: str) -> TowerPreset:
     if not isinstance(name, str):
         raise ArgumentError(
             f"a tower is named, for instance 'dinov2-mini', but this is a {type(name).__name__}; a "
-            "system of towers of your own is composed: risbook.systems.ETRIS(image_tower, "
-            "text_tower, head, bridgers=...)"
+            "system of towers of your own is built by risbook.systems.build_etris(config, "
+            "towers=(image_tower, text_tower), tokenizer=...)"
         )
     if name not in TOWERS:
         raise ArgumentError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")

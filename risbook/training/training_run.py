@@ -83,7 +83,7 @@ def train_system(
         if system is None:
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
-        system.configuration()  # refuses adapters that no checkpoint can name before the first step
+        system.check_saveable()
         peaks = None
         if isinstance(optimizer, torch.optim.Optimizer):
             peaks = [float(group["lr"]) for group in optimizer.param_groups]

@@ -32,7 +32,7 @@ def test_round_trip_is_exact(system: System, tmp_path: Path) -> None:
     save_system(system, tmp_path / "deep" / "folder")
     again = load_system(tmp_path / "deep" / "folder")
     assert not again.training
-    assert again.configuration() == system.configuration()
+    assert again.config_values() == system.config_values()
     assert answer(again).equal(answer(system))
     assert sorted(p.name for p in (tmp_path / "deep" / "folder").iterdir()) == [
         "config.json",
@@ -147,7 +147,7 @@ def test_a_folder_goes_before_a_shipped_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save_system(system, Path("first-model"))
-    assert load_system("first-model").configuration() == system.configuration()
+    assert load_system("first-model").config_values() == system.config_values()
 
 
 @pytest.mark.parametrize("name", list_shipped())

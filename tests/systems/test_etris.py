@@ -488,6 +488,19 @@ def test_random_towers_are_saved_whole(tmp_path: Path) -> None:
     assert set(system.saved_state()) == set(system.state_dict())
 
 
+def test_parts_that_no_preset_builds_need_a_name_of_their_own(tmp_path: Path) -> None:
+    preset = build_system("etris-mini", overrides={"weights": "random"})
+    towers, tokenizer = small_towers(resnet=False), preset.tokenizer
+    config = small_etris(resnet=False).config
+    system = build_etris(config, name="etris-mini", towers=towers, tokenizer=tokenizer)
+    with pytest.raises(RisbookError, match="etris-mini has parts that its configuration does not"):
+        save_system(system, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    system.name = "mine"
+    with pytest.warns(UserWarning, match="register_system"):
+        save_system(system, tmp_path / "run")
+
+
 def test_presets_name_towers_that_there_are() -> None:
     assert set(ETRIS_CONFIGS) == {
         "etris-rn50",

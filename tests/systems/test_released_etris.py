@@ -132,7 +132,7 @@ def test_the_length_of_sentences_is_what_was_said(mini: ETRIS, tmp_path: Path) -
     overrides = {"max_tokens": 22}
     assert load_released(path, "etris-mini-rn", overrides=overrides).tokenizer.length == 22
     convert_released(path, "etris-mini-rn", tmp_path / "run", overrides=overrides)
-    assert load_system(tmp_path / "run").configuration()["max_tokens"] == 22
+    assert load_system(tmp_path / "run").config_values()["max_tokens"] == 22
 
 
 @pytest.mark.parametrize(
