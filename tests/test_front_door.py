@@ -357,6 +357,26 @@ def test_a_part_of_a_split_is_a_dataset() -> None:
         risbook.train(model, subset, epochs=1, steps=1, **options)
 
 
+def test_a_dataset_is_split_by_image() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=96)
+    parts = data.train_test_split(test_size=0.3, seed=1)
+    train, test = parts["train"], parts["test"]
+    images = [{expression.image_id for expression in part.expressions} for part in (train, test)]
+    assert len(train) + len(test) == len(data) and not images[0] & images[1]
+    assert len(images[1]) == round(0.3 * len(images[0] | images[1]))
+    again = data.train_test_split(test_size=len(images[1]), seed=1)
+    assert again["test"].sentences == test.sentences
+    assert data.train_test_split(random_state=2)["test"].sentences != test.sentences
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*trained on, too")
+        options: dict[str, Any] = {"steps": 1, "batch_size": 2, "show_progress": False}
+        model = risbook.train("etris-mini", train, eval_data=test, **options)
+    assert model.history[-1]["count"] == len(test)
+    for size in (0.0, 1.0, 0.01, 1000):
+        with pytest.raises(RisbookError, match="must leave images to both parts"):
+            data.train_test_split(size)
+
+
 def test_any_function_of_an_image_and_a_sentence_is_evaluated() -> None:
     data = risbook.data.load("refscenes-sample", split="val")[:6]
     masks = {data.sentences[index]: data.mask(index) for index in range(6)}
@@ -520,8 +540,6 @@ def test_parts_of_a_dataset_by_what_is_in_them() -> None:
     assert len(small) == sum(area < 0.03 for area in areas) > 0
     with pytest.raises(KeyError, match="a sample has text, category"):
         data.filter(lambda item: item["label"])
-    with pytest.raises(AttributeError, match="shares no image with the rest"):
-        data.train_test_split  # noqa: B018
     metrics = risbook.evaluate("etris-mini", left, show_progress=False)
     assert np.mean(metrics.ious) == pytest.approx(metrics["mIoU"])
     with pytest.warns(UserWarning, match="whose image is letterboxed"):

@@ -17,7 +17,8 @@ from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, TextKind
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.masks import BoolMask
-from risbook.errors import DataError
+from risbook.errors import ArgumentError, DataError
+from risbook.keyword_aliases import keyword_aliases
 
 
 class Item(TypedDict):
@@ -63,8 +64,7 @@ _HINTS = {
     "text": "data.text_kind, or data.sentences for the texts",
     "texts": "data.sentences",
     "to": "batches are moved, for instance batch['image'].to(device)",
-    "train_test_split": "data.filter(lambda sample: sample['image_id'] % 5 == 0) for a part that "
-    "shares no image with the rest",
+    "split_by_image": "data.train_test_split(test_size=0.2)",
 }
 
 
@@ -169,6 +169,37 @@ class ReferringDataset(Dataset[Item]):
                 original size. For instance ``lambda sample: "left" in sample["text"]``.
         """
         return self.select(i for i in range(len(self)) if condition(_LazySample(self, i)))
+
+    @keyword_aliases({"random_state": "seed"}, name="data.train_test_split")
+    def train_test_split(
+        self, test_size: float | int = 0.25, *, seed: int = 0
+    ) -> dict[str, "ReferringDataset"]:
+        """Split the items at random into two datasets that share no image.
+
+        `torch.utils.data.random_split` draws sentences. It puts sentences about one object on both
+        sides, so the scores of its second part are not those of unseen images.
+
+        Args:
+            test_size: share of the images in "test", or as an int their number.
+            seed: decides which images.
+
+        Returns:
+            The datasets "train" and "test", as Hugging Face calls them.
+
+        Raises:
+            ArgumentError: if one of the two would have no image.
+        """
+        image_ids = sorted({expression.image_id for expression in self.expressions})
+        is_number = isinstance(test_size, int)
+        count = int(test_size) if is_number else round(test_size * len(image_ids))
+        if not 0 < count < len(image_ids):
+            raise ArgumentError(
+                f"test_size is {test_size}; it must leave images to both parts: a share between 0 "
+                f"and 1, or a number of the {len(image_ids)} images"
+            )
+        test_ids = np.random.default_rng(seed).permutation(image_ids)[:count]
+        is_test = np.isin([expression.image_id for expression in self.expressions], test_ids)
+        return {"train": self[~is_test], "test": self[is_test]}
 
     def __getattr__(self, name: str) -> Any:
         owner = "'ReferringDataset' object"
