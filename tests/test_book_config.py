@@ -91,10 +91,15 @@ def test_missing_pages_and_remote_assets_are_found(tmp_path):
 
 def test_dead_links_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
-        '<a href="#x">here</a><a href="b.html#y">b</a><a href="mailto:a@b.org">m</a>'
+        '<p id="x"></p><a href="#x">here</a><a href="b.html#y">b</a><a href="#">top</a>'
+        '<a href="mailto:a@b.org">m</a><a href="b.html#%EA%B0%80">Korean</a>'
     )
-    (tmp_path / "b.html").write_text('<a href="a.html?q=1">a</a><a href="../gone.md">gone</a>')
-    assert dead_links(tmp_path, read_pages(tmp_path)) == ["b.html: ../gone.md"]
+    (tmp_path / "b.html").write_text(
+        '<p id="가"></p><a name="y"></a><a href="a.html?q=1#x">a</a><a href="a.html#gone">no</a>'
+        '<a href="../gone.md">gone</a>'
+    )
+    dead = dead_links(tmp_path, read_pages(tmp_path))
+    assert dead == ["b.html: a.html#gone", "b.html: ../gone.md"]
 
 
 def test_tables_that_stayed_markdown_are_found(tmp_path):

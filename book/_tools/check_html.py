@@ -3,6 +3,7 @@
 python book/_tools/check_html.py _build/html
 """
 
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -44,12 +45,14 @@ class _Page(HTMLParser):
         super().__init__()
         self.remote: list[str] = []
         self.links: list[str] = []
+        self.anchors: set[str] = set()
         self.raw_tables = 0
         self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         self._inside = tag if tag in ("style", "script") else self._inside
+        self.anchors |= {values[name] for name in ("id", "name") if name in values}
         if tag == "a" and values.get("href"):
             self.links.append(values["href"])
         if tag == "link" and set(values.get("rel", "").split()) <= _HARMLESS_LINKS:
@@ -97,13 +100,18 @@ def remote_assets(html: Path, pages: dict[Path, _Page]) -> list[str]:
 
 
 def dead_links(html: Path, pages: dict[Path, _Page]) -> list[str]:
-    """List links from page to page whose file is not there."""
+    """List links from page to page whose file, or whose place in the file, is not there."""
     problems: list[str] = []
     for path, page in pages.items():
         for link in dict.fromkeys(page.links):
-            file = unquote(link.partition("#")[0].partition("?")[0])
-            outside = re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE)
-            if file and not outside and not (html / path.parent / file).exists():
+            if re.match(r"[a-z][a-z0-9+.-]*:|//", link, re.IGNORECASE):
+                continue
+            address, _, anchor = link.partition("#")
+            file = unquote(address.partition("?")[0])
+            target = Path(os.path.normpath(path.parent / file)) if file else path
+            anchors = pages[target].anchors | {"", "top"} if target in pages else None
+            missing_anchor = anchors is not None and unquote(anchor) not in anchors
+            if missing_anchor or not (html / target).exists():
                 problems.append(f"{path}: {link}")
     return problems
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docutils import nodes
-
 PAGE = "glossary"
 _TERM = re.compile(
     r'^<span id="(?P<anchor>[a-z0-9-]+)"></span>\*\*(?P<names>[^*]+)\*\* '
@@ -58,18 +56,21 @@ def read_terms(text: str) -> list[Term]:
     return terms
 
 
-def enter_terms(app: Any, doctree: nodes.document) -> None:
-    """Make every term a target of links and an object of the search."""
+def enter_terms(app: Any, doctree: Any) -> None:
+    """Make every term a target of links and an entry of the index, which the search lists."""
+    from sphinx.addnodes import index  # the tests read terms where Sphinx is not installed
+
     env = app.env
     if env.docname.rpartition("/")[2] != PAGE:
         return
     slugs = dict(env.metadata[env.docname].get("myst_slugs", {}))
-    standard = env.get_domain("std")
+    entries = []
     for term in read_terms(Path(env.doc2path(env.docname)).read_text(encoding="utf-8")):
         slugs[term.anchor] = (0, term.anchor, term.names[0])
         for name in term.names + term.korean:
-            standard.note_object("term", name, term.anchor)
+            entries.append(("single", name, term.anchor, "", None))
     env.metadata[env.docname]["myst_slugs"] = slugs
+    doctree.append(index(entries=entries))
 
 
 def setup(app: Any) -> dict[str, bool]:
