@@ -15,18 +15,9 @@ from torch import nn
 
 from risbook.adapters.applied_methods import forget_method
 from risbook.errors import ArgumentError, RisbookError
-from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.stages import StagedTower
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
-
-#: projections of the attention in our towers, as regular expressions over the whole name
-PROJECTIONS: dict[type[nn.Module], str] = {
-    ImageTransformer: r"vit\.blocks\.\d+\.attn\.(qkv|proj)",
-    TextTransformer: r"text\.encoder\.layers\.\d+\.self_attn\.(q|k|v|out)_proj",
-    CLIPResNet: r"attention_pool\.(q|k|v|c)_proj",
-}
 
 
 def add_lora(
@@ -131,9 +122,8 @@ def _find_modules(tower: nn.Module, names: Sequence[str] | str) -> dict[str, nn.
 
 
 def _default_targets(tower: nn.Module, whole: Iterable[str]) -> list[str] | str:
-    for kind, pattern in PROJECTIONS.items():
-        if isinstance(tower, kind):
-            return pattern
+    if isinstance(tower, StagedTower) and tower.lora_targets:
+        return tower.lora_targets
     trained = tuple(f"{name}." for name in whole)
     names = [
         name

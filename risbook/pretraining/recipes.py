@@ -21,9 +21,9 @@ from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.families import Tower
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.stages import Tower
 from risbook.towers.text_transformer import TextTransformer
 
 #: the drawn sets whose training images pretraining reads

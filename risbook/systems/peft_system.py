@@ -28,7 +28,6 @@ from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
 from risbook.systems.tokenizer import Tokenizer
 from risbook.towers.build import build_tower
-from risbook.towers.families import FAMILIES, tower_arguments
 from risbook.towers.presets import get_tower_preset
 from risbook.towers.stages import StagedImageTower, StagedTextTower, StagedTower
 from risbook.towers.weights.origin import came_from_file, weights_origin
@@ -55,21 +54,18 @@ def build_image_tower(
         overrides: other arguments of the tower.
     """
     preset = get_tower_preset(name)
-    if preset.modality != "image":
+    if not issubclass(preset.tower_class, StagedImageTower):
         raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
-    tower_class = FAMILIES[preset.family]
-    assert issubclass(tower_class, StagedImageTower)
-    options = tower_class.options_for(
-        tower_arguments(preset), image_size=image_size, norm_eval=norm_eval
-    )
-    tower = build_tower(name, weights=weights, **options, **overrides)
+    arguments = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
+    tower = build_tower(name, weights=weights, **arguments, **overrides)
     assert isinstance(tower, StagedImageTower)
+    tower.norm_eval = norm_eval
     return tower
 
 
 def build_text_tower(name: str, *, weights: str | Path) -> StagedTextTower:
     """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
-    if get_tower_preset(name).modality != "text":
+    if not issubclass(get_tower_preset(name).tower_class, StagedTextTower):
         raise ArgumentError(f"{name} is an image tower; text_tower must name a text tower")
     tower = build_tower(name, weights=weights)
     assert isinstance(tower, StagedTextTower)

@@ -6,10 +6,11 @@ from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.convolutional import ConvolutionalTower
+from risbook.towers.families import TowerFamily, register_tower_family
 from risbook.towers.features import ImageFeatures, TextFeatures
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.presets import TOWERS, list_towers
+from risbook.towers.presets import TOWERS, TowerPreset, list_towers, register_tower
 from risbook.towers.recurrent import RecurrentTower
 from risbook.towers.stages import StageContext, StagedImageTower, StagedTextTower
 from risbook.towers.text_transformer import TextTransformer
@@ -29,10 +30,14 @@ __all__ = [
     "StagedTextTower",
     "TextFeatures",
     "TextTransformer",
+    "TowerFamily",
+    "TowerPreset",
     "WeightsOrigin",
     "build_tower",
     "freeze",
     "list_towers",
+    "register_tower",
+    "register_tower_family",
     "tokenizer_of",
     "weights_origin",
 ]

@@ -18,8 +18,8 @@ from risbook.errors import DataError, RisbookError
 from risbook.files import write_model_folder
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
-from risbook.towers.families import FAMILIES, Tower, tower_arguments
 from risbook.towers.presets import TowerPreset, get_tower_preset
+from risbook.towers.stages import Tower
 from risbook.towers.weights.loading import load_weights
 from risbook.towers.weights.lookup import SHIPPED_TOWERS, fetch, find_weights, local_folder
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
@@ -65,7 +65,7 @@ def build_tower(
     """
     preset = get_tower_preset(name)
     path, origin = find_weights(name, weights if pretrained else "random")
-    arguments = tower_arguments(preset) | overrides
+    arguments = preset.all_arguments | overrides
     if pos_grid is not None:
         arguments["pos_grid"] = pos_grid
     if path is None:
@@ -95,7 +95,7 @@ def build_meta_tower(name: str) -> Tower:
     """
     preset = get_tower_preset(name)
     with torch.device("meta"):
-        return _build(name, preset, tower_arguments(preset))
+        return _build(name, preset, preset.all_arguments)
 
 
 def tokenizer_of(
@@ -156,7 +156,7 @@ def save_tower(
     config = {
         "format": TOWER_FORMAT,
         "tower": name,
-        "arch": tower_arguments(get_tower_preset(name)),
+        "arch": get_tower_preset(name).all_arguments,
         "origin": {"kind": "risbook", "source": source},
     }
     write_tokenizer = None if tokenizer is None else tokenizer.to_file
@@ -167,7 +167,7 @@ def _build(
     name: str, preset: TowerPreset, arguments: Mapping[str, Any], folder: Path | None = None
 ) -> Tower:
     """A tower of these arguments; a folder of weights may hold the vocabulary."""
-    if preset.modality == "text" and "vocab_size" not in arguments:
+    if preset.tokenizer_class is WordTokenizer and "vocab_size" not in arguments:
         arguments = {**arguments, "vocab_size": _vocab_size(name, folder)}
     for key, value in arguments.items():
         sizes = value if isinstance(value, tuple | list) else (value,)
@@ -175,7 +175,7 @@ def _build(
         if any(isinstance(size, int) and not 0 <= size <= largest for size in sizes):
             raise RisbookError(f"{name}: {key} is {value}; it has to be from 0 to {largest}")
     try:
-        return FAMILIES[preset.family](**arguments)
+        return preset.tower_class(**arguments)
     except TypeError as error:
         raise RisbookError(f"{name}: {error}") from error
 

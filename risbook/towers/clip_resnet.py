@@ -6,7 +6,7 @@ strides, and an attention pool at the end. The body is timm's `ByobNet` as timm 
 two stages, and the dense attention pool of CRIS and ETRIS.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -47,6 +47,7 @@ class CLIPResNet(StagedImageTower):
     """
 
     architecture = "resnet"
+    lora_targets = r"attention_pool\.(q|k|v|c)_proj"
     strides = (8, 16, RESNET_STRIDE)
     image_step = RESNET_STRIDE
 
@@ -78,13 +79,6 @@ class CLIPResNet(StagedImageTower):
         self.width = width
         self.norm_eval = norm_eval
         self.pos_grid = pos_grid
-
-    @staticmethod
-    def options_for(
-        arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
-    ) -> dict[str, Any]:
-        """The mode of the batch norms; position embeddings are resized in each forward pass."""
-        return {"norm_eval": norm_eval}
 
     def train(self, mode: bool = True) -> "CLIPResNet":
         """Set training or evaluation mode, the body's batch norms by `norm_eval`."""

@@ -1,36 +1,50 @@
-"""The families of towers, each with its class.
+"""The families of towers. Four words say what a tower is:
 
-What a new family needs:
+- family: the published networks that one class computes and whose weights come under the names of
+  one entry of `risbook.towers.weights.published_formats`, for instance "dinov2";
+- style: in what CLIP's ViT and DINOv2 differ, the argument of `ImageTransformer` that makes one
+  class compute two families, see `risbook.towers.vision_styles`;
+- architecture: "resnet" or "vit", of the class; ETRIS has a form of Bridger for each;
+- modality: "image" or "text", of the class.
 
-- an entry of `FAMILIES`, and one of `risbook.towers.weights.published_formats.PUBLISHED_FORMATS`:
-  the names under which its weights are published;
-- a vision transformer of another style: an entry of `vision_styles.STYLES`, and one of
-  `FAMILY_STYLES`;
-- another class: a member of the union `Tower`, derived from a class of `risbook.towers.stages`. The
-  layers that LoRA changes by default stand in `risbook.adapters.lora`.
+A preset names its family; style, architecture and modality follow from it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.presets import TowerPreset
+from risbook.towers.stages import Tower
 from risbook.towers.text_transformer import TextTransformer
 
-Tower = ImageTransformer | CLIPResNet | TextTransformer
 
-FAMILIES: dict[str, type[Tower]] = {
-    "clip-vit": ImageTransformer,
-    "clip-resnet": CLIPResNet,
-    "clip-text": TextTransformer,
-    "dinov2": ImageTransformer,
+@dataclass(frozen=True)
+class TowerFamily:
+    """A class of towers, with what all towers of the family share.
+
+    Args:
+        tower_class: a class derived from `StagedImageTower` or `StagedTextTower`.
+        arguments: of the class, the same for every tower of the family.
+    """
+
+    tower_class: type[Tower]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+FAMILIES: dict[str, TowerFamily] = {
+    "clip-vit": TowerFamily(ImageTransformer, {"style": "clip"}),
+    "clip-resnet": TowerFamily(CLIPResNet),
+    "clip-text": TowerFamily(TextTransformer),
+    "dinov2": TowerFamily(ImageTransformer, {"style": "dinov2"}),
 }
 
-#: the style of each family of vision transformers
-FAMILY_STYLES = {"clip-vit": "clip", "dinov2": "dinov2"}
 
+def register_tower_family(name: str, family: TowerFamily) -> None:
+    """Add a family, or replace one, under a name that presets can give.
 
-def tower_arguments(preset: TowerPreset) -> dict[str, Any]:
-    """Arguments of the class of a preset's tower: those of the preset, and its family's style."""
-    style = FAMILY_STYLES.get(preset.family)
-    return {**({} if style is None else {"style": style}), **preset.arguments}
+    Its files of weights have the names of the class; others need an entry of
+    `risbook.towers.weights.published_formats.PUBLISHED_FORMATS`.
+    """
+    FAMILIES[name] = family

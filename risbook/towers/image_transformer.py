@@ -69,6 +69,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
     """
 
     architecture = "vit"
+    lora_targets = r"vit\.blocks\.\d+\.attn\.(qkv|proj)"
 
     def __init__(
         self,
@@ -111,9 +112,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
             self.projection = nn.Parameter(torch.randn(embed_dim, output_dim) * embed_dim**-0.5)
 
     @staticmethod
-    def options_for(
-        arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
-    ) -> dict[str, Any]:
+    def arguments_for_size(arguments: Mapping[str, Any], image_size: int) -> dict[str, Any]:
         """The grid of position embeddings for one image size, if they are resized once."""
         side = image_size // int(arguments["patch_size"])
         is_changed = STYLES[arguments["style"]].resized_once and side != arguments["pos_grid"]

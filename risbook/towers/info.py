@@ -6,8 +6,8 @@ import torch
 
 from risbook.errors import RisbookError
 from risbook.towers.build import build_meta_tower
-from risbook.towers.families import Tower
 from risbook.towers.presets import get_tower_preset
+from risbook.towers.stages import Tower
 from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
 
 Shape = tuple[int, ...]

@@ -1,17 +1,23 @@
 """The table of towers: their sizes, and where their weights are published.
 
-A new tower of a known family is one entry of `TOWERS`; `risbook.towers.build` makes it by its name.
-`risbook.towers.families` says what a new family needs.
+`register_tower` adds a tower of one's own, which `build_tower` and the configurations of systems
+then know by its name. If no class of risbook computes it, `register_tower_family` comes first:
+
+    register_tower_family("my-family", TowerFamily(MyImageTower))
+    register_tower("my-tower", TowerPreset("my-family", {"width": 64}, folder=Path("weights")))
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 from risbook.errors import ArgumentError
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
+from risbook.towers.families import FAMILIES
+from risbook.towers.stages import Tower
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,13 @@ class TowerPreset:
     """How a named tower is made.
 
     Args:
-        family: a name of `risbook.towers.families.FAMILIES`.
-        arguments: of the family's class; `risbook.towers.families` adds the family's style.
-        hub: its weights; None for a tower of risbook, which is shipped.
+        family: a name of `risbook.towers.families.FAMILIES`, which also says what a family is.
+        arguments: of the family's class, besides those that the family shares.
+        hub: its weights; None for a tower that is not on the hub.
         tokenizer_class: for a text tower, the class of its tokenizer.
         vocabulary: for a text tower, the tokenizer's file on the hub.
         text_tower: for an image tower, the text tower that shares its space.
+        folder: without `hub`, the folder of its weights; None for a tower that risbook ships.
     """
 
     family: str
@@ -61,11 +68,17 @@ class TowerPreset:
     tokenizer_class: type[CLIPTokenizer | WordTokenizer] | None = None
     vocabulary: HubFile | None = None
     text_tower: str = ""
+    folder: Path | None = None
 
     @property
-    def modality(self) -> Literal["image", "text"]:
-        """The modality of its input; a text tower is one with a tokenizer."""
-        return "image" if self.tokenizer_class is None else "text"
+    def tower_class(self) -> type[Tower]:
+        """The class of the tower."""
+        return FAMILIES[self.family].tower_class
+
+    @property
+    def all_arguments(self) -> dict[str, Any]:
+        """The arguments of the class: those of the family and those of this tower."""
+        return {**FAMILIES[self.family].arguments, **self.arguments}
 
 
 # Revisions and digests below are those of public projects that pin the same files, each of at
@@ -188,10 +201,24 @@ TOWERS: dict[str, TowerPreset] = {
 def list_towers() -> dict[str, str]:
     """Names that `risbook.towers.build_tower` takes, with a line on each."""
     return {
-        name: f"{preset.modality} tower, weights: "
-        f"{preset.hub.repo if preset.hub else 'of risbook, shipped'}"
+        name: f"{preset.tower_class.modality} tower, weights: "
+        f"{preset.hub.repo if preset.hub else preset.folder or 'of risbook, shipped'}"
         for name, preset in TOWERS.items()
     }
+
+
+def register_tower(name: str, preset: TowerPreset) -> None:
+    """Add a tower, or replace one, under a name that configurations can give.
+
+    Raises:
+        ArgumentError: if its family is unknown.
+    """
+    if preset.family not in FAMILIES:
+        raise ArgumentError(
+            f'{name}: no family "{preset.family}": choose one of {", ".join(FAMILIES)}, or add it '
+            "by register_tower_family"
+        )
+    TOWERS[name] = preset
 
 
 def get_tower_preset(name: str) -> TowerPreset:

@@ -59,9 +59,12 @@ class StagedTower(nn.Module, ABC):
 
     Attributes:
         modality: "image" or "text".
+        lora_targets: regular expression over the whole names of the layers that LoRA changes by
+            default, those of the attention; empty for all linear layers.
     """
 
     modality: ClassVar[Literal["image", "text"]]
+    lora_targets: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -116,11 +119,14 @@ class StagedImageTower(StagedTower):
     Attributes:
         architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
         pos_grid: side of the grid of position embeddings.
+        norm_eval: whether batch norms stay in evaluation mode when the tower is trained; without
+            effect in a tower that has none.
     """
 
     architecture: ClassVar[Architecture]
     modality: ClassVar[Literal["image"]] = "image"
     pos_grid: int
+    norm_eval: bool = False
 
     @property
     @abstractmethod
@@ -148,17 +154,14 @@ class StagedImageTower(StagedTower):
         return self.image_step * self.pos_grid
 
     @staticmethod
-    @abstractmethod
-    def options_for(
-        arguments: Mapping[str, Any], *, image_size: int, norm_eval: bool
-    ) -> dict[str, Any]:
-        """Arguments of the class that a system's choices change.
+    def arguments_for_size(arguments: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """Arguments of the class that change if all images have one size; by default none.
 
         Args:
             arguments: those of the tower's preset.
             image_size: side S of the images, pixels.
-            norm_eval: whether batch norms stay in evaluation mode; only a ResNet has batch norms.
         """
+        return {}
 
     @abstractmethod
     def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
@@ -250,3 +253,6 @@ class StagedTextTower(StagedTower):
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TextFeatures:
         """Run the tower on token ids (B, L), 0 where padded."""
+
+
+Tower = StagedImageTower | StagedTextTower

@@ -51,6 +51,8 @@ class TextTransformer(TransformerTower, StagedTextTower):
     ((2, 4, 16), (2, 8))
     """
 
+    lora_targets = r"text\.encoder\.layers\.\d+\.self_attn\.(q|k|v|out)_proj"
+
     def __init__(
         self,
         *,

@@ -17,7 +17,6 @@ from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers import build
 from risbook.towers.build import build_meta_tower, build_tower, save_tower, tokenizer_of
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.families import FAMILIES
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.info import tower_info, weights_status
 from risbook.towers.presets import TOWERS, HubFile, TowerPreset
@@ -27,7 +26,7 @@ from risbook.towers.weights.lookup import SHIPPED_TOWERS
 from risbook.towers.weights.origin import weights_origin
 
 SHIPPED = {name: preset for name, preset in TOWERS.items() if preset.hub is None}
-IMAGES = [name for name, preset in SHIPPED.items() if preset.modality == "image"]
+IMAGES = [name for name, preset in SHIPPED.items() if preset.tower_class.modality == "image"]
 TINY = TowerPreset(
     "clip-resnet",
     {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3},
@@ -58,7 +57,7 @@ def test_the_table_is_consistent() -> None:
         assert (preset.vocabulary is not None) == (
             preset.family == "clip-text" and preset.hub is not None
         )
-        assert preset.modality == FAMILIES[preset.family].modality
+        assert (preset.tower_class.modality == "text") == (preset.tokenizer_class is not None)
         if preset.hub is not None:
             assert preset.hub.pinned or preset.hub.revision == "main"
             assert preset.hub.pinned or not preset.hub.sha256, name

@@ -11,7 +11,6 @@ from torch import Tensor
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.families import FAMILIES, tower_arguments
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.presets import TOWERS
 from risbook.towers.text_transformer import TextTransformer
@@ -97,7 +96,7 @@ def test_timm_converts_a_resnet_to_the_same() -> None:
 
 def meta(name: str, **changes: int) -> Tower:
     with torch.device("meta"):
-        return FAMILIES[TOWERS[name].family](**{**tower_arguments(TOWERS[name]), **changes})
+        return TOWERS[name].tower_class(**{**TOWERS[name].all_arguments, **changes})
 
 
 def check_one_to_one(state: dict[str, Tensor], tower: Tower, family: str, prefix: str) -> None:

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.families import Tower
-from risbook.towers.weights.published_formats import PUBLISHED_FORMATS, State
+from risbook.towers.stages import Tower
+from risbook.towers.weights.published_formats import (
+    PUBLISHED_FORMATS,
+    State,
+    get_published_formats,
+)
 
 
 def load_weights(
@@ -40,7 +44,7 @@ def load_weights(
     missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
     absent = tuple(
         part
-        for part in PUBLISHED_FORMATS[family].new_parts
+        for part in get_published_formats(family).new_parts
         if any(name.startswith(f"{part}.") for name in missing)
         and not any(name.startswith(f"{part}.") for name in weights)
     )
@@ -75,7 +79,7 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     Args:
         state: names and values. A name that no expression of the format fits stays as it is, and
             `load_weights` then refuses it.
-        family: a name of `PUBLISHED_FORMATS`, that of the tower that they are for.
+        family: that of the tower that they are for.
 
     Raises:
         DataError: if no format of this family fits, or half of a pair of weights is missing.
@@ -86,7 +90,7 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     >>> sorted(convert(state, "dinov2"))
     ['vit.cls_token', 'vit.norm.weight', 'vit.pos_embed', 'vit.reg_token']
     """
-    key_mappings, ignored, _ = PUBLISHED_FORMATS[family]
+    key_mappings, ignored, _ = get_published_formats(family)
     mapping = next((mapping for mapping in key_mappings if mapping.marker in state), None)
     if mapping is not None:
         return mapping.convert(
@@ -101,6 +105,6 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
         raise DataError(
             f"these are weights of a {' and '.join(others)} tower, not of a {family} tower"
         )
-    owners = ", ".join(mapping.owner for mapping in key_mappings)
+    owners = ", ".join(mapping.owner for mapping in key_mappings) or "its own class"
     first = next(iter(state), "none")
     raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")

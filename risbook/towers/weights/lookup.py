@@ -87,15 +87,16 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
 
     Args:
         name: the tower's name.
-        weights: "auto": in the package, or, of a published tower, below the folder that
-            RISBOOK_WEIGHTS names; "hub": nowhere; or a file or folder. A folder may hold one
+        weights: "auto": in the package or the preset's folder, or, of a published tower, below that
+            which RISBOOK_WEIGHTS names; "hub": nowhere; or a file or folder. A folder may hold one
             folder per tower or pair.
 
     Raises:
         RisbookError: if there is no such file or folder.
     """
-    if get_tower_preset(name).hub is None and str(weights) == "auto":
-        return SHIPPED_TOWERS / name
+    preset = get_tower_preset(name)
+    if preset.hub is None and str(weights) == "auto":
+        return preset.folder or SHIPPED_TOWERS / name
     is_path = str(weights) not in ("auto", "hub")
     if is_path and not Path(weights).exists():
         raise RisbookError(

@@ -265,3 +265,8 @@ PUBLISHED_FORMATS: dict[str, PublishedFormats] = {
         r"(embeddings\.)?mask_token$",  # needed only in DINOv2's own pretraining
     ),
 }
+
+
+def get_published_formats(family: str) -> PublishedFormats:
+    """The formats of a family; a family without an entry reads the names of its class alone."""
+    return PUBLISHED_FORMATS.get(family, PublishedFormats((), ""))

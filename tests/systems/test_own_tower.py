@@ -1,0 +1,139 @@
+"""A tower of one's own is registered, named by a configuration, tuned, saved and loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from risbook.adapters import apply_peft
+from risbook.errors import ArgumentError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
+from risbook.systems import build_system, load_system
+from risbook.systems.etris import build_etris
+from risbook.systems.system_presets import system_config
+from risbook.towers import TOWERS, TowerFamily, TowerPreset, build_tower, register_tower
+from risbook.towers.build import save_tower
+from risbook.towers.families import FAMILIES, register_tower_family
+from risbook.towers.stages import StageContext, StagedImageTower
+
+
+class PatchTower(StagedImageTower):
+    """Four convolutions: patches of 4 pixels, and a stage for each of the strides 8, 16, 32."""
+
+    architecture = "resnet"
+    lora_targets = r"stages\.\d+"
+    strides = (8, 16, 32)
+    image_step = 32
+
+    def __init__(self, *, width: int, pos_grid: int) -> None:
+        super().__init__()
+        self.width = width
+        self.pos_grid = pos_grid
+        self.stem = nn.Conv2d(3, width, 4, stride=4)
+        self.positions = nn.Parameter(torch.zeros(1 + pos_grid**2, width))
+        self.stages = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for _ in self.strides)
+
+    @property
+    def output_dim(self) -> int:
+        return self.width
+
+    @property
+    def pos_embed(self) -> nn.Parameter:
+        return self.positions
+
+    @property
+    def stage_dims(self) -> tuple[int, ...]:
+        return (self.width,) * len(self.strides)
+
+    def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
+        return resize_clip_pos_embed(pos_embed[None], grid)[0]
+
+    def begin_stages(
+        self, inputs: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> Tensor:
+        state: Tensor = self.stem(inputs)
+        return state
+
+    def run_stage(
+        self,
+        stage: int,
+        state: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        state = intermediates[f"stage{stage}"] = self.stages[stage - 1](state).relu()
+        return state
+
+    def set_stages(self, out_indices: Any = ()) -> None:
+        assert not out_indices
+
+    def stage_map(self, state: Tensor) -> Tensor:
+        return state
+
+    def with_stage_map(self, state: Tensor, feature_map: Tensor) -> Tensor:
+        return feature_map
+
+    def final_map(
+        self,
+        state: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        return state + self.pos_embed[0, :, None, None]
+
+    def pooled(self, images: Tensor) -> Tensor:
+        return self(images).maps[-1].mean(dim=(2, 3))
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setitem(FAMILIES, "patches", None)  # so that both are gone after the test
+    monkeypatch.setitem(TOWERS, "patch-tower", None)
+    folder = tmp_path / "patch-tower"
+    register_tower_family("patches", TowerFamily(PatchTower, {"pos_grid": 3}))
+    register_tower("patch-tower", TowerPreset("patches", {"width": 16}, folder=folder))
+    tower = build_tower("patch-tower", weights="random")
+    save_tower(tower, folder, name="patch-tower", source="a test")
+    return folder
+
+
+def answer(system: Any) -> Tensor:
+    image = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        logits: Tensor = system.eval()(image, ["left dog"])
+    return logits
+
+
+def test_the_base_class_runs_the_stages(registered: Path) -> None:
+    tower: Any = build_tower("patch-tower")
+    intermediates = Intermediates()
+    features = tower(torch.zeros(2, 3, 64, 96), intermediates=intermediates)
+    assert [tuple(values.shape) for values in features.maps] == [
+        (2, 16, 8, 12),
+        (2, 16, 4, 6),
+        (2, 16, 2, 3),
+    ]
+    assert features.strides == (8, 16, 32)
+    assert list(intermediates) == ["stage1", "stage2", "stage3"]
+
+
+def test_a_configuration_names_the_tower(registered: Path, tmp_path: Path) -> None:
+    overrides = {"image_tower": "patch-tower"}
+    system: Any = build_etris(system_config("etris-mini", overrides))
+    assert answer(system).shape == (1, 1, 24, 24)
+    system = apply_peft(build_system("etris-mini", overrides=overrides), "lora", tower="image", r=2)
+    names = [name for name, value in system.named_parameters() if value.requires_grad]
+    assert sum("stages.1.lora_A" in name for name in names) == 1
+    system.save_pretrained(tmp_path / "run")
+    assert answer(load_system(tmp_path / "run")).equal(answer(system))
+
+
+def test_the_family_has_to_be_registered() -> None:
+    with pytest.raises(ArgumentError, match='no family "unknown": choose one of clip-vit, '):
+        register_tower("patch-tower", TowerPreset("unknown", {}))
+    assert "patch-tower" not in TOWERS
