@@ -8,13 +8,19 @@ from typing import Any
 from tqdm import tqdm
 
 
+def bar_is_visible() -> bool:
+    """Whether somebody can see a bar move: in a terminal, and in a notebook with a live kernel."""
+    is_disabled = os.environ.get("TQDM_DISABLE", "") not in ("", "0")
+    return not is_disabled and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+
+
 def progress_bar(
     items: Iterable[Any] | None = None, *, show: bool = True, **settings: Any
 ) -> "tqdm[Any]":
     """A tqdm bar that stays silent in log files.
 
-    It moves in a terminal and in a notebook with a live kernel. Where standard error goes into a
-    file or a pipe, it would only fill that with half-drawn lines.
+    Where standard error goes into a file or a pipe, a bar would only fill that with half-drawn
+    lines, see `bar_is_visible`.
 
     Args:
         items: what to iterate over, if the bar shall do that.
@@ -24,6 +30,4 @@ def progress_bar(
     Returns:
         The bar.
     """
-    visible = sys.stderr.isatty() or "ipykernel" in sys.modules
-    wanted = show and visible and os.environ.get("TQDM_DISABLE", "") in ("", "0")
-    return tqdm(items, disable=not wanted, **settings)
+    return tqdm(items, disable=not (show and bar_is_visible()), **settings)

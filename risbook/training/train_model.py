@@ -17,6 +17,7 @@ from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
 from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
+from risbook.training.progress_lines import print_end, print_row
 from risbook.training.training_config import OLD_NAMES, TrainingConfig
 from risbook.training.training_data import open_training_data
 from risbook.training.training_run import OptimizerFactory, train_system
@@ -109,7 +110,8 @@ def train(
         optimizer: a class or function that takes groups of parameters and ``lr``, in place of
             `torch.optim.Adam`, for instance `torch.optim.AdamW`; or an optimiser, of whose groups
             each keeps its own rate as the peak of the schedule.
-        show_progress: show a progress bar.
+        show_progress: show a progress bar, a line for each evaluation and one at the end; where no
+            bar can be seen, a line for each row of `history`.
         fields: other fields of `risbook.training.TrainingConfig`, for instance seed, batch_size or
             ``overrides={"bridger.dim": 32}``; "lr" is its learning_rate. Unless they are given,
             `warmup` is at most a tenth of `steps`, and `log_every` a twentieth.
@@ -160,6 +162,7 @@ def train(
                 Path(folder),
                 resume=resume,
                 show_progress=show_progress,
+                on_row=print_row if show_progress else None,
                 system=system,
                 data=opened,
                 device=device,
@@ -170,6 +173,8 @@ def train(
             if out is None:
                 stop.hint = "a run without a folder cannot be continued: name a folder with out="
             raise
+    if show_progress:
+        print_end(trained.history, None if out is None else Path(out))
     if not isinstance(trained, NetworkSystem):
         return trained
     trained.network.history = trained.history  # type: ignore[assignment]

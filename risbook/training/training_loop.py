@@ -28,6 +28,8 @@ from risbook.training.training_config import Precision
 
 #: called after every step with the step's number and its loss
 OnStep = Callable[[int, float], None]
+#: called with every row that the log gets
+OnRow = Callable[[dict[str, Any]], None]
 #: a run whose loss has grown by this factor does not recover, even if the loss stays finite
 BLOWN_UP = 1e6
 
@@ -73,6 +75,7 @@ class TrainingLoop:
             equals, bit for bit, that of a run without interruption.
         show_progress: show a progress bar.
         on_step: called after every step.
+        on_row: called with every row of the log, in the process that writes it.
 
     Raises:
         RisbookError: if the state in the folder is damaged or belongs to another run.
@@ -90,6 +93,7 @@ class TrainingLoop:
         resume: bool = False,
         show_progress: bool = True,
         on_step: OnStep | None = None,
+        on_row: OnRow | None = None,
     ) -> None:
         self.objective = objective
         self.network, self.optimizer = accelerator.prepare(objective, optimizer)
@@ -97,6 +101,7 @@ class TrainingLoop:
         self.accelerator = accelerator
         self.max_grad_norm = max_grad_norm
         self.on_step = on_step
+        self.on_row = on_row
         self.trainable_parameters = [p for p in objective.parameters() if p.requires_grad]
 
         self.state = RunStateFile(folder.state_file, objective, self.optimizer, accelerator.scaler)
@@ -193,18 +198,22 @@ class TrainingLoop:
         # run repeats the evaluation only.
         self.save()
         for row in self.objective.evaluate():
-            if self.log:
-                self.log.write(kind="validation", step=self.progress.step, **row)
+            self._write_row(kind="validation", step=self.progress.step, **row)
         self.network.train()
 
     def log_row(self, lr: float) -> None:
         """Write the mean losses since the last row."""
         progress = self.progress
         row = {**self.objective.log_values(progress.step), **progress.take_means(), "lr": lr}
-        if self.log:
-            seconds = round(progress.seconds, 2)
-            self.log.write(kind="step", step=progress.step, **row, seconds=seconds)
+        seconds = round(progress.seconds, 2)
+        self._write_row(kind="step", step=progress.step, **row, seconds=seconds)
         self.bar.set_postfix(loss=f"{row['loss']:.3f}")
+
+    def _write_row(self, **row: Any) -> None:
+        if self.log:
+            self.log.write(**row)
+            if self.on_row is not None:
+                self.on_row(row)
 
     def save(self) -> None:
         """Save the state, unless the state of this step is already saved.

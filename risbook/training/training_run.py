@@ -17,7 +17,7 @@ from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import TrainingData, open_training_data
-from risbook.training.training_loop import OnStep, TrainingLoop, build_accelerator
+from risbook.training.training_loop import OnRow, OnStep, TrainingLoop, build_accelerator
 
 OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
@@ -29,6 +29,7 @@ def train_system(
     resume: bool = False,
     show_progress: bool = True,
     on_step: OnStep | None = None,
+    on_row: OnRow | None = None,
     system: System | None = None,
     data: TrainingData | None = None,
     device: str | torch.device | None = None,
@@ -48,6 +49,7 @@ def train_system(
             run without interruption.
         show_progress: show a progress bar.
         on_step: called after every step.
+        on_row: called with every row of the log, in the process that writes it.
         system: a system to train further, in place of a new one of the configuration.
         data: that of the configuration, where it is open already.
         device: "cpu" or "cuda"; None for a GPU if there is one.
@@ -113,6 +115,7 @@ def train_system(
                 resume=resume,
                 show_progress=show_progress,
                 on_step=on_step,
+                on_row=on_row,
             ).run()
         if is_main:
             save_system(system, folder)

@@ -178,3 +178,18 @@ def test_a_short_run_has_a_log_of_twenty_rows(steps: int, log_every: int) -> Non
 def test_the_kind_of_text_has_its_old_name_too(fields: dict[str, Any], tmp_path: Path) -> None:
     risbook.train("first-model", "refscenes-sample", text="raw", out=tmp_path / "run", **fields)
     assert TrainingConfig.load(tmp_path / "run" / "training.json").text_kind == "raw"
+
+
+def test_a_run_prints_its_scores_and_its_end(
+    config: TrainingConfig, fields: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {**fields, "eval_data": "refscenes-sample:val", "show_progress": True}
+    options |= {"eval_limit": 2, "log_every": 1}
+    risbook.train("first-model", config.data[0], **options)
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == "" and len([line for line in lines if ", loss" in line]) == 3
+    assert any(line.startswith("step 2: refscenes-sample:val, mIoU ") for line in lines)
+    assert lines[-1].startswith("trained 2 steps in ")
+    risbook.train("first-model", config.data[0], **{**options, "show_progress": False})
+    assert capsys.readouterr() == ("", "")
