@@ -16,6 +16,7 @@ from risbook.data.hf_rows import from_hf_rows
 from risbook.data.images import read_image
 from risbook.data.instances import Annotation, ImageRecord, Instances, read_instances
 from risbook.data.masks import decode_mask, encode_mask, mask_area, mask_box
+from risbook.data.photographs import Photograph, load_photograph
 from risbook.data.pickles import read_pickle
 from risbook.data.refer import read_refer
 
@@ -32,6 +33,7 @@ __all__ = [
     "ExpressionTable",
     "ImageRecord",
     "Instances",
+    "Photograph",
     "ReferData",
     "Referent",
     "ReferringDataset",
@@ -43,6 +45,7 @@ __all__ = [
     "is_full_release",
     "list_datasets",
     "load",
+    "load_photograph",
     "mask_area",
     "mask_box",
     "open_data",
