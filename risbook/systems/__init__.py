@@ -10,7 +10,7 @@ from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.parameters import count_parameters
-from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig, prepare_towers
+from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
 from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.released_etris import convert_released, load_released
 from risbook.systems.system import System
@@ -22,6 +22,7 @@ from risbook.systems.system_presets import (
     list_models,
     register_system,
 )
+from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
 
 __all__ = [
     "ETRIS",
@@ -37,8 +38,10 @@ __all__ = [
     "System",
     "SystemPreset",
     "build_etris",
+    "build_image_tower",
     "build_meta",
     "build_system",
+    "build_text_tower",
     "convert_released",
     "count_parameters",
     "list_models",

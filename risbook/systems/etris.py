@@ -34,13 +34,8 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
-from risbook.systems.peft_system import (
-    PEFTSystem,
-    PEFTSystemConfig,
-    build_image_tower,
-    build_text_tower,
-    prepare_towers,
-)
+from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
+from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
 from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import STAGES, StageContext, StagedImageTower, StagedTextTower

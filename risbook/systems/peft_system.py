@@ -10,7 +10,6 @@ the file is noted. So an adapter is saved whenever it was added, frozen or not.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -20,56 +19,15 @@ from risbook.adapters.applied_methods import (
     applied_methods,
     unnamed_adapters,
 )
-from risbook.adapters.peft_application import apply_peft
 from risbook.adapters.peft_config import PEFTConfig
 from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
 from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
+from risbook.systems.system_towers import prepare_tower
 from risbook.systems.tokenizer import Tokenizer
-from risbook.towers.build import build_tower
-from risbook.towers.presets import get_tower_preset
 from risbook.towers.stages import StagedImageTower, StagedTextTower, StagedTower
 from risbook.towers.weights.origin import came_from_file, weights_origin
-
-
-def build_image_tower(
-    name: str,
-    *,
-    weights: str | Path,
-    image_size: int,
-    norm_eval: bool = False,
-    **overrides: Any,
-) -> StagedImageTower:
-    """Build an image tower for one image size.
-
-    The position embeddings of a CLIP transformer are resized to it once, as ETRIS does, so that
-    the resized ones can be tuned; other towers resize theirs in each forward pass.
-
-    Args:
-        name: the tower's name.
-        weights: see `risbook.towers.build.build_tower`.
-        image_size: side S of the images, pixels.
-        norm_eval: whether a ResNet's batch norms stay in evaluation mode.
-        overrides: other arguments of the tower.
-    """
-    preset = get_tower_preset(name)
-    if not issubclass(preset.tower_class, StagedImageTower):
-        raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
-    arguments = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
-    tower = build_tower(name, weights=weights, **arguments, **overrides)
-    assert isinstance(tower, StagedImageTower)
-    tower.norm_eval = norm_eval
-    return tower
-
-
-def build_text_tower(name: str, *, weights: str | Path) -> StagedTextTower:
-    """Build a text tower; see `risbook.towers.build.build_tower` for `weights`."""
-    if not issubclass(get_tower_preset(name).tower_class, StagedTextTower):
-        raise ArgumentError(f"{name} is an image tower; text_tower must name a text tower")
-    tower = build_tower(name, weights=weights)
-    assert isinstance(tower, StagedTextTower)
-    return tower
 
 
 @configuration
@@ -85,36 +43,6 @@ class PEFTSystemConfig:
     train_pos_embed: bool = False
     image_peft: PEFTConfig = PEFTConfig()
     text_peft: PEFTConfig = PEFTConfig()
-
-
-def prepare_towers(
-    image_tower: StagedImageTower,
-    text_tower: StagedTextTower,
-    *,
-    train_pos_embed: bool = False,
-    image_peft: PEFTConfig | None = None,
-    text_peft: PEFTConfig | None = None,
-) -> None:
-    """Freeze two towers, but for what is tuned inside them, in place.
-
-    Args:
-        image_tower: the image tower.
-        text_tower: the text tower.
-        train_pos_embed: whether the towers' position embeddings are tuned.
-        image_peft: generic method inside the image tower; None for none.
-        text_peft: the same for the text tower.
-
-    Raises:
-        ArgumentError: if a method cannot work on its tower.
-    """
-    for tower, peft in ((image_tower, image_peft), (text_tower, text_peft)):
-        _prepare_tower(tower, peft or PEFTConfig(), train_pos_embed=train_pos_embed)
-
-
-def _prepare_tower(tower: StagedTower, peft: PEFTConfig, *, train_pos_embed: bool) -> None:
-    apply_peft(tower, peft.method, **peft.options)
-    if train_pos_embed:
-        tower.pos_embed.requires_grad_(True)
 
 
 class PEFTSystem(System):
@@ -210,7 +138,7 @@ class PEFTSystem(System):
                     "already: load a new model"
                 )
             try:
-                _prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
+                prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
             except RisbookError as error:
                 raise ArgumentError(
                     f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
@@ -274,26 +202,10 @@ class PEFTSystem(System):
         return {prefix: weights_origin(tower).as_dict() for prefix, tower in self.towers.items()}
 
     def dead_parameters(self) -> int:
-        """Tuned parameters whose gradient is zero by construction.
-
-        Each module counts its own (see `dead_parameters` there); here the text tower's position
-        embeddings beyond the longest sentence are added. The key's bias of any attention has no
-        effect either, since a softmax ignores what all keys have in common; rounding still gives it
-        a gradient, and it is not counted.
-        """
-        tuned = [
-            module
-            for module in self.modules()
-            if module is not self and any(p.requires_grad for p in module.parameters())
-        ]
-        counts = [
-            int(count())
-            for module in tuned
-            if callable(count := getattr(module, "dead_parameters", None))
-        ]
+        """As every `System`, and the text tower's embeddings of positions that no sentence has."""
         pos_embed = self.text_tower.pos_embed
         unread = (pos_embed.shape[0] - self.tokenizer.length) * pos_embed.shape[1]
-        return sum(counts) + (unread if pos_embed.requires_grad else 0)
+        return super().dead_parameters() + (unread if pos_embed.requires_grad else 0)
 
 
 def _tuned_names(system: nn.Module) -> set[str]:

@@ -30,6 +30,10 @@ from risbook.systems.tokenizer import Tokenizer
 class System(nn.Module):
     """Base class of all systems.
 
+    Its parameters are divided twice. Every parameter is in exactly one *part*, which reports count
+    (`part_of`). *Groups* are for the optimiser: sets of tuned parameters that can have a learning
+    rate of their own (`parameter_groups`); most parameters are in no group.
+
     Args:
         config: the choices that build the system again, see `risbook.config`.
         name: the preset's name, written into checkpoints and results.
@@ -278,8 +282,20 @@ class System(nn.Module):
         return (rest.partition(".")[0] if part == "head" else part).replace("_", " ")
 
     def dead_parameters(self) -> int:
-        """Tuned parameters whose gradient is zero by construction; here none."""
-        return 0
+        """Tuned parameters whose gradient is zero by construction.
+
+        A module with such parameters counts its own by a method of this name. The key's bias of any
+        attention has no effect either, since a softmax ignores what all keys have in common;
+        rounding still gives it a gradient, and it is not counted.
+        """
+        counts = [
+            int(count())
+            for module in self.modules()
+            if module is not self
+            and callable(count := getattr(module, "dead_parameters", None))
+            and any(parameter.requires_grad for parameter in module.parameters())
+        ]
+        return sum(counts)
 
     def config_values(self) -> dict[str, Any]:
         """The configuration as plain values, for a JSON file."""

@@ -17,11 +17,12 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems import (
     PEFTSystem,
     PEFTSystemConfig,
+    build_image_tower,
+    build_text_tower,
     load_system,
     prepare_towers,
     register_system,
 )
-from risbook.systems.peft_system import build_image_tower, build_text_tower
 from risbook.systems.system_presets import SYSTEMS, BuildInputs, SystemPreset
 from risbook.towers.build import tokenizer_of
 from risbook.towers.sites import Site
