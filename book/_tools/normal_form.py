@@ -142,7 +142,9 @@ def _small_png(encoded: str) -> str:
         page = Image.new("RGB", image.size, "white")
         page.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
     small = io.BytesIO()
-    page.quantize(256).save(small, "PNG", optimize=True)
+    # The default method gives rare colours away, such as a yellow outline on a photograph.
+    palette = page.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3)
+    palette.save(small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode("ascii")
 
 
