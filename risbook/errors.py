@@ -1,7 +1,13 @@
-"""The one kind of exception that is meant to be read by the person at the keyboard."""
+"""Exceptions and warnings that are meant to be read by the person at the keyboard."""
+
+import sys
+import warnings
 
 #: Characters of the longest message; paths and names fit, a file's whole content does not.
 LONGEST = 2000
+
+#: Modules whose lines no warning is attributed to: ours, and those through which we call ours.
+_INNER_MODULES = ("risbook", "torch", "accelerate", "contextlib")
 
 
 class RisbookError(Exception):
@@ -58,3 +64,18 @@ class StoppedError(KeyboardInterrupt):
     def exit_code(self) -> int:
         """The exit code that shells report of a process that a signal ended: 128 + its number."""
         return 128 + self.signum
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of something at the line of the user's code that led to it.
+
+    Python 3.12 has ``skip_file_prefixes`` for that; this works in Python 3.11, too.
+
+    Args:
+        message: one line: what is wrong, and what to do.
+        category: by which the warning can be filtered.
+    """
+    frame, stacklevel = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _INNER_MODULES:
+        frame, stacklevel = frame.f_back, stacklevel + 1
+    warnings.warn(message, category, stacklevel=stacklevel)

@@ -765,3 +765,17 @@ def test_images_that_are_trained_on_and_held_out_are_told() -> None:
     val = risbook.data.load("refscenes-sample", split="val")
     with pytest.raises(RisbookError, match="load the name as a dataset, too"):
         risbook.train(ColourNetwork(), ["refscenes-sample", val], **options)
+
+
+def test_warnings_name_the_line_of_the_user() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=96)[:2]
+    samples = [
+        {"image": data.image(i), "text": "the zzyzx", "mask": data.mask(i)} for i in range(2)
+    ]
+    options: dict[str, Any] = {"batch_size": 2, "show_progress": False}
+    with pytest.warns(UserWarning, match="zzyzx") as warned:
+        risbook.train(risbook.load("etris-mini"), samples, steps=1, **options)
+        risbook.evaluate(risbook.load("etris-mini"), samples, **options)
+        risbook.load("etris-mini")(torch.zeros(1, 3, 96, 96), ["the zzyzx"])
+    files = [warning.filename for warning in warned if "zzyzx" in str(warning.message)]
+    assert files == [__file__] * 3

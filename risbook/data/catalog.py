@@ -7,7 +7,6 @@ package. Anything else is taken for the path of a folder with ``instances.json``
 """
 
 import difflib
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from risbook.data.expressions import ExpressionTable
 from risbook.data.hf_rows import open_hf_rows
 from risbook.data.instances import read_instances
 from risbook.data.refer import default_partition, read_refer
-from risbook.errors import ArgumentError, DataError
+from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.refscenes.manifest import digests_of_world
 
 REAL_NAMES = ("refcoco", "refcoco+", "refcocog")
@@ -126,10 +125,9 @@ def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> Non
         return
     wrong = [c.split for c in check_counts(table, dataset=dataset, partition=partition) if not c.ok]
     if wrong:
-        warnings.warn(
+        warn_user(
             f"{dataset} ({partition}): {', '.join(wrong)} differ from the published counts; "
-            f"`risbook data counts` shows them",
-            stacklevel=3,
+            f"`risbook data counts` shows them"
         )
 
 

@@ -5,7 +5,6 @@ kept in the files of RefCOCO, which `risbook.data.open_data` reads image by imag
 """
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from risbook.data.image_input import as_rgb
 from risbook.data.images import read_image
 from risbook.data.instances import Annotation, ImageRecord, Instances
 from risbook.data.masks import BoolMask, encode_mask, mask_box
-from risbook.errors import DataError
+from risbook.errors import DataError, warn_user
 
 #: Names that people give to the three parts of a sample.
 IMAGE_KEYS = ("image", "img", "pixel_values")
@@ -58,10 +57,9 @@ def from_samples(samples: Iterable[Any], *, name: str = "samples") -> ReferData:
         where = f"{name}[{index}]"
         fields = _fields(sample, where)
         if index == 0 and "sent_id" in fields:
-            warnings.warn(
+            warn_user(
                 f"{where} is an item of a dataset, whose image is letterboxed; parts of a dataset "
-                "keep the images' own resolution: data[:16], data[[1, 5, 7]] or data.filter(...)",
-                stacklevel=2,
+                "keep the images' own resolution: data[:16], data[[1, 5, 7]] or data.filter(...)"
             )
         try:
             image = as_rgb(fields["image"])

@@ -16,14 +16,13 @@ a folder with a file per run, so that a suite that was stopped keeps what it has
 
 import datetime
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from risbook.errors import DataError
+from risbook.errors import DataError, warn_user
 from risbook.files import read_json
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -100,7 +99,7 @@ def _read_file(path: Path, suite: str) -> Iterator[Measured]:
     try:
         content = read_json(path)
     except DataError:
-        warnings.warn(f"{path}: not a whole JSON document; left out", stacklevel=2)
+        warn_user(f"{path}: not a whole JSON document; left out")
         return
     if not isinstance(content, dict) or not set(_NEEDED) <= set(content):
         raise DataError(f"{path}: not a result file ({', '.join(_NEEDED)} are needed)")

@@ -3,7 +3,6 @@
 Weights are safetensors, so a checkpoint cannot run code when it is opened.
 """
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 
 from risbook.attribute_hints import close_name
-from risbook.errors import DataError, RisbookError
+from risbook.errors import DataError, RisbookError, warn_user
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.network_system import NetworkSystem
@@ -50,10 +49,9 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             earlier checkpoint in the folder stays.
     """
     if system.name not in SYSTEMS and not isinstance(system, NetworkSystem):
-        warnings.warn(
+        warn_user(
             f"risbook.load cannot build a system called {system.name!r}; add it by "
-            "risbook.systems.register_system",
-            stacklevel=2,
+            "risbook.systems.register_system"
         )
     system.check_saveable()
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}

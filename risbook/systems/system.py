@@ -5,7 +5,6 @@ reads and the tokenizer of its text tower; everything else about training and ev
 outside.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, overload
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from risbook.attribute_hints import missing_attribute
 from risbook.config import to_values
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList
-from risbook.errors import ArgumentError, DataError
+from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.losses import mask_cross_entropy
@@ -156,11 +155,10 @@ class System(nn.Module):
         height, width = images.shape[-2:]
         if height == width != self.image_size and not images.is_meta:
             if self._warns_of_size:
-                warnings.warn(
+                warn_user(
                     f"images of {height} x {width} are resized to the "
                     f"{self.image_size} x {self.image_size} that {self.name} takes; data loaded "
-                    f"with image_size={self.image_size} are faster",
-                    stacklevel=3,  # behind `keyword_aliases`
+                    f"with image_size={self.image_size} are faster"
                 )
                 self._warns_of_size = False
             size = (self.image_size, self.image_size)

@@ -4,7 +4,6 @@ Small models use one id per word and no pieces, as the earlier systems did. A wo
 vocabulary becomes `[UNK]`, and a warning names it.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -18,7 +17,7 @@ from tokenizers import (
     trainers,
 )
 
-from risbook.errors import DataError
+from risbook.errors import DataError, warn_user
 from risbook.tokenizers.sentence_tokenizer import SentenceTokenizer
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[START]", "[END]"
@@ -117,7 +116,7 @@ class WordTokenizer(SentenceTokenizer):
             more = "; more are not named" if self._named_count == MAX_NAMED else ""
             listed = ", ".join(named) + more
             message = f"words that the vocabulary does not hold, read as {UNKNOWN}: {listed}"
-            warnings.warn(message, UnknownWordWarning, stacklevel=3)  # the caller of the tokenizer
+            warn_user(message, UnknownWordWarning)
 
 
 def _unknown_words(sentence: str, encoding: Encoding) -> list[str]:

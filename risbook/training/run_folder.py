@@ -1,14 +1,13 @@
 """The folder of a run: one process trains in it, and files of another run are not overwritten."""
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from risbook.errors import RisbookError
+from risbook.errors import RisbookError, warn_user
 from risbook.files import write_json
 
 #: what a run writes, beside the file of its settings
@@ -111,10 +110,9 @@ class RunFolder:
                 "another folder"
             ) from None
         except (OSError, NotImplementedError) as error:
-            warnings.warn(
+            warn_user(
                 f"{self.path}: this file system has no locks ({error}); make sure that no "
-                "second run writes here",
-                stacklevel=2,
+                "second run writes here"
             )
 
     def unlock(self) -> None:

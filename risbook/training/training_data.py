@@ -1,12 +1,11 @@
 """The training samples and the held-out splits of a run, opened by their names."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from risbook.data import ReferData, ReferringDataset, open_data
 from risbook.data.samples import TrainingSamples, image_key
-from risbook.errors import ArgumentError, DataError
+from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.training.training_config import TrainingConfig
 
 
@@ -74,9 +73,8 @@ def open_training_data(
         trained = {image_key(data, row.expressions[0]) for data, row in samples.objects}
         held_out = {image_key(dataset.data, row) for row in dataset.expressions}
         if shared := len(held_out & trained):
-            warnings.warn(
+            warn_user(
                 f"{eval_split}: {shared} of {len(held_out)} images are trained on, too, so its "
-                "scores are not those of unseen images",
-                stacklevel=2,
+                "scores are not those of unseen images"
             )
     return TrainingData(samples, eval_splits, min(config.batch_size, len(samples)))

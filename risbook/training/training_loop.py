@@ -7,7 +7,6 @@ samples, their sentences and the learning rates follow from the seed and the ste
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -16,7 +15,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from risbook.errors import RisbookError, StoppedError, TrainingDivergedError
+from risbook.errors import RisbookError, StoppedError, TrainingDivergedError, warn_user
 from risbook.progress_bar import progress_bar
 from risbook.training.objective import Objective
 from risbook.training.precision import choose_precision
@@ -255,11 +254,10 @@ class TrainingLoop:
         first = progress.first_loss
         if first is not None and not progress.blown_up and loss > BLOWN_UP * abs(first):
             progress.blown_up = True
-            warnings.warn(
+            warn_user(
                 f"the loss is {loss:.3g} at step {progress.step + 1}, and was {first:.3g} at the "
                 f"first: the learning rate ({lr:.2g}) is too large; train into another folder "
-                "with a smaller learning rate",
-                stacklevel=2,
+                "with a smaller learning rate"
             )
 
     def _stop_together(self, signals: StopSignals) -> None:

@@ -1,6 +1,5 @@
 """From a training's configuration to a checkpoint."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from accelerate.utils import set_seed
 from torch.nn.parameter import is_lazy
 
 from risbook.config import to_values
+from risbook.errors import warn_user
 from risbook.systems import System, build_system, save_system
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.named_losses import Loss
@@ -100,10 +100,9 @@ def train_system(
         if is_main:
             run.begin(to_values(config), differences, resume=resume)
             if dropped := data.samples.dropped:
-                warnings.warn(
+                warn_user(
                     f"{dropped} objects are not trained on: another of the sets holds their image "
-                    "out",
-                    stacklevel=2,
+                    "out"
                 )
         with _channels_last_on_cpu(system, accelerator.device):
             TrainingLoop(
