@@ -42,22 +42,22 @@ class Batch:
     """A batch of training samples.
 
     Args:
-        image: normalised images, float32 (B, 3, S, S).
+        images: normalised images, float32 (B, 3, S, S).
         texts: B sentences.
-        mask: float32 (B, 1, S, S) in [0, 1].
+        masks: float32 (B, 1, S, S) in [0, 1].
     """
 
-    image: Tensor
+    images: Tensor
     texts: list[str]
-    mask: Tensor
+    masks: Tensor
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Put samples together and normalise the images."""
     return Batch(
-        image=torch.stack([torch.from_numpy(normalise(sample.image)) for sample in samples]),
+        images=torch.stack([torch.from_numpy(normalise(sample.image)) for sample in samples]),
         texts=[sample.text for sample in samples],
-        mask=torch.stack([torch.from_numpy(sample.mask)[None] for sample in samples]),
+        masks=torch.stack([torch.from_numpy(sample.mask)[None] for sample in samples]),
     )
 
 

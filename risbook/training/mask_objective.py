@@ -75,10 +75,10 @@ class MaskObjective(Objective):
                 "processes"
             )
 
-    def forward(self, images: Tensor, token_ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, token_ids: Tensor, masks: Tensor) -> dict[str, Tensor]:
         """The losses of images (B, 3, S, S), ids (B, L) and masks (B, 1, S, S)."""
         logits = self.system(images, token_ids)
-        target = resize_target(mask, logits.shape[-2:])
+        target = resize_target(masks, logits.shape[-2:])
         return named_losses(self.loss(logits.float(), target))
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -93,10 +93,10 @@ class MaskObjective(Objective):
             num_processes=self.accelerator.num_processes,
             num_workers=self.config.num_workers,
         ):
-            images = batch.image.to(device)
+            images = batch.images.to(device)
             if device.type == "cpu":
                 images = images.contiguous(memory_format=torch.channels_last)
-            yield images, self.system.tokenizer(batch.texts).to(device), batch.mask.to(device)
+            yield images, self.system.tokenizer(batch.texts).to(device), batch.masks.to(device)
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """One group for each learning rate, see `group_parameters`."""

@@ -59,18 +59,17 @@ def group_lr(
     *,
     epoch_steps: int,
     lr_multiplier: float,
-    peak: float | None = None,
+    peak: float,
 ) -> float:
     """The learning rate of a group of parameters by the schedule of a run.
 
     Args:
-        config: schedule, peak, steps and warm-up.
+        config: schedule, steps and warm-up.
         step: steps already taken, 0 for the first.
         epoch_steps: steps of one epoch.
         lr_multiplier: of the group, 1 for the default group.
-        peak: of the group; None for the configured learning rate.
+        peak: largest learning rate of the group, before its multiplier.
     """
-    peak = config.learning_rate if peak is None else peak
     steps = config.steps
     if config.schedule == "milestones":
         return milestone_lr(

@@ -23,8 +23,8 @@ def test_a_sample_and_a_batch(samples: TrainingSamples) -> None:
     assert sample.mask.shape == (48, 48)
     assert 0 < sample.mask.mean() < 1
     batch = collate([samples[0], samples[1]])
-    assert batch.image.shape == (2, 3, 48, 48)
-    assert batch.mask.shape == (2, 1, 48, 48)
+    assert batch.images.shape == (2, 3, 48, 48)
+    assert batch.masks.shape == (2, 1, 48, 48)
     assert batch.texts == [samples[0].text, samples[1].text]
 
 

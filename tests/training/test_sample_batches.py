@@ -24,11 +24,11 @@ def test_a_run_that_starts_later_gets_the_same_batches(samples: TrainingSamples)
     epoch_steps = len(samples) // 10
     assert epoch_steps == 2
     batches = first_batches(samples, 6)
-    assert batches[0].image.shape == (10, 3, 32, 32)
+    assert batches[0].images.shape == (10, 3, 32, 32)
     for start in (1, 3, 4):
         (batch,) = first_batches(samples, 1, start=start)
         assert batch.texts == batches[start].texts
-        assert torch.equal(batch.mask, batches[start].mask)
+        assert torch.equal(batch.masks, batches[start].masks)
 
 
 def test_processes_get_the_parts_of_a_batch(samples: TrainingSamples) -> None:
