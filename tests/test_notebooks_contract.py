@@ -5,10 +5,12 @@ import copy
 import nbformat
 import pytest
 from book_config import ROOT, notebooks
-from contract import PARTS, RULES, problems
+from contract import PARTS, RETOLD, RULES, problems, read_chapter
+from glossary_terms import Term
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from normal_form import normalise
 from notebooks import check
+from retold import KINDS, RETOLD_RULES, Chapter, letters_of, reading_minutes
 from stubs import StubError, stub_source
 
 NOTEBOOKS = notebooks()
@@ -28,8 +30,12 @@ def test_there_are_chapters():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
 def test_chapter_keeps_the_contract(path):
-    faults = problems(nbformat.read(path, as_version=4))
+    faults = problems(nbformat.read(path, as_version=4), read_chapter(path))
     assert not faults, "\n".join(["", *faults])
+
+
+def test_retold_chapters_exist():
+    assert set(RETOLD) <= {names(path).removesuffix(".ipynb") for path in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
@@ -59,9 +65,9 @@ def code(source, outputs=(), **metadata):
     return new_code_cell(source, outputs=list(outputs), metadata=metadata)
 
 
-def good():
+def good(words=230):
     """A chapter that says nothing, but keeps every rule."""
-    filler = "word " * 230
+    filler = "word " * words
     box = '<div class="admonition note">\n<p>Box: <span class="measured">5 s</span></p>\n</div>'
     cells = [new_markdown_cell(f'# Title\n\nPromise. <span class="launch"></span>\n\n{box}')]
     for part in PARTS[:-1]:
@@ -275,6 +281,188 @@ def test_every_breach_is_told(breach):
 
 def test_every_rule_has_a_breach():
     assert set(BREACHES.values()) == set(RULES)
+
+
+NOTATION = """| symbol | shape | meaning |
+|---|---|---|
+| $H, W$ | | height and width, in pixels |
+| $A$ | | attention |
+| $A$ | | the other meaning |
+
+Parameters are $\\theta$.
+"""
+TERMS = (
+    Term("mask", ("mask", "segmentation mask"), ("마스크",), "One value per pixel."),
+    Term("category", ("category",), ("범주",), "The class."),
+)
+CHAPTER = Chapter("1.2", TERMS, frozenset({"category"}), NOTATION)
+CAPTION = "*Figure 1.2.1. The white square, without an object, is the whole image.*"
+
+
+EXPLANATION = """Figure 1.2.1 shows [masks](../glossary.md#mask) and a mask.
+
+| symbol | meaning |
+|---|---|
+| $H$ | height and width |
+| $Q$ | a query |
+
+$$Q_{ij} = \\log H + \\theta$$"""
+
+
+def retold():
+    """A chapter that says nothing, but keeps the rules for retold chapters as well."""
+    *cells, last = good(words=320).cells
+    exercises_start = next(n for n, c in enumerate(cells) if c.source.startswith("### Exercise"))
+    cells = cells[:exercises_start]
+    for cell in cells:
+        if cell.source.startswith("assert"):
+            cell.metadata["tags"] = ["remove-cell"]
+        if cell.source.startswith("x = 2"):
+            cell.source += "\nz = y"
+    figure = next(n for n, cell in enumerate(cells) if cell.source.startswith("plt."))
+    cells.insert(figure + 1, new_markdown_cell(f"{CAPTION}\n\n{EXPLANATION}"))
+    cells[3:3] = [code("w = 1") for _ in range(4)]
+    option = "<details><summary>A</summary>The first mask.</details>\n"
+    unattempted = printed("E: not attempted yet. Fill in.\n")
+    solution = "def f_solution(a):\n    return a\n\n\ncheck_solution(f_solution, cases)"
+    cells += [
+        new_markdown_cell(f"### Exercise 1 ({KINDS[0]}): a function"),
+        code("cases = []\ncheck('E', f, cases)", unattempted),
+        code(solution, tags=["solution"]),
+        new_markdown_cell(f"### Exercise 2 ({KINDS[1]}): an experiment"),
+        code("my_prediction = ..."),
+        code("compare_prediction('E', my_prediction, measure)", unattempted),
+        new_markdown_cell(f"{option}\n### Exercise 3 ({KINDS[2]}): a table\n\n{option}{option}"),
+        last,
+    ]
+    return normal(new_notebook(cells=cells))
+
+
+def test_a_good_retold_chapter_passes():
+    book = retold()
+    assert problems(book, CHAPTER) == []
+    nbformat.validate(book)
+
+
+def append(text):
+    def breach(book):
+        first(book, CAPTION).source += f"\n\n{text}"
+
+    return breach
+
+
+def replace(old, new):
+    def breach(book):
+        cell = next(cell for cell in book.cells if old in cell.source)
+        cell.source = cell.source.replace(old, new, 1)
+
+    return breach
+
+
+def show(text):
+    def breach(book):
+        first(book, "print(2)").outputs = printed(text)
+
+    return breach
+
+
+def hidden_code(book):
+    book.cells.append(code("secret = 3", tags=["remove-cell"]))
+
+
+def assertion_in_view(book):
+    first(book, "assert 1").metadata["tags"] = []
+
+
+def solution_prints(book):
+    first(book, "def f_solution").outputs = printed("E: correct (1 case).\n")
+
+
+def two_lines_of_a_checker(book):
+    first(book, "cases = []").outputs = printed("E: not attempted yet.\nand more\n")
+
+
+def stub_missing(book):
+    book.cells.remove(next(c for c in book.cells if c.source.startswith("# Your turn")))
+
+
+def alt_says_picture(book):
+    first(book, "plt.plot").metadata["mystnb"]["image"]["alt"] = "a picture of a white square"
+
+
+RETOLD_BREACHES = [
+    ("size", append("word " * 4500)),
+    ("code_lines", replace("z = y", "z = y  # " + "long " * 20)),
+    ("comprehensions", replace("z = y", "z = [[[1 for a in b] for b in c] for c in y]")),
+    ("comprehensions", replace("z = y", "z = [1 for c in y for b in c for a in b]")),
+    (
+        "comprehensions",
+        replace("z = y", "z = [[a for a in b] for b in y], [a for b in y for a in b]"),
+    ),
+    ("guards", hidden_code),
+    ("guards", assertion_in_view),
+    ("answers", show("True\n")),
+    ("answers", show("same weights: True\n")),
+    ("answers", show("(True, False)\n")),
+    ("captions", replace(CAPTION, "No caption.")),
+    ("captions", replace("Figure 1.2.1. The white", "Figure 1.2.2. The white")),
+    ("captions", append("Figure 1.2.7 shows it.")),
+    ("exercises", replace(KINDS[2], KINDS[1])),
+    ("exercises", replace("### Exercise 2", "### Exercise 4")),
+    ("exercises", replace("my_prediction = ...", "my_prediction = 3")),
+    ("exercises", solution_prints),
+    ("exercises", two_lines_of_a_checker),
+    ("exercises", stub_missing),
+    ("solution_names", replace("z = y", "f = y")),
+    ("solution_names", replace("z = y", "my_prediction = y")),
+    ("solution_names", replace("def f_solution", "def f")),
+    ("glossary", replace("[masks](../glossary.md#mask)", "Segmentation masks")),
+    ("glossary", append("A [maske](../glossary.md#maske).")),
+    ("symbols", append("$$Z + 1$$")),
+    ("symbols", append("$$A + 1$$")),
+    ("symbols", replace("| $H$ | height", "| $H$ | depth")),
+    ("symbols", replace("| $Q$ | a query |", "| $Q$ | a query |\n| $Q$ | a quality |")),
+    ("language", append("The Picture is white.")),
+    ("language", append("One mask a sentence.")),
+    ("language", alt_says_picture),
+]
+
+
+@pytest.mark.parametrize(("rule", "breach"), RETOLD_BREACHES)
+def test_every_breach_of_a_retold_chapter_is_told(rule, breach):
+    book = retold()
+    breach(book)
+    faults = {problem.partition(":")[0] for problem in problems(book, CHAPTER)}
+    assert faults - {"outputs"} == {rule}  # a cell more or less also spoils the counts
+
+
+def test_every_rule_for_retold_chapters_has_a_breach():
+    assert {rule for rule, _ in RETOLD_BREACHES} == set(RETOLD_RULES)
+
+
+def test_language_leaves_quotations_code_and_fixed_headings_alone():
+    book = retold()
+    append(
+        'The sentence "thing on the left", `picture`, Dice loss, '
+        "[Seeing things](https://arxiv.org/abs/1)."
+    )(book)
+    assert problems(book, CHAPTER) == []
+
+
+def test_letters_are_symbols_and_words_are_not():
+    formula = (
+        r"\hat{M}_{ij} = \mathcal{L}(Z_{h_{1}}) \text{ if } \log x^{2} > \tau \cdot \mathrm{IoU}"
+    )
+    assert letters_of(formula) == {r"\hat{M}", r"\mathcal{L}", "Z", "x", r"\tau"}
+
+
+def test_time_to_read_counts_words_and_visible_code():
+    book = retold()
+    minutes = reading_minutes(book)
+    first(book, "print(2)").source = "\n".join(["print(2)"] * 121)
+    assert reading_minutes(book) == minutes + 10
+    first(book, "assert 1").source = "\n".join(["assert 1"] * 121)
+    assert reading_minutes(book) == minutes + 10
 
 
 def test_normal_form_forgets_who_ran_it():

@@ -45,6 +45,19 @@ def toc_pages(root: Path = ROOT) -> list[str]:
     return pages
 
 
+def chapter_numbers(root: Path = ROOT) -> dict[str, str]:
+    """Number the pages of the numbered parts as the book does: ``{"book/task/a": "1.1"}``."""
+    numbers: dict[str, str] = {}
+    count = 0
+    for part in read_yaml(root / "_toc.yml")["parts"]:
+        for chapter in part["chapters"] if part.get("numbered") else ():
+            count += 1
+            numbers[str(chapter["file"])] = str(count)
+            for place, page in enumerate(chapter.get("sections", ()), start=1):
+                numbers[str(page["file"])] = f"{count}.{place}"
+    return numbers
+
+
 def notebooks(root: Path = ROOT) -> list[Path]:
     """List the committed notebooks, in the order of `_toc.yml`, unlisted ones last."""
     paths = [

@@ -4,16 +4,32 @@ A chapter is held to it by ``tests/test_notebooks_contract.py``; the rules thems
 explained in CONTRIBUTING.md.
 """
 
-import ast
 import re
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import nbformat
+from book_config import ROOT, chapter_numbers
+from chapter_cells import (
+    Notebook,
+    code_cells,
+    count_figures,
+    has_output,
+    printed,
+    section,
+    tags_of,
+    text_of,
+)
+from glossary_terms import read_terms
 from normal_form import TAGS, WIDGET_VIEW
+from retold import RETOLD_RULES, Chapter, count_words, mentioned_terms
 
-Notebook = nbformat.NotebookNode
 Rule = Callable[[Notebook], Iterator[str]]
+
+# The chapters for which the rules of retold.py hold too. Their authors add them.
+RETOLD: tuple[str, ...] = ()
 
 PARTS = (
     "The picture first",
@@ -40,15 +56,33 @@ def rule(function: Rule) -> Rule:
     return function
 
 
-def problems(book: Notebook) -> list[str]:
-    """List every breach of the contract as ``rule: what is wrong``."""
-    return [f"{name}: {fault}" for name, check in RULES.items() for fault in check(book)]
+def problems(book: Notebook, chapter: Chapter | None = None) -> list[str]:
+    """List every breach of the contract as ``rule: what is wrong``.
+
+    Args:
+        book: the chapter's notebook.
+        chapter: what `read_chapter` returns, for a chapter that is told anew.
+    """
+    checks: dict[str, Rule] = dict(RULES)
+    for name, check in RETOLD_RULES.items() if chapter else ():
+        checks[name] = partial(check, chapter=chapter)
+    return [f"{name}: {fault}" for name, check in checks.items() for fault in check(book)]
 
 
-def count_words(book: Notebook) -> int:
-    """Count the words of the text cells, mark-up and formulas aside."""
-    text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$|<[^>]+>", " ", _text(book), flags=re.DOTALL)
-    return len(re.findall(r"[^\W_][\w'’-]*", text))
+def read_chapter(path: Path) -> Chapter | None:
+    """Read what the rules for retold chapters compare with; None for other chapters."""
+    page = path.relative_to(ROOT).with_suffix("").as_posix()
+    if page not in RETOLD:
+        return None
+    terms = read_terms((ROOT / "book" / "glossary.md").read_text(encoding="utf-8"))
+    numbers = chapter_numbers()
+    introduced: set[str] = set()
+    for earlier in (other for other in numbers if other in RETOLD):
+        if earlier == page:
+            break
+        introduced |= mentioned_terms(nbformat.read(ROOT / f"{earlier}.ipynb", 4), terms)
+    notation = (ROOT / "book" / "notation.md").read_text(encoding="utf-8")
+    return Chapter(numbers[page], tuple(terms), frozenset(introduced), notation)
 
 
 @rule
@@ -67,10 +101,10 @@ def header(book: Notebook) -> Iterator[str]:
 @rule
 def parts(book: Notebook) -> Iterator[str]:
     """The parts of a chapter stand in their order, under their fixed headings."""
-    headings = re.findall(r"^## +(.+?) *$", _text(book), re.MULTILINE)
+    headings = re.findall(r"^## +(.+?) *$", text_of(book), re.MULTILINE)
     if headings != list(PARTS):
         yield f"the second-level headings are {headings}, not {list(PARTS)}"
-    last = _section(book, PARTS[-1])
+    last = section(book, PARTS[-1])
     for name in ("Take away", "Further reading"):
         if not re.search(rf"^### {name} *$", last, re.MULTILINE):
             yield f"'### {name}' is missing in the last part"
@@ -83,7 +117,7 @@ def parts(book: Notebook) -> Iterator[str]:
 @rule
 def questions(book: Notebook) -> Iterator[str]:
     """Three questions, and for each option of each a folded explanation."""
-    last = _section(book, PARTS[-1])
+    last = section(book, PARTS[-1])
     pattern = r"^### Question[^\n]*\n(.*?)(?=^### |\Z)"
     questions = re.findall(pattern, last, re.MULTILINE | re.DOTALL)
     if len(questions) != 3:
@@ -97,7 +131,7 @@ def questions(book: Notebook) -> Iterator[str]:
 def exercises(book: Notebook) -> Iterator[str]:
     """Two to four exercises, each with a stub, a checker and a solution that is right."""
     cells = [cell for cell in book.cells if cell.cell_type == "code"]
-    places = [n for n, cell in enumerate(cells) if "solution" in _tags(cell)]
+    places = [n for n, cell in enumerate(cells) if "solution" in tags_of(cell)]
     if not EXERCISES[0] <= len(places) <= EXERCISES[1]:
         yield f"{len(places)} solutions, not {EXERCISES[0]} to {EXERCISES[1]}"
     for number, place in enumerate(places, start=1):
@@ -105,16 +139,16 @@ def exercises(book: Notebook) -> Iterator[str]:
         if stub is None or stub.metadata.get("risbook", {}).get("role") != "stub":
             yield f"exercise {number} has no stub and checker right before its solution"
             continue
-        if "not attempted yet" not in _printed(cells[place - 1]):
+        if "not attempted yet" not in printed(cells[place - 1]):
             yield f"exercise {number}: the checker does not take the stub as not attempted"
-        if ": correct" not in _printed(cells[place]):
+        if ": correct" not in printed(cells[place]):
             yield f"exercise {number}: the solution does not run the checker with success"
 
 
 @rule
 def size(book: Notebook) -> Iterator[str]:
     """A chapter is read in one sitting, and its file opens everywhere."""
-    words, code = count_words(book), _code(book)
+    words, code = count_words(text_of(book)), code_cells(book)
     if not WORDS[0] <= words <= WORDS[1]:
         yield f"{words} words, not {WORDS[0]} to {WORDS[1]}"
     if not CODE_CELLS[0] <= len(code) <= CODE_CELLS[1]:
@@ -124,7 +158,7 @@ def size(book: Notebook) -> Iterator[str]:
         yield f"the median code cell has {statistics.median(lines):g} lines, over {MEDIAN_LINES}"
     if max(lines) > MOST_LINES:
         yield f"a code cell has {max(lines)} lines, over {MOST_LINES}"
-    figures = sum(_figures(cell) for cell in code)
+    figures = sum(count_figures(cell) for cell in code)
     if figures > MOST_FIGURES:
         yield f"{figures} figures, over {MOST_FIGURES}"
     written = len(nbformat.writes(book).encode())
@@ -141,12 +175,12 @@ def outputs(book: Notebook) -> Iterator[str]:
     if "widgets" in book.metadata:
         yield "the notebook carries the state of widgets"
     for number, cell in enumerate(code, start=1):
-        if not cell.outputs and _speaks(cell.source) and "remove-cell" not in _tags(cell):
+        if not cell.outputs and has_output(cell.source) and "remove-cell" not in tags_of(cell):
             yield f"code cell {number} prints or draws, but has no output"
         for output in cell.outputs:
             if output.get("name") == "stderr":
                 yield f"code cell {number} carries error-stream output"
-            if output.output_type == "error" and "raises-exception" not in _tags(cell):
+            if output.output_type == "error" and "raises-exception" not in tags_of(cell):
                 yield f"code cell {number} failed with {output.ename}"
             if WIDGET_VIEW in output.get("data", {}):
                 yield f"code cell {number} carries a view of a widget"
@@ -168,10 +202,10 @@ def noise(book: Notebook) -> Iterator[str]:
     """What is printed does not depend on the machine or the hour."""
     for number, cell in enumerate((c for c in book.cells if c.cell_type == "code"), start=1):
         for name, pattern in _NOISE.items():
-            if re.search(pattern, _printed(cell)):
+            if re.search(pattern, printed(cell)):
                 yield f"code cell {number} prints {name}"
-        checked = "nbval-ignore-output" not in _tags(cell)
-        if checked and re.search(r"\b\d+\.\d+ ?(?:s|ms|sec|seconds)\b", _printed(cell)):
+        checked = "nbval-ignore-output" not in tags_of(cell)
+        if checked and re.search(r"\b\d+\.\d+ ?(?:s|ms|sec|seconds)\b", printed(cell)):
             yield f"code cell {number} prints a duration; it will differ next time"
 
 
@@ -179,11 +213,11 @@ def noise(book: Notebook) -> Iterator[str]:
 def tags(book: Notebook) -> Iterator[str]:
     """Only known tags; few unchecked cells, and after each the assertion of a relation."""
     for number, cell in enumerate(book.cells, start=1):
-        for tag in _tags(cell):
+        for tag in tags_of(cell):
             if tag not in TAGS:
                 yield f"cell {number} has the unknown tag '{tag}'"
-    code = _code(book)
-    unchecked = [n for n, cell in enumerate(code) if "nbval-ignore-output" in _tags(cell)]
+    code = code_cells(book)
+    unchecked = [n for n, cell in enumerate(code) if "nbval-ignore-output" in tags_of(cell)]
     if len(unchecked) * 4 > len(code):
         yield f"{len(unchecked)} of {len(code)} code cells are unchecked, over a quarter"
     for n in unchecked:
@@ -197,7 +231,7 @@ def setup(book: Notebook) -> Iterator[str]:
     roles = [cell.metadata.get("risbook", {}).get("role") for cell in book.cells]
     if [n for n, role in enumerate(roles) if role == "set-up"] != [1]:
         yield "the set-up cell is not the second cell; run `make notebooks`"
-    elif _tags(book.cells[1]) != ["remove-cell"]:
+    elif tags_of(book.cells[1]) != ["remove-cell"]:
         yield "the set-up cell is not tagged remove-cell"
 
 
@@ -205,7 +239,7 @@ def setup(book: Notebook) -> Iterator[str]:
 def figures(book: Notebook) -> Iterator[str]:
     """Every image has words for readers who do not see it, and ends with plt.show()."""
     for number, cell in enumerate((c for c in book.cells if c.cell_type == "code"), start=1):
-        if not _figures(cell, interactive=False):
+        if not count_figures(cell, interactive=False):
             continue
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
         if len(alt.split()) < 4:
@@ -252,54 +286,3 @@ def assertions(book: Notebook) -> Iterator[str]:
     for name in ("Build it small", "Meet the package"):
         if name not in asserted:
             yield f"'{name}' asserts nothing"
-
-
-def _text(book: Notebook) -> str:
-    return "\n\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
-
-
-def _section(book: Notebook, heading: str) -> str:
-    pattern = rf"^## {re.escape(heading)} *\n(.*?)(?=^## |\Z)"
-    match = re.search(pattern, _text(book), re.MULTILINE | re.DOTALL)
-    return match[1] if match else ""
-
-
-def _code(book: Notebook) -> list[Notebook]:
-    """List the code cells that a reader sees, that is, all but the set-up."""
-    return [
-        cell
-        for cell in book.cells
-        if cell.cell_type == "code" and cell.metadata.get("risbook", {}).get("role") != "set-up"
-    ]
-
-
-def _tags(cell: Notebook) -> list[str]:
-    return list(cell.metadata.get("tags", []))
-
-
-def _printed(cell: Notebook) -> str:
-    streams = [output.get("text", "") for output in cell.outputs]
-    return "\n".join(streams + [o.get("data", {}).get("text/plain", "") for o in cell.outputs])
-
-
-def _figures(cell: Notebook, interactive: bool = True) -> int:
-    data = [output.get("data", {}) for output in cell.outputs]
-    images = sum("image/png" in output or "image/jpeg" in output for output in data)
-    frames = sum("ris-frames" in output.get("text/html", "") for output in data)
-    return images + interactive * frames
-
-
-def _speaks(source: str) -> bool:
-    """Say whether a cell prints or shows something when it runs, read off its top level."""
-    try:
-        body = ast.parse(re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE)).body
-    except SyntaxError:
-        return False
-    calls = {
-        ast.unparse(node.func)
-        for statement in body
-        if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Call)
-    }
-    return bool(calls & {"print", "plt.show", "display"})

@@ -15,17 +15,19 @@ from pathlib import Path
 
 import nbformat
 from book_config import BOOK, ROOT, branch, notebooks, repository_url
-from contract import count_words
+from chapter_cells import text_of
+from contract import RETOLD
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from normal_form import Notebook, normalise
+from retold import count_words, reading_minutes
 from stubs import StubError
 
 _MEASURED = re.compile(r'(<span class="measured">).*?(</span>)', re.DOTALL)
 _PEAK = (
     "import resource as _r, sys as _s; print(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss, _s.platform)"
 )
-WORDS_A_MINUTE = 180  # technical prose, read once
+WORDS_A_MINUTE = 180  # chapters that are not retold yet
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,7 +71,8 @@ def process(path: Path, *, run: bool) -> None:
     if run:
         print(f"{_relative(path)}: executing", flush=True)
         seconds, peak = execute(book, path)
-        write_measured(book, seconds, peak)
+        page = _relative(path).removesuffix(".ipynb")
+        write_measured(book, seconds, peak, retold=page in RETOLD)
     path.write_text(written(normal(book, path)), encoding="utf-8")
     size = path.stat().st_size / 1000
     print(f"{_relative(path)}: {seconds:.0f} s, {peak:.1f} GB at the peak, {size:.0f} kB")
@@ -122,12 +125,13 @@ def execute(book: Notebook, path: Path) -> tuple[float, float]:
     return seconds, int(amount) * (1 if system == "darwin" else 1024) / 1e9
 
 
-def write_measured(book: Notebook, seconds: float, peak: float) -> None:
+def write_measured(book: Notebook, seconds: float, peak: float, *, retold: bool) -> None:
     """Write time and memory into the header, rounded so that reruns mostly agree."""
-    words = count_words(book)
+    words = count_words(text_of(book))
+    minutes = reading_minutes(book) if retold else max(1, round(words / WORDS_A_MINUTE))
     duration = f"{max(5, 5 * round(seconds / 5))} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     text = (
-        f"{max(1, round(words / WORDS_A_MINUTE))} min to read, {duration} to run "
+        f"{minutes} min to read, {duration} to run "
         f"on {_cores()} CPU cores, {peak:.1f} GB of memory at the peak"
     )
     header = book.cells[0]
