@@ -78,7 +78,9 @@ class BridgerTokens(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """The output of one Bridger: the sums' second terms, and the tokens for the next Bridger.
+    """The output of one Bridger: the sums' second terms, and its reduced tokens.
+
+    The next Bridger gets one of the two pairs of tokens; `BridgerConfig.link` chooses.
 
     Args:
         image_delta: (B, C, H, W), to be added to the map.

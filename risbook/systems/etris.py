@@ -189,6 +189,7 @@ class ETRIS(PEFTSystem):
             )
             state = image_tower.with_stage_map(state, feature_map)
             maps.append(feature_map)
+        # the neck takes the last map after the tower's own head, CLIP's pool or norm, as released
         maps[-1] = image_tower.final_map(state)
         return tuple(maps), text_tokens
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList, as_rgb
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.errors import ArgumentError
-from risbook.systems.postprocess import probabilities_at_original_size
+from risbook.systems.postprocess import probabilities_at_original_size, threshold_mask
 from risbook.systems.system import System
 from risbook.tokenizers.sentence_tokenizer import check_text
 
@@ -30,7 +30,7 @@ def predict(
         # bicubic resizing overshoots a little
         results = [probability.clip(0, 1) for probability in results]
     else:
-        results = [np.greater(probability, threshold) for probability in results]
+        results = [threshold_mask(probability, threshold) for probability in results]
     if isinstance(image, Tensor | np.ndarray) and is_batch(image):
         return np.stack(results)
     return results[0] if isinstance(text, str) and not is_batch(image) else results

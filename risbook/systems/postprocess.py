@@ -102,9 +102,14 @@ def predict_mask(
     [[True, True, True], [True, True, True]]
     """
     if isinstance(letterbox, Letterbox):
-        return probabilities_at_original_size(logits, letterbox) > threshold
+        return threshold_mask(probabilities_at_original_size(logits, letterbox), threshold)
     probabilities = probabilities_at_original_size(logits, letterbox)
-    return [probability > threshold for probability in probabilities]
+    return [threshold_mask(probability, threshold) for probability in probabilities]
+
+
+def threshold_mask(probability: Probability, threshold: float) -> BoolMask:
+    """Probabilities (H, W) to a mask, bool (H, W): what lies strictly above the threshold."""
+    return np.greater(probability, threshold)
 
 
 def _enlarge(logits: Tensor, letterbox: Letterbox) -> Probability:

@@ -225,6 +225,7 @@ class System(nn.Module):
             "return_probs": "return_probability",
             "return_prob": "return_probability",
             "return_probabilities": "return_probability",
+            "images": "image",
             "expression": "text",
             "prompt": "text",
             "sentence": "text",
