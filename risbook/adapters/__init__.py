@@ -2,25 +2,25 @@
 
 A new adapter inside one tower is a pure module in a file of its own, a `Placement` of it for
 `tower.add_adapter`, and a method that `register_peft_method` adds to `PEFT_METHODS`, so that
-checkpoints can name it. An adapter that reads the other modality gets it as the context of its
-site; `risbook.adapters.placement` has an example. An adapter between two towers is called by its
-system, as the Bridger is.
+checkpoints can name it. `risbook.adapters.peft` applies these methods. An adapter that reads the
+other modality gets it as the context of its site; `risbook.adapters.placement` has an example. An
+adapter between two towers is called by its system, as the Bridger is.
 """
 
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.lora import merge_lora
-from risbook.adapters.peft_application import apply_lora, apply_peft
-from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.peft_methods import (
+from risbook.adapters.peft.peft_application import apply_lora, apply_peft
+from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_methods import (
     PEFT_METHODS,
     PEFTMethod,
     list_peft_methods,
     register_peft_method,
 )
+from risbook.adapters.peft.two_towers import TwoTowers
 from risbook.adapters.placement import Parallel, Serial
-from risbook.adapters.two_towers import TwoTowers
 from risbook.adapters.zoom_layer import ZoomLayer
 from risbook.attribute_hints import lazy_attributes
 from risbook.towers.sites import Placement, Site

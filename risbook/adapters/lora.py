@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from risbook.adapters.applied_methods import forget_method
+from risbook.adapters.peft.applied_peft import forget_peft
 from risbook.errors import ArgumentError, RisbookError
 from risbook.towers.stages import StagedTower
 
@@ -102,7 +102,7 @@ def merge_lora(model: ModuleT) -> ModuleT:
     for module in model.modules():
         if hasattr(module, "peft_config"):
             del module.peft_config
-        forget_method(module, "lora")
+        forget_peft(module, "lora")
     return model
 
 

@@ -14,13 +14,13 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from risbook.adapters.applied_methods import (
+from risbook.adapters.peft.applied_peft import (
     adapter_parameters,
-    applied_methods,
+    applied_peft,
     unnamed_adapters,
 )
-from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.two_towers import TOWER_SIDES, TowerSide
+from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.peft.two_towers import TOWER_SIDES, TowerSide
 from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
@@ -98,11 +98,11 @@ class PEFTSystem(System):
         `image_peft` and `text_peft` are read from the towers, and only the other fields are those
         that were set.
         """
-        methods: dict[str, Any] = {}
+        peft_configs: dict[str, Any] = {}
         for side in TOWER_SIDES:
-            applied = applied_methods(self.towers[f"{side}_tower"])
-            methods[f"{side}_peft"] = applied[0] if applied else PEFTConfig()
-        return replace(self._config, **methods)
+            applied = applied_peft(self.towers[f"{side}_tower"])
+            peft_configs[f"{side}_peft"] = applied[0] if applied else PEFTConfig()
+        return replace(self._config, **peft_configs)
 
     @config.setter
     def config(self, config: Any) -> None:
@@ -132,7 +132,7 @@ class PEFTSystem(System):
         peft = PEFTConfig(method=method, options=dict(options))
         for side in sides:
             tower = self.towers[f"{side}_tower"]
-            if applied := applied_methods(tower):
+            if applied := applied_peft(tower):
                 raise ArgumentError(
                     f'the {side} tower of {self.name} has the method "{applied[0].method}" '
                     "already: load a new model"
@@ -154,9 +154,9 @@ class PEFTSystem(System):
         """
         for side in TOWER_SIDES:
             tower = self.towers[f"{side}_tower"]
-            methods = applied_methods(tower)
-            if len(methods) > 1:
-                names = " and ".join(peft.method for peft in methods)
+            applied = applied_peft(tower)
+            if len(applied) > 1:
+                names = " and ".join(peft.method for peft in applied)
                 raise RisbookError(
                     f"the {side} tower of {self.name} has the methods {names}; a checkpoint can "
                     "name one"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from risbook.adapters.peft_application import apply_peft
-from risbook.adapters.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_application import apply_peft
+from risbook.adapters.peft.peft_config import PEFTConfig
 from risbook.errors import ArgumentError
 from risbook.towers.build import build_tower
 from risbook.towers.presets import get_tower_preset

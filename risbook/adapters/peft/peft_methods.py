@@ -191,14 +191,14 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     >>> read_options("lora", {"rank": 4, "lora_alpha": 8})
     {'r': 4, 'lora_alpha': 8}
     """
-    chosen = get_peft_method(method)
+    peft_method = get_peft_method(method)
     read: dict[str, Any] = {}
     for name, value in options.items():
-        option = chosen.option_name(name)
+        option = peft_method.option_name(name)
         if option is None:
-            close = close_name(name, chosen.options)
+            close = close_name(name, peft_method.options)
             hint = f'did you mean "{close}"? ' if close else ""
-            names = ", ".join(chosen.options)
+            names = ", ".join(peft_method.options)
             hint += f"its options are {names}" if names else "it has none"
             raise ArgumentError(f'method "{method}" has no option "{name}": {hint}')
         if option in read:

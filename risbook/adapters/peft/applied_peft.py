@@ -1,4 +1,4 @@
-"""The methods of a tower, noted on the tower itself: the one record of what was applied to it.
+"""What was applied to a tower, noted on the tower itself as `PEFTConfig`s.
 
 Systems read their configuration from these notes, so it is the same whether a method was applied
 through the system or to the tower by itself, ``apply_peft(model.image_tower, "lora")``.
@@ -12,35 +12,35 @@ from torch import nn
 from risbook.towers.transformer_tower import TransformerTower
 
 if TYPE_CHECKING:
-    from risbook.adapters.peft_config import PEFTConfig
+    from risbook.adapters.peft.peft_config import PEFTConfig
 
-_METHODS = "applied_peft"
+_CONFIGS = "applied_peft"
 _PARAMETERS = "peft_parameters"
 
 
-def applied_methods(module: nn.Module) -> "tuple[PEFTConfig, ...]":
-    """The methods that `apply_peft` applied to a module, in their order."""
-    methods: tuple[PEFTConfig, ...] = getattr(module, _METHODS, ())
-    return methods
+def applied_peft(module: nn.Module) -> "tuple[PEFTConfig, ...]":
+    """What `apply_peft` applied to a module, in this order."""
+    peft_configs: tuple[PEFTConfig, ...] = getattr(module, _CONFIGS, ())
+    return peft_configs
 
 
-def note_method(module: nn.Module, method: "PEFTConfig", parameters: Iterable[str] = ()) -> None:
-    """Add a method to those of a module.
+def note_peft(module: nn.Module, peft_config: "PEFTConfig", parameters: Iterable[str] = ()) -> None:
+    """Add a method with its options to the notes of a module.
 
     Args:
         module: the module that it was applied to.
-        method: its name and options.
+        peft_config: the method and its options.
         parameters: names of the adapter parameters that it made.
     """
-    setattr(module, _METHODS, (*applied_methods(module), method))
+    setattr(module, _CONFIGS, (*applied_peft(module), peft_config))
     noted: frozenset[str] = getattr(module, _PARAMETERS, frozenset())
     setattr(module, _PARAMETERS, noted.union(parameters))
 
 
-def forget_method(module: nn.Module, name: str) -> None:
+def forget_peft(module: nn.Module, method: str) -> None:
     """Remove a method from the notes of a module, if it is there."""
-    if methods := applied_methods(module):
-        setattr(module, _METHODS, tuple(peft for peft in methods if peft.method != name))
+    if applied := applied_peft(module):
+        setattr(module, _CONFIGS, tuple(peft for peft in applied if peft.method != method))
 
 
 def adapter_parameters(tower: nn.Module) -> dict[str, nn.Parameter]:

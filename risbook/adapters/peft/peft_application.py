@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from risbook.adapters.applied_methods import adapter_parameters, note_method
-from risbook.adapters.peft_config import PEFTConfig
-from risbook.adapters.peft_methods import PEFT_METHODS, get_peft_method, read_options
-from risbook.adapters.snapshot import restored_on_error
-from risbook.adapters.two_towers import TOWER_SIDES, TowerSide, TwoTowers
+from risbook.adapters.peft.applied_peft import adapter_parameters, note_peft
+from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_methods import PEFT_METHODS, get_peft_method, read_options
+from risbook.adapters.peft.snapshot import restored_on_error
+from risbook.adapters.peft.two_towers import TOWER_SIDES, TowerSide, TwoTowers
 from risbook.errors import ArgumentError, RisbookError
 from risbook.towers.freezing import freeze
 
@@ -53,7 +53,7 @@ def apply_peft(
     >>> [parameter.requires_grad for parameter in layer.parameters()]
     [False, True]
     """
-    chosen = get_peft_method(method)
+    peft_method = get_peft_method(method)
     if not isinstance(model, nn.Module):
         raise ArgumentError(
             f"the model is {model!r:.40}; build it first, for instance by "
@@ -72,8 +72,8 @@ def apply_peft(
         raise ArgumentError(
             f"tower={tower!r} is for a system on two towers, not for {type(model).__name__}"
         )
-    if not isinstance(model, chosen.towers):
-        works_on = ", ".join(tower.__name__ for tower in chosen.towers)
+    if not isinstance(model, peft_method.towers):
+        works_on = ", ".join(tower.__name__ for tower in peft_method.towers)
         possible = ", ".join(
             name for name, entry in PEFT_METHODS.items() if isinstance(model, entry.towers)
         )
@@ -85,16 +85,16 @@ def apply_peft(
     with restored_on_error(model):
         freeze(model)
         try:
-            chosen.function(model, **options)
+            peft_method.function(model, **options)
         except RisbookError:
             raise
         except (TypeError, ValueError) as error:  # a word for a number, a number for a list
             given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            usual = ", ".join(f"{name}={value!r}" for name, value in chosen.options.items())
+            usual = ", ".join(f"{name}={value!r}" for name, value in peft_method.options.items())
             raise ArgumentError(
                 f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
             ) from None
     if method != "frozen":
         new = set(adapter_parameters(model)) - earlier
-        note_method(model, PEFTConfig(method=method, options=options), new)
+        note_peft(model, PEFTConfig(method=method, options=options), new)
     return model.eval()
