@@ -26,7 +26,7 @@ class TowerInfo:
         features: shapes of the features of one default input, by name: maps are (C, h, w), text
             tokens (L, C), the sentence (P,).
         weights: in words, where the weights are now.
-        source: the file of the weights: on the hub, or in the package.
+        source: the file of the weights on the hub, or their folder.
     """
 
     name: str
@@ -58,6 +58,7 @@ def tower_info(name: str) -> TowerInfo:
     else:
         default_input = (int(preset.arguments["context_length"]),)
         allowed_input = "fewer"
+    folder = preset.folder or f"shipped/{name}"
     return TowerInfo(
         name=name,
         family=preset.family,
@@ -66,7 +67,7 @@ def tower_info(name: str) -> TowerInfo:
         allowed_input=allowed_input,
         features=_features(tower),
         weights=weights_status(name),
-        source=f"shipped/{name}" if preset.hub is None else f"{preset.hub}/{preset.hub.file}",
+        source=f"{preset.hub}/{preset.hub.file}" if preset.hub else f"{folder}",
     )
 
 
@@ -86,6 +87,8 @@ def weights_status(name: str) -> str:
     """Where `build_tower(name)` would find the weights, in a few words; makes no request."""
     preset = get_tower_preset(name)
     if preset.hub is None:
+        if preset.folder:
+            return "in its folder" if preset.folder.is_dir() else "not in its folder"
         is_shipped = (SHIPPED_TOWERS / name / "config.json").is_file()
         return "shipped" if is_shipped else "not shipped"
     if local_folder(name, "auto") is not None:

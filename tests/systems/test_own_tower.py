@@ -14,9 +14,17 @@ from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.systems import build_system, load_system
 from risbook.systems.etris import build_etris
 from risbook.systems.system_presets import system_config
-from risbook.towers import TOWERS, TowerFamily, TowerPreset, build_tower, register_tower
+from risbook.towers import (
+    TOWERS,
+    TowerFamily,
+    TowerPreset,
+    build_tower,
+    list_towers,
+    register_tower,
+)
 from risbook.towers.build import save_tower
 from risbook.towers.families import FAMILIES, register_tower_family
+from risbook.towers.info import tower_info
 from risbook.towers.stages import StageContext, StagedImageTower
 
 
@@ -131,6 +139,13 @@ def test_a_configuration_names_the_tower(registered: Path, tmp_path: Path) -> No
     assert sum("stages.1.lora_A" in name for name in names) == 1
     system.save_pretrained(tmp_path / "run")
     assert answer(load_system(tmp_path / "run")).equal(answer(system))
+
+
+def test_facts_about_the_tower(registered: Path) -> None:
+    info = tower_info("patch-tower")
+    assert info.default_input == (3, 96, 96) and info.family == "patches"
+    assert info.weights == "in its folder" and info.source == str(registered)
+    assert list_towers()["patch-tower"] == f"image tower, weights: {registered}"
 
 
 def test_the_family_has_to_be_registered() -> None:
