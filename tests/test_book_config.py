@@ -137,3 +137,14 @@ def test_glossary_terms_are_unique_and_in_order():
 def test_a_term_without_its_korean_name_is_refused():
     with pytest.raises(ValueError, match="is not of the form"):
         read_terms('<span id="mask"></span>**mask**: One value per pixel.')
+
+
+def test_captions_get_their_class_and_other_text_in_italics_does_not():
+    nodes = pytest.importorskip("docutils.nodes")
+    captions = pytest.importorskip("figure_captions")
+    document = nodes.section()
+    for text in ("Figure 1.2.3. A white square.", "Figure skating.", "the left ball"):
+        document += nodes.paragraph("", "", nodes.emphasis(text, text))
+    captions.mark_captions(None, document)
+    classes = [paragraph["classes"] for paragraph in document.children]
+    assert classes == [["ris-caption"], [], []]
