@@ -1,10 +1,11 @@
-"""Figures: masks and heatmaps over images, training curves, and a slider over images.
+"""Figures: masks and heatmaps over images, curves, diagrams, and controls for live notebooks.
 
 matplotlib is imported when the first figure is drawn, never before.
 """
 
 from risbook.attribute_hints import lazy_attributes
 from risbook.figures.curves import plot_log, smooth
+from risbook.figures.diagrams import list_diagrams, show_diagram
 from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
 from risbook.figures.interactive import FrameSlider
 from risbook.figures.overlays import show_referring, wrap_title
@@ -12,16 +13,20 @@ from risbook.figures.paint import paint_mask
 from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
 from risbook.figures.panels import show_panels
 from risbook.figures.predictions import show_predictions
+from risbook.figures.sentence_box import SentenceBox
 
 __all__ = [
     "CYCLE",
     "ROLES",
     "FrameSlider",
+    "SentenceBox",
     "heatmap_panels",
+    "list_diagrams",
     "paint_mask",
     "pca_colours",
     "plot_log",
     "rgba",
+    "show_diagram",
     "show_heatmap",
     "show_matrix",
     "show_panels",

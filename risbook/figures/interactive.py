@@ -50,7 +50,7 @@ class FrameSlider:
         width: int = 560,
         colours: int = 256,
     ) -> None:
-        self.frames = [_png(frame, colours) for frame in frames]
+        self.frames = [encode_png(frame, colours) for frame in frames]
         self.labels = [str(label) for label in labels]
         self.title, self.alt, self.width = title, alt, width
         if not self.frames or len(self.frames) != len(self.labels):
@@ -88,14 +88,8 @@ class FrameSlider:
 
     def _widget(self) -> Any:
         """Build the live control, or return None where nobody could use it."""
-        if os.environ.get("RISBOOK_STATIC"):  # set by the command that writes the book's outputs
-            return None
-        try:
-            import ipywidgets
-            from IPython.core.getipython import get_ipython
-        except ImportError:
-            return None
-        if not hasattr(get_ipython(), "kernel"):
+        ipywidgets = live_widgets()
+        if ipywidgets is None:
             return None
         image = ipywidgets.Image(value=self.frames[0], format="png")
         image.layout.max_width = f"{self.width}px"
@@ -111,7 +105,19 @@ class FrameSlider:
         return self._view
 
 
-def _png(frame: Any, colours: int) -> bytes:
+def live_widgets() -> Any:
+    """The module ipywidgets where a kernel with it is alive, or None where nobody could use it."""
+    if os.environ.get("RISBOOK_STATIC"):  # set by the command that writes the book's outputs
+        return None
+    try:
+        import ipywidgets
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return None
+    return ipywidgets if hasattr(get_ipython(), "kernel") else None
+
+
+def encode_png(frame: Any, colours: int = 256) -> bytes:
     """Turn one frame into the bytes of a PNG without time stamps."""
     from PIL import Image
 

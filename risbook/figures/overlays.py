@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Hatch of wrong pixels.
+HATCH = "//"
+
 
 @keyword_aliases(
     {
@@ -42,6 +45,7 @@ def show_referring(
     title: str | None = None,
     ax: "Axes | None" = None,
     legend: bool = False,
+    grid: int | None = None,
 ) -> "Figure":
     """Draw an image with the masks of one expression; returns the figure.
 
@@ -55,6 +59,7 @@ def show_referring(
         title: usually the expression; wrapped, never cut.
         ax: axes to draw into; a new figure is made without them.
         legend: whether to say below the image what outline, fill and hatch mean.
+        grid: side of the cells of a grid that is drawn over the image, pixels.
 
     Raises:
         DataError: a mask and the image differ in size.
@@ -88,6 +93,8 @@ def show_referring(
         _hatch(ax, error_mask)
     if truth_mask is not None and truth_mask.any():
         _outline(ax, truth_mask)
+    if grid is not None:
+        _draw_grid(ax, (height, width), grid)
     ax.set_xlim(-0.5, width - 0.5)
     ax.set_ylim(height - 0.5, -0.5)
     ax.set_axis_off()
@@ -165,9 +172,24 @@ def _outline(ax: "Axes", mask: NDArray[np.bool_]) -> None:
 
 
 def _hatch(ax: "Axes", mask: NDArray[np.bool_]) -> None:
-    filled = ax.contourf(*_contour_grid(mask), levels=[0.5, 1.5], colors="none", hatches=["////"])
+    # Few lines and a thin border: what is wrong must stay visible below its mark.
+    lines = _contour_grid(mask)
+    filled = ax.contourf(*lines, levels=[0.5, 1.5], colors="none", hatches=[HATCH])
     filled.set_edgecolor(ROLES["error"])
     filled.set_linewidth(0.0)
+    ax.contour(*lines, levels=[0.5], colors=[ROLES["error"]], linewidths=0.9)
+
+
+def _draw_grid(ax: "Axes", size: tuple[int, int], cell: int) -> None:
+    """Lines between cells of `cell` pixels, from the upper left corner."""
+    if isinstance(cell, bool) or not isinstance(cell, int) or cell <= 0:
+        raise DataError(f"grid: must be a positive int (side of a cell in pixels), got {cell!r}.")
+    height, width = size
+    columns, rows = np.arange(cell, width, cell) - 0.5, np.arange(cell, height, cell) - 0.5
+    # A dark line under the bright one keeps the grid visible on any background.
+    for colour, thickness, alpha in (("black", 1.6, 0.45), ("white", 0.7, 0.95)):
+        ax.vlines(columns, -0.5, height - 0.5, colors=colour, lw=thickness, alpha=alpha)
+        ax.hlines(rows, -0.5, width - 0.5, colors=colour, lw=thickness, alpha=alpha)
 
 
 def _contour_grid(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
@@ -197,5 +219,5 @@ def legend_handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
         handles.append(Patch(facecolor=rgba(ROLES["prediction"], 0.55), label="prediction"))
     if error:
         edge = ROLES["error"]
-        handles.append(Patch(facecolor="none", edgecolor=edge, hatch="////", label="error"))
+        handles.append(Patch(facecolor="none", edgecolor=edge, hatch=HATCH, label="error"))
     return handles

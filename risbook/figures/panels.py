@@ -25,16 +25,18 @@ def show_panels(
     columns: int = 4,
     cell: float = 2.3,
     legend: bool = False,
+    grid: int | None = None,
 ) -> "Figure":
     """Draw images side by side and return the figure; end the cell with ``plt.show()``.
 
     Args:
         panels: each a mapping with ``image`` and, where wanted, ``title``; and either the masks
             ``truth``, ``prediction`` and ``error`` as `show_referring` takes them, or ``heat``
-            with ``limits`` as `show_heatmap` does.
+            with ``limits`` as `show_heatmap` does. A key ``grid`` stands in for the argument.
         columns: panels per row.
         cell: width of a panel, inches.
         legend: whether to say once, below, what outline, fill and hatch mean.
+        grid: side of the cells of a grid over every image, pixels.
 
     Raises:
         DataError: there is no panel, or one is malformed.
@@ -46,16 +48,17 @@ def show_panels(
     columns = min(columns, len(panels))
     titles = [wrap_title(str(panel.get("title") or ""), int(cell * 11)) for panel in panels]
     shapes = [as_image(panel["image"]).shape for panel in panels]
-    needed = [
-        cell * shape[0] / shape[1] + title_inches(title)
-        for shape, title in zip(shapes, titles, strict=True)
-    ]
-    heights = [max(needed[start : start + columns]) for start in range(0, len(panels), columns)]
+    tall: list[float] = []
+    titles_tall: list[float] = []
+    for start in range(0, len(panels), columns):
+        row = slice(start, start + columns)
+        tall.append(max(cell * shape[0] / shape[1] for shape in shapes[row]))
+        titles_tall.append(max(title_inches(title) if title else 0.1 for title in titles[row]))
     figure, axes = plt.subplots(
-        len(heights),
+        len(tall),
         columns,
-        figsize=(cell * columns, sum(heights) + 0.35 * legend),
-        gridspec_kw={"height_ratios": heights},
+        figsize=(cell * columns, sum(tall) + sum(titles_tall) + 0.35 * legend),
+        gridspec_kw={"height_ratios": tall},
         squeeze=False,
     )
     for ax in axes.flat:
@@ -65,8 +68,9 @@ def show_panels(
             show_heatmap(panel["image"], panel["heat"], ax=ax, limits=panel.get("limits"))
         else:
             masks = {key: panel[key] for key in _MASKS if panel.get(key) is not None}
-            show_referring(panel["image"], ax=ax, **masks)
+            show_referring(panel["image"], ax=ax, grid=panel.get("grid", grid), **masks)
         ax.set_title(title)
+        ax.set_anchor("N")  # titles of a row stand at one height
     if legend:
         handles = legend_handles(*(_any_has(panels, key) for key in _MASKS))
         if handles:

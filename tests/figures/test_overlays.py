@@ -46,7 +46,7 @@ def test_truth_is_an_outline_prediction_a_fill_and_error_a_hatch():
     figure = show_referring(image, truth, prediction, error=True)
     assert near(rendered(figure), ROLES["error"]) > 0
     hatched = [c for c in figure.axes[0].collections if getattr(c, "hatches", None)]
-    assert [c.hatches for c in hatched if c.hatches[0]] == [["////"]]
+    assert [c.hatches for c in hatched if c.hatches[0]] == [["//"]]
     assert len(figure.axes[0].images) == 2  # the image and the translucent fill
     alpha = figure.axes[0].images[1].get_array()[..., 3]
     assert np.array_equal(alpha > 0, prediction)

@@ -67,3 +67,26 @@ def test_titles_are_wrapped_and_never_cut():
 def test_portrait_and_landscape_share_a_row():
     panels = [{"image": image(90, 60)}, {"image": image(60, 90), "title": "it"}]
     assert len(show_panels(panels, columns=2).axes) == 2
+
+
+def test_titles_of_a_row_stand_at_one_height():
+    panels = [
+        {"image": image(90, 60), "title": "a portrait"},
+        {"image": image(60, 90), "title": "a landscape with a title of two lines or so"},
+    ]
+    figure = show_panels(panels, columns=2)
+    figure.canvas.draw()
+    extents = [ax.title.get_window_extent() for ax in figure.axes]
+    assert abs(extents[0].y0 - extents[1].y0) < 3  # a g reaches lower
+    height = figure.get_size_inches()[1] * figure.dpi
+    assert all(extent.y1 <= height + 1 for extent in extents)
+
+
+def test_a_grid_divides_the_image_into_cells():
+    panels = [{"image": image()}, {"image": image(), "grid": 40}]
+    first, second = show_panels(panels, grid=12).axes
+    assert [len(lines.get_segments()) for lines in first.collections[:2]] == [6, 4]
+    assert [len(lines.get_segments()) for lines in second.collections[:2]] == [1, 1]
+    assert first.get_xlim() == (-0.5, 79.5)
+    with pytest.raises(DataError, match="grid"):
+        show_panels([{"image": image()}], grid=0)

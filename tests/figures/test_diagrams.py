@@ -1,0 +1,61 @@
+"""Diagrams: complete SVG that needs nothing from outside."""
+
+import base64
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from PIL import Image
+
+from risbook.errors import ArgumentError
+from risbook.figures import list_diagrams, show_diagram
+from risbook.systems.first_model import FirstModelConfig
+
+
+@pytest.fixture(params=list_diagrams())
+def diagram(request):
+    return show_diagram(request.param)
+
+
+def test_the_diagrams_are_listed():
+    assert {"first_model", "two_towers"} <= set(list_diagrams())
+    with pytest.raises(ArgumentError, match="first_model, two_towers"):
+        show_diagram("resnet")
+
+
+def test_a_diagram_is_one_svg_with_a_text_that_stands_for_it(diagram):
+    root = ElementTree.fromstring(diagram.svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("role") == "img"
+    assert len(root.get("aria-label").split()) > 20
+    assert repr(diagram) == f"Diagram({diagram.name!r})"
+    assert diagram._repr_html_() == show_diagram(diagram.name)._repr_html_()
+    assert "{{" not in diagram.svg
+    assert not re.search(r'(href|src)="(?!data:)', diagram.svg)
+
+
+def test_text_is_legible_on_light_and_dark_pages_at_760_pixels(diagram):
+    width = float(ElementTree.fromstring(diagram.svg).get("viewBox").split()[2])
+    sizes = [float(size) for size in re.findall(r"font-size:([\d.]+)px", diagram.svg)]
+    assert min(sizes) * 760 / width >= 12
+    assert "fill:currentColor" in diagram.svg
+    assert "fill:black" not in diagram.svg
+
+
+def test_images_of_the_sample_are_embedded(diagram):
+    coded = re.findall(r'href="data:image/png;base64,([^"]+)"', diagram.svg)
+    images = [Image.open(io.BytesIO(base64.b64decode(text))) for text in coded]
+    assert [image.size for image in images] == [(320, 240), (320, 240)]
+    assert len(diagram.svg) < 80_000
+
+
+def test_the_shapes_of_the_first_model_are_those_of_its_configuration():
+    svg, config = show_diagram("first_model").svg, FirstModelConfig()
+    for channels, stride in zip(config.map_dims, (2, 4, 8, 16), strict=True):
+        side = config.image_size // stride
+        assert f"(B, {channels}, {side}, {side})" in svg
+    total = config.map_dims[2] + config.map_dims[3] + config.text_dim + 2
+    assert f"(B, {total}, 12, 12)" in svg
+    assert f"(B, L, {config.word_dim})" in svg
+    assert f"(B, {config.text_dim})" in svg
