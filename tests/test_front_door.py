@@ -779,3 +779,30 @@ def test_warnings_name_the_line_of_the_user() -> None:
         risbook.load("etris-mini")(torch.zeros(1, 3, 96, 96), ["the zzyzx"])
     files = [warning.filename for warning in warned if "zzyzx" in str(warning.message)]
     assert files == [__file__] * 3
+
+
+def test_what_is_evaluated_is_shown() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=64)[:2]
+    masks = {data.sentences[index]: data.mask(index) for index in range(2)}
+    for model in ("etris-mini", ColourNetwork(), lambda image, text: masks[text]):
+        assert len(risbook.figures.show_predictions(model, data, limit=2).axes) >= 2
+    risbook.figures.show_predictions("etris-mini", "refscenes-sample", limit=1)
+    with pytest.raises(RisbookError, match="evaluate takes a model"):
+        risbook.figures.show_predictions(7, data)
+    with pytest.raises(RisbookError, match="returned 3 masks for one sentence"):
+        risbook.figures.show_predictions(lambda image, text: np.ones((3, 8, 8), bool), data)
+
+
+def test_empty_masks_are_told() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=64)[:4]
+    options: dict[str, Any] = {"show_progress": False}
+    network = ColourNetwork()
+    torch.nn.init.constant_(network.layers[-1].bias, -50)
+    message = r"all 4 predicted masks are empty: no probability is above the threshold 0\.35"
+    with pytest.warns(UserWarning, match=message):
+        risbook.evaluate(network, data, **options)
+    with pytest.warns(UserWarning, match=r"all 3 predicted masks are empty$"):
+        risbook.evaluate(lambda image, text: np.zeros(image.shape[:2]), data, limit=3, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        risbook.evaluate(lambda image, text: np.ones(image.shape[:2]), data, **options)

@@ -1,6 +1,6 @@
 """From a model and data to the metrics, in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from risbook.data.expressions import Expression
 from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
-from risbook.errors import DataError
+from risbook.errors import DataError, warn_user
 from risbook.evaluation.score_system import score_system, take_evenly
 from risbook.keyword_aliases import keyword_aliases
 from risbook.metrics import Scores, as_masks
@@ -86,18 +87,10 @@ def evaluate(
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
     """
-    if isinstance(model, str | Path):
-        model = load_system(model)
-    if not callable(model):
-        raise DataError(
-            f"evaluate takes a model, for instance risbook.load('etris-mini'), or a function "
-            f"(image, text) -> mask, not {model!r:.60}"
-        )
     if isinstance(data, str | Path):
         split = split or "val"
     dataset = as_dataset(data, split)
-    if isinstance(model, nn.Module) and not isinstance(model, System):
-        model = NetworkSystem(model, image_size=dataset.image_size)
+    model = as_predictor(model, image_size=dataset.image_size)
     if isinstance(model, System):
         scores = score_system(
             model if device is None else model.to(device),
@@ -111,8 +104,36 @@ def evaluate(
         scores = _score_segmenter(model, dataset, limit=limit, show_progress=show_progress)
     metrics = Metrics(scores.summary().as_dict())
     ious = scores.ious()
-    metrics.ious = [ious[row.sent_id] for row in take_evenly(dataset.expressions, limit)]
+    expressions = take_evenly(dataset.expressions, limit)
+    metrics.ious = [ious[expression.sent_id] for expression in expressions]
+    if _predictions_are_empty(scores, dataset, expressions):
+        is_system = isinstance(model, System)
+        reason = f": no probability is above the threshold {threshold:g}" if is_system else ""
+        warn_user(f"all {len(scores)} predicted masks are empty{reason}")
     return metrics
+
+
+def as_predictor(model: Any, *, image_size: int) -> System | Segmenter:
+    """What `evaluate` takes as a model, as a system or as a function of an image and a sentence.
+
+    Args:
+        model: see `evaluate`.
+        image_size: side S of the letterboxed square for a network of your own, pixels.
+
+    Raises:
+        DataError: if `model` is no model.
+    """
+    if isinstance(model, str | Path):
+        return load_system(model)
+    if isinstance(model, nn.Module) and not isinstance(model, System):
+        return NetworkSystem(model, image_size=image_size)
+    if not callable(model):
+        raise DataError(
+            f"evaluate takes a model, for instance risbook.load('etris-mini'), or a function "
+            f"(image, text) -> mask, not {model!r:.60}"
+        )
+    predictor: System | Segmenter = model
+    return predictor
 
 
 def _score_segmenter(
@@ -125,9 +146,35 @@ def _score_segmenter(
     ) as bar:
         for expression in expressions:
             image = dataset.data.image(expression)
-            masks = as_masks("mask", segmenter(image, expression.text(dataset.text_kind)))
-            if len(masks) != 1:
-                raise DataError(f"the function returned {len(masks)} masks for one sentence")
-            scores.add(expression.sent_id, masks[0], dataset.data.mask(expression))
+            mask = predict_one_mask(segmenter, image, expression.text(dataset.text_kind))
+            scores.add(expression.sent_id, mask, dataset.data.mask(expression))
             bar.update(1)
     return scores
+
+
+def _predictions_are_empty(
+    scores: Scores, dataset: ReferringDataset, expressions: Sequence[Expression]
+) -> bool:
+    """Whether each union is the annotated mask alone."""
+    by_id = {expression.sent_id: expression for expression in expressions}
+    return all(
+        inter == 0 and union == np.count_nonzero(dataset.data.mask(by_id[sent_id]))
+        for sent_id, inter, union in scores
+    )
+
+
+def predict_one_mask(
+    predictor: System | Segmenter, image: npt.NDArray[np.uint8], sentence: str
+) -> npt.NDArray[np.bool_]:
+    """The mask (H, W) that the result of `as_predictor` gives for an image and a sentence.
+
+    Raises:
+        DataError: if a function returns something else than one mask.
+    """
+    if isinstance(predictor, System):
+        mask: npt.NDArray[np.bool_] = predictor.predict(image, sentence)
+        return mask
+    masks = as_masks("mask", predictor(image, sentence))
+    if len(masks) != 1:
+        raise DataError(f"the function returned {len(masks)} masks for one sentence")
+    return masks[0]
