@@ -806,3 +806,45 @@ def test_empty_masks_are_told() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         risbook.evaluate(lambda image, text: np.ones(image.shape[:2]), data, **options)
+
+
+def test_a_name_may_hold_its_split() -> None:
+    val = risbook.data.load("refscenes-sample:val", image_size=64)
+    assert (val.name, val.split, len(val)) == ("refscenes-sample", "val", 30)
+    options: dict[str, Any] = {"limit": 2, "show_progress": False}
+    by_split = risbook.evaluate("etris-mini", "refscenes-sample", "train", **options)
+    assert risbook.evaluate("etris-mini", "refscenes-sample:train", **options) == by_split
+    training: dict[str, Any] = {"steps": 1, "batch_size": 2, "show_progress": False}
+    data = "refscenes-sample:val"
+    model = risbook.train("etris-mini", data, **training, eval_data="refscenes-sample:train")
+    assert isinstance(model, System)
+    for call in (
+        lambda: risbook.data.load(data, split="val"),
+        lambda: risbook.evaluate(model, data, "val"),
+        lambda: risbook.train("etris-mini", data, splits=["val"], **training),
+        lambda: risbook.train("etris-mini", val, splits=["train"], **training),
+    ):
+        with pytest.raises(RisbookError, match="split"):
+            call()
+    with pytest.raises(RisbookError, match="there is no dataset or folder 'refscenes-samples'"):
+        risbook.data.load("refscenes-samples:val")
+
+
+def test_fields_of_the_system_are_keywords_of_train() -> None:
+    options: dict[str, Any] = {"steps": 1, "batch_size": 2, "show_progress": False}
+    model = risbook.train(
+        "etris-mini",
+        "refscenes-sample",
+        bridger=None,
+        **{"head.dropout": 0.2},
+        overrides={"head.ffn_dim": 64},
+        **options,
+    )
+    assert isinstance(model, System) and model.config.bridger.stages == ()
+    assert (model.config.head.dropout, model.config.head.ffn_dim) == (0.2, 64)
+    with pytest.raises(RisbookError, match=r"bridger cannot be changed, because the model is bu"):
+        risbook.train(model, "refscenes-sample", bridger=None, **options)
+    with pytest.raises(RisbookError, match=r"no field 'bridgers'; did you mean bridger\? fields"):
+        risbook.train("etris-mini", "refscenes-sample", bridgers=None, **options)
+    with pytest.raises(RisbookError, match="image_tower is Linear"):
+        risbook.train("etris-mini", "refscenes-sample", image_tower=torch.nn.Linear(2, 2))

@@ -119,6 +119,28 @@ def open_data(
     return scale_dataset(data, scale)
 
 
+def separate_split(name: str | Path, split: str | None = None) -> tuple[str | Path, str | None]:
+    """Separate a text such as "refscenes:val" into the name of the set and that of the split.
+
+    Args:
+        name: a name or folder, with or without a split behind a colon.
+        split: a split that is given beside it.
+
+    Raises:
+        ArgumentError: a split is given twice.
+
+    >>> separate_split("refscenes:val"), separate_split("hf:rows.parquet")
+    (('refscenes', 'val'), ('hf:rows.parquet', None))
+    """
+    outer, _, named = str(name).rpartition(":")
+    # Colons also stand in "hf:rows.parquet", in paths, and behind a drive of Windows.
+    if outer in ("", "hf") or not named.isidentifier() or Path(name).exists():
+        return name, split
+    if split is not None:
+        raise ArgumentError(f"the split is given twice, in {name!r} and as {split!r}; give one")
+    return outer, named
+
+
 def _warn_of_counts(table: ExpressionTable, dataset: str, partition: str) -> None:
     """Warn where a whole released set does not hold what was published of it."""
     if not is_full_release(table, dataset=dataset, partition=partition):

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Subset
 
-from risbook.data.catalog import open_data
+from risbook.data.catalog import open_data, separate_split
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import TextKind
 from risbook.data.hf_rows import from_hf_rows
@@ -58,7 +58,8 @@ def load(
             batch["image"], batch["text"], batch["mask"]
 
     Args:
-        name: a name or a folder, as for `open_data`; or samples of your own: a list or a torch
+        name: a name or a folder, as for `open_data`, with or without a split behind a colon:
+            "refscenes:val"; or samples of your own: a list or a torch
             dataset of ``{"image": ..., "text": ..., "mask": ...}``, see `from_samples`; or rows of
             Hugging Face, see `from_hf_rows`; or a dataset that was loaded before.
         split: for instance "val". Without it, "train", or the only split that there is.
@@ -75,6 +76,7 @@ def load(
     """
     data = name
     if isinstance(name, str | Path):
+        name, split = separate_split(name, split)
         data = open_data(name, partition=partition, images=images, root=root)
     return as_dataset(data, split, image_size=image_size, text_kind=text_kind)
 
@@ -90,7 +92,8 @@ def as_dataset(
 
     Args:
         data: a `ReferringDataset`, a torch ``Subset`` of one, a ``DataLoader`` of either, a
-            `ReferData`, a name or folder, or samples, see `from_samples`.
+            `ReferData`, a name or folder, also with a split as "refscenes:val", or samples, see
+            `from_samples`.
         split: a split of it; None for that of the dataset.
         image_size: side S of the letterboxed square, pixels; None for that of a dataset, or 416.
         text_kind: "sent" or "raw"; None for that of a dataset, or "sent".
@@ -106,7 +109,8 @@ def as_dataset(
     if isinstance(data, ReferringDataset):
         return data.changed(split=split, image_size=image_size, text_kind=text_kind)
     if isinstance(data, str | Path):
-        data = open_data(data)
+        name, split = separate_split(data, split)
+        data = open_data(name)
     elif not isinstance(data, ReferData):
         if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
             raise DataError(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from risbook.data.catalog import separate_split
 from risbook.data.expressions import Expression
 from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
@@ -72,7 +73,8 @@ def evaluate(
             image, uint8 (H, W, 3), and a sentence that returns a mask (H, W); or a network of your
             own that takes a batch as the data have it, images (B, 3, S, S) and B sentences, and
             returns logits (B, 1, h, w).
-        data: what `risbook.data.load` returned or takes: a name, a folder, or samples of your own.
+        data: what `risbook.data.load` returned or takes: a name, also with a split as
+            "refscenes:testA", a folder, or samples of your own.
         split: a split of the data; None for that of the dataset, or "val".
         batch_size: expressions per forward pass.
         limit: score only so many expressions, taken evenly from the split; 0 for all.
@@ -87,9 +89,7 @@ def evaluate(
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
     """
-    if isinstance(data, str | Path):
-        split = split or "val"
-    dataset = as_dataset(data, split)
+    dataset = as_eval_dataset(data, split)
     model = as_predictor(model, image_size=dataset.image_size)
     if isinstance(model, System):
         scores = score_system(
@@ -111,6 +111,14 @@ def evaluate(
         reason = f": no probability is above the threshold {threshold:g}" if is_system else ""
         warn_user(f"all {len(scores)} predicted masks are empty{reason}")
     return metrics
+
+
+def as_eval_dataset(data: Any, split: str | None = None) -> ReferringDataset:
+    """What `evaluate` takes as data, as a dataset: a name without a split means "val"."""
+    if isinstance(data, str | Path):
+        data, split = separate_split(data, split)
+        split = split or "val"
+    return as_dataset(data, split)
 
 
 def as_predictor(model: Any, *, image_size: int) -> System | Segmenter:

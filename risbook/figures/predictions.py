@@ -1,6 +1,5 @@
 """A model's masks on the samples of a dataset, beside the annotated ones."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from risbook.figures.panels import show_panels
@@ -23,10 +22,9 @@ def show_predictions(model: Any, data: Any, *, limit: int = 8, columns: int = 4)
         DataError: the dataset is empty; or as `risbook.evaluate`.
     """
     # Drawing an image with its masks needs neither torch nor models, so both are loaded on demand.
-    from risbook.data.load_dataset import as_dataset
-    from risbook.evaluation.evaluate import as_predictor, predict_one_mask
+    from risbook.evaluation.evaluate import as_eval_dataset, as_predictor, predict_one_mask
 
-    dataset = as_dataset(data, "val" if isinstance(data, str | Path) else None)
+    dataset = as_eval_dataset(data)
     predictor = as_predictor(model, image_size=dataset.image_size)
     panels: list[dict[str, Any]] = []
     for index in range(min(limit, len(dataset))):

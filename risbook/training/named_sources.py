@@ -6,6 +6,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Subset
 
 from risbook.data import ReferData, ReferringDataset, open_data
+from risbook.data.catalog import separate_split
 from risbook.data.load_dataset import as_dataset
 from risbook.errors import ArgumentError
 
@@ -36,7 +37,8 @@ class NamedSources:
         """Name what is trained on.
 
         Args:
-            data: a name, a folder, a dataset, or samples; or a list of names, folders and datasets.
+            data: a name, a folder, "set:split", a dataset, or samples; or a list of names, folders
+                and datasets.
 
         Returns:
             The field "data" of `TrainingConfig`, and where there are datasets "splits" and
@@ -47,9 +49,7 @@ class NamedSources:
             ArgumentError: for datasets of different texts, and for a name beside datasets of
                 another split than train.
         """
-        entries = [
-            entry if isinstance(entry, str | Path) else as_dataset(entry) for entry in _list(data)
-        ]
+        entries = [self._open_split(entry) for entry in _list(data)]
         datasets = [entry for entry in entries if isinstance(entry, ReferringDataset)]
         text_kinds = sorted({dataset.text_kind for dataset in datasets})
         if len(text_kinds) > 1:
@@ -96,6 +96,16 @@ class NamedSources:
             dataset = as_dataset(entry)
             eval_splits.append(f"{self._add_dataset(dataset)}:{dataset.split}")
         return eval_splits
+
+    def _open_split(self, entry: Any) -> str | Path | ReferringDataset:
+        """A name without a split as it is; everything else as a dataset."""
+        if not isinstance(entry, str | Path):
+            return as_dataset(entry)
+        name, split = separate_split(entry)
+        if split is None:
+            return entry
+        source = open_data(name, partition=self.partition, images=self.images)
+        return ReferringDataset(source, split=split)
 
     def _add_dataset(self, dataset: ReferringDataset, *, alone: bool = False) -> str:
         """Name a dataset; `alone` hides the other splits of its set."""

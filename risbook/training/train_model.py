@@ -1,5 +1,7 @@
 """`risbook.train`: a training in one line of Python."""
 
+import dataclasses
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,13 +10,14 @@ from typing import Any, TypeVar, overload
 import torch
 from torch import nn
 
+from risbook.attribute_hints import close_name
 from risbook.config import Aliases, from_values, rename_fields, with_overrides
 from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
 from risbook.systems.network_system import NetworkSystem
-from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
+from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
 from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
 from risbook.training.progress_lines import print_end, print_row
@@ -88,7 +91,8 @@ def train(
             of your own, see `risbook.systems.NetworkSystem`. Its images have the size of the
             dataset's, and a checkpoint in `out` holds its weights, but `risbook.load` cannot build
             it.
-        data: what to train on: a name, a folder, a dataset of `risbook.data.load`, or samples of
+        data: what to train on: a name, which means the split train, or a text such as
+            "refscenes:val", a folder, a dataset of `risbook.data.load`, or samples of
             your own; or a list of names, folders and datasets. Without it, a model that comes with
             the package is trained as its checkpoint was.
         eval_data: what to evaluate on, after every `eval_every` steps (with `epochs`, after every
@@ -112,9 +116,11 @@ def train(
             each keeps its own rate as the peak of the schedule.
         show_progress: show a progress bar, a line for each evaluation and one at the end; where no
             bar can be seen, a line for each row of `history`.
-        fields: other fields of `risbook.training.TrainingConfig`, for instance seed, batch_size or
-            ``overrides={"bridger.dim": 32}``; "lr" is its learning_rate. Unless they are given,
-            `warmup` is at most a tenth of `steps`, and `log_every` a twentieth.
+        fields: other fields of `risbook.training.TrainingConfig`, for instance seed or batch_size;
+            "lr" is its learning_rate. Unless they are given, `warmup` is at most a tenth of
+            `steps`, and `log_every` a twentieth. For a new model also fields of its configuration,
+            as `risbook.load` takes them, for instance ``bridger=None``. The learning rate of 1e-3
+            is for new adapters, also where a trained model is given: that one needs a smaller rate.
 
     Returns:
         The trained model, in evaluation mode; `history` has its losses and its scores.
@@ -140,9 +146,16 @@ def train(
     for key in ("splits", "eval_splits"):
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]
+    fields = _move_overrides(fields, system_name, system)
     sources = NamedSources(partition=fields.get("partition"), images=fields.get("images"))
     if data is not None:
-        fields = {**sources.add_training_data(data), **fields}
+        data_fields = sources.add_training_data(data)
+        if "splits" in data_fields and "splits" in fields:
+            raise ArgumentError(
+                f"splits={fields['splits']}: the data are of the split "
+                f"{' and '.join(data_fields['splits'])} already; leave splits= out"
+            )
+        fields = {**data_fields, **fields}
     if eval_data is not None:
         eval_splits = sources.add_eval_data(eval_data)
         fields["eval_splits"] = [*fields.get("eval_splits", ()), *eval_splits]
@@ -179,6 +192,42 @@ def train(
         return trained
     trained.network.history = trained.history  # type: ignore[assignment]
     return trained.network
+
+
+def _move_overrides(fields: Mapping[str, Any], name: str, system: System | None) -> dict[str, Any]:
+    """Fields of a run, those of the system's configuration among them moved to "overrides".
+
+    Args:
+        fields: what was given as keywords.
+        name: that of the system.
+        system: where it exists already, so that its configuration is fixed.
+
+    Raises:
+        RisbookError: for a field that neither configuration has, or that comes too late.
+    """
+    training_fields = [field.name for field in dataclasses.fields(TrainingConfig)]
+    config = system.config if system else get_system_preset(name).config
+    system_fields = [field.name for field in dataclasses.fields(config)]
+    unknown = {key: value for key, value in fields.items() if key not in training_fields}
+    if not unknown:
+        return dict(fields)
+    for key in unknown:
+        if key.partition(".")[0] not in system_fields:
+            close = close_name(key, [*training_fields, *system_fields])
+            raise ArgumentError(
+                f"risbook.train has no field {key!r};{f' did you mean {close}?' if close else ''} "
+                f"fields of a run are {', '.join(training_fields)}; fields of the configuration of "
+                f"{name} are {', '.join(system_fields)}"
+            )
+    if system is not None:
+        raise ArgumentError(
+            f"{', '.join(unknown)} cannot be changed, because the model is built already; give it "
+            f"to the call that builds the model: risbook.load({name!r}, pretrained=False, ...)"
+        )
+    overrides = {**fields.get("overrides", {}), **unknown}
+    system_config(name, overrides)  # a value that is no field's is reported before data are opened
+    run_fields = {key: value for key, value in fields.items() if key in training_fields}
+    return {**run_fields, "overrides": overrides}
 
 
 def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> TrainingConfig:
