@@ -848,3 +848,16 @@ def test_fields_of_the_system_are_keywords_of_train() -> None:
         risbook.train("etris-mini", "refscenes-sample", bridgers=None, **options)
     with pytest.raises(RisbookError, match="image_tower is Linear"):
         risbook.train("etris-mini", "refscenes-sample", image_tower=torch.nn.Linear(2, 2))
+
+
+def test_the_share_of_tuned_parameters_is_explained(model: System) -> None:
+    report = risbook.count_parameters(model)
+    line = str(report).splitlines()[-1]
+    towers = sum(
+        part.tuned + part.frozen
+        for part in report.parts
+        if part.name.endswith(("tower", "position embedding"))
+    )
+    assert f"= {report.backbone_tuned:,} (tuned: bridgers) / {towers:,} (tuned and frozen: " in line
+    assert "image position embedding" in line
+    assert "the backbone" not in str(risbook.count_parameters("first-model"))

@@ -35,6 +35,7 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     scene = risbook.data.load("refscenes-sample", split="val").image(0)
     Image.fromarray(scene).save("photo.jpg")
+    Image.fromarray(np.eye(*scene.shape[:2], dtype=bool)).save("mask.png")
     names: dict[str, Any] = {
         "torch": torch,
         "DataLoader": DataLoader,

@@ -53,7 +53,7 @@ def show_referring(
         image: path, PIL image, array or tensor; (H, W, 3) or (3, H, W); uint8 in 0..255, float
             in 0..1, or normalised as the items of `risbook.data.load` are.
         truth: ground-truth mask (H, W), drawn as a solid outline.
-        prediction: predicted mask (H, W), drawn as a translucent fill.
+        prediction: predicted mask (H, W), drawn as a translucent fill with a thin white edge.
         error: mask (H, W) of wrong pixels, drawn as a hatch; True means the pixels where
             `truth` and `prediction` differ.
         title: usually the expression; wrapped, never cut.
@@ -89,10 +89,13 @@ def show_referring(
         fill = np.zeros((height, width, 4))
         fill[prediction_mask] = rgba(ROLES["prediction"], 0.55)
         ax.imshow(fill)
+        if prediction_mask.any():
+            # The fill alone is nearly invisible on an object of its own colour.
+            _outline(ax, prediction_mask, "white", width=0.8, dark_width=1.7)
     if error_mask is not None and error_mask.any():
         _hatch(ax, error_mask)
     if truth_mask is not None and truth_mask.any():
-        _outline(ax, truth_mask)
+        _outline(ax, truth_mask, ROLES["truth"], width=1.8, dark_width=3.4)
     if grid is not None:
         _draw_grid(ax, (height, width), grid)
     ax.set_xlim(-0.5, width - 0.5)
@@ -165,10 +168,12 @@ def _array(value: Any) -> NDArray[Any]:
     return np.asarray(value)
 
 
-def _outline(ax: "Axes", mask: NDArray[np.bool_]) -> None:
+def _outline(
+    ax: "Axes", mask: NDArray[np.bool_], colour: str, *, width: float, dark_width: float
+) -> None:
     # A black line under the coloured one keeps the outline visible on any background.
-    for colour, thickness in (("black", 3.4), (ROLES["truth"], 1.8)):
-        ax.contour(*_contour_grid(mask), levels=[0.5], colors=[colour], linewidths=thickness)
+    for line_colour, line_width in (("black", dark_width), (colour, width)):
+        ax.contour(*_contour_grid(mask), levels=[0.5], colors=[line_colour], linewidths=line_width)
 
 
 def _hatch(ax: "Axes", mask: NDArray[np.bool_]) -> None:
@@ -216,7 +221,10 @@ def legend_handles(truth: bool, prediction: bool, error: bool) -> list[Any]:
         line.set_path_effects([effects.withStroke(linewidth=3.8, foreground="black")])
         handles.append(line)
     if prediction:
-        handles.append(Patch(facecolor=rgba(ROLES["prediction"], 0.55), label="prediction"))
+        fill = rgba(ROLES["prediction"], 0.55)
+        patch = Patch(facecolor=fill, edgecolor="white", lw=0.8, label="prediction")
+        patch.set_path_effects([effects.withStroke(linewidth=1.7, foreground="black")])
+        handles.append(patch)
     if error:
         edge = ROLES["error"]
         handles.append(Patch(facecolor="none", edgecolor=edge, hatch=HATCH, label="error"))

@@ -99,8 +99,19 @@ class ParameterReport:
         lines = [f"{self.system:26} {'tuned':>13} {'frozen':>13}"]
         lines += [f"{name:26} {tuned:13,} {frozen:13,}" for name, tuned, frozen in rows]
         if self.share_of_towers is not None:
-            lines.append(f"tuned in the backbone: {self.share_of_towers:.2%} of both towers")
+            lines.append(self._share_line())
         return "\n".join(lines)
+
+    def _share_line(self) -> str:
+        """What is divided by what, in the words and numbers of the table."""
+        tuned = [part.name for part in self.parts if part.name in self.backbone and part.tuned]
+        tower_parts = [*TOWER_PARTS["image"], *TOWER_PARTS["text"]]
+        whole = [part.name for part in self.parts if part.name in tower_parts]
+        return (
+            f"tuned in the backbone: {self.share_of_towers:.2%} = {self.backbone_tuned:,} (tuned: "
+            f"{' + '.join(tuned) or 'nothing'}) / {self._tower_size('image', 'text'):,} "
+            f"(tuned and frozen: {' + '.join(whole)})"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values under the names that `risbook params --json` has always printed."""

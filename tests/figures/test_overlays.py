@@ -80,3 +80,13 @@ def test_legend_names_what_is_drawn():
     figure = show_referring(image, truth, prediction, legend=True)
     names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert names == ["ground truth", "prediction"]
+
+
+def test_a_prediction_has_an_edge_on_an_object_of_its_colour():
+    image = np.full((20, 20, 3), (86, 180, 233), np.uint8)
+    mask = np.zeros((20, 20), bool)
+    mask[5:15, 5:15] = True
+    pixels = rendered(show_referring(image, prediction=mask))
+    inside = pixels[80:-80, 40:-40]
+    assert inside.min() < 40 and (inside.min(axis=-1) > 200).any()  # dark and white
+    assert not show_referring(image, prediction=np.zeros((20, 20), bool)).axes[0].collections
