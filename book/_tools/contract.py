@@ -29,7 +29,10 @@ from retold import RETOLD_RULES, Chapter, count_words, mentioned_terms
 Rule = Callable[[Notebook], Iterator[str]]
 
 # The chapters for which the rules of retold.py hold too. Their authors add them.
-RETOLD: tuple[str, ...] = ("book/task/data_and_metrics",)
+RETOLD: tuple[str, ...] = (
+    "book/task/referring_segmentation",
+    "book/task/data_and_metrics",
+)
 
 PARTS = (
     "The picture first",

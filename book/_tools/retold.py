@@ -274,7 +274,8 @@ def language(book: Notebook, chapter: Chapter) -> Iterator[str]:
 
 
 def count_words(text: str) -> int:
-    """Count the words of a text, mark-up and formulas aside."""
+    """Count the words of a text, mark-up, formulas and the targets of links aside."""
+    text = re.sub(r"\]\([^)\s]*\)", "]", text)
     text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$|<[^>]+>", " ", text, flags=re.DOTALL)
     return len(re.findall(r"[^\W_][\w'’-]*", text))
 

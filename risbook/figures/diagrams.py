@@ -20,7 +20,7 @@ _FOLDER = Path(__file__).with_name("diagram_files")
 _PLACEHOLDER = re.compile(r"\{\{(image|mask):sample/(\d+)\}\}")
 
 #: Below this width the diagram scrolls in its box, so that its text stays legible on phones.
-_MIN_WIDTH = 760
+_MIN_WIDTH = 680
 _MAX_WIDTH = 960
 
 
