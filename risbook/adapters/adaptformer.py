@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from risbook.adapters.bottleneck import add_bottlenecks
 from risbook.adapters.placement import Parallel
+from risbook.config import Probability
 from risbook.towers.transformer_tower import TransformerTower
 
 
@@ -17,7 +18,7 @@ def add_adaptformer(
     *,
     bottleneck_dim: int = 64,
     scale: float = 0.1,
-    dropout: float = 0.1,
+    dropout: Probability = 0.1,
     blocks: Iterable[int] | None = None,
 ) -> None:
     """Add AdaptFormer's bottlenecks: 2 C r + r + C parameters per block.

@@ -14,6 +14,7 @@ from typing import TypeVar
 from torch import nn
 
 from risbook.adapters.peft.applied_peft import forget_peft
+from risbook.config import Probability
 from risbook.errors import ArgumentError, RisbookError
 from risbook.towers.stages import StagedTower
 
@@ -25,7 +26,7 @@ def add_lora(
     *,
     r: int = 8,
     lora_alpha: float | None = None,
-    lora_dropout: float = 0.0,
+    lora_dropout: Probability = 0.0,
     target_modules: Sequence[str] | str | None = None,
     modules_to_save: Sequence[str] | str = (),
 ) -> None:
@@ -70,7 +71,10 @@ def add_lora(
         lora_dropout=lora_dropout,
         target_modules=targets,
     )
-    inject_adapter_in_model(config, tower)
+    try:
+        inject_adapter_in_model(config, tower)
+    except ValueError as error:  # peft found no layer of these names, or one that it cannot wrap
+        raise ArgumentError(f"LoRA cannot change target_modules={targets!r}: {error}") from error
     # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)

@@ -143,7 +143,7 @@ class PEFTSystem(System):
                 raise ArgumentError(
                     f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
                     "method and options"
-                ) from None
+                ) from error
         self._required_tuned = _tuned_names(self)
 
     def check_saveable(self) -> None:

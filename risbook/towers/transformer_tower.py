@@ -171,7 +171,7 @@ class TransformerTower(StagedTower):
         Raises:
             ArgumentError: if there is no such block or branch, or the site is taken.
         """
-        if not 0 <= block < len(self.blocks):
+        if block not in range(len(self.blocks)):
             raise ArgumentError(
                 f"no block {block} to add an adapter to: "
                 f"this tower has the blocks 0 to {len(self.blocks) - 1}"

@@ -23,7 +23,7 @@ from tiny_towers import (
 )
 from torch import nn
 
-from risbook.adapters import PEFT_METHODS, PEFTConfig, apply_peft
+from risbook.adapters import PEFT_METHODS, PEFTConfig, PEFTMethod, apply_peft
 from risbook.adapters.peft.peft_methods import read_options
 from risbook.errors import ArgumentError, RisbookError
 
@@ -190,6 +190,23 @@ def test_options_that_cannot_be_are_named(options: dict[str, Any]) -> None:
     [name] = options
     with pytest.raises(ArgumentError, match=f"^method .adaptformer. cannot work with {name}="):
         apply_peft(make("clip"), "adaptformer", **options)
+
+
+def test_an_error_inside_a_method_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of somebody's adapter keeps its type and its traceback."""
+
+    def broken(tower: nn.Module, *, rank: int = 4) -> None:
+        tower.added = nn.Linear(rank, "8")
+
+    monkeypatch.setitem(PEFT_METHODS, "broken", PEFTMethod(summary="a fault", function=broken))
+    tower = make("clip")
+    with pytest.raises(TypeError) as caught:
+        apply_peft(tower, "broken")
+    assert "broken" in [entry.name for entry in caught.traceback]
+    assert not hasattr(tower, "added")
+    assert all(parameter.requires_grad for parameter in tower.parameters())
+    with pytest.raises(ArgumentError, match="rank='x'"):
+        apply_peft(tower, "broken", rank="x")
 
 
 def test_names_and_options_that_are_not_there() -> None:

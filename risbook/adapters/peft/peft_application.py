@@ -14,7 +14,7 @@ from risbook.adapters.peft.peft_config import PEFTConfig
 from risbook.adapters.peft.peft_methods import PEFT_METHODS, get_peft_method, read_options
 from risbook.adapters.peft.snapshot import restored_on_error
 from risbook.adapters.peft.two_towers import TOWER_SIDES, TowerSide, TwoTowers
-from risbook.errors import ArgumentError, RisbookError
+from risbook.errors import ArgumentError
 from risbook.towers.freezing import freeze
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -31,7 +31,8 @@ def apply_peft(
     """Freeze a model and apply one method to it, in place.
 
     The tower has its weights already; it is left in evaluation mode. Adapters that were added
-    before stay and are frozen with it. If the method fails, the model is left as it was.
+    before stay and are frozen with it. If the method fails, the model is left as it was, and the
+    method's own exception is raised.
 
     Args:
         model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
@@ -46,8 +47,8 @@ def apply_peft(
         The model itself.
 
     Raises:
-        ArgumentError: if there is no such method or option, the option cannot have this value, or
-            the method cannot work on this tower.
+        ArgumentError: if there is no such method or option, the option's value is not of the type
+            that the method declares, or the method cannot work on this tower.
 
     >>> layer = apply_peft(nn.Linear(3, 2), "bitfit")
     >>> [parameter.requires_grad for parameter in layer.parameters()]
@@ -72,6 +73,7 @@ def apply_peft(
         raise ArgumentError(
             f"tower={tower!r} is for a system on two towers, not for {type(model).__name__}"
         )
+    peft_method.check_values(method, options)
     if not isinstance(model, peft_method.towers):
         works_on = ", ".join(tower.__name__ for tower in peft_method.towers)
         possible = ", ".join(
@@ -84,16 +86,7 @@ def apply_peft(
     earlier = set(adapter_parameters(model))
     with restored_on_error(model):
         freeze(model)
-        try:
-            peft_method.function(model, **options)
-        except RisbookError:
-            raise
-        except (TypeError, ValueError) as error:  # a word for a number, a number for a list
-            given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            usual = ", ".join(f"{name}={value!r}" for name, value in peft_method.options.items())
-            raise ArgumentError(
-                f'method "{method}" cannot work with {given} ({error}); usual are {usual}'
-            ) from None
+        peft_method.function(model, **options)
     if method != "frozen":
         new = set(adapter_parameters(model)) - earlier
         note_peft(model, PEFTConfig(method=method, options=options), new)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
 from risbook.adapters.adaptformer import add_adaptformer
@@ -24,6 +25,9 @@ from risbook.towers.transformer_tower import TransformerTower
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
 TRANSFORMERS: tuple[type[nn.Module], ...] = (TransformerTower,)
 
+#: an option may be annotated with any class; its values are then instances of it
+_ANY_CLASS = ConfigDict(arbitrary_types_allowed=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PEFTMethod:
@@ -31,7 +35,8 @@ class PEFTMethod:
 
     Args:
         summary: one line for tables.
-        function: applies it to a frozen tower, in place; its keyword arguments are the options.
+        function: applies it to a frozen tower, in place. Its keyword arguments are the options;
+            values are checked against their annotations, where it has any that are no text.
         paper: its authors and year; empty for none.
         towers: classes that it works on.
     """
@@ -54,6 +59,31 @@ class PEFTMethod:
             for name, parameter in inspect.signature(self.function).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
+
+    def check_values(self, name: str, options: Mapping[str, Any]) -> None:
+        """Check values of options against the annotations of the function, before it is called.
+
+        Args:
+            name: the method's name, for the message.
+            options: values by the names of the options.
+
+        Raises:
+            ArgumentError: names the first option whose value has another type, or is out of the
+                bounds of its annotation.
+        """
+        parameters = inspect.signature(self.function).parameters
+        for option, value in options.items():
+            annotation = parameters[option].annotation
+            if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+                continue
+            try:
+                TypeAdapter(annotation, config=_ANY_CLASS).validate_python(value, strict=True)
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"]
+                raise ArgumentError(
+                    f'method "{name}" cannot work with {option}={value!r} ({reason}); '
+                    f"the default is {self.options[option]!r}"
+                ) from None
 
     def option_name(self, name: str) -> str | None:
         """The option that a name or a synonym stands for; None if there is none."""
