@@ -4,7 +4,6 @@ from pathlib import Path
 
 from risbook.cli.shared import print_table
 from risbook.config import Count, PositiveCount
-from risbook.errors import RisbookError
 from risbook.training.training_config import Precision
 
 
@@ -48,10 +47,8 @@ def study(
             ]
         )
         return
-    if name not in STUDIES:
-        raise RisbookError(f"no study is called '{name}'; there are: {', '.join(STUDIES)}")
     files = run_study(
-        STUDIES[name],
+        STUDIES.lookup(name),
         out / name,
         results or results_folder(),
         only=only,

@@ -15,14 +15,14 @@ from risbook.decoder.last_map_neck import LastMapNeck
 from risbook.decoder.projector import Projector
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.registry import Registry
 from risbook.towers.features import TextFeatures
 
 #: Necks by name. Each is built with map_dims=, factors=, text_dim=, sentence_dim= and dim=, and is
 #: called with the maps, the text features and intermediates=.
-NECKS: dict[str, Callable[..., nn.Module]] = {
-    "hierarchical": HierarchicalAlignment,
-    "last": LastMapNeck,
-}
+NECKS: Registry[Callable[..., nn.Module]] = Registry(
+    "neck", {"hierarchical": HierarchicalAlignment, "last": LastMapNeck}
+)
 
 
 def register_neck(name: str, neck: Callable[..., nn.Module]) -> None:
@@ -63,8 +63,10 @@ class MaskHeadConfig:
     dropout: Probability = 0.1
 
     def __post_init__(self) -> None:
-        if self.neck not in NECKS:
-            raise ValueError(f"neck is {self.neck!r}; it must be one of {', '.join(NECKS)}")
+        try:
+            NECKS.lookup(self.neck)
+        except ArgumentError as error:
+            raise ValueError(str(error)) from error
         if self.dim % self.num_heads:
             raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from torch import nn
 
-from risbook.errors import ArgumentError
 from risbook.pretraining.contrastive import ContrastiveConfig, ContrastiveObjective
 from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.pretraining.self_distillation import DistillationConfig, DistillationObjective
+from risbook.registry import Registry
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.clip import CLIP
@@ -129,28 +129,31 @@ def _dinov2_mini(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig)
     return RecipeSetup(objective=objective, towers={"dinov2-mini": objective.tower})
 
 
-RECIPES: dict[str, Recipe] = {
-    # a CLIP pair: image transformer and text transformer
-    "clip-mini": Recipe(
-        loop=PretrainingConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
-        config=CLIP_CONFIG,
-        build=_clip_mini,
-    ),
-    # a CLIP ResNet for the text tower of clip-mini
-    "clip-mini-rn": Recipe(
-        loop=PretrainingConfig(steps=1500, learning_rate=2e-3, warmup=100, weight_decay=0.05),
-        config=RESNET_CONFIG,
-        build=_clip_mini_rn,
-    ),
-    # an image transformer with registers, by self-distillation
-    "dinov2-mini": Recipe(
-        loop=PretrainingConfig(
-            steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, max_grad_norm=3.0
+RECIPES: Registry[Recipe] = Registry(
+    "recipe",
+    {
+        # a CLIP pair: image transformer and text transformer
+        "clip-mini": Recipe(
+            loop=PretrainingConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
+            config=CLIP_CONFIG,
+            build=_clip_mini,
         ),
-        config=DINOV2_CONFIG,
-        build=_dinov2_mini,
-    ),
-}
+        # a CLIP ResNet for the text tower of clip-mini
+        "clip-mini-rn": Recipe(
+            loop=PretrainingConfig(steps=1500, learning_rate=2e-3, warmup=100, weight_decay=0.05),
+            config=RESNET_CONFIG,
+            build=_clip_mini_rn,
+        ),
+        # an image transformer with registers, by self-distillation
+        "dinov2-mini": Recipe(
+            loop=PretrainingConfig(
+                steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, max_grad_norm=3.0
+            ),
+            config=DINOV2_CONFIG,
+            build=_dinov2_mini,
+        ),
+    },
+)
 
 
 def get_recipe(name: str) -> Recipe:
@@ -159,6 +162,4 @@ def get_recipe(name: str) -> Recipe:
     Raises:
         ArgumentError: for an unknown name; the message lists the recipes.
     """
-    if name not in RECIPES:
-        raise ArgumentError(f"no recipe is called '{name}'; there are: {', '.join(RECIPES)}")
-    return RECIPES[name]
+    return RECIPES.lookup(name)

@@ -11,6 +11,7 @@ one, which shows large differences only.
 from collections.abc import Mapping
 from typing import Any
 
+from risbook.registry import Registry
 from risbook.studies.study import Run, Study
 
 MINI = "etris-mini"
@@ -137,6 +138,6 @@ CODE = Study(
     ),
 )
 
-STUDIES: dict[str, Study] = {
-    study.name: study for study in (PET, RATES, BRIDGERS, ZOOM, MODULES, WIDTH, CODE)
-}
+STUDIES: Registry[Study] = Registry(
+    "study", {study.name: study for study in (PET, RATES, BRIDGERS, ZOOM, MODULES, WIDTH, CODE)}
+)

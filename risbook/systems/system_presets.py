@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from risbook.config import Aliases, from_values, with_overrides
-from risbook.errors import ArgumentError
+from risbook.registry import Registry
 from risbook.systems.etris import ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
@@ -81,18 +81,21 @@ def _etris(name: str, config: ETRISConfig, inputs: BuildInputs) -> System:
     return build_etris(config, name=name, meta=inputs.meta)
 
 
-SYSTEMS: dict[str, SystemPreset] = {
-    "first-model": SystemPreset(
-        summary="a convolutional network and a GRU from scratch, fused by concatenation",
-        config=FirstModelConfig(),
-        build=_first_model,
-        old_keys=lambda values: OLD_FIRST_MODEL_KEYS,
-    ),
-    **{
-        name: SystemPreset(summary, config, partial(_etris, name), old_etris_keys)
-        for name, (summary, config) in ETRIS_CONFIGS.items()
+SYSTEMS: Registry[SystemPreset] = Registry(
+    "system",
+    {
+        "first-model": SystemPreset(
+            summary="a convolutional network and a GRU from scratch, fused by concatenation",
+            config=FirstModelConfig(),
+            build=_first_model,
+            old_keys=lambda values: OLD_FIRST_MODEL_KEYS,
+        ),
+        **{
+            name: SystemPreset(summary, config, partial(_etris, name), old_etris_keys)
+            for name, (summary, config) in ETRIS_CONFIGS.items()
+        },
     },
-}
+)
 
 
 def register_system(name: str, preset: SystemPreset) -> None:
@@ -106,9 +109,7 @@ def get_system_preset(name: str) -> SystemPreset:
     Raises:
         ArgumentError: if there is none of that name; the message lists those there are.
     """
-    if name not in SYSTEMS:
-        raise ArgumentError(f"no system is called '{name}'; there are: {', '.join(SYSTEMS)}")
-    return SYSTEMS[name]
+    return SYSTEMS.lookup(name)
 
 
 def system_config(name: str, overrides: Mapping[str, Any] | None = None) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from risbook.registry import Registry
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.stages import Tower
@@ -33,12 +34,15 @@ class TowerFamily:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-FAMILIES: dict[str, TowerFamily] = {
-    "clip-vit": TowerFamily(ImageTransformer, {"style": "clip"}),
-    "clip-resnet": TowerFamily(CLIPResNet),
-    "clip-text": TowerFamily(TextTransformer),
-    "dinov2": TowerFamily(ImageTransformer, {"style": "dinov2"}),
-}
+FAMILIES: Registry[TowerFamily] = Registry(
+    "family",
+    {
+        "clip-vit": TowerFamily(ImageTransformer, {"style": "clip"}),
+        "clip-resnet": TowerFamily(CLIPResNet),
+        "clip-text": TowerFamily(TextTransformer),
+        "dinov2": TowerFamily(ImageTransformer, {"style": "dinov2"}),
+    },
+)
 
 
 def register_tower_family(name: str, family: TowerFamily) -> None:

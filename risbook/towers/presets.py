@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from risbook.errors import ArgumentError
+from risbook.registry import Registry
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.families import FAMILIES
@@ -152,50 +153,53 @@ def _clip_text(hub: HubFile, output_dim: int) -> TowerPreset:
     return TowerPreset("clip-text", arguments, hub, CLIPTokenizer, _CLIP_WORDS)
 
 
-TOWERS: dict[str, TowerPreset] = {
-    "clip-rn50-image": _clip_resnet(_RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
-    "clip-rn50-text": _clip_text(_RN50, 1024),
-    "clip-rn101-image": _clip_resnet(_RN101, (3, 4, 23, 3), 512, "clip-rn101-text"),
-    "clip-rn101-text": _clip_text(_RN101, 512),
-    "clip-vitb16-image": TowerPreset(
-        "clip-vit",
-        {**_BASE, "patch_size": 16, "pos_grid": 14, "output_dim": 512},
-        _VITB16,
-        text_tower="clip-vitb16-text",
-    ),
-    "clip-vitb16-text": _clip_text(_VITB16, 512),
-    "dinov2-vitb14": TowerPreset(
-        "dinov2", {**_BASE, "out_indices": (4, 8, 11), **_DINOV2}, _DINOV2_B
-    ),
-    "dinov2-vitl14": TowerPreset(
-        "dinov2", {**_LARGE, "out_indices": (8, 16, 23), **_DINOV2}, _DINOV2_L
-    ),
-    "clip-mini-image": TowerPreset(
-        "clip-vit",
-        {**_MINI, **_MINI_PATCHES, "output_dim": 128},
-        text_tower="clip-mini-text",
-    ),
-    # the vocabulary's size is that of the shipped tokenizer
-    "clip-mini-text": TowerPreset(
-        "clip-text",
-        {**_MINI, "context_length": 77, "output_dim": 128},
-        tokenizer_class=WordTokenizer,
-    ),
-    "clip-mini-rn-image": TowerPreset(
-        "clip-resnet",
-        {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8, "pos_grid": 6},
-        text_tower="clip-mini-text",
-    ),
-    "dinov2-mini": TowerPreset(
-        "dinov2",
-        {
-            **_MINI,
-            **_MINI_PATCHES,
-            "num_registers": 4,
-            "out_indices": (4, 8, 11),
-        },
-    ),
-}
+TOWERS: Registry[TowerPreset] = Registry(
+    "tower",
+    {
+        "clip-rn50-image": _clip_resnet(_RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
+        "clip-rn50-text": _clip_text(_RN50, 1024),
+        "clip-rn101-image": _clip_resnet(_RN101, (3, 4, 23, 3), 512, "clip-rn101-text"),
+        "clip-rn101-text": _clip_text(_RN101, 512),
+        "clip-vitb16-image": TowerPreset(
+            "clip-vit",
+            {**_BASE, "patch_size": 16, "pos_grid": 14, "output_dim": 512},
+            _VITB16,
+            text_tower="clip-vitb16-text",
+        ),
+        "clip-vitb16-text": _clip_text(_VITB16, 512),
+        "dinov2-vitb14": TowerPreset(
+            "dinov2", {**_BASE, "out_indices": (4, 8, 11), **_DINOV2}, _DINOV2_B
+        ),
+        "dinov2-vitl14": TowerPreset(
+            "dinov2", {**_LARGE, "out_indices": (8, 16, 23), **_DINOV2}, _DINOV2_L
+        ),
+        "clip-mini-image": TowerPreset(
+            "clip-vit",
+            {**_MINI, **_MINI_PATCHES, "output_dim": 128},
+            text_tower="clip-mini-text",
+        ),
+        # the vocabulary's size is that of the shipped tokenizer
+        "clip-mini-text": TowerPreset(
+            "clip-text",
+            {**_MINI, "context_length": 77, "output_dim": 128},
+            tokenizer_class=WordTokenizer,
+        ),
+        "clip-mini-rn-image": TowerPreset(
+            "clip-resnet",
+            {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8, "pos_grid": 6},
+            text_tower="clip-mini-text",
+        ),
+        "dinov2-mini": TowerPreset(
+            "dinov2",
+            {
+                **_MINI,
+                **_MINI_PATCHES,
+                "num_registers": 4,
+                "out_indices": (4, 8, 11),
+            },
+        ),
+    },
+)
 
 
 def list_towers() -> dict[str, str]:
@@ -213,11 +217,10 @@ def register_tower(name: str, preset: TowerPreset) -> None:
     Raises:
         ArgumentError: if its family is unknown.
     """
-    if preset.family not in FAMILIES:
-        raise ArgumentError(
-            f'{name}: no family "{preset.family}": choose one of {", ".join(FAMILIES)}, or add it '
-            "by register_tower_family"
-        )
+    try:
+        FAMILIES.lookup(preset.family)
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {error}; register_tower_family adds a family") from None
     TOWERS[name] = preset
 
 
@@ -233,6 +236,4 @@ def get_tower_preset(name: str) -> TowerPreset:
             "system of towers of your own is built by risbook.systems.build_etris(config, "
             "towers=(image_tower, text_tower), tokenizer=...)"
         )
-    if name not in TOWERS:
-        raise ArgumentError(f"no tower is called '{name}'; there are: {', '.join(TOWERS)}")
-    return TOWERS[name]
+    return TOWERS.lookup(name)

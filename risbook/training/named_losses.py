@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from risbook.errors import ArgumentError
+from risbook.registry import Registry
 from risbook.systems.losses import dice_loss, mask_cross_entropy
 from risbook.training.run_log import STEP_COLUMNS
 
@@ -13,7 +14,7 @@ from risbook.training.run_log import STEP_COLUMNS
 Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
 
 #: losses that `TrainingConfig.loss` can name
-LOSSES: dict[str, Loss] = {"cross-entropy": mask_cross_entropy, "dice": dice_loss}
+LOSSES: Registry[Loss] = Registry("loss", {"cross-entropy": mask_cross_entropy, "dice": dice_loss})
 
 
 def register_loss(name: str, loss: Loss) -> None:
@@ -36,9 +37,7 @@ def get_loss(name: str) -> Loss:
     >>> get_loss("dice").__name__
     'dice_loss'
     """
-    if name not in LOSSES:
-        raise ArgumentError(f"loss is {name!r}; it must be one of {', '.join(LOSSES)}")
-    return LOSSES[name]
+    return LOSSES.lookup(name)
 
 
 def named_losses(values: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:

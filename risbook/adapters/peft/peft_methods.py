@@ -20,6 +20,7 @@ from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.attribute_hints import close_name
 from risbook.errors import ArgumentError
+from risbook.registry import Registry
 from risbook.towers.transformer_tower import TransformerTower
 
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
@@ -99,71 +100,6 @@ def _tune_all(tower: nn.Module) -> None:
     tower.requires_grad_(True)
 
 
-PEFT_METHODS: dict[str, PEFTMethod] = {
-    "frozen": PEFTMethod(
-        summary="no parameter of the tower is tuned",
-        function=_leave_frozen,
-        towers=ANY,
-    ),
-    "full": PEFTMethod(
-        summary="every parameter of the tower is tuned",
-        function=_tune_all,
-        towers=ANY,
-    ),
-    "houlsby": PEFTMethod(
-        summary="a bottleneck after attention and MLP of every block",
-        paper="Houlsby et al., 2019",
-        function=add_houlsby,
-    ),
-    "parallel": PEFTMethod(
-        summary="a bottleneck beside attention and MLP of every block",
-        paper="He et al., 2022",
-        function=add_parallel,
-    ),
-    "adaptformer": PEFTMethod(
-        summary="a bottleneck beside the MLP of every block, with scale 0.1",
-        paper="Chen et al., 2022",
-        function=add_adaptformer,
-    ),
-    "bitfit": PEFTMethod(
-        summary="the biases are tuned",
-        paper="Ben Zaken et al., 2022",
-        function=tune_biases,
-        towers=ANY,
-    ),
-    "layer-norm": PEFTMethod(
-        summary="the norms are tuned",
-        paper="Qi et al., 2022",
-        function=tune_norms,
-        towers=ANY,
-    ),
-    "prompts": PEFTMethod(
-        summary="learned tokens among the others, inserted at the first block",
-        paper="Jia et al., 2022 (images); Zhou et al., 2022 (text)",
-        function=add_shallow_prompts,
-    ),
-    "prompts-deep": PEFTMethod(
-        summary="learned tokens among the others, new ones at every block",
-        paper="Jia et al., 2022",
-        function=add_deep_prompts,
-    ),
-    "lora": PEFTMethod(
-        summary="a low-rank change of the attention's projections",
-        paper="Hu et al., 2022",
-        function=add_lora,
-        towers=ANY,
-    ),
-}
-
-
-def register_peft_method(name: str, method: PEFTMethod) -> None:
-    """Add a method, or replace one, under a name, which configurations can then hold.
-
-    A checkpoint of a system with the method can be loaded where the method is registered.
-    """
-    PEFT_METHODS[name] = method
-
-
 #: other names of the same methods, for messages
 _METHOD_SYNONYMS = {
     "adapter": "houlsby",
@@ -174,6 +110,76 @@ _METHOD_SYNONYMS = {
     "linear-probe": "frozen",
     "finetune": "full",
 }
+
+PEFT_METHODS: Registry[PEFTMethod] = Registry(
+    "method",
+    {
+        "frozen": PEFTMethod(
+            summary="no parameter of the tower is tuned",
+            function=_leave_frozen,
+            towers=ANY,
+        ),
+        "full": PEFTMethod(
+            summary="every parameter of the tower is tuned",
+            function=_tune_all,
+            towers=ANY,
+        ),
+        "houlsby": PEFTMethod(
+            summary="a bottleneck after attention and MLP of every block",
+            paper="Houlsby et al., 2019",
+            function=add_houlsby,
+        ),
+        "parallel": PEFTMethod(
+            summary="a bottleneck beside attention and MLP of every block",
+            paper="He et al., 2022",
+            function=add_parallel,
+        ),
+        "adaptformer": PEFTMethod(
+            summary="a bottleneck beside the MLP of every block, with scale 0.1",
+            paper="Chen et al., 2022",
+            function=add_adaptformer,
+        ),
+        "bitfit": PEFTMethod(
+            summary="the biases are tuned",
+            paper="Ben Zaken et al., 2022",
+            function=tune_biases,
+            towers=ANY,
+        ),
+        "layer-norm": PEFTMethod(
+            summary="the norms are tuned",
+            paper="Qi et al., 2022",
+            function=tune_norms,
+            towers=ANY,
+        ),
+        "prompts": PEFTMethod(
+            summary="learned tokens among the others, inserted at the first block",
+            paper="Jia et al., 2022 (images); Zhou et al., 2022 (text)",
+            function=add_shallow_prompts,
+        ),
+        "prompts-deep": PEFTMethod(
+            summary="learned tokens among the others, new ones at every block",
+            paper="Jia et al., 2022",
+            function=add_deep_prompts,
+        ),
+        "lora": PEFTMethod(
+            summary="a low-rank change of the attention's projections",
+            paper="Hu et al., 2022",
+            function=add_lora,
+            towers=ANY,
+        ),
+    },
+    synonyms=_METHOD_SYNONYMS,
+)
+
+
+def register_peft_method(name: str, method: PEFTMethod) -> None:
+    """Add a method, or replace one, under a name, which configurations can then hold.
+
+    A checkpoint of a system with the method can be loaded where the method is registered.
+    """
+    PEFT_METHODS[name] = method
+
+
 #: what earlier versions and other libraries call the options
 _OPTION_SYNONYMS = {
     "rank": "r",
@@ -200,16 +206,12 @@ def get_peft_method(name: str) -> PEFTMethod:
     Raises:
         ArgumentError: if there is none of that name; the message lists those there are.
     """
-    if name in PEFT_METHODS:
-        return PEFT_METHODS[name]
-    if name == "bridger":
+    if name == "bridger" and name not in PEFT_METHODS:
         raise ArgumentError(
             "a Bridger stands between two towers, not in one: use risbook.adapters.Bridger, or "
             'a system such as risbook.load("etris-mini")'
         )
-    close = _METHOD_SYNONYMS.get(name.lower()) or close_name(name, PEFT_METHODS)
-    hint = f'did you mean "{close}"? ' if close else ""
-    raise ArgumentError(f'no method "{name}": {hint}choose one of {", ".join(PEFT_METHODS)}')
+    return PEFT_METHODS.lookup(name)
 
 
 def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
