@@ -231,7 +231,7 @@ class ETRIS(PEFTSystem):
 
 
 def _outside_towers(system: ETRIS) -> dict[str, Tensor]:
-    prefixes = tuple(f"{name}." for name in system.towers)
+    prefixes = tuple(f"{modality}_tower." for modality in system.towers)
     state = system.state_dict()
     return {name: value for name, value in state.items() if not name.startswith(prefixes)}
 
@@ -240,7 +240,8 @@ def build_etris(
     config: ETRISConfig,
     *,
     name: str = "etris",
-    towers: tuple[StagedImageTower, StagedTextTower] | None = None,
+    image_tower: StagedImageTower | None = None,
+    text_tower: StagedTextTower | None = None,
     tokenizer: Tokenizer | None = None,
     meta: bool = False,
 ) -> ETRIS:
@@ -249,7 +250,8 @@ def build_etris(
     Args:
         config: sizes and choices.
         name: the preset's name.
-        towers: image and text tower to use in place of those that the configuration names.
+        image_tower: to use in place of the one that the configuration names.
+        text_tower: the same.
         tokenizer: to use in place of the text tower's.
         meta: shapes only: random weights, no tokenizer; for use under the meta device.
 
@@ -257,15 +259,15 @@ def build_etris(
         RisbookError: if sizes do not fit, or the weights of a tower are not available.
     """
     weights = "random" if meta else config.weights
-    image_tower, text_tower = towers or (
-        build_image_tower(
+    if image_tower is None:
+        image_tower = build_image_tower(
             config.image_tower,
             weights=weights,
             image_size=config.image_size,
             norm_eval=config.norm_eval,
-        ),
-        build_text_tower(config.text_tower, weights=weights),
-    )
+        )
+    if text_tower is None:
+        text_tower = build_text_tower(config.text_tower, weights=weights)
     prepare_towers(
         image_tower,
         text_tower,

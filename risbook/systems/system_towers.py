@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from risbook.adapters.peft.peft_application import apply_peft
-from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.methods.peft_application import apply_to_tower
+from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.errors import ArgumentError
 from risbook.towers.build import build_tower
 from risbook.towers.presets import get_tower_preset
@@ -63,19 +63,28 @@ def prepare_towers(
     Args:
         image_tower: the image tower.
         text_tower: the text tower.
-        train_pos_embed: whether the towers' position embeddings are tuned.
+        train_pos_embed: whether the towers' position embeddings are tuned; without effect in a
+            tower that has none.
         image_peft: generic method inside the image tower; None for none.
         text_peft: the same for the text tower.
 
     Raises:
         ArgumentError: if a method cannot work on its tower.
     """
-    for tower, peft in ((image_tower, image_peft), (text_tower, text_peft)):
-        prepare_tower(tower, peft or PEFTConfig(), train_pos_embed=train_pos_embed)
+    dims = context_dims(image_tower, text_tower)
+    towers: tuple[StagedTower, StagedTower] = (image_tower, text_tower)
+    for tower, peft in zip(towers, (image_peft, text_peft), strict=True):
+        apply_to_tower(tower, peft or PEFTConfig(), context_dims=dims)
+        if train_pos_embed:
+            tune_pos_embed(tower)
 
 
-def prepare_tower(tower: StagedTower, peft: PEFTConfig, *, train_pos_embed: bool) -> None:
-    """Prepare one tower, as `prepare_towers` prepares two."""
-    apply_peft(tower, peft.method, **peft.options)
-    if train_pos_embed:
+def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:
+    """Channels of what adapters read of the other modality, as `PEFTMethod` names them."""
+    return {"text_dim": text_tower.embed_dim, "image_dims": image_tower.stage_dims}
+
+
+def tune_pos_embed(tower: StagedTower) -> None:
+    """Tune a tower's position embeddings; nothing happens in a tower that has none."""
+    if tower.pos_embed is not None:
         tower.pos_embed.requires_grad_(True)

@@ -15,7 +15,7 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures, TextFeatures
 
 Architecture = Literal["resnet", "vit"]
+Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 #: ETRIS and DETRIS take three maps
 STAGES = (1, 2, 3)
@@ -63,7 +65,7 @@ class StagedTower(nn.Module, ABC):
             default, those of the attention; empty for all linear layers.
     """
 
-    modality: ClassVar[Literal["image", "text"]]
+    modality: ClassVar[Modality]
     lora_targets: ClassVar[str] = ""
 
     @property
@@ -72,13 +74,14 @@ class StagedTower(nn.Module, ABC):
         """P, channels of the final map, or of the sentence embedding."""
 
     @property
-    @abstractmethod
-    def pos_embed(self) -> nn.Parameter:
+    def pos_embed(self) -> nn.Parameter | None:
         """The learned position embeddings, in the shape in which the published files have them.
 
         That is (1, N, C) for a vision transformer, (1 + pos_grid^2, C) for a CLIP ResNet and
-        (context_length, C) for a text tower.
+        (context_length, C) for a text tower. None, as here, for a tower without absolute position
+        embeddings: nothing is then resized, and `train_pos_embed` has no effect.
         """
+        return None
 
     @abstractmethod
     def set_stages(self, out_indices: Sequence[int] = ()) -> None:
@@ -117,8 +120,10 @@ class StagedImageTower(StagedTower):
     """An image tower of three stages, whose state can be read and replaced as a map.
 
     Attributes:
-        architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
-        pos_grid: side of the grid of position embeddings.
+        architecture: what the maps are made of, which chooses the form of ETRIS's Bridgers: "vit"
+            for tokens on a grid (any transformer), "resnet" for maps of a convolutional network.
+        pos_grid: side of the images that the tower was trained at, divided by `image_step`; that is
+            the side of the grid of position embeddings, if it has any.
         norm_eval: whether batch norms stay in evaluation mode when the tower is trained; without
             effect in a tower that has none.
     """
@@ -150,7 +155,7 @@ class StagedImageTower(StagedTower):
 
     @property
     def image_size(self) -> int:
-        """Side of the images that the position embeddings are for, pixels."""
+        """Side of the images that the tower was trained at, pixels."""
         return self.image_step * self.pos_grid
 
     @staticmethod
@@ -163,9 +168,12 @@ class StagedImageTower(StagedTower):
         """
         return {}
 
-    @abstractmethod
     def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        """Position embeddings in the shape of `pos_embed` for another grid, by the tower's rule."""
+        """Position embeddings in the shape of `pos_embed` for another grid, by the tower's rule.
+
+        A tower whose `pos_embed` is None has no rule and is never asked for one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no position embeddings to resize")
 
     @abstractmethod
     def stage_map(self, state: Any) -> Tensor:

@@ -24,7 +24,7 @@ from tiny_towers import (
 from torch import nn
 
 from risbook.adapters import PEFT_METHODS, PEFTConfig, PEFTMethod, apply_peft
-from risbook.adapters.peft.peft_methods import read_options
+from risbook.adapters.methods.peft_methods import read_options
 from risbook.errors import ArgumentError, RisbookError
 
 #: options that are not the defaults, so that the formulas below say something

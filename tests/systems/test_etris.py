@@ -251,8 +251,8 @@ def test_the_old_name_of_mask_padding_is_read() -> None:
         assert config.bridger.mask_padding and config.bridger.dim == 32
 
 
-@pytest.mark.parametrize("side", ["image", "text"])
-def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
+@pytest.mark.parametrize("modality", ["image", "text"])
+def test_adapters_of_both_towers_get_tokens_map_and_mask(modality: str) -> None:
     class Gate(nn.Module):
         def forward(self, site: Site) -> Tensor:
             assert site.context is not None
@@ -264,7 +264,7 @@ def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
     system = small_etris({"text_peft.method": "prompts"}, resnet=False).eval()
     image, tokens = inputs(system)
     before = system(image, tokens)
-    tower = system.towers[f"{side}_tower"]
+    tower = system.towers[modality]
     for block in (5, 11):
         tower.add_adapter(block, "mlp", Gate())
     assert not torch.allclose(system(image, tokens), before)
@@ -479,10 +479,11 @@ def test_a_system_that_was_frozen_to_be_looked_at_is_saved_all_the_same(
 
 
 def test_random_towers_are_saved_whole(tmp_path: Path) -> None:
-    towers = small_towers(resnet=False)
+    image_tower, text_tower = small_towers(resnet=False)
     system = build_etris(
         small_etris(resnet=False).config,
-        towers=towers,
+        image_tower=image_tower,
+        text_tower=text_tower,
         tokenizer=WordTokenizer.from_sentences(WORDS, length=7, ends=True),
     )
     assert set(system.saved_state()) == set(system.state_dict())
@@ -490,9 +491,15 @@ def test_random_towers_are_saved_whole(tmp_path: Path) -> None:
 
 def test_parts_that_no_preset_builds_need_a_name_of_their_own(tmp_path: Path) -> None:
     preset = build_system("etris-mini", overrides={"weights": "random"})
-    towers, tokenizer = small_towers(resnet=False), preset.tokenizer
+    image_tower, text_tower = small_towers(resnet=False)
     config = small_etris(resnet=False).config
-    system = build_etris(config, name="etris-mini", towers=towers, tokenizer=tokenizer)
+    system = build_etris(
+        config,
+        name="etris-mini",
+        image_tower=image_tower,
+        text_tower=text_tower,
+        tokenizer=preset.tokenizer,
+    )
     with pytest.raises(RisbookError, match="etris-mini has parts that its configuration does not"):
         save_system(system, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -11,7 +11,7 @@ from risbook.adapters import apply_peft
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
-from risbook.systems import build_system, load_system
+from risbook.systems import build_system, count_parameters, load_system
 from risbook.systems.etris import build_etris
 from risbook.systems.system_presets import system_config
 from risbook.towers import (
@@ -152,3 +152,21 @@ def test_the_family_has_to_be_registered() -> None:
     with pytest.raises(ArgumentError, match="no family is called 'unknown'; there are: clip-vit, "):
         register_tower("patch-tower", TowerPreset("unknown", {}))
     assert "patch-tower" not in TOWERS
+
+
+class RelativeTower(PatchTower):
+    """A tower without absolute position embeddings."""
+
+    @property
+    def pos_embed(self) -> None:  # type: ignore[override]
+        return None
+
+    def final_map(self, state: Tensor, **options: Any) -> Tensor:
+        return state
+
+
+def test_a_tower_needs_no_position_embeddings(registered: Path) -> None:
+    register_tower_family("patches", TowerFamily(RelativeTower, {"pos_grid": 3}))
+    system: Any = build_system("etris-mini", image_tower="patch-tower", weights="random")
+    assert not any("image position" in part.name for part in count_parameters(system).parts)
+    assert isinstance(build_tower("patch-tower"), RelativeTower)

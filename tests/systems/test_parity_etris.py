@@ -185,7 +185,11 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
     text = build_tower(config.text_tower, weights="random")
     assert not isinstance(image, TextTransformer) and isinstance(text, TextTransformer)
     system = build_etris(
-        config, name=name, towers=(image, text), tokenizer=ShapeOnlyTokenizer(config.max_tokens)
+        config,
+        name=name,
+        image_tower=image,
+        text_tower=text,
+        tokenizer=ShapeOnlyTokenizer(config.max_tokens),
     )
     state = {}
     for (key, shape), first in zip(
