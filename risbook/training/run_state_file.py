@@ -132,8 +132,16 @@ class RunStateFile:
         return progress
 
     def _load_optimizer(self, state: dict[str, Any]) -> None:
-        """Load and compare shapes; torch compares them only inside the next step."""
-        self.optimizer.load_state_dict(state)
+        """Load and compare shapes; torch compares them only inside the next step.
+
+        The peaks and the multipliers of learning rates are those of the resumed run: states of
+        earlier versions do not hold them.
+        """
+        groups = [
+            {**saved, "initial_lr": group["initial_lr"], "lr_scale": group["lr_scale"]}
+            for saved, group in zip(state["param_groups"], self.optimizer.param_groups, strict=True)
+        ]
+        self.optimizer.load_state_dict({**state, "param_groups": groups})
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 for name, value in self.optimizer.state.get(parameter, {}).items():

@@ -167,9 +167,9 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
         for key, value in rename_etris(marked, resnet="rn" in name).items()
     }
     system = build_meta(name)
-    (default, bridgers), _ = group_parameters(system, {"bridgers": 10.0})
-    group_of = {id(parameter): "head_group" for parameter in default}
-    group_of |= {id(parameter): "backbone_group" for parameter in bridgers}
+    default, bridgers = group_parameters(system, {"bridgers": 10.0})
+    group_of = {id(parameter): "head_group" for parameter in default["params"]}
+    group_of |= {id(parameter): "backbone_group" for parameter in bridgers["params"]}
     ours = dict.fromkeys(system.state_dict(), "buffer")
     for key, value in system.named_parameters():
         ours[key] = group_of.get(id(value), "fixed")
