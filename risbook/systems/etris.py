@@ -140,8 +140,7 @@ class ETRIS(PEFTSystem):
             images: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
                 as well.
             token_ids: (B, L).
-            intermediates: gets, below "bridgers.1" and so on, what `Bridger.exchange` records, and
-                what `MaskHead` records.
+            intermediates: gets what `bridge` and `MaskHead` record.
 
         Returns:
             (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
@@ -163,7 +162,8 @@ class ETRIS(PEFTSystem):
         Args:
             images: (B, 3, S, S).
             token_ids: (B, L).
-            intermediates: gets the Bridgers' intermediates.
+            intermediates: gets what towers and Bridgers record, below "image_tower", "text_tower"
+                and "bridgers".
 
         Returns:
             Three maps for the neck, and the text tokens (B, L, T) before the last norm.
@@ -171,14 +171,18 @@ class ETRIS(PEFTSystem):
         image_tower, text_tower = self.image_tower, self.text_tower
         padding = text_tower.key_padding_mask(token_ids)
         record: dict[str, Any] = {}
-        text_tokens = text_tower.begin_stages(token_ids)
-        state = image_tower.begin_stages(images)
+        of_image = intermediates.sub("image_tower")
+        of_text = intermediates.sub("text_tower")
+        text_tokens = text_tower.begin_stages(token_ids, intermediates=of_text)
+        state = image_tower.begin_stages(images, intermediates=of_image)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
         for stage in STAGES:
             context = StageContext(text_tokens, padding, image_tower.stage_map(state), record)
-            state = image_tower.run_stage(stage, state, context=context)
-            text_tokens = text_tower.run_stage(stage, text_tokens, context=context)
+            state = image_tower.run_stage(stage, state, context=context, intermediates=of_image)
+            text_tokens = text_tower.run_stage(
+                stage, text_tokens, context=context, intermediates=of_text
+            )
             feature_map, text_tokens, previous = self.bridgers(
                 stage,
                 image_tower.stage_map(state),
@@ -190,7 +194,7 @@ class ETRIS(PEFTSystem):
             state = image_tower.with_stage_map(state, feature_map)
             maps.append(feature_map)
         # the neck takes the last map after the tower's own head, CLIP's pool or norm, as released
-        maps[-1] = image_tower.final_map(state)
+        maps[-1] = image_tower.final_map(state, intermediates=of_image)
         return tuple(maps), text_tokens
 
     def check_saveable(self) -> None:

@@ -159,8 +159,13 @@ class TextTransformer(TransformerTower, StagedTextTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Run the blocks of a stage, counted from 1, on tokens (B, L, C)."""
-        return self.run_stage_blocks(stage, state, context=context)
+        """Run the blocks of a stage, counted from 1, on tokens (B, L, C).
+
+        Records the tokens after the stage below "stages".
+        """
+        tokens = self.run_stage_blocks(stage, state, context=context)
+        intermediates.sub("stages")[str(stage)] = tokens
+        return tokens
 
     def init_buffers(self) -> None:
         """Number the positions, which transformers keeps in a buffer that is no weight."""

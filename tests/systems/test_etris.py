@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from risbook.adapters import PEFTConfig
-from risbook.adapters.bridger import BridgerConfig, Bridgers
+from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.decoder.mask_head import NECKS, register_neck
-from risbook.errors import DataError, RisbookError
+from risbook.errors import ArgumentError, DataError, RisbookError
+from risbook.intermediates import Intermediates
 from risbook.systems import build_system, load_system, save_system
 from risbook.systems.etris import ETRIS, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
@@ -308,13 +309,11 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
     system = small_etris(overrides, resnet=resnet).train()
     requires_grad: list[bool] = []
     bridger: Any = system.bridgers.stages["3"]
-    exchange = bridger.exchange
 
-    def spy(image: Tensor, text: Tensor, *rest: Any, **options: Any) -> Any:
-        requires_grad.extend(tensor.requires_grad for tensor in (image, text))
-        return exchange(image, text, *rest, **options)
+    def spy(module: nn.Module, arguments: tuple[Tensor, Tensor, Any]) -> None:
+        requires_grad.extend(tensor.requires_grad for tensor in arguments[:2])
 
-    bridger.exchange = spy
+    bridger.register_forward_pre_hook(spy)
     system(*inputs(system))
     assert requires_grad == [False, False]
 
@@ -518,3 +517,19 @@ def test_presets_name_towers_that_there_are() -> None:
     }
     with pytest.raises(RisbookError, match="no_such_field"):
         build_system("etris-mini", sentences=[], overrides={"no_such_field": 1})
+
+
+def test_a_bridger_of_another_factor_needs_a_map() -> None:
+    bridger = Bridger(image_dim=8, text_dim=8, factor=1 / 2)
+    with pytest.raises(ArgumentError, match="a Bridger of factor"):
+        bridger(torch.zeros(1, 4, 8), torch.zeros(1, 3, 8))
+
+
+def test_towers_and_bridgers_record_their_stages() -> None:
+    system = small_etris({}, resnet=False).eval()
+    intermediates = Intermediates()
+    system(*inputs(system), intermediates=intermediates)
+    for stage in "123":
+        assert f"image_tower.stages.{stage}" in intermediates
+        assert f"text_tower.stages.{stage}" in intermediates
+        assert f"bridgers.{stage}.fused" in intermediates
