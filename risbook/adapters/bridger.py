@@ -122,7 +122,7 @@ class Bridger(nn.Module):
             `InteractorT` and Zoom Layers with batch norm and ReLU. The configuration may choose
             the interactor itself.
         factor: side of the reduced map divided by the side of the map.
-        side: H = W, for zooms with weights per position.
+        map_size: H = W of the map, for zooms with weights per position.
         linked: whether the tokens of a previous Bridger are added.
         last: whether it stands after the last stage: there, the transposed convolution of the
             released code is the first of the two 1x1 zooms, not the second.
@@ -136,7 +136,7 @@ class Bridger(nn.Module):
         config: BridgerConfig | None = None,
         architecture: Architecture = "resnet",
         factor: float = 1.0,
-        side: int | None = None,
+        map_size: int | None = None,
         linked: bool = False,
         last: bool = False,
     ) -> None:
@@ -145,7 +145,7 @@ class Bridger(nn.Module):
         self.factor = factor
         dim, num_heads = config.dim, config.num_heads
         norm_relu = architecture == "vit"
-        reduced_side = None if side is None else round(side * factor)
+        reduced_size = None if map_size is None else round(map_size * factor)
         self.zoom_in = ZoomLayer(
             image_dim,
             dim,
@@ -153,7 +153,7 @@ class Bridger(nn.Module):
             zoom=config.zoom,
             norm_relu=norm_relu,
             transpose=last,
-            side=side,
+            map_size=map_size,
         )
         self.zoom_out = ZoomLayer(
             dim,
@@ -162,7 +162,7 @@ class Bridger(nn.Module):
             zoom=config.zoom,
             norm_relu=norm_relu,
             transpose=not last,
-            side=reduced_side,
+            map_size=reduced_size,
         )
         self.text_in = nn.Linear(text_dim, dim)
         self.text_out = nn.Linear(dim, text_dim)
@@ -275,7 +275,7 @@ class Bridgers(nn.Module):
         factors: zoom factor of each stage.
         text_dim: T, channels of the text tokens.
         architecture: of the image tower.
-        sides: sides H = W of the stages' maps, for zooms with weights per position.
+        map_sizes: H = W of the stages' maps, for zooms with weights per position.
 
     Raises:
         ArgumentError: if the tower has no such stage.
@@ -289,7 +289,7 @@ class Bridgers(nn.Module):
         factors: Sequence[float],
         text_dim: int,
         architecture: Architecture,
-        sides: Sequence[int] | None = None,
+        map_sizes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         count = len(stage_dims)
@@ -301,9 +301,9 @@ class Bridgers(nn.Module):
         self.mask_padding = config.mask_padding
         self.disabled: frozenset[int] = frozenset()
         self.stages = nn.ModuleDict()
-        map_sides: Sequence[int | None] = sides or [None] * count
-        maps = zip(stage_dims, factors, map_sides, strict=True)
-        for stage, (image_dim, factor, side) in enumerate(maps, start=1):
+        sizes: Sequence[int | None] = map_sizes or [None] * count
+        maps = zip(stage_dims, factors, sizes, strict=True)
+        for stage, (image_dim, factor, map_size) in enumerate(maps, start=1):
             if stage not in config.stages:
                 continue
             self.stages[str(stage)] = Bridger(
@@ -312,7 +312,7 @@ class Bridgers(nn.Module):
                 config=config,
                 architecture=architecture,
                 factor=factor,
-                side=side,
+                map_size=map_size,
                 linked=config.link != "none" and len(self.stages) > 0,
                 last=stage == count,
             )

@@ -29,14 +29,14 @@ from torch import Tensor, nn
 from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
 from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
-from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import STAGES, StageContext, StagedImageTower, StagedTextTower
 
@@ -281,6 +281,11 @@ def build_etris(
     )
     image_tower.set_stages(config.image_out_indices)
     text_tower.set_stages(config.text_out_indices)
+    for tower in (image_tower, text_tower):
+        if tower.num_stages != len(STAGES):
+            raise ArgumentError(
+                f"{type(tower).__name__} has {tower.num_stages} stages; ETRIS needs {len(STAGES)}"
+            )
     strides = image_tower.strides
     factors = [stride / strides[1] for stride in strides]  # all maps to the grid of the middle one
     bridgers = Bridgers(
@@ -289,7 +294,7 @@ def build_etris(
         factors=factors,
         text_dim=text_tower.embed_dim,
         architecture=image_tower.architecture,
-        sides=[config.image_size // stride for stride in strides],
+        map_sizes=[config.image_size // stride for stride in strides],
     )
     head = MaskHead(
         config.head,

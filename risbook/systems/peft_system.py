@@ -25,7 +25,7 @@ from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.system import System
 from risbook.systems.system_towers import context_dims, tune_pos_embed
-from risbook.systems.tokenizer import Tokenizer
+from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import (
     MODALITIES,
     Modality,

@@ -19,7 +19,7 @@ from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system_presets import build_meta, get_system_preset
-from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin

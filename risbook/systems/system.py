@@ -23,7 +23,7 @@ from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.losses import mask_cross_entropy
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.postprocess import THRESHOLD
-from risbook.systems.tokenizer import Tokenizer
+from risbook.tokenizers.interface import Tokenizer
 
 
 class System(nn.Module):

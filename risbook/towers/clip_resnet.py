@@ -144,7 +144,7 @@ class CLIPResNet(StagedImageTower):
         """Position embeddings (1 + s * s, 32W) for another grid (h, w): (1 + h * w, 32W)."""
         return resize_clip_pos_embed(pos_embed[None], grid)[0]
 
-    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
+    def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
         """Nothing to set: the stages are layers 2, 3 and 4.
 
         Raises:

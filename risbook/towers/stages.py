@@ -28,7 +28,7 @@ Architecture = Literal["resnet", "vit"]
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
-#: ETRIS and DETRIS take three maps
+#: the stages of a system: ETRIS and DETRIS take three maps. A tower by itself may have others.
 STAGES = (1, 2, 3)
 
 
@@ -54,8 +54,9 @@ class StageContext(NamedTuple):
 
 
 class StagedTower(nn.Module, ABC):
-    """A tower of three stages: `begin_stages`, then `run_stage` for each.
+    """A tower that runs stage by stage: `begin_stages`, then `run_stage` for each stage.
 
+    A tower has `num_stages` stages; systems require three, and `set_stages` makes them.
     Between two stages a tower has a state: the tokens of a text tower, the map of a ResNet, tokens
     and grid of a vision transformer.
 
@@ -83,9 +84,22 @@ class StagedTower(nn.Module, ABC):
         """
         return None
 
+    @property
     @abstractmethod
-    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
-        """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
+    def num_stages(self) -> int:
+        """Number of stages."""
+
+    @abstractmethod
+    def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
+        """Set the three stages that a system requires.
+
+        Args:
+            out_indices: last block of each stage of a transformer, counted from 0; None or empty
+                for the stages that the tower has. A ResNet has stages of its own.
+
+        Raises:
+            ArgumentError: if these cannot be its stages.
+        """
 
     @abstractmethod
     def begin_stages(
@@ -117,7 +131,7 @@ class StagedTower(nn.Module, ABC):
 
 
 class StagedImageTower(StagedTower):
-    """An image tower of three stages, whose state can be read and replaced as a map.
+    """An image tower, whose state between two stages can be read and replaced as a map.
 
     Attributes:
         architecture: what the maps are made of, which chooses the form of ETRIS's Bridgers: "vit"
@@ -142,6 +156,11 @@ class StagedImageTower(StagedTower):
     @abstractmethod
     def strides(self) -> tuple[int, ...]:
         """Stride of the map after each stage, pixels."""
+
+    @property
+    def num_stages(self) -> int:
+        """Number of stages, each of which gives a map."""
+        return len(self.stage_dims)
 
     @property
     @abstractmethod
@@ -217,7 +236,7 @@ class StagedImageTower(StagedTower):
         """
         state = self.begin_stages(images, intermediates=intermediates)
         maps = []
-        for stage, _ in enumerate(self.stage_dims, start=1):
+        for stage in range(1, self.num_stages + 1):
             state = self.run_stage(stage, state, context=context, intermediates=intermediates)
             maps.append(self.stage_map(state))
         maps[-1] = self.final_map(state, context=context, intermediates=intermediates)
@@ -225,7 +244,7 @@ class StagedImageTower(StagedTower):
 
 
 class StagedTextTower(StagedTower):
-    """A text tower of three stages, whose state is its tokens (B, L, C).
+    """A text tower, whose state between two stages is its tokens (B, L, C).
 
     Attributes:
         embed_dim: C, channels of the tokens.

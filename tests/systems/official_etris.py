@@ -15,7 +15,7 @@ from risbook.config import with_overrides
 from risbook.decoder.mask_head import MaskHeadConfig
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
-from risbook.systems.tokenizer import ShapeOnlyTokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer

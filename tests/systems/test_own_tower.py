@@ -76,7 +76,7 @@ class PatchTower(StagedImageTower):
         state = intermediates[f"stage{stage}"] = self.stages[stage - 1](state).relu()
         return state
 
-    def set_stages(self, out_indices: Any = ()) -> None:
+    def set_stages(self, out_indices: Any = None) -> None:
         assert not out_indices
 
     def stage_map(self, state: Tensor) -> Tensor:
@@ -170,3 +170,17 @@ def test_a_tower_needs_no_position_embeddings(registered: Path) -> None:
     system: Any = build_system("etris-mini", image_tower="patch-tower", weights="random")
     assert not any("image position" in part.name for part in count_parameters(system).parts)
     assert isinstance(build_tower("patch-tower"), RelativeTower)
+
+
+class TwoStageTower(PatchTower):
+    """A tower with fewer stages than a system has."""
+
+    strides = (8, 16)  # type: ignore[assignment]
+    image_step = 16
+
+
+def test_a_system_requires_three_stages(registered: Path) -> None:
+    tower = TwoStageTower(width=16, pos_grid=6)
+    assert tower.num_stages == len(tower(torch.zeros(1, 3, 96, 96)).maps) == 2
+    with pytest.raises(ArgumentError, match="TwoStageTower has 2 stages; ETRIS needs 3"):
+        build_etris(system_config("etris-mini"), image_tower=tower)

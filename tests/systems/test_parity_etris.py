@@ -19,7 +19,7 @@ from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.losses import resize_target
 from risbook.systems.rename_etris import rename_etris
 from risbook.systems.system_presets import build_meta
-from risbook.systems.tokenizer import ShapeOnlyTokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.training.parameter_groups import group_parameters

@@ -15,8 +15,8 @@ from torch import Tensor
 from risbook.errors import DataError, RisbookError
 from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
 from risbook.systems.etris import ETRIS
-from risbook.systems.tokenizer import ShapeOnlyTokenizer
 from risbook.tokenizers import CLIPTokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.presets import TOWERS, TowerPreset
 
 

@@ -11,12 +11,10 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from risbook.adapters.adaptformer import add_adaptformer
 from risbook.adapters.bitfit import tune_biases
-from risbook.adapters.houlsby import add_houlsby
+from risbook.adapters.bottleneck_methods import add_adaptformer, add_houlsby, add_parallel
 from risbook.adapters.layer_norms import tune_norms
 from risbook.adapters.lora import add_lora
-from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.attribute_hints import close_name
 from risbook.errors import ArgumentError
