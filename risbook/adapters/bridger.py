@@ -106,7 +106,7 @@ class BridgerOutput:
 
 
 class Bridger(nn.Module):
-    """One Bridger, usable between any two towers: maps (B, C, H, W) or image tokens (B, N, C).
+    """One Bridger, usable between any two towers: maps (B, C, h, w) or image tokens (B, N, C).
 
     >>> import torch
     >>> bridger = Bridger(image_dim=32, text_dim=16)
@@ -192,7 +192,7 @@ class Bridger(nn.Module):
         """The interaction of one stage.
 
         Args:
-            feature_map: (B, C, H, W), or tokens (B, N, C) where the factor is 1.
+            feature_map: (B, C, h, w), or tokens (B, N, C) where the factor is 1.
             text_tokens: (B, L, T).
             previous: tokens of the previous Bridger, (B, N, D) and (B, L, D), for a Bridger that
                 is `linked`.
@@ -210,7 +210,7 @@ class Bridger(nn.Module):
             if self.factor != 1:
                 raise ArgumentError(
                     f"image tokens (B, N, C) have no grid, which a Bridger of factor {self.factor} "
-                    "needs: give a map (B, C, H, W), or build the Bridger with factor=1"
+                    "needs: give a map (B, C, h, w), or build the Bridger with factor=1"
                 )
             column: BridgerOutput = self(
                 rearrange(feature_map, "b n c -> b c n 1"),
@@ -264,7 +264,7 @@ class Bridger(nn.Module):
 
 
 class Bridgers(nn.Module):
-    """One Bridger per stage: map (B, C, H, W) and text tokens (B, L, T) to the same shapes.
+    """One Bridger per stage: map (B, C, h, w) and text tokens (B, L, T) to the same shapes.
 
     The system calls it after every stage, and both towers go on with what it returns.
 
@@ -345,7 +345,7 @@ class Bridgers(nn.Module):
 
         Args:
             stage: counted from 1.
-            feature_map: the stage's map (B, C, H, W).
+            feature_map: the stage's map (B, C, h, w).
             text_tokens: after the same stage of the text tower (B, L, T).
             previous: tokens of the previous Bridger, which the call for its stage returned; None
                 for the first stage.

@@ -41,7 +41,7 @@ class StageContext(NamedTuple):
     Args:
         text_tokens: (B, L, T) that enter the stage of the text tower; with K prompts (B, L + K, T).
         key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
-        feature_map: (B, C, H, W) that enters the stage of the image tower; None if there is none
+        feature_map: (B, C, h, w) that enters the stage of the image tower; None if there is none
             yet.
         record: one dictionary per forward pass, in which an adapter leaves what adapters of later
             blocks read; None if the system has none.
@@ -79,7 +79,7 @@ class StagedTower(nn.Module, ABC):
         """The learned position embeddings, in the shape in which the published files have them.
 
         That is (1, N, C) for a vision transformer, (1 + pos_grid^2, C) for a CLIP ResNet and
-        (context_length, C) for a text tower. None, as here, for a tower without absolute position
+        (context_length, T) for a text tower. None, as here, for a tower without absolute position
         embeddings: nothing is then resized, and `train_pos_embed` has no effect.
         """
         return None
@@ -196,11 +196,11 @@ class StagedImageTower(StagedTower):
 
     @abstractmethod
     def stage_map(self, state: Any) -> Tensor:
-        """The state as a map (B, C, H, W)."""
+        """The state as a map (B, C, h, w)."""
 
     @abstractmethod
     def with_stage_map(self, state: Any, feature_map: Tensor) -> Any:
-        """The state with another map (B, C, H, W)."""
+        """The state with another map (B, C, h, w)."""
 
     @abstractmethod
     def final_map(
@@ -210,7 +210,7 @@ class StagedImageTower(StagedTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """The last map (B, P, H, W): what follows the last stage, at least the last norm."""
+        """The last map (B, P, h, w): what follows the last stage, at least the last norm."""
 
     @abstractmethod
     def pooled(self, images: Tensor) -> Tensor:
@@ -244,10 +244,10 @@ class StagedImageTower(StagedTower):
 
 
 class StagedTextTower(StagedTower):
-    """A text tower, whose state between two stages is its tokens (B, L, C).
+    """A text tower, whose state between two stages is its tokens (B, L, T).
 
     Attributes:
-        embed_dim: C, channels of the tokens.
+        embed_dim: T, channels of the tokens.
         context_length: largest number of tokens L.
     """
 
@@ -267,7 +267,7 @@ class StagedTextTower(StagedTower):
         """The features of the sentences: the last norm and the sentence vector.
 
         Args:
-            state: (B, L, C) after the last block; with K prompts (B, L + K, C).
+            state: (B, L, T) after the last block; with K prompts (B, L + K, T).
             token_ids: (B, L).
         """
 

@@ -14,6 +14,7 @@ from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.systems import build_system, count_parameters, load_system
 from risbook.systems.etris import build_etris
 from risbook.systems.system_presets import system_config
+from risbook.systems.system_towers import build_image_tower
 from risbook.towers import (
     TOWERS,
     TowerFamily,
@@ -184,3 +185,8 @@ def test_a_system_requires_three_stages(registered: Path) -> None:
     assert tower.num_stages == len(tower(torch.zeros(1, 3, 96, 96)).maps) == 2
     with pytest.raises(ArgumentError, match="TwoStageTower has 2 stages; ETRIS needs 3"):
         build_etris(system_config("etris-mini"), image_tower=tower)
+
+
+def test_a_grid_that_is_given_takes_the_place_of_the_one_for_the_size() -> None:
+    tower = build_image_tower("clip-mini-image", weights="random", image_size=64, pos_grid=5)
+    assert tower.pos_grid == 5
