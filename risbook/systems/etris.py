@@ -1,18 +1,21 @@
 """ETRIS: two frozen CLIP towers, Bridgers between them after three stages, and a mask head.
 
 Bridging vision and language encoders: parameter-efficient tuning for referring image segmentation
-(Xu et al., 2023), and its released code. Where the two differ, the default is what the released
-code does. What the paper says is an option where it needs a few lines only:
+(Xu et al., 2023), and its released code. The two differ. The default of each field is what the
+released code does:
 
-- the next Bridger gets the *input* of this one's interactors (`bridger.link`);
-- padding takes part in the Bridgers (`bridger.mask_padding`);
-- a transformer's interactors are a product (`bridger.interactor`);
-- the decoder attends to the text tokens, not to the sentence (`head.text_input`);
-- the twelve blocks of a transformer are three stages of four, with a Bridger after each. The paper
-  has four groups of three blocks and Bridgers after groups 2 to 4: `image_out_indices` and
-  `text_out_indices` are then (5, 8, 11), blocks counted from 0;
-- position embeddings are tuned, and a ResNet's batch norms follow the batches (`train_pos_embed`,
-  `norm_eval`).
+| field | released code (default) | paper |
+|---|---|---|
+| `bridger.link` | "inputs": the next Bridger gets what enters the interactors | "outputs" |
+| `bridger.mask_padding` | False: padding takes part in the Bridgers | True |
+| `bridger.interactor` | "auto": a product with a transformer | "full" |
+| `head.text_input` | "tokens": the decoder attends to the text tokens | "sentence" |
+| `image_out_indices`, `text_out_indices` | (3, 7, 11): after each four blocks | (5, 8, 11) |
+| `train_pos_embed` | True: position embeddings are tuned | False |
+| `norm_eval` | False: a ResNet's batch norms follow the batches | True |
+
+Of these, `out_indices` are the last blocks of a transformer's stages, counted from 0. The paper has
+four groups of three blocks, and Bridgers after groups 2 to 4.
 
 Left out are the paper's bias of D numbers in the Projector, and an attention pool without its
 branch `connect`.
@@ -34,6 +37,7 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
+from risbook.systems.part_names import BRIDGERS, TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
 from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
@@ -98,7 +102,7 @@ class ETRIS(PEFTSystem):
     """
 
     config: ETRISConfig
-    backbone_parts = (*PEFTSystem.backbone_parts, "bridgers")
+    backbone_parts = (*PEFTSystem.backbone_parts, BRIDGERS)
     old_weights = OLD_ETRIS_WEIGHTS
     attribute_hints: ClassVar[Mapping[str, str]] = {
         **PEFTSystem.attribute_hints,
@@ -227,7 +231,7 @@ class ETRIS(PEFTSystem):
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""
-        return "text tower" if name == "logit_scale" else super().part_of(name, parameter)
+        return TOWER_PARTS["text"] if name == "logit_scale" else super().part_of(name, parameter)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned Bridgers, which have a learning rate of their own in the paper."""

@@ -23,6 +23,7 @@ from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.adapters.methods.snapshot import restored_on_error
 from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
+from risbook.systems.part_names import ADAPTER_PARTS, POS_EMBED_PARTS, TOWER_PARTS
 from risbook.systems.system import System
 from risbook.systems.system_towers import context_dims, tune_pos_embed
 from risbook.tokenizers.interface import Tokenizer
@@ -69,10 +70,8 @@ class PEFTSystem(System):
 
     owns_tokenizer = False
     backbone_parts: ClassVar[tuple[str, ...]] = (
-        "image tower",
-        "text tower",
-        "image adapters",
-        "text adapters",
+        *TOWER_PARTS.values(),
+        *ADAPTER_PARTS.values(),
     )
     #: whether the constructor itself adds adapters or prompts to the towers; those of other systems
     #: have to come from a method, which a checkpoint can name
@@ -228,8 +227,9 @@ class PEFTSystem(System):
         # Position embeddings are a part of their own, because no paper counts them; a tower that
         # is tuned as a whole is tuned with them.
         if parameter is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
-            return f"{modality} position embedding"
-        return f"{modality} adapters" if rest in adapter_parameters(tower) else f"{modality} tower"
+            return POS_EMBED_PARTS[modality]
+        parts = ADAPTER_PARTS if rest in adapter_parameters(tower) else TOWER_PARTS
+        return parts[modality]
 
     def weights_origins(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""

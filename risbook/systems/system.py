@@ -20,7 +20,7 @@ from risbook.data.image_input import ImageInput, ImageInputs, ImageList
 from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
-from risbook.systems.losses import mask_cross_entropy
+from risbook.systems.losses import mask_cross_entropy, resize_target
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.postprocess import THRESHOLD
 from risbook.tokenizers.interface import Tokenizer
@@ -188,7 +188,7 @@ class System(nn.Module):
                 it. A loop of your own may give the letterboxed mask (B, 1, S, S) as well: this
                 loss resizes it.
         """
-        return mask_cross_entropy(logits, mask)
+        return mask_cross_entropy(logits, resize_target(mask, logits.shape[-2:]))
 
     @overload
     def predict(

@@ -17,7 +17,7 @@ def build_image_tower(
     weights: str | Path,
     image_size: int,
     norm_eval: bool = False,
-    **overrides: Any,
+    **arguments: Any,
 ) -> StagedImageTower:
     """Build an image tower for one image size.
 
@@ -29,14 +29,14 @@ def build_image_tower(
         weights: see `risbook.towers.build.build_tower`.
         image_size: side S of the images, pixels.
         norm_eval: whether a ResNet's batch norms stay in evaluation mode.
-        overrides: other arguments of the tower; a `pos_grid` of yours takes the place of the one
+        arguments: other arguments of the tower; a `pos_grid` of yours takes the place of the one
             for `image_size`.
     """
     preset = get_tower_preset(name)
     if not issubclass(preset.tower_class, StagedImageTower):
         raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
-    arguments = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
-    tower = build_tower(name, weights=weights, **{**arguments, **overrides})
+    sized = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
+    tower = build_tower(name, weights=weights, **{**sized, **arguments})
     assert isinstance(tower, StagedImageTower)
     tower.norm_eval = norm_eval
     return tower

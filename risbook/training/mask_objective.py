@@ -10,8 +10,8 @@ from torch import Tensor
 from risbook.errors import ArgumentError
 from risbook.evaluation.score_system import score_system
 from risbook.systems import System
-from risbook.systems.losses import resize_target
-from risbook.training.named_losses import Loss, get_loss, named_losses
+from risbook.systems.losses import LOSSES, Loss, resize_target
+from risbook.training.named_losses import named_losses
 from risbook.training.objective import Objective
 from risbook.training.parameter_groups import group_parameters
 from risbook.training.sample_batches import load_batches
@@ -55,7 +55,7 @@ class MaskObjective(Objective):
         self.data = data
         self.config = config
         self.accelerator = accelerator
-        self.loss: Loss = loss or (get_loss(config.loss) if config.loss else system.loss)
+        self.loss: Loss = loss or (LOSSES.lookup(config.loss) if config.loss else system.loss)
         self.samples = data.samples.with_image_size(system.image_size)
         self.groups = group_parameters(system, config.lr_multipliers)
         if data.batch_size % accelerator.num_processes:

@@ -16,6 +16,7 @@ import torch
 from risbook.errors import RisbookError
 from risbook.files import write_torch
 from risbook.training.objective import Objective
+from risbook.training.old_runs import rename_counters
 
 
 @dataclass
@@ -40,12 +41,8 @@ class Progress:
 
     @classmethod
     def from_saved(cls, values: dict[str, Any]) -> "Progress":
-        """The counters of a file; states of the first edition had one loss."""
-        values = dict(values)
-        if "loss_sum" in values:
-            values["loss_sums"] = {"loss": values.pop("loss_sum")}
-            values["loss_counts"] = {"loss": values.pop("loss_count")}
-        progress = cls(**values)
+        """The counters of a file."""
+        progress = cls(**rename_counters(values))
         numbers = [progress.step, *progress.loss_counts.values()]
         if any(type(number) is not int or number < 0 for number in numbers):
             raise ValueError(f"counters {numbers}")

@@ -16,13 +16,14 @@ from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
+from risbook.systems.losses import Loss
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
-from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
+from risbook.training.old_runs import OLD_NAMES
 from risbook.training.optimizers import OptimizerFactory
 from risbook.training.progress_lines import print_end, print_row
-from risbook.training.training_config import OLD_NAMES, TrainingConfig
+from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import open_training_data
 from risbook.training.training_run import train_system
 
@@ -105,10 +106,10 @@ def train(
             the names and the sizes of the data are checked, because the configuration of the run
             holds neither datasets nor functions.
         device: None for a GPU if there is one.
-        loss: in place of the model's binary cross-entropy. A name, "cross-entropy", "dice" or
-            what `risbook.training.register_loss` added; or a function of logits (B, 1, h, w) and
-            targets of that size in [0, 1]. It returns a scalar; or a dictionary of scalars, of
-            which "loss" is minimised and all are in `history`.
+        loss: in place of the model's binary cross-entropy. A name, "cross-entropy", "dice",
+            "cross-entropy-dice" or what `risbook.training.register_loss` added; or a function of
+            logits (B, 1, h, w) and targets of that size in [0, 1]. It returns a scalar; or a
+            dictionary of scalars, of which "loss" is minimised and all are in `history`.
         optimizer: in place of Adam. A name, "adamw" or "sgd"; or a class or function that takes
             groups of parameters and ``lr``, for instance `torch.optim.AdamW`; or an optimiser, of
             whose groups each keeps its own rate as the peak of the schedule.

@@ -11,8 +11,8 @@ from torch.nn.parameter import is_lazy
 from risbook.config import to_values
 from risbook.errors import warn_user
 from risbook.systems import System, build_system, save_system
+from risbook.systems.losses import Loss
 from risbook.training.mask_objective import MaskObjective
-from risbook.training.named_losses import Loss
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log

@@ -20,7 +20,7 @@ from risbook.systems.etris import ETRIS, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_meta, get_system_preset, system_config
+from risbook.systems.system_presets import build_meta_system, get_system_preset, system_config
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.features import TextFeatures
 from risbook.towers.sites import Site
@@ -48,13 +48,13 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_the_released_models(name: str) -> None:
-    report = count_parameters(build_meta(name))
+    report = count_parameters(build_meta_system(name))
     total, tuned, *parts = COUNTS[name]
     by_name = {part.name: part for part in report.parts}
     assert (report.total, report.tuned) == (total, tuned)
     assert [by_name[n].tuned for n in ("bridgers", "neck", "decoder", "projector")] == parts
     assert report.backbone_tuned == parts[0]
-    assert all(parameter.is_meta for parameter in build_meta(name).parameters())
+    assert all(parameter.is_meta for parameter in build_meta_system(name).parameters())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_counts_are_those_of_the_released_models(name: str) -> None:
     [("etris-rn50", 4.81, 1.87), ("etris-rn101", 3.39, 1.61), ("etris-vitb16", 0.69, 0.40)],
 )
 def test_shares_under_both_conventions(name: str, of_image: float, of_both: float) -> None:
-    report = count_parameters(build_meta(name))
+    report = count_parameters(build_meta_system(name))
     assert report.share_of_image_tower is not None and report.share_of_towers is not None
     assert round(100 * report.share_of_image_tower, 2) == of_image
     assert round(100 * report.share_of_towers, 2) == of_both
@@ -101,14 +101,14 @@ def test_zooms_have_the_counts_of_the_papers_table_5(kind: str, millions: float)
 
 def test_full_tuning_tunes_all_of_both_towers() -> None:
     overrides = {"bridger.stages": (), "image_peft.method": "full", "text_peft.method": "full"}
-    report = count_parameters(build_meta("etris-rn101", overrides))
+    report = count_parameters(build_meta_system("etris-rn101", overrides))
     # all but CLIP's temperature; the paper's Table 2 has 120.74 M
     assert report.backbone_tuned == 120_737_633 - 1
     assert report.share_of_towers == report.backbone_tuned / 120_737_633
 
 
 def bridger_count(overrides: dict[str, Any]) -> int:
-    return count_parameters(build_meta("etris-rn101", overrides)).backbone_tuned
+    return count_parameters(build_meta_system("etris-rn101", overrides)).backbone_tuned
 
 
 @pytest.mark.parametrize("resnet", [True, False])

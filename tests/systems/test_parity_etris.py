@@ -18,7 +18,7 @@ from risbook.systems.etris import build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.losses import resize_target
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system_presets import build_meta
+from risbook.systems.system_presets import build_meta_system
 from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
@@ -166,7 +166,7 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
         key: kinds[int(value[(0,) * value.ndim])]
         for key, value in rename_etris(marked, resnet="rn" in name).items()
     }
-    system = build_meta(name)
+    system = build_meta_system(name)
     default, bridgers = group_parameters(system, {"bridgers": 10.0})
     group_of = {id(parameter): "head_group" for parameter in default["params"]}
     group_of |= {id(parameter): "backbone_group" for parameter in bridgers["params"]}
