@@ -160,7 +160,7 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     _note_saved_origins(folder / "config.json", values["towers"], system)
     _check_origins(folder / "config.json", values["towers"], system)
     try:
-        system.load_saved(state)
+        system.load_saved_state(state)
     except DataError as error:
         hint = "; pretrained=False makes the changed model without them" if overrides else ""
         raise DataError(f"{path}: does not fit its configuration; {error}{hint}") from error

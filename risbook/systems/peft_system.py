@@ -198,7 +198,7 @@ class PEFTSystem(System):
                     del state[full_name]
         return state
 
-    def required_names(self) -> set[str]:
+    def required_keys(self) -> set[str]:
         """Names that a checkpoint must hold: what is tuned, and what no tower's file brought."""
         state = set(self.state_dict())
         names = set(state)

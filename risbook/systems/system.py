@@ -315,24 +315,24 @@ class System(nn.Module):
         """The tensors that a checkpoint holds, by name; here the whole state."""
         return dict(self.state_dict())
 
-    def load_saved(self, state: Mapping[str, Tensor]) -> None:
+    def load_saved_state(self, state: Mapping[str, Tensor]) -> None:
         """Take what `saved_state` returned.
 
         Raises:
             DataError: names the entry that is missing, unknown or of another shape.
         """
-        state = self.current_names(state)
+        state = self.rename_old_keys(state)
         current = self.state_dict()
-        if misfit := first_mismatch(state, current, sorted(self.required_names())):
+        if misfit := first_mismatch(state, current, sorted(self.required_keys())):
             raise DataError(misfit)
         ready = {name: value.to(current[name].dtype) for name, value in state.items()}
         self.load_state_dict(ready, strict=False)
 
-    def required_names(self) -> set[str]:
+    def required_keys(self) -> set[str]:
         """Names that a checkpoint must hold; here all of them."""
         return set(self.state_dict())
 
-    def current_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def rename_old_keys(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A checkpoint's entries under the names of this version."""
         renamed = {}
         for name, value in state.items():

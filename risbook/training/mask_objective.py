@@ -124,6 +124,6 @@ class MaskObjective(Objective):
         """The tensors that a checkpoint of the system holds."""
         return self.system.saved_state()
 
-    def load_saved(self, state: dict[str, Tensor]) -> None:
+    def load_saved_state(self, state: dict[str, Tensor]) -> None:
         """Load the result of `saved_state`."""
-        self.system.load_saved(state)
+        self.system.load_saved_state(state)

@@ -61,6 +61,6 @@ class Objective(nn.Module, ABC):
         """The tensors of this network that the state of a run holds."""
         return dict(self.state_dict())
 
-    def load_saved(self, state: dict[str, Tensor]) -> None:
+    def load_saved_state(self, state: dict[str, Tensor]) -> None:
         """Load the result of `saved_state`."""
         self.load_state_dict(state)

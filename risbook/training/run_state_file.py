@@ -115,7 +115,7 @@ class RunStateFile:
                 "resumed run begins at its first step"
             ) from error
         try:
-            self.objective.load_saved(model)
+            self.objective.load_saved_state(model)
             self._load_optimizer(optimizer)
             if self.scaler is not None and scaler is not None:
                 self.scaler.load_state_dict(scaler)
