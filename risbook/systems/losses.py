@@ -73,8 +73,11 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 def cross_entropy_dice(logits: Tensor, target: Tensor) -> dict[str, Tensor]:
     """The sum of `mask_cross_entropy` and `dice_loss`, and both by name."""
-    cross_entropy, dice = mask_cross_entropy(logits, target), dice_loss(logits, target)
-    return {"loss": cross_entropy + dice, "cross_entropy": cross_entropy, "dice": dice}
+    terms = {
+        "cross_entropy": mask_cross_entropy(logits, target),
+        "dice": dice_loss(logits, target),
+    }
+    return {"loss": terms["cross_entropy"] + terms["dice"], **terms}
 
 
 #: losses that `TrainingConfig.loss` can name
