@@ -32,6 +32,7 @@ Rule = Callable[[Notebook], Iterator[str]]
 RETOLD: tuple[str, ...] = (
     "book/task/referring_segmentation",
     "book/task/data_and_metrics",
+    "book/task/first_model",
 )
 
 PARTS = (

@@ -1,0 +1,128 @@
+"""Train variants of the model of chapter 1.3, and record their scores.
+
+python book/_tools/first_model_ablations.py             every variant with seeds 0, 1 and 2
+python book/_tools/first_model_ablations.py --seeds 0   one seed
+
+The classes, the training loop and the recipe are those of the notebook: the script executes its
+imports, constants, functions and classes, and none of its other cells. A run whose result file
+exists is left out.
+"""
+
+import argparse
+import ast
+import datetime
+import time
+from typing import Any
+
+import nbformat
+import torch
+from book_config import ROOT
+
+import risbook
+from risbook.evaluation.result_files import describe_device
+from risbook.files import write_json
+
+CHAPTER = ROOT / "book" / "task" / "first_model.ipynb"
+RESULTS = ROOT / "book" / "results" / "first-model-ablations"
+VARIANTS = ("full", "no-coordinates", "bag-of-words", "no-sentence")
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Train the variants of chapter 1.3.")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    chapter = read_definitions()
+    data = chapter["open_data"]("refscenes")
+    rows = {split: chapter["expressions_without_people"](data, split) for split in ("train", "val")}
+    sentences = [row.sent for row in rows["train"]]
+    tokenizer = chapter["Tokenizer"](sentences, length=chapter["MAX_WORDS"])
+    train_set = chapter["RefScenesDataset"](data, rows["train"], tokenizer)
+    val_set = chapter["EvaluationSet"](data, rows["val"], tokenizer)
+    for seed in options.seeds:
+        for variant in VARIANTS:
+            path = RESULTS / f"{variant}-{seed}.json"
+            if not path.exists():
+                write_json(path, train_variant(chapter, variant, seed, train_set, val_set))
+                print("wrote", path.name, flush=True)
+
+
+def read_definitions() -> dict[str, Any]:
+    """Execute the imports, constants, functions and classes of the chapter."""
+    names: dict[str, Any] = {"__name__": "chapter"}
+    for cell in nbformat.read(CHAPTER, as_version=4).cells:
+        if cell.cell_type != "code" or cell.metadata.get("risbook"):
+            continue  # text, the set-up cell, and the stubs of exercises
+        for node in ast.parse(cell.source).body:
+            is_constant = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper()
+            if isinstance(node, DEFINITIONS) or is_constant:
+                try:
+                    exec(compile(ast.Module([node], []), str(CHAPTER), "exec"), names)
+                except NameError:  # a constant of a figure, made of other results
+                    continue
+    return names
+
+
+def train_variant(
+    chapter: dict[str, Any], variant: str, seed: int, train_set: Any, val_set: Any
+) -> dict[str, Any]:
+    """Train one variant with one seed; returns the content of its result file."""
+    torch.manual_seed(seed)
+    loader = chapter["build_loader"](train_set)
+    vocab_size = len(train_set.tokenizer.vocabulary)
+    model = chapter["FirstModel"](vocab_size=vocab_size)
+    if variant == "no-coordinates":
+        model.decoder.concatenate = concatenate_without_coordinates
+    if variant == "bag-of-words":
+        tower_class = chapter["BagOfWordsTower_solution"]
+        model.text_tower = tower_class(vocab_size=vocab_size, word_dim=96, text_dim=192)
+    if variant == "no-sentence":
+        model.text_tower = PaddingOnly(model.text_tower)
+    model = model.to(memory_format=torch.channels_last)
+    start = time.process_time()
+    losses = chapter["train"](model, loader, steps=chapter["STEPS"])
+    seconds = time.process_time() - start
+    summary = chapter["score_masks"](chapter["predict_masks"](model, val_set), val_set)
+    return {
+        "suite": "first-model-ablations",
+        "row": variant,
+        "seed": seed,
+        "command": f"python book/_tools/first_model_ablations.py --seeds {seed}",
+        "date": datetime.date.today().isoformat(),
+        "device": describe_device(torch.device("cpu")),
+        "precision": chapter["PRECISION"],
+        "risbook": risbook.__version__,
+        "torch": torch.__version__,
+        "seconds": round(seconds, 1),
+        "last_loss": round(sum(losses[-50:]) / 50, 4),
+        "rows": [{"set": "refscenes without people", "split": "val", **summary.as_dict()}],
+    }
+
+
+def concatenate_without_coordinates(
+    feature_map: torch.Tensor, sentence_embedding: torch.Tensor
+) -> torch.Tensor:
+    """As `concatenate` of the chapter, with 0 in place of both coordinates."""
+    batch, _, height, width = feature_map.shape
+    copies = sentence_embedding[:, :, None, None].expand(-1, -1, height, width)
+    zeros = torch.zeros(batch, 2, height, width)
+    return torch.cat([feature_map, copies, zeros], dim=1)
+
+
+class PaddingOnly(torch.nn.Module):
+    """A text tower that gets padding in place of every sentence."""
+
+    def __init__(self, tower: torch.nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """Encode token ids (B, L) as if all of them were 0."""
+        embedding: torch.Tensor = self.tower(torch.zeros_like(token_ids))
+        return embedding
+
+
+if __name__ == "__main__":
+    main()
