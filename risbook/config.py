@@ -50,6 +50,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 #: a probability of dropping or a threshold; 1 would leave nothing
 Probability = Annotated[float, Field(ge=0, lt=1)]
 PositiveNumber = Annotated[float, Field(gt=0)]
+NonNegativeNumber = Annotated[float, Field(ge=0)]
 
 
 def _as_json(values: dict[str, Any]) -> Any:

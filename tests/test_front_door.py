@@ -443,7 +443,7 @@ def test_a_method_in_both_towers_of_a_model_is_saved_with_it(tmp_path: Path) -> 
         RisbookError, match='image tower of etris-mini has the method "lora" already'
     ):
         risbook.apply_peft(model, "houlsby")
-    with pytest.raises(RisbookError, match='did you mean "houlsby"'):
+    with pytest.raises(RisbookError, match="did you mean 'houlsby'"):
         risbook.apply_peft(model, "adapter")
 
 

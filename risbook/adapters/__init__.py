@@ -2,7 +2,7 @@
 
 A new adapter inside one tower is a pure module in a file of its own, a `Placement` of it for
 `tower.add_adapter`, and a method that `register_peft_method` adds to `PEFT_METHODS`, so that
-checkpoints can name it. `risbook.adapters.peft` applies these methods. An adapter that reads the
+checkpoints can name it. `risbook.adapters.methods` applies these methods. An adapter that reads the
 other modality gets it as the context of its site; `risbook.adapters.placement` has an example. An
 adapter between two towers is called by its system, as the Bridger is.
 """
@@ -10,16 +10,15 @@ adapter between two towers is called by its system, as the Bridger is.
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
-from risbook.adapters.lora import merge_lora
-from risbook.adapters.peft.peft_application import apply_lora, apply_peft
-from risbook.adapters.peft.peft_config import PEFTConfig
-from risbook.adapters.peft.peft_methods import (
+from risbook.adapters.methods.merge_lora import merge_lora
+from risbook.adapters.methods.peft_application import apply_lora, apply_peft, apply_to_tower
+from risbook.adapters.methods.peft_config import PEFTConfig
+from risbook.adapters.methods.peft_methods import (
     PEFT_METHODS,
     PEFTMethod,
     list_peft_methods,
     register_peft_method,
 )
-from risbook.adapters.peft.two_towers import TwoTowers
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.zoom_layer import ZoomLayer
 from risbook.attribute_hints import lazy_attributes
@@ -39,10 +38,10 @@ __all__ = [
     "Placement",
     "Serial",
     "Site",
-    "TwoTowers",
     "ZoomLayer",
     "apply_lora",
     "apply_peft",
+    "apply_to_tower",
     "list_peft_methods",
     "merge_lora",
     "register_peft_method",

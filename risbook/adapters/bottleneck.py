@@ -3,16 +3,14 @@
 Adapter(x) = s W_up sigma(W_down x), from C channels to r and back: 2 C r + r + C parameters, where
 a block of the tower has about 12 C^2. W_up starts at zero, so that the tower first computes what it
 computed before (Houlsby et al., 2019, section 2.1, start near that point; the released code of
-AdaptFormer starts at it). The methods `houlsby`, `parallel` and `adaptformer` differ in placement.
+AdaptFormer starts at it). `risbook.adapters.bottleneck_methods` has the three methods of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from risbook.errors import ArgumentError
-from risbook.towers.sites import Branch, Placement
-from risbook.towers.transformer_tower import TransformerTower
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -69,41 +67,3 @@ class Bottleneck(nn.Module):
         """Tokens (B, N, C) to what is added, (B, N, C)."""
         out: Tensor = self.up(self.dropout(self.activation(self.down(tokens))))
         return out * self.scale
-
-
-def add_bottlenecks(
-    tower: TransformerTower,
-    placement: type[Placement],
-    *,
-    branches: Iterable[Branch],
-    blocks: Iterable[int] | None,
-    bottleneck_dim: int,
-    activation: str,
-    scale: float = 1.0,
-    dropout: float = 0.0,
-) -> None:
-    """Add a new bottleneck at each of the branches of each of the blocks.
-
-    Args:
-        tower: a transformer tower.
-        placement: `Serial` or `Parallel`.
-        branches: "attention", "mlp" or both.
-        blocks: counted from 0; None for all.
-        bottleneck_dim: r, channels between the two linear layers.
-        activation: sigma: "relu", "gelu", "silu" or "tanh".
-        scale: s, by which the output is multiplied.
-        dropout: probability that one of the r values is dropped in training.
-
-    Raises:
-        ArgumentError: if a value is impossible, or the tower has no such block.
-    """
-    for block in range(len(tower.blocks)) if blocks is None else blocks:
-        for branch in branches:
-            bottleneck = Bottleneck(
-                embed_dim=tower.embed_dim,
-                bottleneck_dim=bottleneck_dim,
-                activation=activation,
-                scale=scale,
-                dropout=dropout,
-            )
-            tower.add_adapter(block, branch, placement(bottleneck))

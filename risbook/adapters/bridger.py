@@ -11,7 +11,8 @@ normed. In the paper's figure that is the *output* of the previous interactors; 
 code it is their *input*, which is the default here (`link`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from einops import rearrange
@@ -77,26 +78,35 @@ class BridgerTokens(NamedTuple):
     text_tokens: Tensor
 
 
-class Exchange(NamedTuple):
-    """The output of one Bridger: the sums' second terms, and its reduced tokens.
+@dataclass(frozen=True, slots=True)
+class BridgerOutput:
+    """The output of one Bridger: what both towers continue with, the terms added, the tokens.
 
-    The next Bridger gets one of the two pairs of tokens; `BridgerConfig.link` chooses.
+    It unpacks into map and text tokens: ``feature_map, text_tokens = bridger(...)``.
 
     Args:
-        image_delta: (B, C, H, W), to be added to the map.
-        text_delta: (B, L, T), to be added to the text tokens.
-        inputs: reduced tokens before the interactors.
+        feature_map: with the term that is added, in the shape in which it came.
+        text_tokens: the same, (B, L, T).
+        image_delta: the term added to the map, in its shape.
+        text_delta: the term added to the text tokens, (B, L, T).
+        inputs: reduced tokens before the interactors. The next Bridger gets `inputs` or `outputs`;
+            `BridgerConfig.link` chooses.
         outputs: reduced tokens after the interactors.
     """
 
+    feature_map: Tensor
+    text_tokens: Tensor
     image_delta: Tensor
     text_delta: Tensor
     inputs: BridgerTokens
     outputs: BridgerTokens
 
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from (self.feature_map, self.text_tokens)
+
 
 class Bridger(nn.Module):
-    """One Bridger, usable between any two towers: maps (B, C, H, W) or image tokens (B, N, C).
+    """One Bridger, usable between any two towers: maps (B, C, h, w) or image tokens (B, N, C).
 
     >>> import torch
     >>> bridger = Bridger(image_dim=32, text_dim=16)
@@ -112,7 +122,7 @@ class Bridger(nn.Module):
             `InteractorT` and Zoom Layers with batch norm and ReLU. The configuration may choose
             the interactor itself.
         factor: side of the reduced map divided by the side of the map.
-        side: H = W, for zooms with weights per position.
+        map_size: H = W of the map, for zooms with weights per position.
         linked: whether the tokens of a previous Bridger are added.
         last: whether it stands after the last stage: there, the transposed convolution of the
             released code is the first of the two 1x1 zooms, not the second.
@@ -126,15 +136,16 @@ class Bridger(nn.Module):
         config: BridgerConfig | None = None,
         architecture: Architecture = "resnet",
         factor: float = 1.0,
-        side: int | None = None,
+        map_size: int | None = None,
         linked: bool = False,
         last: bool = False,
     ) -> None:
         super().__init__()
         config = config or BridgerConfig()
+        self.factor = factor
         dim, num_heads = config.dim, config.num_heads
         norm_relu = architecture == "vit"
-        reduced_side = None if side is None else round(side * factor)
+        reduced_size = None if map_size is None else round(map_size * factor)
         self.zoom_in = ZoomLayer(
             image_dim,
             dim,
@@ -142,7 +153,7 @@ class Bridger(nn.Module):
             zoom=config.zoom,
             norm_relu=norm_relu,
             transpose=last,
-            side=side,
+            map_size=map_size,
         )
         self.zoom_out = ZoomLayer(
             dim,
@@ -151,7 +162,7 @@ class Bridger(nn.Module):
             zoom=config.zoom,
             norm_relu=norm_relu,
             transpose=not last,
-            side=reduced_side,
+            map_size=reduced_size,
         )
         self.text_in = nn.Linear(text_dim, dim)
         self.text_out = nn.Linear(dim, text_dim)
@@ -173,47 +184,18 @@ class Bridger(nn.Module):
         self,
         feature_map: Tensor,
         text_tokens: Tensor,
-        *,
-        key_padding_mask: Tensor | None = None,
-        intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> tuple[Tensor, Tensor]:
-        """Map and text tokens, with what the interaction adds.
-
-        Args:
-            feature_map: (B, C, H, W), or tokens (B, N, C) where the factor is 1.
-            text_tokens: (B, L, T).
-            key_padding_mask: bool (B, L), true for padding.
-            intermediates: see `exchange`.
-
-        Returns:
-            Map and text tokens, in the shapes in which they came.
-        """
-        if feature_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
-            column = rearrange(feature_map, "b n c -> b c n 1")
-            column, text_tokens = self(
-                column, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
-            )
-            return rearrange(column, "b c n 1 -> b n c"), text_tokens
-        exchange = self.exchange(
-            feature_map, text_tokens, key_padding_mask=key_padding_mask, intermediates=intermediates
-        )
-        return feature_map + exchange.image_delta, text_tokens + exchange.text_delta
-
-    def exchange(
-        self,
-        feature_map: Tensor,
-        text_tokens: Tensor,
         previous: BridgerTokens | None = None,
         *,
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> Exchange:
+    ) -> BridgerOutput:
         """The interaction of one stage.
 
         Args:
-            feature_map: (B, C, H, W).
+            feature_map: (B, C, h, w), or tokens (B, N, C) where the factor is 1.
             text_tokens: (B, L, T).
-            previous: tokens of the previous Bridger, (B, N, D) and (B, L, D).
+            previous: tokens of the previous Bridger, (B, N, D) and (B, L, D), for a Bridger that
+                is `linked`.
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
             intermediates: gets "reduced" and "fused", the reduced map before and after the
@@ -221,8 +203,27 @@ class Bridger(nn.Module):
                 h w, L); and "text.attn" of text tokens on positions, (B, heads, L, h w).
 
         Raises:
-            ArgumentError: if the previous Bridger works on another grid.
+            ArgumentError: if the previous Bridger works on another grid, or for image tokens where
+                the factor is not 1.
         """
+        if feature_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
+            if self.factor != 1:
+                raise ArgumentError(
+                    f"image tokens (B, N, C) have no grid, which a Bridger of factor {self.factor} "
+                    "needs: give a map (B, C, h, w), or build the Bridger with factor=1"
+                )
+            column: BridgerOutput = self(
+                rearrange(feature_map, "b n c -> b c n 1"),
+                text_tokens,
+                previous,
+                key_padding_mask=key_padding_mask,
+                intermediates=intermediates,
+            )
+            return replace(
+                column,
+                feature_map=rearrange(column.feature_map, "b c n 1 -> b n c"),
+                image_delta=rearrange(column.image_delta, "b c n 1 -> b n c"),
+            )
         reduced = self.zoom_in(feature_map)
         height = reduced.shape[-2]
         image_tokens = rearrange(reduced, "b d h w -> b (h w) d")
@@ -251,16 +252,19 @@ class Bridger(nn.Module):
         fused = rearrange(image_fused, "b (h w) d -> b d h w", h=height)
         intermediates["reduced"] = rearrange(image_tokens, "b (h w) d -> b d h w", h=height)
         intermediates["fused"] = fused
-        return Exchange(
-            self.zoom_out(fused),
-            self.text_out(text_fused),
-            BridgerTokens(image_tokens, reduced_text),
-            BridgerTokens(image_fused, text_fused),
+        image_delta, text_delta = self.zoom_out(fused), self.text_out(text_fused)
+        return BridgerOutput(
+            feature_map=feature_map + image_delta,
+            text_tokens=text_tokens + text_delta,
+            image_delta=image_delta,
+            text_delta=text_delta,
+            inputs=BridgerTokens(image_tokens, reduced_text),
+            outputs=BridgerTokens(image_fused, text_fused),
         )
 
 
 class Bridgers(nn.Module):
-    """One Bridger per stage: map (B, C, H, W) and text tokens (B, L, T) to the same shapes.
+    """One Bridger per stage: map (B, C, h, w) and text tokens (B, L, T) to the same shapes.
 
     The system calls it after every stage, and both towers go on with what it returns.
 
@@ -271,7 +275,7 @@ class Bridgers(nn.Module):
         factors: zoom factor of each stage.
         text_dim: T, channels of the text tokens.
         architecture: of the image tower.
-        sides: sides H = W of the stages' maps, for zooms with weights per position.
+        map_sizes: H = W of the stages' maps, for zooms with weights per position.
 
     Raises:
         ArgumentError: if the tower has no such stage.
@@ -285,7 +289,7 @@ class Bridgers(nn.Module):
         factors: Sequence[float],
         text_dim: int,
         architecture: Architecture,
-        sides: Sequence[int] | None = None,
+        map_sizes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         count = len(stage_dims)
@@ -297,9 +301,9 @@ class Bridgers(nn.Module):
         self.mask_padding = config.mask_padding
         self.disabled: frozenset[int] = frozenset()
         self.stages = nn.ModuleDict()
-        map_sides: Sequence[int | None] = sides or [None] * count
-        maps = zip(stage_dims, factors, map_sides, strict=True)
-        for stage, (image_dim, factor, side) in enumerate(maps, start=1):
+        sizes: Sequence[int | None] = map_sizes or [None] * count
+        maps = zip(stage_dims, factors, sizes, strict=True)
+        for stage, (image_dim, factor, map_size) in enumerate(maps, start=1):
             if stage not in config.stages:
                 continue
             self.stages[str(stage)] = Bridger(
@@ -308,7 +312,7 @@ class Bridgers(nn.Module):
                 config=config,
                 architecture=architecture,
                 factor=factor,
-                side=side,
+                map_size=map_size,
                 linked=config.link != "none" and len(self.stages) > 0,
                 last=stage == count,
             )
@@ -341,12 +345,12 @@ class Bridgers(nn.Module):
 
         Args:
             stage: counted from 1.
-            feature_map: the stage's map (B, C, H, W).
+            feature_map: the stage's map (B, C, h, w).
             text_tokens: after the same stage of the text tower (B, L, T).
             previous: tokens of the previous Bridger, which the call for its stage returned; None
                 for the first stage.
             key_padding_mask: bool (B, L), true for padding; read only with `mask_padding`.
-            intermediates: gets those of `Bridger.exchange` below the stage's number.
+            intermediates: gets those of each `Bridger` below the stage's number.
 
         Returns:
             Map and text tokens with what the interaction adds, and the tokens for the next Bridger.
@@ -355,13 +359,12 @@ class Bridgers(nn.Module):
             return feature_map, text_tokens, previous
         if not self.mask_padding:
             key_padding_mask = None
-        exchange: Exchange = self.stages[str(stage)].exchange(  # type: ignore[operator]
+        out: BridgerOutput = self.stages[str(stage)](
             feature_map,
             text_tokens,
             previous,
             key_padding_mask=key_padding_mask,
             intermediates=intermediates.sub(str(stage)),
         )
-        following = exchange.outputs if self.link == "outputs" else exchange.inputs
-        feature_map = feature_map + exchange.image_delta
-        return feature_map, text_tokens + exchange.text_delta, following
+        following = out.outputs if self.link == "outputs" else out.inputs
+        return out.feature_map, out.text_tokens, following

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def tune_norms(tower: nn.Module) -> None:
-    """Let weights and biases of every layer norm and batch norm learn.
+    """Tune weights and biases of every layer norm and batch norm.
 
     Args:
         tower: any module, frozen.

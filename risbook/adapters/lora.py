@@ -9,16 +9,12 @@ change can be added into W, so that it costs nothing at inference.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
 
 from torch import nn
 
-from risbook.adapters.peft.applied_peft import forget_peft
 from risbook.config import Probability
 from risbook.errors import ArgumentError, RisbookError
 from risbook.towers.stages import StagedTower
-
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def add_lora(
@@ -81,33 +77,6 @@ def add_lora(
     # peft would train a copy; we train the module itself, so its names in the state do not change.
     for module in whole.values():
         module.requires_grad_(True)
-
-
-def merge_lora(model: ModuleT) -> ModuleT:
-    """Add LoRA's change into the weights and remove LoRA, in place, so that it costs nothing.
-
-    Args:
-        model: a tower, a system, or any module that LoRA was added to.
-
-    Returns:
-        The model itself, whose outputs are those before, up to rounding.
-
-    Raises:
-        ArgumentError: if there is no LoRA in the model.
-    """
-    from peft.tuners.lora import LoraLayer
-
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
-    if not layers:
-        raise ArgumentError(f"{type(model).__name__} has no LoRA to merge")
-    for name, layer in layers.items():
-        layer.merge()
-        model.set_submodule(name, layer.get_base_layer())
-    for module in model.modules():
-        if hasattr(module, "peft_config"):
-            del module.peft_config
-        forget_peft(module, "lora")
-    return model
 
 
 def _find_modules(tower: nn.Module, names: Sequence[str] | str) -> dict[str, nn.Module]:

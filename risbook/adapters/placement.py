@@ -17,7 +17,7 @@ This one multiplies what a branch adds by a gate from the mean of the text token
 >>> class Gated(Placement):
 ...     def forward(self, site):
 ...         return self.adapter(site.scale(site.out), site.context.text_tokens)
->>> def add_text_gates(tower, *, text_dim=512):
+>>> def add_text_gates(tower, *, text_dim):
 ...     for block in range(len(tower.blocks)):
 ...         tower.add_adapter(block, "mlp", Gated(TextGate(tower.embed_dim, text_dim)))
 
@@ -33,10 +33,10 @@ As a method with a name, it can be applied to a tower:
 >>> tower(torch.zeros(2, 3, 96, 96), context=context).maps[0].shape
 torch.Size([2, 128, 12, 12])
 
-A system is built with it, trained, saved and loaded by the fields of its configuration, here
-``image_peft.method="text-gate"`` and ``image_peft.options.text_dim=128``. An adapter that
-`add_adapter` puts into a tower of a system without a method cannot be named by a checkpoint, so
-`save_pretrained` refuses it.
+A system is built with it, trained, saved and loaded by a field of its configuration,
+``image_peft.method="text-gate"``. The system fills the option ``text_dim`` from its text tower, see
+`risbook.adapters.PEFTMethod`. An adapter that `add_adapter` puts into a tower of a system without a
+method cannot be named by a checkpoint, so `save_pretrained` refuses it.
 
 >>> del PEFT_METHODS["text-gate"]
 

@@ -39,7 +39,7 @@ class ZoomLayer(nn.Sequential):
         norm_relu: whether batch norm and ReLU follow, as in ETRIS' form for transformers.
         transpose: whether factor 1 is a transposed convolution. It computes the same, but its
             weight is stored as (in, out, 1, 1), not (out, in, 1, 1). Released files have both.
-        side: h = w, for the zooms "linear" and "mlp".
+        map_size: h = w, for the zooms "linear" and "mlp".
 
     Raises:
         ArgumentError: for another factor or zoom, or if the side is missing.
@@ -58,7 +58,7 @@ class ZoomLayer(nn.Sequential):
         zoom: Zoom = "deconv",
         norm_relu: bool = False,
         transpose: bool = False,
-        side: int | None = None,
+        map_size: int | None = None,
     ) -> None:
         if zoom not in ZOOMS:
             raise ArgumentError(f"zoom {zoom!r}: there are {', '.join(ZOOMS)}")
@@ -70,7 +70,7 @@ class ZoomLayer(nn.Sequential):
             if factor > 1:
                 resize = nn.Sequential(resize, nn.Upsample(scale_factor=factor, mode="bilinear"))
         else:
-            resize = _position_wise(in_dim, out_dim, factor, zoom=zoom, side=side)
+            resize = _position_wise(in_dim, out_dim, factor, zoom=zoom, map_size=map_size)
         _init_convolutions(resize)
         super().__init__(resize, *((nn.BatchNorm2d(out_dim), nn.ReLU()) if norm_relu else ()))
 
@@ -114,13 +114,13 @@ class SpatialLinear(nn.Module):
 
 
 def _position_wise(
-    in_dim: int, out_dim: int, factor: float, *, zoom: Zoom, side: int | None
+    in_dim: int, out_dim: int, factor: float, *, zoom: Zoom, map_size: int | None
 ) -> nn.Module:
-    if side is None:
-        raise ArgumentError(f"the zoom {zoom!r} needs side=, the side of its input maps")
+    if map_size is None:
+        raise ArgumentError(f"the zoom {zoom!r} needs map_size=, the side of its input maps")
     narrow = min(in_dim, out_dim)
     hidden_dim = narrow if zoom == "mlp" else None
-    spatial = SpatialLinear(side, round(side * factor), hidden_dim=hidden_dim)
+    spatial = SpatialLinear(map_size, round(map_size * factor), hidden_dim=hidden_dim)
     channels = nn.Conv2d(in_dim, out_dim, 1)
     # Positions are mapped where there are fewer channels, which costs less.
     layers = (channels, spatial) if out_dim < in_dim else (spatial, channels)

@@ -21,11 +21,11 @@ def params(systems: tuple[str, ...] = (), *, json: bool = False) -> None:
     whose gradient is zero by construction.
     """
     from risbook.systems.parameters import count_parameters
-    from risbook.systems.system_presets import SYSTEMS, build_meta, get_system_preset
+    from risbook.systems.system_presets import SYSTEMS, build_meta_system, get_system_preset
 
     for name in systems:
         get_system_preset(name)  # a wrong name is refused before anything is counted
-    reports = [count_parameters(build_meta(name)) for name in systems or SYSTEMS]
+    reports = [count_parameters(build_meta_system(name)) for name in systems or SYSTEMS]
     if json:
         print_json([report.as_dict() for report in reports])
         return

@@ -4,6 +4,7 @@ from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.decoder.global_alignment import GlobalAlignment
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig, register_neck
+from risbook.decoder.neck import Neck
 from risbook.decoder.projector import Projector
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "HierarchicalAlignment",
     "MaskHead",
     "MaskHeadConfig",
+    "Neck",
     "Projector",
     "register_neck",
 ]

@@ -28,6 +28,7 @@ class GlobalAlignmentLayer(nn.Module):
     def __init__(self, dim: int, num_heads: int, *, ffn_dim: int, dropout: float) -> None:
         super().__init__()
         self.self_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
+        # cross-attention; the name is that of the released code and of torch's decoder layer
         self.multihead_attn = MultiHeadAttention(dim, num_heads, dropout=dropout)
         self.ffn = nn.Sequential(
             nn.Linear(dim, ffn_dim),
@@ -112,8 +113,7 @@ class GlobalAlignment(nn.Module):
         super().__init__()
         if dim % 4 or dim % num_heads:
             raise ArgumentError(
-                f"dim of the decoder is {dim}; it must be divisible by 4 and by its "
-                f"{num_heads} heads"
+                f"dim is {dim}; it must be divisible by 4 and by num_heads, {num_heads}"
             )
         self.layers = nn.ModuleList(
             GlobalAlignmentLayer(dim, num_heads, ffn_dim=ffn_dim, dropout=dropout)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from risbook.decoder.neck import Neck
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
@@ -64,7 +65,7 @@ class GatedFusion(nn.Module):
         return feature_map * gate[..., None, None]
 
 
-class HierarchicalAlignment(nn.Module):
+class HierarchicalAlignment(Neck):
     """Three maps (B, C_i, H_i, W_i) and the sentence embedding (B, P) to one map (B, C, H, W).
 
     Each map is resized to the grid of the middle one and multiplied by its gate from the sentence;
@@ -76,7 +77,7 @@ class HierarchicalAlignment(nn.Module):
             ResNet, (1, 1, 1) for a vision transformer.
         sentence_dim: P, channels of the sentence embedding.
         dim: C, channels of the output.
-        text_dim: channels of the text tokens, which other necks need.
+        text_dim: unused here, see `Neck`.
 
     Raises:
         ArgumentError: if there are not three maps.

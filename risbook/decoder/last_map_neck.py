@@ -2,22 +2,23 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from risbook.decoder.neck import Neck
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.convolutions import resize_norm_relu
 from risbook.towers.features import TextFeatures
 
 
-class LastMapNeck(nn.Module):
+class LastMapNeck(Neck):
     """The last of the maps, at the size and dimension of the output.
 
     Args:
         map_dims: channels of the maps; only the last one counts.
         factors: side of the output divided by the side of each map; only the last one counts.
-        sentence_dim: P, which other necks need.
+        sentence_dim: unused here, see `Neck`.
         dim: C, channels of the output.
-        text_dim: channels of the text tokens, which other necks need.
+        text_dim: unused here, see `Neck`.
     """
 
     def __init__(

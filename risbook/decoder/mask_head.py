@@ -18,8 +18,7 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.registry import Registry
 from risbook.towers.features import TextFeatures
 
-#: Necks by name. Each is built with map_dims=, factors=, text_dim=, sentence_dim= and dim=, and is
-#: called with the maps, the text features and intermediates=.
+#: necks by name; `Neck` says how each is built and called
 NECKS: Registry[Callable[..., nn.Module]] = Registry(
     "neck", {"hierarchical": HierarchicalAlignment, "last": LastMapNeck}
 )
@@ -30,8 +29,8 @@ def register_neck(name: str, neck: Callable[..., nn.Module]) -> None:
 
     Args:
         name: the name.
-        neck: a class, or another function that makes a neck. Its arguments are those of
-            `HierarchicalAlignment`.
+        neck: a class with the keywords and the `forward` of `risbook.decoder.neck.Neck`, or another
+            function that makes such a module.
     """
     NECKS[name] = neck
 
@@ -43,7 +42,7 @@ class MaskHeadConfig:
     Args:
         neck: a name of `NECKS`: "hierarchical" alignment of three maps, the "last" map alone, or
             one that `register_neck` added.
-        dim: channels of neck and decoder, those of the text tower's tokens.
+        dim: channels of neck and decoder; with text_input="tokens" those of the text tokens.
         num_layers: layers of the decoder; with 0 only its last norm is left.
         num_heads: heads of the decoder; they divide `dim`.
         ffn_dim: channels inside the decoder's feed-forward layers.
@@ -143,9 +142,8 @@ class MaskHead(nn.Module):
         intermediates["neck"] = fused
         decoder_intermediates = intermediates.sub("decoder")
         if self.sentence_proj is not None:
-            sentence_token = self.sentence_proj(text_features.sentence_embedding)[
-                :, None
-            ]  # (B, 1, C)
+            sentence = self.sentence_proj(text_features.sentence_embedding)  # (B, C)
+            sentence_token = sentence.unsqueeze(1)  # (B, 1, C)
             aligned = self.decoder(fused, sentence_token, intermediates=decoder_intermediates)
         else:
             aligned = self.decoder(

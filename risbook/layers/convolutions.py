@@ -12,7 +12,7 @@ from risbook.errors import ArgumentError
 def conv_norm(
     in_dim: int, out_dim: int, kernel_size: int = 3, *, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
-    """Convolution without bias, batch norm: (B, in_dim, H, W) to (B, out_dim, H / s, W / s).
+    """Convolution without bias, batch norm: (B, in_dim, h, w) to (B, out_dim, h / s, w / s).
 
     Args:
         in_dim: channels of the input.
@@ -27,7 +27,7 @@ def conv_norm(
 
 
 def conv_norm_relu(in_dim: int, out_dim: int, kernel_size: int = 1) -> nn.Sequential:
-    """Convolution without bias, batch norm, ReLU: (B, in_dim, H, W) to (B, out_dim, H, W)."""
+    """Convolution without bias, batch norm, ReLU: (B, in_dim, h, w) to (B, out_dim, h, w)."""
     return nn.Sequential(*conv_norm(in_dim, out_dim, kernel_size), nn.ReLU())
 
 
@@ -52,7 +52,7 @@ class BasicBlock(nn.Module):
             self.shortcut = conv_norm(in_dim, out_dim, 1, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, in_dim, H, W) to (B, out_dim, H / stride, W / stride)."""
+        """Map (B, in_dim, h, w) to (B, out_dim, h / stride, w / stride)."""
         return F.relu(self.shortcut(x) + self.second(F.relu(self.first(x))))
 
 
@@ -67,7 +67,7 @@ def whole_factor(factor: float) -> tuple[int, int]:
     """
     up, down = max(1, round(factor)), max(1, round(1 / factor if factor > 0 else 0))
     if abs(up / down - factor) > 1e-9:
-        raise ArgumentError(f"zoom factor {factor}: it must be n or 1 / n for a whole number n")
+        raise ArgumentError(f"factor {factor}: it must be n or 1 / n for a whole number n")
     return up, down
 
 
@@ -104,7 +104,7 @@ def coordinates(height: int, width: int, *, device: torch.device | None = None) 
     """Two channels with the coordinates of every position, computed once per size and device.
 
     Returns:
-        (2, H, W): x then y, each from -1 to 1.
+        (2, h, w): x then y, each from -1 to 1.
 
     >>> coordinates(2, 3)[0].tolist()
     [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]
@@ -116,7 +116,7 @@ def coordinates(height: int, width: int, *, device: torch.device | None = None) 
 
 
 def add_coordinates(feature_map: Tensor) -> Tensor:
-    """Map (B, C, H, W) to (B, C + 2, H, W), with `coordinates` as the last two channels."""
+    """Map (B, C, h, w) to (B, C + 2, h, w), with `coordinates` as the last two channels."""
     batch, _, height, width = feature_map.shape
     xy = coordinates(height, width, device=feature_map.device).to(feature_map.dtype)
     return torch.cat([feature_map, xy.expand(batch, -1, -1, -1)], dim=1)
@@ -138,6 +138,6 @@ class CoordConv(nn.Module):
         self.conv1 = conv_norm_relu(in_dim + 2, out_dim, 3)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        """Map (B, in_dim, H, W) to (B, out_dim, H, W)."""
+        """Map (B, in_dim, h, w) to (B, out_dim, h, w)."""
         output: Tensor = self.conv1(add_coordinates(feature_map))
         return output

@@ -10,7 +10,7 @@ codes do it by two rules that differ slightly, and both are kept:
   s / (g + 0.1) instead of s / g; the 0.1 guarded the library's rounding and became part of the
   trained behaviour.
 
-Embeddings have the shape (1, P + s * s, C), as timm keeps them: first P prefix rows (that of the
+Embeddings have the shape (1, R + s * s, C), as timm keeps them: first R prefix rows (that of the
 class token, if it has one), then the patches row by row.
 """
 
@@ -35,8 +35,8 @@ def pos_grid_side(pos_embed: Tensor, *, prefix: int) -> int:
     """Side of the grid that position embeddings were trained on.
 
     Args:
-        pos_embed: (1, P + s * s, C).
-        prefix: P, rows in front that belong to no patch.
+        pos_embed: (1, R + s * s, C).
+        prefix: R, rows in front that belong to no patch.
 
     Returns:
         The side s.
@@ -64,12 +64,12 @@ def resize_clip_pos_embed(pos_embed: Tensor, grid: Grid, *, prefix: int = 1) -> 
     """Resize CLIP's position embeddings as ETRIS does: bicubic, corners not aligned.
 
     Args:
-        pos_embed: (1, P + s * s, C).
+        pos_embed: (1, R + s * s, C).
         grid: rows and columns (h, w) of patches.
-        prefix: P, rows in front, which stay as they are.
+        prefix: R, rows in front, which stay as they are.
 
     Returns:
-        (1, P + h * w, C); the given tensor where the grid is its own.
+        (1, R + h * w, C); the given tensor where the grid is its own.
 
     Raises:
         DataError: if the shape is another one.

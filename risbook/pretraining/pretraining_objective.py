@@ -68,8 +68,7 @@ class PretrainingObjective(Objective):
                 group["params"].append(value)
         return [matrices, vectors]
 
-    def learning_rates(self, step: int) -> list[float]:
-        """The same for both groups."""
-        loop = self.loop
-        lr = warmup_cosine_lr(step, peak=loop.learning_rate, steps=loop.steps, warmup=loop.warmup)
-        return [lr, lr]
+    def learning_rate(self, step: int, *, peak: float, lr_scale: float) -> float:
+        """A linear warm-up, then half a cosine."""
+        steps, warmup = self.loop.steps, self.loop.warmup
+        return warmup_cosine_lr(step, peak=lr_scale * peak, steps=steps, warmup=warmup)

@@ -12,7 +12,8 @@ from typing import Any
 from risbook.config import from_values, to_values
 from risbook.evaluation.result_files import read_result
 from risbook.systems.system_presets import build_system, get_system_preset
-from risbook.training.training_config import OLD_NAMES, TrainingConfig
+from risbook.training.old_runs import OLD_NAMES
+from risbook.training.training_config import TrainingConfig
 
 
 def run_settings(

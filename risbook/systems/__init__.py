@@ -17,7 +17,7 @@ from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SYSTEMS,
     SystemPreset,
-    build_meta,
+    build_meta_system,
     build_system,
     list_models,
     register_system,
@@ -39,7 +39,7 @@ __all__ = [
     "SystemPreset",
     "build_etris",
     "build_image_tower",
-    "build_meta",
+    "build_meta_system",
     "build_system",
     "build_text_tower",
     "convert_released",

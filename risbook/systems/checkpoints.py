@@ -117,7 +117,7 @@ def load_system(
     *,
     pretrained: bool = True,
     device: str | torch.device | None = None,
-    **overrides: Any,
+    **fields: Any,
 ) -> System:
     """Load a model, ready to predict and to evaluate; `risbook.load` is this function.
 
@@ -127,7 +127,7 @@ def load_system(
         pretrained: whether the trained weights are loaded. Without them, adapters and mask head
             have initial weights; the towers are the pretrained ones.
         device: where the model is moved to; None for the CPU.
-        overrides: fields of the configuration to change, by dotted name, for instance
+        fields: fields of the configuration to change, by dotted name, for instance
             ``**{"bridger.dim": 32}``. The weights have to fit the changed configuration, or
             `pretrained` has to be false.
 
@@ -139,9 +139,9 @@ def load_system(
             the message names the entry.
     """
     if pretrained:
-        system = _read_checkpoint(find_checkpoint(name), overrides)
+        system = _read_checkpoint(find_checkpoint(name), fields)
     else:
-        system = build_system(str(name), overrides=overrides)
+        system = build_system(str(name), **fields)
     return system.to(device or "cpu").eval()
 
 
@@ -160,7 +160,7 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     _note_saved_origins(folder / "config.json", values["towers"], system)
     _check_origins(folder / "config.json", values["towers"], system)
     try:
-        system.load_saved(state)
+        system.load_saved_state(state)
     except DataError as error:
         hint = "; pretrained=False makes the changed model without them" if overrides else ""
         raise DataError(f"{path}: does not fit its configuration; {error}{hint}") from error

@@ -1,18 +1,21 @@
 """ETRIS: two frozen CLIP towers, Bridgers between them after three stages, and a mask head.
 
 Bridging vision and language encoders: parameter-efficient tuning for referring image segmentation
-(Xu et al., 2023), and its released code. Where the two differ, the default is what the released
-code does. What the paper says is an option where it needs a few lines only:
+(Xu et al., 2023), and its released code. The two differ. The default of each field is what the
+released code does:
 
-- the next Bridger gets the *input* of this one's interactors (`bridger.link`);
-- padding takes part in the Bridgers (`bridger.mask_padding`);
-- a transformer's interactors are a product (`bridger.interactor`);
-- the decoder attends to the text tokens, not to the sentence (`head.text_input`);
-- the twelve blocks of a transformer are three stages of four, with a Bridger after each. The paper
-  has four groups of three blocks and Bridgers after groups 2 to 4: `image_out_indices` and
-  `text_out_indices` are then (5, 8, 11), blocks counted from 0;
-- position embeddings are tuned, and a ResNet's batch norms follow the batches (`train_pos_embed`,
-  `norm_eval`).
+| field | released code (default) | paper |
+|---|---|---|
+| `bridger.link` | "inputs": the next Bridger gets what enters the interactors | "outputs" |
+| `bridger.mask_padding` | False: padding takes part in the Bridgers | True |
+| `bridger.interactor` | "auto": a product with a transformer | "full" |
+| `head.text_input` | "tokens": the decoder attends to the text tokens | "sentence" |
+| `image_out_indices`, `text_out_indices` | (3, 7, 11): after each four blocks | (5, 8, 11) |
+| `train_pos_embed` | True: position embeddings are tuned | False |
+| `norm_eval` | False: a ResNet's batch norms follow the batches | True |
+
+Of these, `out_indices` are the last blocks of a transformer's stages, counted from 0. The paper has
+four groups of three blocks, and Bridgers after groups 2 to 4.
 
 Left out are the paper's bias of D numbers in the Projector, and an attention pool without its
 branch `connect`.
@@ -29,14 +32,15 @@ from torch import Tensor, nn
 from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
+from risbook.systems.part_names import BRIDGERS, TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
 from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
-from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.stages import STAGES, StageContext, StagedImageTower, StagedTextTower
 
@@ -98,7 +102,7 @@ class ETRIS(PEFTSystem):
     """
 
     config: ETRISConfig
-    backbone_parts = (*PEFTSystem.backbone_parts, "bridgers")
+    backbone_parts = (*PEFTSystem.backbone_parts, BRIDGERS)
     old_weights = OLD_ETRIS_WEIGHTS
     attribute_hints: ClassVar[Mapping[str, str]] = {
         **PEFTSystem.attribute_hints,
@@ -140,8 +144,7 @@ class ETRIS(PEFTSystem):
             images: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
                 as well.
             token_ids: (B, L).
-            intermediates: gets, below "bridgers.1" and so on, what `Bridger.exchange` records, and
-                what `MaskHead` records.
+            intermediates: gets what `bridge` and `MaskHead` record.
 
         Returns:
             (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
@@ -163,7 +166,8 @@ class ETRIS(PEFTSystem):
         Args:
             images: (B, 3, S, S).
             token_ids: (B, L).
-            intermediates: gets the Bridgers' intermediates.
+            intermediates: gets what towers and Bridgers record, below "image_tower", "text_tower"
+                and "bridgers".
 
         Returns:
             Three maps for the neck, and the text tokens (B, L, T) before the last norm.
@@ -171,14 +175,18 @@ class ETRIS(PEFTSystem):
         image_tower, text_tower = self.image_tower, self.text_tower
         padding = text_tower.key_padding_mask(token_ids)
         record: dict[str, Any] = {}
-        text_tokens = text_tower.begin_stages(token_ids)
-        state = image_tower.begin_stages(images)
+        of_image = intermediates.sub("image_tower")
+        of_text = intermediates.sub("text_tower")
+        text_tokens = text_tower.begin_stages(token_ids, intermediates=of_text)
+        state = image_tower.begin_stages(images, intermediates=of_image)
         maps: list[Tensor] = []
         previous: BridgerTokens | None = None
         for stage in STAGES:
             context = StageContext(text_tokens, padding, image_tower.stage_map(state), record)
-            state = image_tower.run_stage(stage, state, context=context)
-            text_tokens = text_tower.run_stage(stage, text_tokens, context=context)
+            state = image_tower.run_stage(stage, state, context=context, intermediates=of_image)
+            text_tokens = text_tower.run_stage(
+                stage, text_tokens, context=context, intermediates=of_text
+            )
             feature_map, text_tokens, previous = self.bridgers(
                 stage,
                 image_tower.stage_map(state),
@@ -190,7 +198,7 @@ class ETRIS(PEFTSystem):
             state = image_tower.with_stage_map(state, feature_map)
             maps.append(feature_map)
         # the neck takes the last map after the tower's own head, CLIP's pool or norm, as released
-        maps[-1] = image_tower.final_map(state)
+        maps[-1] = image_tower.final_map(state, intermediates=of_image)
         return tuple(maps), text_tokens
 
     def check_saveable(self) -> None:
@@ -223,7 +231,7 @@ class ETRIS(PEFTSystem):
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""
-        return "text tower" if name == "logit_scale" else super().part_of(name, parameter)
+        return TOWER_PARTS["text"] if name == "logit_scale" else super().part_of(name, parameter)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned Bridgers, which have a learning rate of their own in the paper."""
@@ -231,7 +239,7 @@ class ETRIS(PEFTSystem):
 
 
 def _outside_towers(system: ETRIS) -> dict[str, Tensor]:
-    prefixes = tuple(f"{name}." for name in system.towers)
+    prefixes = tuple(f"{modality}_tower." for modality in system.towers)
     state = system.state_dict()
     return {name: value for name, value in state.items() if not name.startswith(prefixes)}
 
@@ -240,7 +248,8 @@ def build_etris(
     config: ETRISConfig,
     *,
     name: str = "etris",
-    towers: tuple[StagedImageTower, StagedTextTower] | None = None,
+    image_tower: StagedImageTower | None = None,
+    text_tower: StagedTextTower | None = None,
     tokenizer: Tokenizer | None = None,
     meta: bool = False,
 ) -> ETRIS:
@@ -249,7 +258,8 @@ def build_etris(
     Args:
         config: sizes and choices.
         name: the preset's name.
-        towers: image and text tower to use in place of those that the configuration names.
+        image_tower: to use in place of the one that the configuration names.
+        text_tower: the same.
         tokenizer: to use in place of the text tower's.
         meta: shapes only: random weights, no tokenizer; for use under the meta device.
 
@@ -257,15 +267,15 @@ def build_etris(
         RisbookError: if sizes do not fit, or the weights of a tower are not available.
     """
     weights = "random" if meta else config.weights
-    image_tower, text_tower = towers or (
-        build_image_tower(
+    if image_tower is None:
+        image_tower = build_image_tower(
             config.image_tower,
             weights=weights,
             image_size=config.image_size,
             norm_eval=config.norm_eval,
-        ),
-        build_text_tower(config.text_tower, weights=weights),
-    )
+        )
+    if text_tower is None:
+        text_tower = build_text_tower(config.text_tower, weights=weights)
     prepare_towers(
         image_tower,
         text_tower,
@@ -275,6 +285,11 @@ def build_etris(
     )
     image_tower.set_stages(config.image_out_indices)
     text_tower.set_stages(config.text_out_indices)
+    for tower in (image_tower, text_tower):
+        if tower.num_stages != len(STAGES):
+            raise ArgumentError(
+                f"{type(tower).__name__} has {tower.num_stages} stages; ETRIS needs {len(STAGES)}"
+            )
     strides = image_tower.strides
     factors = [stride / strides[1] for stride in strides]  # all maps to the grid of the middle one
     bridgers = Bridgers(
@@ -283,7 +298,7 @@ def build_etris(
         factors=factors,
         text_dim=text_tower.embed_dim,
         architecture=image_tower.architecture,
-        sides=[config.image_size // stride for stride in strides],
+        map_sizes=[config.image_size // stride for stride in strides],
     )
     head = MaskHead(
         config.head,

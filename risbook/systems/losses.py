@@ -1,9 +1,15 @@
-"""Losses of mask logits: the cross-entropy of the released codes, and Dice."""
+"""Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
+
+from risbook.registry import Registry
+
+#: takes logits (B, 1, h, w), float32, and a target of the same size in [0, 1]; returns a scalar, or
+#: scalars by name, of which "loss" is minimised and all are logged
+Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
 
 
 def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
@@ -22,24 +28,23 @@ def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(mask, size=tuple(size), mode="nearest")
 
 
-def mask_cross_entropy(logits: Tensor, mask: Tensor) -> Tensor:
+def mask_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy over all positions, mean over the batch.
 
     This is what ETRIS and DETRIS call text-to-pixel contrastive loss: the released codes compute
     exactly this.
 
     Args:
-        logits: (B, 1, h, w), of any size.
-        mask: (B, 1, h, w) in [0, 1], or a letterboxed mask (B, 1, S, S), which is resized.
+        logits: (B, 1, h, w).
+        target: (B, 1, h, w) in [0, 1], see `resize_target`.
 
     Returns:
         A scalar, computed in float32.
     """
-    target = resize_target(mask, logits.shape[-2:])
     return F.binary_cross_entropy_with_logits(logits.float(), target.float())
 
 
-def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     r"""One minus the soft Dice coefficient of each mask, mean over the batch.
 
     $$L = 1 - \frac{2 \sum_i p_i g_i + 1}{\sum_i p_i + \sum_i g_i + 1}$$
@@ -49,7 +54,7 @@ def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         logits: (B, 1, h, w); p are their sigmoids.
-        mask: g, (B, 1, h, w) in [0, 1], or a letterboxed mask (B, 1, S, S), which is resized.
+        target: g, (B, 1, h, w) in [0, 1].
 
     Returns:
         A scalar, computed in float32.
@@ -59,8 +64,39 @@ def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
     >>> dice_loss(200 * mask - 100, mask), dice_loss(100 - 200 * mask, mask)
     (tensor(0.), tensor(0.8000))
     """
-    target = resize_target(mask, logits.shape[-2:]).float().flatten(1)
+    target = target.float().flatten(1)
     probability = logits.float().sigmoid().flatten(1)
     overlap = (probability * target).sum(dim=1)
     total = probability.sum(dim=1) + target.sum(dim=1)
     return (1 - (2 * overlap + 1) / (total + 1)).mean()
+
+
+def cross_entropy_dice(logits: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """The sum of `mask_cross_entropy` and `dice_loss`, and both by name."""
+    terms = {
+        "cross_entropy": mask_cross_entropy(logits, target),
+        "dice": dice_loss(logits, target),
+    }
+    return {"loss": terms["cross_entropy"] + terms["dice"], **terms}
+
+
+#: losses that `TrainingConfig.loss` can name
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    {
+        "cross-entropy": mask_cross_entropy,
+        "dice": dice_loss,
+        "cross-entropy-dice": cross_entropy_dice,
+    },
+)
+
+
+def register_loss(name: str, loss: Loss) -> None:
+    """Add a loss, or replace one, under a name that configurations can give.
+
+    Args:
+        name: the name.
+        loss: a function of logits (B, 1, h, w), float32, and targets of that size in [0, 1]. It
+            returns a scalar, or scalars by name, of which "loss" is minimised.
+    """
+    LOSSES[name] = loss

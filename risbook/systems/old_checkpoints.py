@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from risbook.adapters.peft.peft_methods import get_peft_method
+from risbook.adapters.methods.peft_methods import get_peft_method
 from risbook.config import Aliases
 from risbook.errors import ArgumentError
 

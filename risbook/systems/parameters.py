@@ -12,13 +12,13 @@ from typing import Any, Literal, overload
 from torch import nn
 
 from risbook.keyword_aliases import keyword_aliases
+from risbook.systems.part_names import POS_EMBED_PARTS, TOWER_PARTS
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_meta
+from risbook.systems.system_presets import build_meta_system
 
-#: the parts that hold a tower's own weights
-TOWER_PARTS = {
-    "image": ("image tower", "image position embedding"),
-    "text": ("text tower", "text position embedding"),
+#: the parts that hold a tower's own weights, by modality
+WEIGHT_PARTS = {
+    modality: (TOWER_PARTS[modality], POS_EMBED_PARTS[modality]) for modality in TOWER_PARTS
 }
 
 
@@ -80,7 +80,7 @@ class ParameterReport:
 
     def _tower_size(self, *sides: str) -> int:
         """Parameters of towers, tuned position embeddings included."""
-        names = [name for side in sides for name in TOWER_PARTS[side]]
+        names = [name for side in sides for name in WEIGHT_PARTS[side]]
         return sum(part.tuned + part.frozen for part in self.parts if part.name in names)
 
     @property
@@ -105,7 +105,7 @@ class ParameterReport:
     def _share_line(self) -> str:
         """What is divided by what, in the words and numbers of the table."""
         tuned = [part.name for part in self.parts if part.name in self.backbone and part.tuned]
-        tower_parts = [*TOWER_PARTS["image"], *TOWER_PARTS["text"]]
+        tower_parts = [*WEIGHT_PARTS["image"], *WEIGHT_PARTS["text"]]
         whole = [part.name for part in self.parts if part.name in tower_parts]
         return (
             f"tuned in the backbone: {self.share_of_towers:.2%} = {self.backbone_tuned:,} (tuned: "
@@ -153,7 +153,7 @@ def count_parameters(
         trainable_only: return the number of tuned parameters alone.
     """
     if isinstance(model, str):
-        model = build_meta(model)
+        model = build_meta_system(model)
     counts: dict[str, list[int]] = {}  # by part: tuned and frozen
     for name, parameter in model.named_parameters():
         first = name.partition(".")[0]

@@ -8,25 +8,32 @@ files: those that such a file does not have, and those whose values differ from 
 the file is noted. So an adapter is saved whenever it was added, frozen or not.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from risbook.adapters.peft.applied_peft import (
+from risbook.adapters.methods.applied_peft import (
     adapter_parameters,
     applied_peft,
     unnamed_adapters,
 )
-from risbook.adapters.peft.peft_config import PEFTConfig
-from risbook.adapters.peft.two_towers import TOWER_SIDES, TowerSide
+from risbook.adapters.methods.peft_application import apply_to_tower
+from risbook.adapters.methods.peft_config import PEFTConfig
+from risbook.adapters.methods.snapshot import restored_on_error
 from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
+from risbook.systems.part_names import ADAPTER_PARTS, POS_EMBED_PARTS, TOWER_PARTS
 from risbook.systems.system import System
-from risbook.systems.system_towers import prepare_tower
-from risbook.systems.tokenizer import Tokenizer
-from risbook.towers.stages import StagedImageTower, StagedTextTower, StagedTower
+from risbook.systems.system_towers import context_dims, tune_pos_embed
+from risbook.tokenizers.interface import Tokenizer
+from risbook.towers.stages import (
+    MODALITIES,
+    Modality,
+    StagedImageTower,
+    StagedTextTower,
+    StagedTower,
+)
 from risbook.towers.weights.origin import came_from_file, weights_origin
 
 
@@ -63,16 +70,15 @@ class PEFTSystem(System):
 
     owns_tokenizer = False
     backbone_parts: ClassVar[tuple[str, ...]] = (
-        "image tower",
-        "text tower",
-        "image adapters",
-        "text adapters",
+        *TOWER_PARTS.values(),
+        *ADAPTER_PARTS.values(),
     )
     #: whether the constructor itself adds adapters or prompts to the towers; those of other systems
     #: have to come from a method, which a checkpoint can name
     builds_adapters: ClassVar[bool] = False
     image_tower: StagedImageTower
     text_tower: StagedTextTower
+    _config: PEFTSystemConfig
 
     def __init__(
         self,
@@ -87,22 +93,24 @@ class PEFTSystem(System):
         super().__init__(config, name=name, image_size=image_size, tokenizer=tokenizer)
         self.image_tower = image_tower
         self.text_tower = text_tower
-        #: names that every checkpoint of this configuration holds, trained or not
-        self._required_tuned = _tuned_names(self)
+        #: parameters of the towers that the configuration tunes: every checkpoint holds them, also
+        #: if somebody freezes them later
+        self._required_tuned = self._tuned_in_towers()
 
     @property
     def config(self) -> Any:
         """The choices that build the system again, with the methods that the towers have now.
 
-        The towers note their methods, because a method can also be applied to a tower alone. So
-        `image_peft` and `text_peft` are read from the towers, and only the other fields are those
-        that were set.
+        The towers note their methods, because a method can also be applied to a tower alone. If the
+        notes differ from `image_peft` and `text_peft`, these two fields are replaced.
         """
-        peft_configs: dict[str, Any] = {}
-        for side in TOWER_SIDES:
-            applied = applied_peft(self.towers[f"{side}_tower"])
-            peft_configs[f"{side}_peft"] = applied[0] if applied else PEFTConfig()
-        return replace(self._config, **peft_configs)
+        applied: dict[str, Any] = {
+            f"{modality}_peft": next(iter(applied_peft(tower)), PEFTConfig())
+            for modality, tower in self.towers.items()
+        }
+        if any(getattr(self._config, field) != peft for field, peft in applied.items()):
+            self._config = replace(self._config, **applied)
+        return self._config
 
     @config.setter
     def config(self, config: Any) -> None:
@@ -111,40 +119,51 @@ class PEFTSystem(System):
                 f"{type(config).__name__} cannot name the methods of the towers: derive it from "
                 "PEFTSystemConfig"
             )
-        self._config: PEFTSystemConfig = config
+        self._config = config
 
     @property
-    def towers(self) -> dict[str, StagedTower]:
-        """The two towers by their attributes."""
-        return {"image_tower": self.image_tower, "text_tower": self.text_tower}
+    def towers(self) -> dict[Modality, StagedTower]:
+        """The two towers; `image_tower` and `text_tower` are their attributes."""
+        return {"image": self.image_tower, "text": self.text_tower}
 
-    def apply_tower_method(
-        self, method: str, options: Mapping[str, Any], *, sides: Sequence[TowerSide]
-    ) -> None:
+    def apply_peft(self, peft: PEFTConfig, *, tower: Modality | None = None) -> None:
         """Apply a generic method to towers, as a configuration that names it would.
 
         Checkpoints name the method, so that they can be loaded. Everything outside of these towers
-        stays as it is. `apply_peft` calls this, and restores the model if it fails.
+        stays as it is. The system is left in evaluation mode; if a tower refuses the method, it is
+        left as it was.
+
+        Args:
+            peft: the method and its options.
+            tower: the tower that gets the method; None for both.
 
         Raises:
             ArgumentError: if a tower has a method already, or the method cannot work on it.
         """
-        peft = PEFTConfig(method=method, options=dict(options))
-        for side in sides:
-            tower = self.towers[f"{side}_tower"]
-            if applied := applied_peft(tower):
-                raise ArgumentError(
-                    f'the {side} tower of {self.name} has the method "{applied[0].method}" '
-                    "already: load a new model"
-                )
-            try:
-                prepare_tower(tower, peft, train_pos_embed=self.config.train_pos_embed)
-            except RisbookError as error:
-                raise ArgumentError(
-                    f'{side} tower: {error}; tower="image" or tower="text" gives one tower its own '
-                    "method and options"
-                ) from error
-        self._required_tuned = _tuned_names(self)
+        with restored_on_error(self):  # the second tower may refuse what the first has taken
+            for modality in (tower,) if tower else MODALITIES:
+                self._apply_to(modality, peft)
+        self._required_tuned = self._tuned_in_towers()
+        self.eval()
+
+    def _apply_to(self, modality: Modality, peft: PEFTConfig) -> None:
+        tower = self.towers[modality]
+        if applied := applied_peft(tower):
+            raise ArgumentError(
+                f'the {modality} tower of {self.name} has the method "{applied[0].method}" '
+                "already: load a new model"
+            )
+        try:
+            apply_to_tower(
+                tower, peft, context_dims=context_dims(self.image_tower, self.text_tower)
+            )
+        except RisbookError as error:
+            raise ArgumentError(
+                f'{modality} tower: {error}; tower="image" or tower="text" gives one tower its own '
+                "method and options"
+            ) from error
+        if self._config.train_pos_embed:
+            tune_pos_embed(tower)
 
     def check_saveable(self) -> None:
         """Refuse several methods on one tower, and adapters or prompts that no method made.
@@ -152,61 +171,77 @@ class PEFTSystem(System):
         Raises:
             RisbookError: names the tower, and the methods or the adapter.
         """
-        for side in TOWER_SIDES:
-            tower = self.towers[f"{side}_tower"]
+        for modality, tower in self.towers.items():
             applied = applied_peft(tower)
             if len(applied) > 1:
                 names = " and ".join(peft.method for peft in applied)
                 raise RisbookError(
-                    f"the {side} tower of {self.name} has the methods {names}; a checkpoint can "
-                    "name one"
+                    f"the {modality} tower of {self.name} has the methods {names}; a checkpoint "
+                    "can name one"
                 )
             unnamed = unnamed_adapters(tower)
             if unnamed and not self.builds_adapters:
                 raise RisbookError(
-                    f"the {side} tower of {self.name} has {unnamed[0]}, which a checkpoint cannot "
-                    "name: register the adapter by register_peft_method and apply it by apply_peft"
+                    f"the {modality} tower of {self.name} has {unnamed[0]}, which a checkpoint "
+                    "cannot name: register the adapter by register_peft_method and apply it by "
+                    "apply_peft"
                 )
 
     def saved_state(self) -> dict[str, Tensor]:
         """Tensors of a checkpoint: those tuned, and those that do not equal the towers' files."""
         state = dict(self.state_dict())
-        tuned = self._required_tuned | _tuned_names(self)
-        for prefix, tower in self.towers.items():
+        tuned = self._required_tuned | self._tuned_in_towers()
+        for modality, tower in self.towers.items():
             for name, value in tower.state_dict().items():
-                if f"{prefix}.{name}" not in tuned and came_from_file(tower, name, value):
-                    del state[f"{prefix}.{name}"]
+                full_name = f"{modality}_tower.{name}"
+                if full_name not in tuned and came_from_file(tower, name, value):
+                    del state[full_name]
         return state
 
-    def required_names(self) -> set[str]:
+    def required_keys(self) -> set[str]:
         """Names that a checkpoint must hold: what is tuned, and what no tower's file brought."""
-        names = set(self.state_dict())
-        for prefix, tower in self.towers.items():
-            names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
-        return names | (self._required_tuned & set(self.state_dict()))
+        state = set(self.state_dict())
+        names = set(state)
+        for modality, tower in self.towers.items():
+            names -= {
+                f"{modality}_tower.{n}" for n in tower.state_dict() if came_from_file(tower, n)
+            }
+        return names | (self._required_tuned & state)
+
+    def _tuned_in_towers(self) -> set[str]:
+        """Names in the state of the parameters of both towers that are tuned now."""
+        return {
+            f"{modality}_tower.{name}"
+            for modality, tower in self.towers.items()
+            for name, parameter in tower.named_parameters()
+            if parameter.requires_grad
+        }
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part of a parameter: towers, their adapters and position embeddings, other parts."""
-        part, _, rest = name.partition(".")
-        if part not in self.towers:
+        first, _, rest = name.partition(".")
+        modality = next((m for m in MODALITIES if first == f"{m}_tower"), None)
+        if modality is None:
             return super().part_of(name, parameter)
-        side, tower = part.removesuffix("_tower"), self.towers[part]
+        tower = self.towers[modality]
         # Position embeddings are a part of their own, because no paper counts them; a tower that
         # is tuned as a whole is tuned with them.
         if parameter is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
-            return f"{side} position embedding"
-        return f"{side} adapters" if rest in adapter_parameters(tower) else f"{side} tower"
+            return POS_EMBED_PARTS[modality]
+        parts = ADAPTER_PARTS if rest in adapter_parameters(tower) else TOWER_PARTS
+        return parts[modality]
 
     def weights_origins(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""
-        return {prefix: weights_origin(tower).as_dict() for prefix, tower in self.towers.items()}
+        return {
+            f"{modality}_tower": weights_origin(tower).as_dict()
+            for modality, tower in self.towers.items()
+        }
 
     def dead_parameters(self) -> int:
         """As every `System`, and the text tower's embeddings of positions that no sentence has."""
         pos_embed = self.text_tower.pos_embed
+        if pos_embed is None:
+            return super().dead_parameters()
         unread = (pos_embed.shape[0] - self.tokenizer.length) * pos_embed.shape[1]
         return super().dead_parameters() + (unread if pos_embed.requires_grad else 0)
-
-
-def _tuned_names(system: nn.Module) -> set[str]:
-    return {name for name, parameter in system.named_parameters() if parameter.requires_grad}

@@ -18,8 +18,8 @@ from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system_presets import build_meta, get_system_preset
-from risbook.systems.tokenizer import ShapeOnlyTokenizer, Tokenizer
+from risbook.systems.system_presets import build_meta_system, get_system_preset
+from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
@@ -138,7 +138,8 @@ def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
     get_system_preset(name)  # a wrong name is reported before everything else
     if name not in ETRIS_CONFIGS:
         raise ArgumentError(f"{name} is not an ETRIS; these are: {', '.join(ETRIS_CONFIGS)}")
-    system = build_meta(name, {**overrides, "weights": "random"})  # the file holds all weights
+    # the file holds all weights
+    system = build_meta_system(name, {**overrides, "weights": "random"})
     assert isinstance(system, ETRIS)
     return system
 

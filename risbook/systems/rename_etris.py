@@ -1,7 +1,9 @@
 """Rename the entries of a checkpoint of the released ETRIS to our own names.
 
 The towers are renamed by `risbook.towers.weights.loading`; neck, decoder and projector keep their
-names below ``head.``.
+names below ``head.``. Which names are kept follows one rule: modules that mirror the released code
+layer by layer keep its names (`fusion3`, `f3_proj`, `multihead_attn`), so that both can be read
+side by side; Bridgers, whose parts the paper names, have the paper's words.
 """
 
 import re

@@ -164,7 +164,7 @@ def build_system(
     return get_system_preset(name).build(config, BuildInputs(sentences=sentences, folder=folder))
 
 
-def build_meta(name: str, overrides: Mapping[str, Any] | None = None) -> System:
+def build_meta_system(name: str, overrides: Mapping[str, Any] | None = None) -> System:
     """A system of shapes only: no memory for weights, none read, no network.
 
     A small text tower reads its shipped vocabulary, whose size is one of its shapes.

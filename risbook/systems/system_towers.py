@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from risbook.adapters.peft.peft_application import apply_peft
-from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.methods.peft_application import apply_to_tower
+from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.errors import ArgumentError
 from risbook.towers.build import build_tower
 from risbook.towers.presets import get_tower_preset
@@ -17,7 +17,7 @@ def build_image_tower(
     weights: str | Path,
     image_size: int,
     norm_eval: bool = False,
-    **overrides: Any,
+    **arguments: Any,
 ) -> StagedImageTower:
     """Build an image tower for one image size.
 
@@ -29,13 +29,14 @@ def build_image_tower(
         weights: see `risbook.towers.build.build_tower`.
         image_size: side S of the images, pixels.
         norm_eval: whether a ResNet's batch norms stay in evaluation mode.
-        overrides: other arguments of the tower.
+        arguments: other arguments of the tower; a `pos_grid` of yours takes the place of the one
+            for `image_size`.
     """
     preset = get_tower_preset(name)
     if not issubclass(preset.tower_class, StagedImageTower):
         raise ArgumentError(f"{name} is a text tower; image_tower must name an image tower")
-    arguments = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
-    tower = build_tower(name, weights=weights, **arguments, **overrides)
+    sized = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
+    tower = build_tower(name, weights=weights, **{**sized, **arguments})
     assert isinstance(tower, StagedImageTower)
     tower.norm_eval = norm_eval
     return tower
@@ -63,19 +64,28 @@ def prepare_towers(
     Args:
         image_tower: the image tower.
         text_tower: the text tower.
-        train_pos_embed: whether the towers' position embeddings are tuned.
+        train_pos_embed: whether the towers' position embeddings are tuned; without effect in a
+            tower that has none.
         image_peft: generic method inside the image tower; None for none.
         text_peft: the same for the text tower.
 
     Raises:
         ArgumentError: if a method cannot work on its tower.
     """
-    for tower, peft in ((image_tower, image_peft), (text_tower, text_peft)):
-        prepare_tower(tower, peft or PEFTConfig(), train_pos_embed=train_pos_embed)
+    dims = context_dims(image_tower, text_tower)
+    towers: tuple[StagedTower, StagedTower] = (image_tower, text_tower)
+    for tower, peft in zip(towers, (image_peft, text_peft), strict=True):
+        apply_to_tower(tower, peft or PEFTConfig(), context_dims=dims)
+        if train_pos_embed:
+            tune_pos_embed(tower)
 
 
-def prepare_tower(tower: StagedTower, peft: PEFTConfig, *, train_pos_embed: bool) -> None:
-    """Prepare one tower, as `prepare_towers` prepares two."""
-    apply_peft(tower, peft.method, **peft.options)
-    if train_pos_embed:
+def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:
+    """Channels of what adapters read of the other modality, as `PEFTMethod` names them."""
+    return {"text_dim": text_tower.embed_dim, "image_dims": image_tower.stage_dims}
+
+
+def tune_pos_embed(tower: StagedTower) -> None:
+    """Tune a tower's position embeddings; nothing happens in a tower that has none."""
+    if tower.pos_embed is not None:
         tower.pos_embed.requires_grad_(True)

@@ -35,9 +35,10 @@ class CLIPResNet(StagedImageTower):
 
     Args:
         layers: bottleneck blocks in each layer; RN50 (3, 4, 6, 3), RN101 (3, 4, 23, 3).
-        width: channels W of the stem; the layers have 4W, 8W, 16W and 32W. Even.
-        output_dim: channels P of the attention pool; RN50 1024, RN101 512.
-        num_heads: heads of the attention pool; they divide 32W.
+        width: channels of the stem, even; the four layers have 4, 8, 16 and 32 times as many, and
+            C below is 32 width.
+        output_dim: P, channels of the attention pool; RN50 1024, RN101 512.
+        num_heads: heads of the attention pool; they divide C.
         pos_grid: side of the grid of position embeddings, training image side / 32.
         connect: whether the dense attention pool has the residual branch of CRIS and ETRIS.
         norm_eval: never use or update the statistics of a batch in the body.
@@ -109,7 +110,7 @@ class CLIPResNet(StagedImageTower):
 
         Args:
             feature_map: the map after the stem, the previous layer, or an adapter.
-            layer: its number; its map has 2^(layer + 1) W channels.
+            layer: its number; its map has 2^(layer + 1) width channels.
         """
         if not 1 <= layer <= 4:
             raise ArgumentError(f"layer {layer}: a CLIP ResNet has the layers 1 to 4")
@@ -137,14 +138,14 @@ class CLIPResNet(StagedImageTower):
 
     @property
     def pos_embed(self) -> nn.Parameter:
-        """The learned position embeddings of the attention pool, (1 + pos_grid^2, 32W)."""
+        """The learned position embeddings of the attention pool, (1 + pos_grid^2, C)."""
         return self.attention_pool.positional_embedding
 
     def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        """Position embeddings (1 + s * s, 32W) for another grid (h, w): (1 + h * w, 32W)."""
+        """Position embeddings (1 + s * s, C) for another grid (h, w): (1 + h * w, C)."""
         return resize_clip_pos_embed(pos_embed[None], grid)[0]
 
-    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
+    def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
         """Nothing to set: the stages are layers 2, 3 and 4.
 
         Raises:
@@ -195,7 +196,7 @@ class CLIPResNet(StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Layer 4's map (B, 32W, h, w) to the dense map (B, P, h, w), recorded as "pool"."""
+        """Layer 4's map (B, C, h, w) to the dense map (B, P, h, w), recorded as "pool"."""
         feature_map: Tensor = self.attention_pool(state)
         intermediates["pool"] = feature_map
         return feature_map

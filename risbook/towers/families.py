@@ -1,10 +1,11 @@
 """The families of towers. Four words say what a tower is:
 
-- family: the published networks that one class computes and whose weights come under the names of
-  one entry of `risbook.towers.weights.published_formats`, for instance "dinov2";
-- style: in what CLIP's ViT and DINOv2 differ, the argument of `ImageTransformer` that makes one
-  class compute two families, see `risbook.towers.vision_styles`;
-- architecture: "resnet" or "vit", of the class; ETRIS has a form of Bridger for each;
+- family: published networks that one class computes, for instance "dinov2". Their files of weights
+  have the names of one entry of `risbook.towers.weights.published_formats`.
+- style: "clip" or "dinov2", an argument of `ImageTransformer`. It chooses norms, activation and
+  position embeddings, so that one class computes two families, see `risbook.towers.vision_styles`.
+- architecture: "vit" or "resnet", of an image tower's class: its maps are tokens on a grid, or maps
+  of a convolutional network. ETRIS has a form of Bridger for each.
 - modality: "image" or "text", of the class.
 
 A preset names its family; style, architecture and modality follow from it.

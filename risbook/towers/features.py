@@ -1,4 +1,21 @@
-"""The outputs of towers: two records that adapters, decoders and systems exchange."""
+"""The outputs of towers: two records that adapters, decoders and systems exchange.
+
+Letters of shapes, in the docstrings of towers, adapters and layers:
+
+| letter | meaning |
+|---|---|
+| B | samples of a batch |
+| S | side of a letterboxed image, pixels |
+| H, W | height and width of an image, pixels |
+| h, w | rows and columns of a map or of a grid of patches |
+| L | tokens of a sentence, padding included |
+| N, M | tokens of any kind, for instance h w positions |
+| E, K | extra tokens before the patches or words; prompts among them |
+| C | channels of image features; in a module of either modality, of its tokens |
+| T | channels of text tokens |
+| D | the common dimension of image and text in the Bridgers |
+| P | channels of the joint space in which CLIP compares images and sentences |
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +40,7 @@ class TextFeatures:
     """Features of tokenised sentences.
 
     Args:
-        text_tokens: one vector per token, (B, L, C); meaningless where a token is padding.
+        text_tokens: one vector per token, (B, L, T); meaningless where a token is padding.
         sentence_embedding: one vector per sentence, (B, P).
         key_padding_mask: bool (B, L), true for padding, as torch's attention takes it.
     """

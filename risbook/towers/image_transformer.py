@@ -28,8 +28,8 @@ class TokenState(NamedTuple):
     """Tokens between two stages.
 
     Args:
-        tokens: (B, E + H W, C), E extra tokens (`num_extra_tokens`) before the patches.
-        grid: H and W, rows and columns of patches.
+        tokens: (B, E + h w, C), E extra tokens (`num_extra_tokens`) before the patches.
+        grid: h and w, rows and columns of patches.
     """
 
     tokens: Tensor
@@ -156,7 +156,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         return tuple(self.embed_dim for _ in self.out_indices)
 
     def grid(self, images: Tensor) -> Grid:
-        """Rows and columns of patches of a batch of images (B, 3, height, width).
+        """Rows and columns of patches of a batch of images (B, 3, H, W).
 
         Raises:
             DataError: if patches do not tile the image.
@@ -177,12 +177,12 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         """Everything before the first block.
 
         Args:
-            images: normalised images (B, 3, height, width).
-            mask: bool (B, H W), true for patches whose content is zeroed, for masked image
+            images: normalised images (B, 3, H, W).
+            mask: bool (B, h w), true for patches whose content is zeroed, for masked image
                 modelling. (DINOv2 learns a mask token instead; a frozen tower needs neither.)
 
         Returns:
-            Tokens (B, E + H W, C) and the grid (H, W).
+            Tokens (B, E + h w, C) and the grid (h, w).
         """
         grid = self.grid(images)
         batch = images.shape[0]
@@ -219,12 +219,12 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         nn.init.uniform_(prompts, -bound, bound)
 
     def tokens_to_map(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """The patch tokens as a map: (B, E + H W, C) to (B, C, H, W)."""
+        """The patch tokens as a map: (B, E + h w, C) to (B, C, h, w)."""
         patches = tokens[:, self.num_extra_tokens :]
         return rearrange(patches, "b (row column) c -> b c row column", row=grid[0])
 
     def replace_patches(self, tokens: Tensor, feature_map: Tensor) -> Tensor:
-        """Tokens (B, E + H W, C) with the map (B, C, H, W) in place of the patch tokens."""
+        """Tokens (B, E + h w, C) with the map (B, C, h, w) in place of the patch tokens."""
         patches = rearrange(feature_map, "b c row column -> b (row column) c")
         return torch.cat([tokens[:, : self.num_extra_tokens], patches], dim=1)
 
@@ -243,7 +243,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
     def begin_stages(
         self, inputs: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
     ) -> TokenState:
-        """Embed images (B, 3, height, width); records the tokens (B, N, C) as "embedded"."""
+        """Embed images (B, 3, H, W); records the tokens (B, N, C) as "embedded"."""
         state = TokenState(*self.embed(inputs))
         intermediates["embedded"] = state.tokens
         return state
@@ -262,11 +262,11 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         return state._replace(tokens=tokens)
 
     def stage_map(self, state: TokenState) -> Tensor:
-        """The patch tokens as a map (B, C, H, W)."""
+        """The patch tokens as a map (B, C, h, w)."""
         return self.tokens_to_map(state.tokens, state.grid)
 
     def with_stage_map(self, state: TokenState, feature_map: Tensor) -> TokenState:
-        """The state with another map (B, C, H, W); class token and registers stay."""
+        """The state with another map (B, C, h, w); class token and registers stay."""
         return state._replace(tokens=self.replace_patches(state.tokens, feature_map))
 
     def final_map(
@@ -276,7 +276,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """The map (B, P, H, W) after the blocks of no stage, the last norm and the projection.
+        """The map (B, P, h, w) after the blocks of no stage, the last norm and the projection.
 
         Records the tokens (B, N, P) as "final".
         """

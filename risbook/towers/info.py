@@ -22,9 +22,10 @@ class TowerInfo:
         family: a name of `risbook.towers.families.FAMILIES`.
         parameters: their number; None where it depends on a vocabulary that is not shipped.
         default_input: shape of one input: (3, H, W), or (L,) ids.
-        allowed_input: which other sizes it takes: image sides in pixels, any whole n and m.
+        allowed_input: which other sizes it takes: image sides in pixels, any whole n and m; or
+            "fewer", for a text tower, which takes shorter sentences.
         features: shapes of the features of one default input, by name: maps are (C, h, w), text
-            tokens (L, C), the sentence (P,).
+            tokens (L, T), the sentence (P,).
         weights: in words, where the weights are now.
         source: the file of the weights on the hub, or their folder.
     """

@@ -18,7 +18,7 @@ class RecurrentTower(nn.Module):
     Args:
         vocab_size: number of token ids; id 0 is padding.
         word_dim: channels of a word vector.
-        embed_dim: C, channels of the features, both directions together.
+        embed_dim: T, channels of the features, both directions together.
         dropout: probability that a channel of a word vector is dropped in training.
     """
 
@@ -38,7 +38,7 @@ class RecurrentTower(nn.Module):
             token_ids: (B, L), 0 where padded.
 
         Returns:
-            Text tokens (B, L, C), sentence embedding (B, C) and key padding mask (B, L). The
+            Text tokens (B, L, T), sentence embedding (B, T) and key padding mask (B, L). The
             embedding does not depend on the amount of padding.
         """
         padding = padding_mask(token_ids)

@@ -29,7 +29,8 @@ class Site(NamedTuple):
         out: (B, N, C) layer(normed), before LayerScale.
         scale: LayerScale, or the identity.
         context: the other modality; None if the tower runs without one.
-        grid: H and W of the patches, for adapters that convolve; None in a text tower.
+        grid: h and w, the rows and columns of patches, for adapters that convolve; None in a text
+            tower.
         num_extra_tokens: tokens before the patches or words: class or start token, registers,
             prompts.
     """

@@ -15,7 +15,7 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,10 @@ from risbook.layers.pos_embed import Grid
 from risbook.towers.features import ImageFeatures, TextFeatures
 
 Architecture = Literal["resnet", "vit"]
+Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
-#: ETRIS and DETRIS take three maps
+#: the stages of a system: ETRIS and DETRIS take three maps. A tower by itself may have others.
 STAGES = (1, 2, 3)
 
 
@@ -39,7 +41,7 @@ class StageContext(NamedTuple):
     Args:
         text_tokens: (B, L, T) that enter the stage of the text tower; with K prompts (B, L + K, T).
         key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
-        feature_map: (B, C, H, W) that enters the stage of the image tower; None if there is none
+        feature_map: (B, C, h, w) that enters the stage of the image tower; None if there is none
             yet.
         record: one dictionary per forward pass, in which an adapter leaves what adapters of later
             blocks read; None if the system has none.
@@ -52,8 +54,9 @@ class StageContext(NamedTuple):
 
 
 class StagedTower(nn.Module, ABC):
-    """A tower of three stages: `begin_stages`, then `run_stage` for each.
+    """A tower that runs stage by stage: `begin_stages`, then `run_stage` for each stage.
 
+    A tower has `num_stages` stages; systems require three, and `set_stages` makes them.
     Between two stages a tower has a state: the tokens of a text tower, the map of a ResNet, tokens
     and grid of a vision transformer.
 
@@ -63,7 +66,7 @@ class StagedTower(nn.Module, ABC):
             default, those of the attention; empty for all linear layers.
     """
 
-    modality: ClassVar[Literal["image", "text"]]
+    modality: ClassVar[Modality]
     lora_targets: ClassVar[str] = ""
 
     @property
@@ -72,17 +75,31 @@ class StagedTower(nn.Module, ABC):
         """P, channels of the final map, or of the sentence embedding."""
 
     @property
-    @abstractmethod
-    def pos_embed(self) -> nn.Parameter:
+    def pos_embed(self) -> nn.Parameter | None:
         """The learned position embeddings, in the shape in which the published files have them.
 
         That is (1, N, C) for a vision transformer, (1 + pos_grid^2, C) for a CLIP ResNet and
-        (context_length, C) for a text tower.
+        (context_length, T) for a text tower. None, as here, for a tower without absolute position
+        embeddings: nothing is then resized, and `train_pos_embed` has no effect.
         """
+        return None
+
+    @property
+    @abstractmethod
+    def num_stages(self) -> int:
+        """Number of stages."""
 
     @abstractmethod
-    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
-        """Divide a transformer's blocks into three stages; a ResNet has stages of its own."""
+    def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
+        """Set the three stages that a system requires.
+
+        Args:
+            out_indices: last block of each stage of a transformer, counted from 0; None or empty
+                for the stages that the tower has. A ResNet has stages of its own.
+
+        Raises:
+            ArgumentError: if these cannot be its stages.
+        """
 
     @abstractmethod
     def begin_stages(
@@ -114,11 +131,13 @@ class StagedTower(nn.Module, ABC):
 
 
 class StagedImageTower(StagedTower):
-    """An image tower of three stages, whose state can be read and replaced as a map.
+    """An image tower, whose state between two stages can be read and replaced as a map.
 
     Attributes:
-        architecture: "resnet" or "vit"; ETRIS has another form of Bridger for each.
-        pos_grid: side of the grid of position embeddings.
+        architecture: what the maps are made of, which chooses the form of ETRIS's Bridgers: "vit"
+            for tokens on a grid (any transformer), "resnet" for maps of a convolutional network.
+        pos_grid: side of the images that the tower was trained at, divided by `image_step`; that is
+            the side of the grid of position embeddings, if it has any.
         norm_eval: whether batch norms stay in evaluation mode when the tower is trained; without
             effect in a tower that has none.
     """
@@ -139,6 +158,11 @@ class StagedImageTower(StagedTower):
         """Stride of the map after each stage, pixels."""
 
     @property
+    def num_stages(self) -> int:
+        """Number of stages, each of which gives a map."""
+        return len(self.stage_dims)
+
+    @property
     @abstractmethod
     def image_step(self) -> int:
         """Image sides are multiples of this, pixels."""
@@ -150,7 +174,7 @@ class StagedImageTower(StagedTower):
 
     @property
     def image_size(self) -> int:
-        """Side of the images that the position embeddings are for, pixels."""
+        """Side of the images that the tower was trained at, pixels."""
         return self.image_step * self.pos_grid
 
     @staticmethod
@@ -163,17 +187,20 @@ class StagedImageTower(StagedTower):
         """
         return {}
 
-    @abstractmethod
     def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
-        """Position embeddings in the shape of `pos_embed` for another grid, by the tower's rule."""
+        """Position embeddings in the shape of `pos_embed` for another grid, by the tower's rule.
+
+        A tower whose `pos_embed` is None has no rule and is never asked for one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no position embeddings to resize")
 
     @abstractmethod
     def stage_map(self, state: Any) -> Tensor:
-        """The state as a map (B, C, H, W)."""
+        """The state as a map (B, C, h, w)."""
 
     @abstractmethod
     def with_stage_map(self, state: Any, feature_map: Tensor) -> Any:
-        """The state with another map (B, C, H, W)."""
+        """The state with another map (B, C, h, w)."""
 
     @abstractmethod
     def final_map(
@@ -183,7 +210,7 @@ class StagedImageTower(StagedTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """The last map (B, P, H, W): what follows the last stage, at least the last norm."""
+        """The last map (B, P, h, w): what follows the last stage, at least the last norm."""
 
     @abstractmethod
     def pooled(self, images: Tensor) -> Tensor:
@@ -209,7 +236,7 @@ class StagedImageTower(StagedTower):
         """
         state = self.begin_stages(images, intermediates=intermediates)
         maps = []
-        for stage, _ in enumerate(self.stage_dims, start=1):
+        for stage in range(1, self.num_stages + 1):
             state = self.run_stage(stage, state, context=context, intermediates=intermediates)
             maps.append(self.stage_map(state))
         maps[-1] = self.final_map(state, context=context, intermediates=intermediates)
@@ -217,10 +244,10 @@ class StagedImageTower(StagedTower):
 
 
 class StagedTextTower(StagedTower):
-    """A text tower of three stages, whose state is its tokens (B, L, C).
+    """A text tower, whose state between two stages is its tokens (B, L, T).
 
     Attributes:
-        embed_dim: C, channels of the tokens.
+        embed_dim: T, channels of the tokens.
         context_length: largest number of tokens L.
     """
 
@@ -240,7 +267,7 @@ class StagedTextTower(StagedTower):
         """The features of the sentences: the last norm and the sentence vector.
 
         Args:
-            state: (B, L, C) after the last block; with K prompts (B, L + K, C).
+            state: (B, L, T) after the last block; with K prompts (B, L + K, T).
             token_ids: (B, L).
         """
 

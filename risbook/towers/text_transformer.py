@@ -31,7 +31,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
 
     Args:
         vocab_size: number of token ids; id 0 is padding.
-        embed_dim: C, channels of the tokens.
+        embed_dim: T, channels of the tokens.
         depth: number of blocks.
         num_heads: attention heads.
         context_length: largest number of tokens, that of the position embeddings.
@@ -42,7 +42,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
 
     Attributes:
         text: transformers' network, with its names.
-        projection: (C, P).
+        projection: (T, P).
 
     >>> tower = TextTransformer(vocab_size=20, embed_dim=16, depth=2, num_heads=2,
     ...                         context_length=12, output_dim=8)
@@ -106,7 +106,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
 
     @property
     def pos_embed(self) -> nn.Parameter:
-        """The learned position embeddings, (context_length, C)."""
+        """The learned position embeddings, (context_length, T)."""
         pos_embed: nn.Parameter = self.text.embeddings.position_embedding.weight
         return pos_embed
 
@@ -117,7 +117,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
             token_ids: (B, L).
 
         Returns:
-            (B, L, C); with K prompts (B, L + K, C).
+            (B, L, T); with K prompts (B, L + K, T).
 
         Raises:
             ArgumentError: for sentences that are not tokenised.
@@ -159,8 +159,13 @@ class TextTransformer(TransformerTower, StagedTextTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Run the blocks of a stage, counted from 1, on tokens (B, L, C)."""
-        return self.run_stage_blocks(stage, state, context=context)
+        """Run the blocks of a stage, counted from 1, on tokens (B, L, T).
+
+        Records the tokens after the stage below "stages".
+        """
+        tokens = self.run_stage_blocks(stage, state, context=context)
+        intermediates.sub("stages")[str(stage)] = tokens
+        return tokens
 
     def init_buffers(self) -> None:
         """Number the positions, which transformers keeps in a buffer that is no weight."""
@@ -204,7 +209,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
         """The last norm and the sentence embedding.
 
         Args:
-            state: (B, L, C) after the last block; with K prompts (B, L + K, C).
+            state: (B, L, T) after the last block; with K prompts (B, L + K, T).
             token_ids: (B, L).
 
         Raises:
@@ -241,7 +246,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
                 prompts included.
 
         Returns:
-            Text tokens (B, L, C), not projected; sentence embedding (B, P); key padding mask (B,
+            Text tokens (B, L, T), not projected; sentence embedding (B, P); key padding mask (B,
             L).
         """
         tokens = self.begin_stages(token_ids, intermediates=intermediates)

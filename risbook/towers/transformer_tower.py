@@ -139,11 +139,17 @@ class TransformerTower(StagedTower):
         start, stop = starts[stage - 1], starts[stage]
         return self.forward_blocks(tokens, start, stop, context=context, grid=grid)
 
-    def set_stages(self, out_indices: Sequence[int] = ()) -> None:
-        """Divide all blocks into three stages.
+    @property
+    def num_stages(self) -> int:
+        """Number of stages: one for each of `out_indices`."""
+        return len(self.out_indices)
+
+    def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
+        """Divide all blocks into the three stages that a system requires.
 
         Args:
-            out_indices: last block of each stage, counted from 0; empty to leave them unchanged.
+            out_indices: last block of each stage, counted from 0; None or empty to leave them
+                unchanged.
 
         Raises:
             ArgumentError: unless there are three, and the last is the tower's last block.
@@ -248,6 +254,8 @@ class TransformerTower(StagedTower):
 
 def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple[int, ...]:
     """The last block of each stage, counted from 0; None stands for three stages of equal depth.
+
+    A tower of one or two blocks has a stage per block instead, so no system can be made of it.
 
     Raises:
         ArgumentError: unless the indices rise within the tower.

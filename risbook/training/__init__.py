@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from risbook.attribute_hints import lazy_attributes
 
 if TYPE_CHECKING:
-    from risbook.training.named_losses import register_loss
+    from risbook.systems.losses import register_loss
     from risbook.training.run_log import read_log
     from risbook.training.train_model import train
     from risbook.training.training_config import TrainingConfig
@@ -22,7 +22,7 @@ __getattr__ = lazy_attributes(
     {
         "TrainingConfig": "risbook.training.training_config",
         "read_log": "risbook.training.run_log",
-        "register_loss": "risbook.training.named_losses",
+        "register_loss": "risbook.systems.losses",
         "train": "risbook.training.train_model",
         "train_system": "risbook.training.training_run",
     },

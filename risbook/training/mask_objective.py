@@ -1,6 +1,6 @@
 """The objective of a system: its loss, its batches, its learning rates and its scores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor
 from risbook.errors import ArgumentError
 from risbook.evaluation.score_system import score_system
 from risbook.systems import System
-from risbook.systems.losses import resize_target
-from risbook.training.named_losses import Loss, get_loss, named_losses
+from risbook.systems.losses import LOSSES, Loss, resize_target
+from risbook.training.named_losses import named_losses
 from risbook.training.objective import Objective
 from risbook.training.parameter_groups import group_parameters
 from risbook.training.sample_batches import load_batches
@@ -33,8 +33,6 @@ class MaskObjective(Objective):
         accelerator: shares batches and evaluated expressions among its processes.
         loss: takes the place of the loss that `config` names, or of the system's own where it
             names none.
-        peaks: peak learning rate of each group of an optimiser that the caller made; None for
-            groups of our own, see `optimizer_groups`.
 
     Raises:
         ArgumentError: for a batch that cannot be shared equally among the processes, and for
@@ -51,24 +49,15 @@ class MaskObjective(Objective):
         *,
         accelerator: Accelerator,
         loss: Loss | None = None,
-        peaks: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.system = system
         self.data = data
         self.config = config
         self.accelerator = accelerator
-        self.loss: Loss = loss or (get_loss(config.loss) if config.loss else system.loss)
+        self.loss: Loss = loss or (LOSSES.lookup(config.loss) if config.loss else system.loss)
         self.samples = data.samples.with_image_size(system.image_size)
-        self.groups, self.lr_multipliers = group_parameters(system, config.lr_multipliers)
-        self.peaks = [config.learning_rate] * len(self.groups)
-        if peaks is not None:
-            if len(self.groups) > 1:
-                raise ArgumentError(
-                    "lr_multipliers has no effect on an optimiser of your own, whose groups have "
-                    "rates; give one of the two"
-                )
-            self.peaks, self.lr_multipliers = list(peaks), [1.0] * len(peaks)
+        self.groups = group_parameters(system, config.lr_multipliers)
         if data.batch_size % accelerator.num_processes:
             raise ArgumentError(
                 f"a batch of {data.batch_size} cannot be shared by {accelerator.num_processes} "
@@ -100,17 +89,13 @@ class MaskObjective(Objective):
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """One group for each learning rate, see `group_parameters`."""
-        return [{"params": group} for group in self.groups]
+        return self.groups
 
-    def learning_rates(self, step: int) -> list[float]:
-        """By the configured schedule, times the multiplier of each group."""
-        epoch_steps = self.data.epoch_steps
-        return [
-            group_lr(
-                self.config, step, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier, peak=peak
-            )
-            for lr_multiplier, peak in zip(self.lr_multipliers, self.peaks, strict=True)
-        ]
+    def learning_rate(self, step: int, *, peak: float, lr_scale: float) -> float:
+        """By the configured schedule."""
+        return group_lr(
+            self.config, step, epoch_steps=self.data.epoch_steps, peak=peak, lr_scale=lr_scale
+        )
 
     def log_values(self, step: int) -> dict[str, float]:
         """The epoch, in fractions: a whole number where `batches` begins another epoch."""
@@ -139,6 +124,6 @@ class MaskObjective(Objective):
         """The tensors that a checkpoint of the system holds."""
         return self.system.saved_state()
 
-    def load_saved(self, state: dict[str, Tensor]) -> None:
+    def load_saved_state(self, state: dict[str, Tensor]) -> None:
         """Load the result of `saved_state`."""
-        self.system.load_saved(state)
+        self.system.load_saved_state(state)

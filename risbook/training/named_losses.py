@@ -1,43 +1,11 @@
-"""Loss functions by name, and the form of their results."""
+"""The form of the results of loss functions: scalars by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from risbook.errors import ArgumentError
-from risbook.registry import Registry
-from risbook.systems.losses import dice_loss, mask_cross_entropy
 from risbook.training.run_log import STEP_COLUMNS
-
-#: takes logits (B, 1, h, w), float32, and a target of the same size in [0, 1]; returns a scalar, or
-#: scalars by name, of which "loss" is minimised and all are logged
-Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
-
-#: losses that `TrainingConfig.loss` can name
-LOSSES: Registry[Loss] = Registry("loss", {"cross-entropy": mask_cross_entropy, "dice": dice_loss})
-
-
-def register_loss(name: str, loss: Loss) -> None:
-    """Add a loss, or replace one, under a name that configurations can give.
-
-    Args:
-        name: the name.
-        loss: a function of logits (B, 1, h, w), float32, and targets of that size in [0, 1]. It
-            returns a scalar, or scalars by name, of which "loss" is minimised.
-    """
-    LOSSES[name] = loss
-
-
-def get_loss(name: str) -> Loss:
-    """The loss of a name.
-
-    Raises:
-        ArgumentError: for a name that is not in `LOSSES`.
-
-    >>> get_loss("dice").__name__
-    'dice_loss'
-    """
-    return LOSSES.lookup(name)
 
 
 def named_losses(values: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """The interface that the training loop trains: a system, or towers in their pretraining."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,11 +27,20 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def optimizer_groups(self) -> list[dict[str, Any]]:
-        """The trainable parameters, as an optimiser of torch takes groups of them."""
+        """The trainable parameters, as an optimiser of torch takes groups of them.
+
+        A group may have "lr_scale", by which its learning rate is multiplied.
+        """
 
     @abstractmethod
-    def learning_rates(self, step: int) -> Sequence[float]:
-        """The learning rate of each of `optimizer_groups` after `step` steps."""
+    def learning_rate(self, step: int, *, peak: float, lr_scale: float) -> float:
+        """The learning rate of a group of parameters after `step` steps.
+
+        Args:
+            step: steps already taken, 0 for the first.
+            peak: the rate that the optimiser has for the group.
+            lr_scale: multiplier of the group.
+        """
 
     def update(self, step: int, steps: int) -> None:
         """Called after step `step` of `steps`, for instance to update a teacher."""
@@ -52,6 +61,6 @@ class Objective(nn.Module, ABC):
         """The tensors of this network that the state of a run holds."""
         return dict(self.state_dict())
 
-    def load_saved(self, state: dict[str, Tensor]) -> None:
+    def load_saved_state(self, state: dict[str, Tensor]) -> None:
         """Load the result of `saved_state`."""
         self.load_state_dict(state)

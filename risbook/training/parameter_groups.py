@@ -1,16 +1,13 @@
 """Parameters that share a learning rate."""
 
 from collections.abc import Mapping
-
-from torch import nn
+from typing import Any
 
 from risbook.errors import ArgumentError
 from risbook.systems import System
 
 
-def group_parameters(
-    system: System, lr_multipliers: Mapping[str, float]
-) -> tuple[list[list[nn.Parameter]], list[float]]:
+def group_parameters(system: System, lr_multipliers: Mapping[str, float]) -> list[dict[str, Any]]:
     """Group the tuned parameters by their learning rate.
 
     A group whose multiplier is 1 stays in the default group, so that states of runs without
@@ -21,7 +18,8 @@ def group_parameters(
         lr_multipliers: multipliers of the learning rate by name of the group.
 
     Returns:
-        The groups, the default group first, and the multiplier of each.
+        The groups as an optimiser takes them, the default group first. Each has its multiplier as
+        "lr_scale", the name that timm's optimisers and schedules use.
 
     Raises:
         ArgumentError: for a group that the system does not have, or that is frozen.
@@ -34,8 +32,8 @@ def group_parameters(
                 f"lr_multipliers.{name} is {scaled[name]}, but this {system.name} has no {name}; "
                 "leave it out"
             )
-    groups = [named[name] for name in scaled]
-    grouped = {parameter for group in groups for parameter in group}
+    groups = [{"params": named[name], "lr_scale": scale} for name, scale in scaled.items()]
+    grouped = {parameter for name in scaled for parameter in named[name]}
     tuned = [parameter for parameter in system.parameters() if parameter.requires_grad]
     default = [parameter for parameter in tuned if parameter not in grouped]
-    return [default, *groups], [1.0, *scaled.values()]
+    return [{"params": default, "lr_scale": 1.0}, *groups]

@@ -16,6 +16,7 @@ import torch
 from risbook.errors import RisbookError
 from risbook.files import write_torch
 from risbook.training.objective import Objective
+from risbook.training.old_runs import rename_counters
 
 
 @dataclass
@@ -40,12 +41,8 @@ class Progress:
 
     @classmethod
     def from_saved(cls, values: dict[str, Any]) -> "Progress":
-        """The counters of a file; states of the first edition had one loss."""
-        values = dict(values)
-        if "loss_sum" in values:
-            values["loss_sums"] = {"loss": values.pop("loss_sum")}
-            values["loss_counts"] = {"loss": values.pop("loss_count")}
-        progress = cls(**values)
+        """The counters of a file."""
+        progress = cls(**rename_counters(values))
         numbers = [progress.step, *progress.loss_counts.values()]
         if any(type(number) is not int or number < 0 for number in numbers):
             raise ValueError(f"counters {numbers}")
@@ -118,7 +115,7 @@ class RunStateFile:
                 "resumed run begins at its first step"
             ) from error
         try:
-            self.objective.load_saved(model)
+            self.objective.load_saved_state(model)
             self._load_optimizer(optimizer)
             if self.scaler is not None and scaler is not None:
                 self.scaler.load_state_dict(scaler)
@@ -132,8 +129,16 @@ class RunStateFile:
         return progress
 
     def _load_optimizer(self, state: dict[str, Any]) -> None:
-        """Load and compare shapes; torch compares them only inside the next step."""
-        self.optimizer.load_state_dict(state)
+        """Load and compare shapes; torch compares them only inside the next step.
+
+        The peaks and the multipliers of learning rates are those of the resumed run: states of
+        earlier versions do not hold them.
+        """
+        groups = [
+            {**saved, "initial_lr": group["initial_lr"], "lr_scale": group["lr_scale"]}
+            for saved, group in zip(state["param_groups"], self.optimizer.param_groups, strict=True)
+        ]
+        self.optimizer.load_state_dict({**state, "param_groups": groups})
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 for name, value in self.optimizer.state.get(parameter, {}).items():

@@ -24,7 +24,7 @@ def warmup_cosine_lr(step: int, *, peak: float, steps: int, warmup: int) -> floa
 
 
 def milestone_lr(
-    step: int, *, peak: float, steps: int, epoch_steps: int, lr_multiplier: float = 1.0
+    step: int, *, peak: float, steps: int, epoch_steps: int, lr_scale: float = 1.0
 ) -> float:
     """The released schedule of ETRIS: a constant learning rate, then a tenth of it.
 
@@ -41,7 +41,7 @@ def milestone_lr(
         peak: learning rate before the drop.
         steps: steps of the whole run.
         epoch_steps: steps of one epoch.
-        lr_multiplier: of the group.
+        lr_scale: multiplier of the group.
 
     >>> [milestone_lr(s, peak=1e-4, steps=500, epoch_steps=10) for s in (0, 349, 350, 499)]
     [0.0001, 0.0001, 1e-05, 1e-05]
@@ -49,7 +49,7 @@ def milestone_lr(
     # 0.7 has no exact float value, so whole numbers are used; + 5 rounds to the nearest.
     milestone = max(1, (7 * steps + 5 * epoch_steps) // (10 * epoch_steps))
     epoch = step // epoch_steps
-    lr = peak * (lr_multiplier if epoch else 1.0)
+    lr = peak * (lr_scale if epoch else 1.0)
     return lr if epoch < milestone else lr / 10
 
 
@@ -58,8 +58,8 @@ def group_lr(
     step: int,
     *,
     epoch_steps: int,
-    lr_multiplier: float,
     peak: float,
+    lr_scale: float,
 ) -> float:
     """The learning rate of a group of parameters by the schedule of a run.
 
@@ -67,12 +67,12 @@ def group_lr(
         config: schedule, steps and warm-up.
         step: steps already taken, 0 for the first.
         epoch_steps: steps of one epoch.
-        lr_multiplier: of the group, 1 for the default group.
         peak: largest learning rate of the group, before its multiplier.
+        lr_scale: multiplier of the group, 1 for the default group.
     """
     steps = config.steps
     if config.schedule == "milestones":
         return milestone_lr(
-            step, peak=peak, steps=steps, epoch_steps=epoch_steps, lr_multiplier=lr_multiplier
+            step, peak=peak, steps=steps, epoch_steps=epoch_steps, lr_scale=lr_scale
         )
-    return warmup_cosine_lr(step, peak=lr_multiplier * peak, steps=steps, warmup=config.warmup)
+    return warmup_cosine_lr(step, peak=lr_scale * peak, steps=steps, warmup=config.warmup)

@@ -16,14 +16,16 @@ from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
+from risbook.systems.losses import Loss
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
-from risbook.training.named_losses import Loss
 from risbook.training.named_sources import NamedSources
+from risbook.training.old_runs import OLD_NAMES
+from risbook.training.optimizers import OptimizerFactory
 from risbook.training.progress_lines import print_end, print_row
-from risbook.training.training_config import OLD_NAMES, TrainingConfig
+from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import open_training_data
-from risbook.training.training_run import OptimizerFactory, train_system
+from risbook.training.training_run import train_system
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -56,16 +58,13 @@ _FIELD_ALIASES: Aliases = {
     "split": "splits",
     "warmup_steps": "warmup",
 }
-_HINTS = {
-    "weight_decay": "give optimizer=, for instance functools.partial(AdamW, weight_decay=0.01)",
-}
 
 
 @overload
 def train(model: str | System, data: Any = None, **options: Any) -> System: ...
 @overload
 def train(model: NetworkT, data: Any = None, **options: Any) -> NetworkT: ...
-@keyword_aliases(_ALIASES, hints=_HINTS, name="risbook.train")
+@keyword_aliases(_ALIASES, name="risbook.train")
 def train(
     model: str | nn.Module,
     data: Any = None,
@@ -76,7 +75,7 @@ def train(
     resume: bool = False,
     device: str | torch.device | None = None,
     loss: str | Loss | None = None,
-    optimizer: OptimizerFactory | torch.optim.Optimizer | None = None,
+    optimizer: str | OptimizerFactory | torch.optim.Optimizer | None = None,
     show_progress: bool = True,
     **fields: Any,
 ) -> nn.Module:
@@ -107,13 +106,13 @@ def train(
             the names and the sizes of the data are checked, because the configuration of the run
             holds neither datasets nor functions.
         device: None for a GPU if there is one.
-        loss: in place of the model's binary cross-entropy. A name, "cross-entropy", "dice" or
-            what `risbook.training.register_loss` added; or a function of logits (B, 1, h, w) and
-            targets of that size in [0, 1]. It returns a scalar; or a dictionary of scalars, of
-            which "loss" is minimised and all are in `history`.
-        optimizer: a class or function that takes groups of parameters and ``lr``, in place of
-            `torch.optim.Adam`, for instance `torch.optim.AdamW`; or an optimiser, of whose groups
-            each keeps its own rate as the peak of the schedule.
+        loss: in place of the model's binary cross-entropy. A name, "cross-entropy", "dice",
+            "cross-entropy-dice" or what `risbook.training.register_loss` added; or a function of
+            logits (B, 1, h, w) and targets of that size in [0, 1]. It returns a scalar; or a
+            dictionary of scalars, of which "loss" is minimised and all are in `history`.
+        optimizer: in place of Adam. A name, "adamw" or "sgd"; or a class or function that takes
+            groups of parameters and ``lr``, for instance `torch.optim.AdamW`; or an optimiser, of
+            whose groups each keeps its own rate as the peak of the schedule.
         show_progress: show a progress bar, a line for each evaluation and one at the end; where no
             bar can be seen, a line for each row of `history`.
         fields: other fields of `risbook.training.TrainingConfig`, for instance seed or batch_size;
@@ -143,6 +142,8 @@ def train(
     fields = rename_fields(fields, _FIELD_ALIASES)
     if isinstance(loss, str):
         fields["loss"], loss = loss, None
+    if isinstance(optimizer, str):
+        fields["optimizer"], optimizer = optimizer, None
     for key in ("splits", "eval_splits"):
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]
@@ -180,7 +181,7 @@ def train(
                 data=opened,
                 device=device,
                 loss=loss,
-                optimizer=optimizer or torch.optim.Adam,
+                optimizer=optimizer,
             )
         except StoppedError as stop:
             if out is None:

@@ -1,15 +1,14 @@
 """The configuration of a training run."""
 
-from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from risbook.config import (
-    Aliases,
     Count,
+    NonNegativeNumber,
     Options,
     PositiveCount,
     PositiveNumber,
@@ -20,28 +19,11 @@ from risbook.config import (
 )
 from risbook.data.expressions import TextKind
 from risbook.files import read_json, write_json
+from risbook.training.old_runs import OLD_NAMES
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
-
-
-def _bridger_multiplier(value: Any) -> Mapping[str, Any]:
-    return {} if value == 1 else {"lr_multipliers": {"bridgers": value}}
-
-
-#: names of earlier versions, which shipped checkpoints and result files keep on disk
-OLD_NAMES: Aliases = {
-    "changes": "overrides",
-    "batch": "batch_size",
-    "bridger_multiplier": _bridger_multiplier,
-    "checkpoint_every": "save_every",
-    "validate_on": "eval_splits",
-    "validate_every": "eval_every",
-    "validate_limit": "eval_limit",
-    "keep_images": "cache_images",
-    "workers": "num_workers",
-    "text": "text_kind",
-}
+OptimizerName = Literal["adam", "adamw", "sgd"]
 
 
 @configuration
@@ -67,10 +49,13 @@ class TrainingConfig:
         schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
             ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
         warmup: steps of the linear warm-up; "milestones" has none.
-        loss: "cross-entropy", "dice", or a name that `register_loss` added; "" for the system's
-            own.
+        optimizer: "adam" as released, "adamw", or "sgd" with momentum 0.9.
+        weight_decay: of the optimiser, for all tuned parameters.
+        max_grad_norm: gradients are scaled down to this norm, 0 for no limit.
+        loss: "cross-entropy", "dice", their sum "cross-entropy-dice", or a name that
+            `register_loss` added; "" for the system's own.
         seed: decides the initial weights, the order of the samples, their sentences and dropout.
-        precision: "auto" is bf16 or fp16 where the machine computes them fast.
+        precision: "no" is float32; "auto" is bf16 or fp16 where the machine computes them fast.
         text_kind: "sent" for the cleaned sentences, "raw" for those as they were typed.
         eval_splits: splits, as "set:split", that are evaluated while training.
         eval_every: steps between two evaluations.
@@ -93,6 +78,9 @@ class TrainingConfig:
     lr_multipliers: dict[str, PositiveNumber] = field(default_factory=dict)
     schedule: Schedule = "cosine"
     warmup: Count = 100
+    optimizer: OptimizerName = "adam"
+    weight_decay: NonNegativeNumber = 0.0
+    max_grad_norm: NonNegativeNumber = 0.0
     loss: str = ""
     seed: Seed = 0
     precision: Precision = "auto"

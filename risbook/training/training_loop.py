@@ -65,7 +65,7 @@ class TrainingLoop:
 
     Args:
         objective: network, losses, batches and learning rates.
-        optimizer: over the objective's `optimizer_groups`.
+        optimizer: over the objective's `optimizer_groups`; each group's rate is its peak.
         folder: locked by the caller.
         config: the length of the run.
         accelerator: from `build_accelerator`.
@@ -95,6 +95,9 @@ class TrainingLoop:
         on_row: OnRow | None = None,
     ) -> None:
         self.objective = objective
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]  # the name that torch's schedulers use
+            group.setdefault("lr_scale", 1.0)
         self.network, self.optimizer = accelerator.prepare(objective, optimizer)
         self.config = config
         self.accelerator = accelerator
@@ -168,12 +171,15 @@ class TrainingLoop:
             The loss before the update, the mean of all processes.
         """
         progress = self.progress
-        lrs = self.objective.learning_rates(progress.step)
-        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
-            group["lr"] = lr
+        groups = self.optimizer.param_groups
+        for group in groups:
+            group["lr"] = self.objective.learning_rate(
+                progress.step, peak=group["initial_lr"], lr_scale=group["lr_scale"]
+            )
+        lr = groups[0]["lr"]  # of the default group
         losses = self.network(*batch)
         values = self._mean_losses(losses)
-        self._check_loss(values["loss"], lrs[0])
+        self._check_loss(values["loss"], lr)
 
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(losses["loss"])
@@ -186,7 +192,7 @@ class TrainingLoop:
         progress.seconds = time.monotonic() - self._start_time
         progress.add(values)
         if self._is_due(self.config.log_every):
-            self.log_row(lrs[0])
+            self.log_row(lr)
         if self._is_due(self.config.save_every):
             self.save()
         return values["loss"]

@@ -1,6 +1,6 @@
 """From a training's configuration to a checkpoint."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,15 +11,14 @@ from torch.nn.parameter import is_lazy
 from risbook.config import to_values
 from risbook.errors import warn_user
 from risbook.systems import System, build_system, save_system
+from risbook.systems.losses import Loss
 from risbook.training.mask_objective import MaskObjective
-from risbook.training.named_losses import Loss
+from risbook.training.optimizers import OptimizerFactory, build_optimizer
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import TrainingData, open_training_data
 from risbook.training.training_loop import OnRow, OnStep, TrainingLoop, build_accelerator
-
-OptimizerFactory = Callable[..., torch.optim.Optimizer]
 
 
 def train_system(
@@ -34,7 +33,7 @@ def train_system(
     data: TrainingData | None = None,
     device: str | torch.device | None = None,
     loss: Loss | None = None,
-    optimizer: OptimizerFactory | torch.optim.Optimizer = torch.optim.Adam,
+    optimizer: OptimizerFactory | torch.optim.Optimizer | None = None,
 ) -> System:
     """Train a system and leave it in `folder`.
 
@@ -55,8 +54,9 @@ def train_system(
         device: "cpu" or "cuda"; None for a GPU if there is one.
         loss: a function in place of the loss of the configuration, see `Loss`. The configuration
             does not hold it, so a run that is resumed with another function is not refused.
-        optimizer: makes the optimiser of groups of parameters and ``lr``; likewise. Or an
-            optimiser, of whose groups each keeps its own rate as the peak of the schedule.
+        optimizer: in place of the optimiser of the configuration, a function that makes one of
+            groups of parameters and ``lr``; likewise. Or an optimiser, of whose groups each keeps
+            its own rate as the peak of the schedule.
 
     Returns:
         The trained system, in evaluation mode.
@@ -86,14 +86,8 @@ def train_system(
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
         system.check_saveable()
-        peaks = None
-        if isinstance(optimizer, torch.optim.Optimizer):
-            peaks = [float(group["lr"]) for group in optimizer.param_groups]
-        objective = MaskObjective(
-            system, data, config, accelerator=accelerator, loss=loss, peaks=peaks
-        )
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            optimizer = optimizer(objective.optimizer_groups(), lr=config.learning_rate)
+        objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
+        optimizer = build_optimizer(config, objective.optimizer_groups(), optimizer)
         # The folder is locked after the preparations, so that a run that fails in them leaves no
         # folder, and after every process has checked the folder.
         accelerator.wait_for_everyone()
@@ -111,6 +105,7 @@ def train_system(
                 run,
                 config,
                 accelerator=accelerator,
+                max_grad_norm=config.max_grad_norm or None,
                 resume=resume,
                 show_progress=show_progress,
                 on_step=on_step,

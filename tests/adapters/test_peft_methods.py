@@ -24,7 +24,7 @@ from tiny_towers import (
 from torch import nn
 
 from risbook.adapters import PEFT_METHODS, PEFTConfig, PEFTMethod, apply_peft
-from risbook.adapters.peft.peft_methods import read_options
+from risbook.adapters.methods.peft_methods import read_options
 from risbook.errors import ArgumentError, RisbookError
 
 #: options that are not the defaults, so that the formulas below say something
@@ -281,8 +281,10 @@ def test_earlier_names_of_options_are_read(
 def test_the_table_tells_options_and_sources() -> None:
     assert PEFT_METHODS["adaptformer"].options == {
         "bottleneck_dim": 64,
+        "activation": "relu",
         "scale": 0.1,
         "dropout": 0.1,
+        "branches": ("mlp",),
         "blocks": None,
     }
     assert PEFT_METHODS["frozen"].options == {}

@@ -24,7 +24,7 @@ from risbook.ledger import (
 )
 from risbook.ledger.selection import Filter
 from risbook.systems.parameters import count_parameters
-from risbook.systems.system_presets import build_meta
+from risbook.systems.system_presets import build_meta_system
 
 DEVICE = "x86_64 CPU, 2 threads"
 SMALL = Table(
@@ -94,7 +94,7 @@ def test_every_table_renders(table: Table) -> None:
 
 
 def test_position_embeddings_are_as_large_as_the_comparison_says() -> None:
-    report = count_parameters(build_meta("etris-mini"))
+    report = count_parameters(build_meta_system("etris-mini"))
     tuned = sum(part.tuned for part in report.parts if "position embedding" in part.name)
     assert f"({tuned:,} weights)" in find_table("etris-pet").about
 

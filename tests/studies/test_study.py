@@ -13,7 +13,7 @@ from risbook.errors import RisbookError
 from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_meta, build_system, system_config
+from risbook.systems.system_presets import build_meta_system, build_system, system_config
 
 SMALL: dict[str, Any] = {
     "image_size": 32,
@@ -206,7 +206,7 @@ def test_keys_are_names() -> None:
 def test_rows_of_the_book_can_be_built(name: str) -> None:
     for run in STUDIES[name].runs:
         # the full-size sibling has the same fields, and its towers' shapes need no file
-        system = build_meta(
+        system = build_meta_system(
             "etris-rn50" if "rn" in STUDIES[name].system else "etris-vitb16", run.overrides
         )
         assert sum(value.numel() for value in system.parameters()) > 1e8

@@ -15,7 +15,7 @@ from risbook.config import with_overrides
 from risbook.decoder.mask_head import MaskHeadConfig
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
-from risbook.systems.tokenizer import ShapeOnlyTokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
@@ -52,17 +52,22 @@ def small_towers(*, resnet: bool) -> tuple[CLIPResNet | ImageTransformer, TextTr
 def small_etris(overrides: Mapping[str, Any] | None = None, *, resnet: bool) -> ETRIS:
     image_size = 64 if resnet else 32
     config = with_overrides(SMALL, {"image_size": image_size, **(overrides or {})})
-    towers = small_towers(resnet=resnet)
-    return build_etris(config, towers=towers, tokenizer=ShapeOnlyTokenizer(config.max_tokens))
+    image_tower, text_tower = small_towers(resnet=resnet)
+    tokenizer = ShapeOnlyTokenizer(config.max_tokens)
+    return build_etris(config, image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer)
 
 
 def build_recorded(file: Recording, overrides: Mapping[str, Any] | None = None) -> ETRIS:
     """A fresh ETRIS with the sizes of a recorded one."""
     image_sizes, text_sizes = etris_tower_sizes(file)
     image_class = CLIPResNet if "layers" in image_sizes else ImageTransformer
-    towers = image_class(**image_sizes), TextTransformer(**text_sizes)
     config = with_overrides(ETRISConfig(), etris_overrides(file) | dict(overrides or {}))
-    return build_etris(config, towers=towers, tokenizer=ShapeOnlyTokenizer(config.max_tokens))
+    return build_etris(
+        config,
+        image_tower=image_class(**image_sizes),
+        text_tower=TextTransformer(**text_sizes),
+        tokenizer=ShapeOnlyTokenizer(config.max_tokens),
+    )
 
 
 def recorded_etris(name: str, *, resnet: bool) -> tuple[ETRIS, Recording]:

@@ -11,15 +11,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from risbook.adapters import PEFTConfig
-from risbook.adapters.bridger import BridgerConfig, Bridgers
+from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.decoder.mask_head import NECKS, register_neck
-from risbook.errors import DataError, RisbookError
+from risbook.errors import ArgumentError, DataError, RisbookError
+from risbook.intermediates import Intermediates
 from risbook.systems import build_system, load_system, save_system
 from risbook.systems.etris import ETRIS, build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
-from risbook.systems.system_presets import build_meta, get_system_preset, system_config
+from risbook.systems.system_presets import build_meta_system, get_system_preset, system_config
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.features import TextFeatures
 from risbook.towers.sites import Site
@@ -47,13 +48,13 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_the_released_models(name: str) -> None:
-    report = count_parameters(build_meta(name))
+    report = count_parameters(build_meta_system(name))
     total, tuned, *parts = COUNTS[name]
     by_name = {part.name: part for part in report.parts}
     assert (report.total, report.tuned) == (total, tuned)
     assert [by_name[n].tuned for n in ("bridgers", "neck", "decoder", "projector")] == parts
     assert report.backbone_tuned == parts[0]
-    assert all(parameter.is_meta for parameter in build_meta(name).parameters())
+    assert all(parameter.is_meta for parameter in build_meta_system(name).parameters())
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_counts_are_those_of_the_released_models(name: str) -> None:
     [("etris-rn50", 4.81, 1.87), ("etris-rn101", 3.39, 1.61), ("etris-vitb16", 0.69, 0.40)],
 )
 def test_shares_under_both_conventions(name: str, of_image: float, of_both: float) -> None:
-    report = count_parameters(build_meta(name))
+    report = count_parameters(build_meta_system(name))
     assert report.share_of_image_tower is not None and report.share_of_towers is not None
     assert round(100 * report.share_of_image_tower, 2) == of_image
     assert round(100 * report.share_of_towers, 2) == of_both
@@ -100,14 +101,14 @@ def test_zooms_have_the_counts_of_the_papers_table_5(kind: str, millions: float)
 
 def test_full_tuning_tunes_all_of_both_towers() -> None:
     overrides = {"bridger.stages": (), "image_peft.method": "full", "text_peft.method": "full"}
-    report = count_parameters(build_meta("etris-rn101", overrides))
+    report = count_parameters(build_meta_system("etris-rn101", overrides))
     # all but CLIP's temperature; the paper's Table 2 has 120.74 M
     assert report.backbone_tuned == 120_737_633 - 1
     assert report.share_of_towers == report.backbone_tuned / 120_737_633
 
 
 def bridger_count(overrides: dict[str, Any]) -> int:
-    return count_parameters(build_meta("etris-rn101", overrides)).backbone_tuned
+    return count_parameters(build_meta_system("etris-rn101", overrides)).backbone_tuned
 
 
 @pytest.mark.parametrize("resnet", [True, False])
@@ -251,8 +252,8 @@ def test_the_old_name_of_mask_padding_is_read() -> None:
         assert config.bridger.mask_padding and config.bridger.dim == 32
 
 
-@pytest.mark.parametrize("side", ["image", "text"])
-def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
+@pytest.mark.parametrize("modality", ["image", "text"])
+def test_adapters_of_both_towers_get_tokens_map_and_mask(modality: str) -> None:
     class Gate(nn.Module):
         def forward(self, site: Site) -> Tensor:
             assert site.context is not None
@@ -264,7 +265,7 @@ def test_adapters_of_both_towers_get_tokens_map_and_mask(side: str) -> None:
     system = small_etris({"text_peft.method": "prompts"}, resnet=False).eval()
     image, tokens = inputs(system)
     before = system(image, tokens)
-    tower = system.towers[f"{side}_tower"]
+    tower = system.towers[modality]
     for block in (5, 11):
         tower.add_adapter(block, "mlp", Gate())
     assert not torch.allclose(system(image, tokens), before)
@@ -308,13 +309,11 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
     system = small_etris(overrides, resnet=resnet).train()
     requires_grad: list[bool] = []
     bridger: Any = system.bridgers.stages["3"]
-    exchange = bridger.exchange
 
-    def spy(image: Tensor, text: Tensor, *rest: Any, **options: Any) -> Any:
-        requires_grad.extend(tensor.requires_grad for tensor in (image, text))
-        return exchange(image, text, *rest, **options)
+    def spy(module: nn.Module, arguments: tuple[Tensor, Tensor, Any]) -> None:
+        requires_grad.extend(tensor.requires_grad for tensor in arguments[:2])
 
-    bridger.exchange = spy
+    bridger.register_forward_pre_hook(spy)
     system(*inputs(system))
     assert requires_grad == [False, False]
 
@@ -479,10 +478,11 @@ def test_a_system_that_was_frozen_to_be_looked_at_is_saved_all_the_same(
 
 
 def test_random_towers_are_saved_whole(tmp_path: Path) -> None:
-    towers = small_towers(resnet=False)
+    image_tower, text_tower = small_towers(resnet=False)
     system = build_etris(
         small_etris(resnet=False).config,
-        towers=towers,
+        image_tower=image_tower,
+        text_tower=text_tower,
         tokenizer=WordTokenizer.from_sentences(WORDS, length=7, ends=True),
     )
     assert set(system.saved_state()) == set(system.state_dict())
@@ -490,9 +490,15 @@ def test_random_towers_are_saved_whole(tmp_path: Path) -> None:
 
 def test_parts_that_no_preset_builds_need_a_name_of_their_own(tmp_path: Path) -> None:
     preset = build_system("etris-mini", overrides={"weights": "random"})
-    towers, tokenizer = small_towers(resnet=False), preset.tokenizer
+    image_tower, text_tower = small_towers(resnet=False)
     config = small_etris(resnet=False).config
-    system = build_etris(config, name="etris-mini", towers=towers, tokenizer=tokenizer)
+    system = build_etris(
+        config,
+        name="etris-mini",
+        image_tower=image_tower,
+        text_tower=text_tower,
+        tokenizer=preset.tokenizer,
+    )
     with pytest.raises(RisbookError, match="etris-mini has parts that its configuration does not"):
         save_system(system, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -511,3 +517,19 @@ def test_presets_name_towers_that_there_are() -> None:
     }
     with pytest.raises(RisbookError, match="no_such_field"):
         build_system("etris-mini", sentences=[], overrides={"no_such_field": 1})
+
+
+def test_a_bridger_of_another_factor_needs_a_map() -> None:
+    bridger = Bridger(image_dim=8, text_dim=8, factor=1 / 2)
+    with pytest.raises(ArgumentError, match="a Bridger of factor"):
+        bridger(torch.zeros(1, 4, 8), torch.zeros(1, 3, 8))
+
+
+def test_towers_and_bridgers_record_their_stages() -> None:
+    system = small_etris({}, resnet=False).eval()
+    intermediates = Intermediates()
+    system(*inputs(system), intermediates=intermediates)
+    for stage in "123":
+        assert f"image_tower.stages.{stage}" in intermediates
+        assert f"text_tower.stages.{stage}" in intermediates
+        assert f"bridgers.{stage}.fused" in intermediates

@@ -2,7 +2,8 @@
 
 import torch
 
-from risbook.systems.losses import mask_cross_entropy, resize_target
+from risbook.systems import FirstModel
+from risbook.systems.losses import cross_entropy_dice, mask_cross_entropy, resize_target
 
 
 def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
@@ -21,6 +22,11 @@ def test_the_loss_is_mean_binary_cross_entropy() -> None:
 def test_the_mask_is_resized_and_the_loss_is_float32() -> None:
     mask = torch.rand(2, 1, 8, 8)
     logits = torch.randn(2, 1, 2, 2, dtype=torch.bfloat16)
-    loss = mask_cross_entropy(logits, mask)
+    loss = FirstModel.loss(None, logits, mask)  # type: ignore[arg-type]
     assert loss.dtype == torch.float32 and loss.ndim == 0
     assert loss == mask_cross_entropy(logits, resize_target(mask, (2, 2)))
+
+
+def test_cross_entropy_and_dice_are_summed() -> None:
+    losses = cross_entropy_dice(torch.randn(2, 1, 4, 4), torch.rand(2, 1, 4, 4).round())
+    assert losses["loss"] == losses["cross_entropy"] + losses["dice"]

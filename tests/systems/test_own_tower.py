@@ -11,9 +11,10 @@ from risbook.adapters import apply_peft
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
-from risbook.systems import build_system, load_system
+from risbook.systems import build_system, count_parameters, load_system
 from risbook.systems.etris import build_etris
 from risbook.systems.system_presets import system_config
+from risbook.systems.system_towers import build_image_tower
 from risbook.towers import (
     TOWERS,
     TowerFamily,
@@ -76,7 +77,7 @@ class PatchTower(StagedImageTower):
         state = intermediates[f"stage{stage}"] = self.stages[stage - 1](state).relu()
         return state
 
-    def set_stages(self, out_indices: Any = ()) -> None:
+    def set_stages(self, out_indices: Any = None) -> None:
         assert not out_indices
 
     def stage_map(self, state: Tensor) -> Tensor:
@@ -152,3 +153,40 @@ def test_the_family_has_to_be_registered() -> None:
     with pytest.raises(ArgumentError, match="no family is called 'unknown'; there are: clip-vit, "):
         register_tower("patch-tower", TowerPreset("unknown", {}))
     assert "patch-tower" not in TOWERS
+
+
+class RelativeTower(PatchTower):
+    """A tower without absolute position embeddings."""
+
+    @property
+    def pos_embed(self) -> None:  # type: ignore[override]
+        return None
+
+    def final_map(self, state: Tensor, **options: Any) -> Tensor:
+        return state
+
+
+def test_a_tower_needs_no_position_embeddings(registered: Path) -> None:
+    register_tower_family("patches", TowerFamily(RelativeTower, {"pos_grid": 3}))
+    system: Any = build_system("etris-mini", image_tower="patch-tower", weights="random")
+    assert not any("image position" in part.name for part in count_parameters(system).parts)
+    assert isinstance(build_tower("patch-tower"), RelativeTower)
+
+
+class TwoStageTower(PatchTower):
+    """A tower with fewer stages than a system has."""
+
+    strides = (8, 16)  # type: ignore[assignment]
+    image_step = 16
+
+
+def test_a_system_requires_three_stages(registered: Path) -> None:
+    tower = TwoStageTower(width=16, pos_grid=6)
+    assert tower.num_stages == len(tower(torch.zeros(1, 3, 96, 96)).maps) == 2
+    with pytest.raises(ArgumentError, match="TwoStageTower has 2 stages; ETRIS needs 3"):
+        build_etris(system_config("etris-mini"), image_tower=tower)
+
+
+def test_a_grid_that_is_given_takes_the_place_of_the_one_for_the_size() -> None:
+    tower = build_image_tower("clip-mini-image", weights="random", image_size=64, pos_grid=5)
+    assert tower.pos_grid == 5

@@ -18,8 +18,8 @@ from risbook.systems.etris import build_etris
 from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.losses import resize_target
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system_presets import build_meta
-from risbook.systems.tokenizer import ShapeOnlyTokenizer
+from risbook.systems.system_presets import build_meta_system
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
 from risbook.training.parameter_groups import group_parameters
@@ -166,10 +166,10 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
         key: kinds[int(value[(0,) * value.ndim])]
         for key, value in rename_etris(marked, resnet="rn" in name).items()
     }
-    system = build_meta(name)
-    (default, bridgers), _ = group_parameters(system, {"bridgers": 10.0})
-    group_of = {id(parameter): "head_group" for parameter in default}
-    group_of |= {id(parameter): "backbone_group" for parameter in bridgers}
+    system = build_meta_system(name)
+    default, bridgers = group_parameters(system, {"bridgers": 10.0})
+    group_of = {id(parameter): "head_group" for parameter in default["params"]}
+    group_of |= {id(parameter): "backbone_group" for parameter in bridgers["params"]}
     ours = dict.fromkeys(system.state_dict(), "buffer")
     for key, value in system.named_parameters():
         ours[key] = group_of.get(id(value), "fixed")
@@ -185,7 +185,11 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
     text = build_tower(config.text_tower, weights="random")
     assert not isinstance(image, TextTransformer) and isinstance(text, TextTransformer)
     system = build_etris(
-        config, name=name, towers=(image, text), tokenizer=ShapeOnlyTokenizer(config.max_tokens)
+        config,
+        name=name,
+        image_tower=image,
+        text_tower=text,
+        tokenizer=ShapeOnlyTokenizer(config.max_tokens),
     )
     state = {}
     for (key, shape), first in zip(

@@ -68,3 +68,19 @@ def test_adapters_of_no_method_are_refused_before_anything_is_written(tmp_path: 
     apply_peft(system, "houlsby", tower="text")
     with pytest.raises(RisbookError, match="the text tower of etris-mini has prompts, which a ch"):
         system.save_pretrained(tmp_path / "run")
+
+
+def test_a_system_fills_the_sizes_of_the_other_modality(monkeypatch: pytest.MonkeyPatch) -> None:
+    dims: dict[str, Any] = {}
+
+    def note_dims(tower: nn.Module, *, text_dim: int, image_dims: tuple[int, ...]) -> None:
+        dims.update(text_dim=text_dim, image_dims=image_dims)
+
+    monkeypatch.setitem(PEFT_METHODS, "note", PEFTMethod(summary="sizes", function=note_dims))
+    system = build_system("etris-mini", overrides={"image_peft.method": "note"})
+    assert dims == {"text_dim": 128, "image_dims": (128, 128, 128)}
+    assert system.config is system.config and system.config.image_peft.options == {}
+    with pytest.raises(RisbookError, match="needs a value for its option text_dim"):
+        apply_peft(load_system("etris-mini").text_tower, "note")
+    apply_peft(load_system("etris-mini"), "note", tower="text", text_dim=3)
+    assert dims["text_dim"] == 3

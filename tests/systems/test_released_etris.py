@@ -13,10 +13,16 @@ from released_files import official_state, write_released
 from torch import Tensor
 
 from risbook.errors import DataError, RisbookError
-from risbook.systems import build_meta, build_system, convert_released, load_released, load_system
+from risbook.systems import (
+    build_meta_system,
+    build_system,
+    convert_released,
+    load_released,
+    load_system,
+)
 from risbook.systems.etris import ETRIS
-from risbook.systems.tokenizer import ShapeOnlyTokenizer
 from risbook.tokenizers import CLIPTokenizer
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.presets import TOWERS, TowerPreset
 
 
@@ -54,7 +60,7 @@ def test_parity_of_a_released_file(
 
 def shapes_of(name: str, overrides: dict[str, Any] | None = None) -> dict[str, Tensor]:
     """Official names and shapes of a whole system, with no more memory than one number each."""
-    system = build_meta(name, overrides)
+    system = build_meta_system(name, overrides)
     assert isinstance(system, ETRIS)
     shapes = official_state(system)
     return {entry: torch.zeros(()).expand(value.shape) for entry, value in shapes.items()}

@@ -162,7 +162,7 @@ def test_an_adapter_that_is_added_late_is_saved(
 
     fresh = Toy(toy, BuildInputs())
     fresh.image_tower.add_adapter(3, "mlp", TextConditioned(128, 128, 4))
-    fresh.load_saved(saved)
+    fresh.load_saved_state(saved)
     assert torch.equal(answer(fresh), answer(system))
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 import risbook
 from risbook.errors import ArgumentError, RisbookError
+from risbook.systems.losses import LOSSES, register_loss
 from risbook.training import TrainingConfig, read_log, train_system
-from risbook.training.named_losses import LOSSES, named_losses, register_loss
+from risbook.training.named_losses import named_losses
 
 
 def test_only_the_minimised_loss_keeps_its_gradient() -> None:

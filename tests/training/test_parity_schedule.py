@@ -20,5 +20,5 @@ def test_parity_learning_rates(multiplier: int) -> None:
     for epoch, (bridgers, others) in enumerate(rates):
         for step in (epoch * EPOCH, (epoch + 1) * EPOCH - 1):
             run = {"peak": 1e-4, "steps": len(rates) * EPOCH, "epoch_steps": EPOCH}
-            assert milestone_lr(step, **run, lr_multiplier=multiplier) == pytest.approx(bridgers)
+            assert milestone_lr(step, **run, lr_scale=multiplier) == pytest.approx(bridgers)
             assert milestone_lr(step, **run) == pytest.approx(others)

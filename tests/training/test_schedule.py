@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from risbook.data import open_data
 from risbook.data.samples import TrainingSamples
@@ -73,6 +74,11 @@ def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path
             train_system(
                 config, tmp_path / "stopped", resume=stop_at > 1, show_progress=False, on_step=stop
             )
+    progress = tmp_path / "stopped" / "progress.pt"
+    state = torch.load(progress, weights_only=True)
+    for group in state["optimizer"]["param_groups"]:
+        del group["initial_lr"], group["lr_scale"]
+    torch.save(state, progress)
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     first, second = (
         (tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped")
@@ -131,6 +137,11 @@ def test_a_run_from_before_there_was_a_choice_goes_on(
     values = json.loads(path.read_text())
     del values["lr_multipliers"]
     path.write_text(json.dumps(values))
+    progress = tmp_path / "stopped" / "progress.pt"
+    state = torch.load(progress, weights_only=True)
+    for group in state["optimizer"]["param_groups"]:
+        del group["initial_lr"], group["lr_scale"]
+    torch.save(state, progress)
     train_system(config, tmp_path / "stopped", resume=True, show_progress=False)
     first, second = (
         (tmp_path / run / "model.safetensors").read_bytes() for run in ("whole", "stopped")

@@ -11,7 +11,7 @@ from risbook.errors import RisbookError
 from risbook.ledger.measured import results_folder
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
-from risbook.training.training_config import OLD_NAMES
+from risbook.training.old_runs import OLD_NAMES
 
 PLAIN = TrainingConfig(system="first-model", data=("refscenes",))
 

@@ -17,7 +17,7 @@ from run_process import PROGRAM, Start, read_until
 from safetensors.torch import load_file
 
 from risbook.config import to_values
-from risbook.errors import RisbookError, TrainingDivergedError
+from risbook.errors import ArgumentError, RisbookError, TrainingDivergedError
 from risbook.systems import FirstModel, build_system, load_system
 from risbook.training import TrainingConfig, read_log, train_system
 
@@ -276,3 +276,23 @@ def test_a_stopped_run_leaves_the_layout_of_a_loaded_model(
     with pytest.raises(KeyboardInterrupt):
         train_system(config, tmp_path, system=system, show_progress=False, on_step=stop)
     assert all(value.is_contiguous() for value in system.parameters())
+
+
+def test_the_configuration_names_the_optimiser(tmp_path: Path, config: TrainingConfig) -> None:
+    losses = {}
+    for name, decay, norm in (("adam", 0.0, 0.0), ("adamw", 0.5, 0.0), ("sgd", 0.0, 1e-9)):
+        chosen = replace(
+            config, steps=2, log_every=1, optimizer=name, weight_decay=decay, max_grad_norm=norm
+        )
+        train_system(chosen, tmp_path / name, show_progress=False)
+        rows = read_log(tmp_path / name / "log.jsonl")
+        losses[name] = [row["loss"] for row in rows if row["kind"] == "step"]
+    assert losses["adam"][0] == losses["adamw"][0] == losses["sgd"][0]
+    assert len({values[1] for values in losses.values()}) == 3
+    with pytest.raises(ArgumentError, match="weight_decay has no effect on an optimiser of your"):
+        train_system(
+            replace(config, weight_decay=0.1),
+            tmp_path / "own",
+            show_progress=False,
+            optimizer=torch.optim.SGD,
+        )

@@ -51,8 +51,9 @@ def load_weights(
     missing = [name for name in missing if not name.startswith(tuple(f"{p}." for p in absent))]
     if missing:
         raise DataError(f"a weight is missing: {missing[0]}")
-    pos_embed = next(name for name, value in tower.named_parameters() if value is tower.pos_embed)
-    if resize and tower.modality == "image":
+    # "" for a tower without position embeddings
+    pos_embed = next((n for n, value in tower.named_parameters() if value is tower.pos_embed), "")
+    if resize and pos_embed and tower.modality == "image":
         grid = (tower.pos_grid, tower.pos_grid)
         weights[pos_embed] = tower.resize_pos_embed(weights[pos_embed], grid)
     for name, value in weights.items():

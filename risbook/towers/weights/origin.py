@@ -70,7 +70,10 @@ def weights_origin(tower: nn.Module) -> WeightsOrigin:
 
 
 def set_weights_origin(tower: nn.Module, origin: WeightsOrigin) -> None:
-    """Note where a tower's weights come from, with checksums of the file's values.
+    """Note where a tower's weights come from, with a checksum (CRC-32) of every tensor of the file.
+
+    By these, `came_from_file` later tells which tensors still equal the file's, so that a
+    checkpoint need not hold them.
 
     Call it right after loading. `copy.deepcopy` keeps both notes.
     """

@@ -11,12 +11,10 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from risbook.adapters.adaptformer import add_adaptformer
 from risbook.adapters.bitfit import tune_biases
-from risbook.adapters.houlsby import add_houlsby
+from risbook.adapters.bottleneck_methods import add_adaptformer, add_houlsby, add_parallel
 from risbook.adapters.layer_norms import tune_norms
 from risbook.adapters.lora import add_lora
-from risbook.adapters.parallel import add_parallel
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.attribute_hints import close_name
 from risbook.errors import ArgumentError
@@ -37,15 +35,17 @@ class PEFTMethod:
     Args:
         summary: one line for tables.
         function: applies it to a frozen tower, in place. Its keyword arguments are the options;
-            values are checked against their annotations, where it has any that are no text.
+            values are checked against their annotations, where it has any that are no text. Two
+            options are filled by a system that is not given them: `text_dim`, the channels of the
+            text tokens, and `image_dims`, those of the map after each stage.
         paper: its authors and year; empty for none.
-        towers: classes that it works on.
+        supports: classes of towers that it works on.
     """
 
     summary: str
     function: Callable[..., object]
     paper: str = ""
-    towers: tuple[type[nn.Module], ...] = TRANSFORMERS
+    supports: tuple[type[nn.Module], ...] = TRANSFORMERS
 
     @property
     def description(self) -> str:
@@ -61,30 +61,19 @@ class PEFTMethod:
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
-    def check_values(self, name: str, options: Mapping[str, Any]) -> None:
-        """Check values of options against the annotations of the function, before it is called.
-
-        Args:
-            name: the method's name, for the message.
-            options: values by the names of the options.
+    def check_value(self, option: str, value: Any) -> None:
+        """Check the value of an option against its annotation.
 
         Raises:
-            ArgumentError: names the first option whose value has another type, or is out of the
-                bounds of its annotation.
+            ValueError: if it has another type, or is out of the bounds of the annotation.
         """
-        parameters = inspect.signature(self.function).parameters
-        for option, value in options.items():
-            annotation = parameters[option].annotation
-            if annotation is inspect.Parameter.empty or isinstance(annotation, str):
-                continue
-            try:
-                TypeAdapter(annotation, config=_ANY_CLASS).validate_python(value, strict=True)
-            except ValidationError as error:
-                reason = error.errors()[0]["msg"]
-                raise ArgumentError(
-                    f'method "{name}" cannot work with {option}={value!r} ({reason}); '
-                    f"the default is {self.options[option]!r}"
-                ) from None
+        annotation = inspect.signature(self.function).parameters[option].annotation
+        if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+            return
+        try:
+            TypeAdapter(annotation, config=_ANY_CLASS).validate_python(value, strict=True)
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"]) from None
 
     def option_name(self, name: str) -> str | None:
         """The option that a name or a synonym stands for; None if there is none."""
@@ -117,12 +106,12 @@ PEFT_METHODS: Registry[PEFTMethod] = Registry(
         "frozen": PEFTMethod(
             summary="no parameter of the tower is tuned",
             function=_leave_frozen,
-            towers=ANY,
+            supports=ANY,
         ),
         "full": PEFTMethod(
             summary="every parameter of the tower is tuned",
             function=_tune_all,
-            towers=ANY,
+            supports=ANY,
         ),
         "houlsby": PEFTMethod(
             summary="a bottleneck after attention and MLP of every block",
@@ -143,13 +132,13 @@ PEFT_METHODS: Registry[PEFTMethod] = Registry(
             summary="the biases are tuned",
             paper="Ben Zaken et al., 2022",
             function=tune_biases,
-            towers=ANY,
+            supports=ANY,
         ),
         "layer-norm": PEFTMethod(
             summary="the norms are tuned",
             paper="Qi et al., 2022",
             function=tune_norms,
-            towers=ANY,
+            supports=ANY,
         ),
         "prompts": PEFTMethod(
             summary="learned tokens among the others, inserted at the first block",
@@ -165,7 +154,7 @@ PEFT_METHODS: Registry[PEFTMethod] = Registry(
             summary="a low-rank change of the attention's projections",
             paper="Hu et al., 2022",
             function=add_lora,
-            towers=ANY,
+            supports=ANY,
         ),
     },
     synonyms=_METHOD_SYNONYMS,
@@ -215,10 +204,11 @@ def get_peft_method(name: str) -> PEFTMethod:
 
 
 def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a method by their names here, with synonyms replaced.
+    """Options of a method by their names here, with synonyms replaced and values checked.
 
     Raises:
-        ArgumentError: if there is no such method or option, or one option is given twice.
+        ArgumentError: if there is no such method or option, one option is given twice, or its value
+            is not of the type that the method declares.
 
     >>> read_options("lora", {"rank": 4, "lora_alpha": 8})
     {'r': 4, 'lora_alpha': 8}
@@ -235,5 +225,11 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
             raise ArgumentError(f'method "{method}" has no option "{name}": {hint}')
         if option in read:
             raise ArgumentError(f'method "{method}": {name} is another name of {option}; give one')
+        try:
+            peft_method.check_value(option, value)
+        except ValueError as error:
+            raise ArgumentError(
+                f'method "{method}" cannot work with {option}={value!r} ({error})'
+            ) from None
         read[option] = value
     return read

@@ -5,26 +5,23 @@ through the system or to the tower by itself, ``apply_peft(model.image_tower, "l
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from torch import nn
 
+from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.towers.transformer_tower import TransformerTower
-
-if TYPE_CHECKING:
-    from risbook.adapters.peft.peft_config import PEFTConfig
 
 _CONFIGS = "applied_peft"
 _PARAMETERS = "peft_parameters"
 
 
-def applied_peft(module: nn.Module) -> "tuple[PEFTConfig, ...]":
+def applied_peft(module: nn.Module) -> tuple[PEFTConfig, ...]:
     """What `apply_peft` applied to a module, in this order."""
     peft_configs: tuple[PEFTConfig, ...] = getattr(module, _CONFIGS, ())
     return peft_configs
 
 
-def note_peft(module: nn.Module, peft_config: "PEFTConfig", parameters: Iterable[str] = ()) -> None:
+def note_peft(module: nn.Module, peft_config: PEFTConfig, parameters: Iterable[str] = ()) -> None:
     """Add a method with its options to the notes of a module.
 
     Args:
