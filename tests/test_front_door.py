@@ -440,7 +440,7 @@ def test_a_method_in_both_towers_of_a_model_is_saved_with_it(tmp_path: Path) -> 
     expected = model.predict(image, "the ball", **options)
     assert np.array_equal(copy.predict(image, "the ball", **options), expected)
     with pytest.raises(
-        RisbookError, match='image tower of etris-mini has the method "lora" already'
+        RisbookError, match="image tower of etris-mini has the method 'lora' already"
     ):
         risbook.apply_peft(model, "houlsby")
     with pytest.raises(RisbookError, match="did you mean 'houlsby'"):
@@ -486,7 +486,7 @@ def test_towers_have_methods_and_options_of_their_own(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "merged")
     merged = risbook.load(tmp_path / "merged").predict(image, "the ball", **options)
     assert np.allclose(merged, expected, atol=1e-3)
-    with pytest.raises(RisbookError, match=r'the text tower .* has the method "houlsby" already'):
+    with pytest.raises(RisbookError, match=r"the text tower .* has the method 'houlsby' already"):
         risbook.apply_peft(model, "bitfit", tower="text")
 
 

@@ -150,7 +150,7 @@ class PEFTSystem(System):
         tower = self.towers[modality]
         if applied := applied_peft(tower):
             raise ArgumentError(
-                f'the {modality} tower of {self.name} has the method "{applied[0].method}" '
+                f"the {modality} tower of {self.name} has the method {applied[0].method!r} "
                 "already: load a new model"
             )
         try:

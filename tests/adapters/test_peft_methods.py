@@ -217,13 +217,13 @@ def test_names_and_options_that_are_not_there() -> None:
     ):
         apply_peft(tower, "lorra")
     with pytest.raises(
-        ArgumentError, match=r'^.*"houlsby" has no option "width": .* bottleneck_dim, activ'
+        ArgumentError, match=r"^.*'houlsby' has no option 'width': .* bottleneck_dim, activ"
     ):
         apply_peft(tower, "houlsby", width=3)
-    with pytest.raises(ArgumentError, match=r'^.*"bitfit" has no option "rank": it has none'):
+    with pytest.raises(ArgumentError, match=r"^.*'bitfit' has no option 'rank': it has none"):
         apply_peft(tower, "bitfit", rank=3)
     with pytest.raises(
-        ArgumentError, match=r'no option "target_module": did you mean "target_modules"'
+        ArgumentError, match=r"no option 'target_module': did you mean 'target_modules'"
     ):
         apply_peft(tower, "lora", target_module=["qkv"])
     with pytest.raises(ArgumentError, match=r"rank is another name of r; give one"):
@@ -237,7 +237,7 @@ def test_names_and_options_that_are_not_there() -> None:
 
 @pytest.mark.parametrize("method", [name for name in PEFT_METHODS if name not in EVERYWHERE])
 def test_methods_that_need_blocks_say_so(method: str) -> None:
-    message = rf'^method "{method}" works on TransformerTower, not on CLIPRes'
+    message = rf"^method '{method}' works on TransformerTower, not on CLIPRes"
     with pytest.raises(ArgumentError, match=message + r".*frozen, full, bitfit, layer-norm, lora$"):
         apply_peft(make("resnet"), method)
 

@@ -328,7 +328,7 @@ def test_nothing_below_the_first_bridger_builds_a_graph(resnet: bool) -> None:
         ({"bridger.link": "both"}, "bridger.link is 'both'; it must be 'inputs'"),
         ({"head.neck": "giraffe"}, "no neck is called 'giraffe'; there are: hier"),
         ({"image_peft.method": "magic"}, "image_peft: no method is called 'magic'"),
-        ({"text_peft.options.r": 2}, 'text_peft: method "frozen" has no option "r": it has none'),
+        ({"text_peft.options.r": 2}, "text_peft: method 'frozen' has no option 'r': it has none"),
         ({"max_tokens": 0}, "max_tokens is 0; it must be a whole number from 1"),
         ({"head.num_heads": 0}, "head.num_heads is 0; it must be a whole number from 1"),
         ({"head.num_heads": 3}, "num_heads is 3; it must divide dim, 16"),

@@ -102,14 +102,14 @@ def apply_to_tower(
             name for name, entry in PEFT_METHODS.items() if isinstance(tower, entry.supports)
         )
         raise ArgumentError(
-            f'method "{peft.method}" works on {works_on}, not on {type(tower).__name__}, '
+            f"method {peft.method!r} works on {works_on}, not on {type(tower).__name__}, "
             f"for which there are {possible}"
         )
     filled = {k: value for k, value in (context_dims or {}).items() if k in method.options}
     options = {**filled, **peft.options}
     for name, default in method.options.items():
         if default is inspect.Parameter.empty and name not in options:
-            raise ArgumentError(f'method "{peft.method}" needs a value for its option {name}')
+            raise ArgumentError(f"method {peft.method!r} needs a value for its option {name}")
     earlier = set(adapter_parameters(tower))
     with restored_on_error(tower):
         freeze(tower)

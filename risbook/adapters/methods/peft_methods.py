@@ -219,17 +219,17 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         option = peft_method.option_name(name)
         if option is None:
             close = close_name(name, peft_method.options)
-            hint = f'did you mean "{close}"? ' if close else ""
+            hint = f"did you mean {close!r}? " if close else ""
             names = ", ".join(peft_method.options)
             hint += f"its options are {names}" if names else "it has none"
-            raise ArgumentError(f'method "{method}" has no option "{name}": {hint}')
+            raise ArgumentError(f"method {method!r} has no option {name!r}: {hint}")
         if option in read:
-            raise ArgumentError(f'method "{method}": {name} is another name of {option}; give one')
+            raise ArgumentError(f"method {method!r}: {name} is another name of {option}; give one")
         try:
             peft_method.check_value(option, value)
         except ValueError as error:
             raise ArgumentError(
-                f'method "{method}" cannot work with {option}={value!r} ({error})'
+                f"method {method!r} cannot work with {option}={value!r} ({error})"
             ) from None
         read[option] = value
     return read
