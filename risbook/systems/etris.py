@@ -36,7 +36,6 @@ from risbook.errors import ArgumentError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.mismatch import first_mismatch
-from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.part_names import BRIDGERS, TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
 from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
@@ -103,7 +102,6 @@ class ETRIS(PEFTSystem):
 
     config: ETRISConfig
     backbone_parts = (*PEFTSystem.backbone_parts, BRIDGERS)
-    old_weights = OLD_ETRIS_WEIGHTS
     attribute_hints: ClassVar[Mapping[str, str]] = {
         **PEFTSystem.attribute_hints,
         "decoder": "model.head.decoder",

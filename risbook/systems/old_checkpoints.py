@@ -1,25 +1,26 @@
 """Earlier names of fields of configurations and of weights in checkpoints.
 
 Checkpoints and result files on disk keep these names. The left side of each table is the old name,
-the right side the present one. In the tables of weights both sides are prefixes of names.
+the right side the present one. In the table of weights both sides are prefixes of names.
 """
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+
 from risbook.adapters.methods.peft_methods import get_peft_method
 from risbook.config import Aliases
 from risbook.errors import ArgumentError
 
-OLD_FIRST_MODEL_WEIGHTS: Mapping[str, str] = {
+OLD_WEIGHTS: Mapping[str, str] = {
+    # first-model
     "text_tower.reader.": "text_tower.gru.",
     "decoder.compare.": "decoder.context_blocks.",
     "decoder.sharpen.": "decoder.upsample_blocks.",
     "decoder.answer.": "decoder.mask_conv.",
-}
-
-OLD_ETRIS_WEIGHTS: Mapping[str, str] = {
+    # ETRIS
     "neck.bring.": "head.neck.resize.",
     "neck.": "head.neck.",
     "decoder.": "head.decoder.",
@@ -35,6 +36,29 @@ OLD_FIRST_MODEL_KEYS: Aliases = {
     "text_width": "text_dim",
     "decoder_width": "decoder_dim",
 }
+
+
+def rename_old_weights(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The tensors of a checkpoint under the names that the system has now.
+
+    Args:
+        state: tensors by name, old or present.
+        expected: the system's own state. A name that it has is kept, and an old name is replaced
+            only by one that it has, so that one table serves all systems.
+    """
+    return {_present_name(name, expected): value for name, value in state.items()}
+
+
+def _present_name(name: str, expected: Mapping[str, Tensor]) -> str:
+    if name in expected:
+        return name
+    for old, new in OLD_WEIGHTS.items():
+        present = new + name.removeprefix(old)
+        if name.startswith(old) and present in expected:
+            return present
+    return name
 
 
 def _out_indices(last_blocks: Any) -> dict[str, Any]:

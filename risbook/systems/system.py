@@ -22,6 +22,7 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.losses import mask_cross_entropy, resize_target
 from risbook.systems.mismatch import first_mismatch
+from risbook.systems.old_checkpoints import rename_old_weights
 from risbook.systems.postprocess import THRESHOLD
 from risbook.tokenizers.interface import Tokenizer
 
@@ -43,8 +44,6 @@ class System(nn.Module):
         history: rows of the log of the last training, see `risbook.training.read_log`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
-        old_weights: prefixes of the names of weights in checkpoints of earlier versions, each with
-            the present prefix.
         backbone_parts: names of the parts (see `part_of`) that papers count to the backbone:
             pretrained towers, and what is trained inside and between them; none without them.
     """
@@ -52,7 +51,6 @@ class System(nn.Module):
     config: Any
     history: list[dict[str, Any]]
     owns_tokenizer = True
-    old_weights: ClassVar[Mapping[str, str]] = {}
     backbone_parts: ClassVar[tuple[str, ...]] = ()
     #: attributes that other libraries have, and what to write here
     attribute_hints: ClassVar[Mapping[str, str]] = {
@@ -321,8 +319,8 @@ class System(nn.Module):
         Raises:
             DataError: names the entry that is missing, unknown or of another shape.
         """
-        state = self.rename_old_keys(state)
         current = self.state_dict()
+        state = rename_old_weights(state, current)
         if misfit := first_mismatch(state, current, sorted(self.required_keys())):
             raise DataError(misfit)
         ready = {name: value.to(current[name].dtype) for name, value in state.items()}
@@ -331,17 +329,6 @@ class System(nn.Module):
     def required_keys(self) -> set[str]:
         """Names that a checkpoint must hold; here all of them."""
         return set(self.state_dict())
-
-    def rename_old_keys(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A checkpoint's entries under the names of this version."""
-        renamed = {}
-        for name, value in state.items():
-            for old, new in self.old_weights.items():
-                if name.startswith(old):
-                    name = new + name.removeprefix(old)
-                    break
-            renamed[name] = value
-        return renamed
 
     def weights_origins(self) -> dict[str, dict[str, Any]]:
         """Where the weights of pretrained parts come from, by part, as plain values; here none."""

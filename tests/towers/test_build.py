@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,19 @@ def test_broken_configurations_of_towers(content: str, message: str, tmp_path: P
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         build_tower("dinov2-mini", weights=tmp_path)
     assert str(caught.value).startswith(str(tmp_path / "config.json"))
+
+
+def test_configurations_of_the_first_edition_are_read(tmp_path: Path) -> None:
+    shutil.copyfile(
+        SHIPPED_TOWERS / "dinov2-mini" / "model.safetensors", tmp_path / "model.safetensors"
+    )
+    sizes = {"width": 128, "depth": 12, "heads": 2, "patch": 8, "table": 12, "registers": 4}
+    old = {"kind": "dinov2", **sizes, "taps": [5, 9, 12]}
+    config = {"format": 1, "tower": "dinov2-mini", "geometry": old}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    state = build_tower("dinov2-mini", weights=tmp_path).state_dict()
+    shipped = build_tower("dinov2-mini").state_dict()
+    assert all(torch.equal(state[name], value) for name, value in shipped.items())
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"model_type": "clip"}'])
