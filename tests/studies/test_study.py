@@ -218,4 +218,7 @@ def test_the_command_lists_and_refuses(capsys: pytest.CaptureFixture[str]) -> No
     assert all(name in listed for name in STUDIES)
     assert max(len(line) for line in listed.splitlines()) <= 100
     assert main(["study", "etris"]) == 2
-    assert "no study is called 'etris'; there are: etris-pet" in capsys.readouterr().err
+    assert (
+        "no study is called 'etris'; did you mean 'etris-pet'? there are: etris-pet"
+        in capsys.readouterr().err
+    )
