@@ -86,10 +86,13 @@ def keyword_aliases(
                     f"{called} takes these arguments by keyword only: {called}({usage})"
                 )
             try:
-                signature.bind(*arguments, **keywords)
-            except TypeError as error:  # an argument is missing
-                raise TypeError(f"{called}: {error} {offer}") from None
-            return function(*arguments, **keywords)
+                return function(*arguments, **keywords)
+            except TypeError:
+                try:  # binding takes time, so only a call that failed is bound
+                    signature.bind(*arguments, **keywords)
+                except TypeError as error:  # an argument is missing
+                    raise TypeError(f"{called}: {error} {offer}") from None
+                raise
 
         return cast(FunctionT, checked)
 

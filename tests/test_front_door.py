@@ -86,6 +86,15 @@ def test_predict_takes_what_people_have(model: System, photograph: Path) -> None
     assert model.predict(image.convert("L"), "the left dog").shape == (80, 100)
 
 
+def test_predict_leaves_every_module_in_its_mode(photograph: Path) -> None:
+    model = risbook.load("etris-mini").train()
+    model.image_tower.eval()
+    modes = [module.training for module in model.modules()]
+    model.predict(photograph, "the left dog")
+    assert [module.training for module in model.modules()] == modes
+    assert any(modes) and not all(modes)
+
+
 @pytest.mark.parametrize(
     ("image", "text", "message"),
     [

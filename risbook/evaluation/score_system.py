@@ -22,6 +22,7 @@ from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.metrics import Scores
 from risbook.progress_bar import progress_bar
+from risbook.systems.evaluation_mode import evaluation_mode
 from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.system import System
 
@@ -85,10 +86,8 @@ def predict_batch(
             images.append(torch.from_numpy(normalise(letterbox.image(data.image(expression)))))
             last_id = expression.image_id
     tokens = system.tokenizer([expression.text(text_kind) for expression in expressions])
-    was_training = system.training
-    system.eval()
-    logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
-    system.train(was_training)
+    with evaluation_mode(system):
+        logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
     return [
         ScoredPrediction(
             expression=expression,

@@ -32,10 +32,9 @@ from torch import Tensor, nn
 from risbook.adapters.bridger import BridgerConfig, Bridgers, BridgerTokens
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
-from risbook.errors import ArgumentError, RisbookError
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
-from risbook.systems.mismatch import first_mismatch
 from risbook.systems.part_names import BRIDGERS, TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
 from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
@@ -199,34 +198,6 @@ class ETRIS(PEFTSystem):
         maps[-1] = image_tower.final_map(state, intermediates=of_image)
         return tuple(maps), text_tokens
 
-    def check_saveable(self) -> None:
-        """As every `PEFTSystem`; under a preset's name Bridgers and head have to fit `config`.
-
-        Their shapes follow from the towers, so they tell whether `config` names towers of this
-        kind. Two files of one tower may differ in the vocabulary and in optional weights, so the
-        towers' own weights are not compared.
-
-        Raises:
-            RisbookError: names a weight that the configuration does not build.
-        """
-        from risbook.systems.etris_presets import ETRIS_CONFIGS
-
-        super().check_saveable()
-        if self.name not in ETRIS_CONFIGS:
-            return
-        try:
-            with torch.device("meta"):
-                built = build_etris(self.config, name=self.name, meta=True)
-            expected = _outside_towers(built)
-            misfit = first_mismatch(_outside_towers(self), expected, expected)
-        except RisbookError as error:  # the towers that it names have other sizes
-            misfit = str(error)
-        if misfit:
-            raise RisbookError(
-                f"{self.name} has parts that its configuration does not build: {misfit}; give a "
-                "system of your own parts a name of its own, build_etris(..., name=...)"
-            )
-
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""
         return TOWER_PARTS["text"] if name == "logit_scale" else super().part_of(name, parameter)
@@ -234,12 +205,6 @@ class ETRIS(PEFTSystem):
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned Bridgers, which have a learning rate of their own in the paper."""
         return {"bridgers": [value for value in self.bridgers.parameters() if value.requires_grad]}
-
-
-def _outside_towers(system: ETRIS) -> dict[str, Tensor]:
-    prefixes = tuple(f"{modality}_tower." for modality in system.towers)
-    state = system.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
 
 
 def build_etris(

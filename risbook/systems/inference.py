@@ -11,6 +11,7 @@ from torch import Tensor
 from risbook.data.image_input import ImageInput, ImageInputs, ImageList, as_rgb
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.errors import ArgumentError
+from risbook.systems.evaluation_mode import evaluation_mode
 from risbook.systems.postprocess import probabilities_at_original_size, threshold_mask
 from risbook.systems.system import System
 from risbook.tokenizers.sentence_tokenizer import check_text
@@ -44,7 +45,7 @@ def predict_probabilities(
     """Probability of each pixel to belong to the object, for each sentence.
 
     Args:
-        system: used in evaluation mode and left in the mode that it was in.
+        system: used in evaluation mode; each of its modules is left in the mode that it was in.
         image: see `as_rgb`; or N of them.
         text: N sentences; one sentence for N images stands for each of them.
 
@@ -91,10 +92,6 @@ def _predict_image(
     device = next(system.parameters()).device
     images = torch.from_numpy(normalise(letterbox.image(pixels)))[None].to(device)  # (1, 3, S, S)
     token_ids = system.tokenizer(sentences).to(device)
-    was_training = system.training
-    system.eval()
-    try:
+    with evaluation_mode(system):
         logits = system(images.expand(len(sentences), -1, -1, -1), token_ids).float().cpu()
-    finally:
-        system.train(was_training)
     return probabilities_at_original_size(logits, [letterbox] * len(sentences))

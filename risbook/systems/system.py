@@ -302,7 +302,7 @@ class System(nn.Module):
         """Refuse what the configuration cannot build again; here nothing.
 
         A checkpoint holds the configuration and the weights, and `risbook.load` builds the system
-        of the configuration before it reads the weights. `save_pretrained` calls this, and
+        of the configuration before it reads the weights. `save_pretrained` calls this, and so does
         `risbook.train` before its first step.
 
         Raises:

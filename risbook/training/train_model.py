@@ -16,7 +16,7 @@ from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
-from risbook.systems.losses import Loss
+from risbook.systems.losses import LOSSES, Loss
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
 from risbook.training.named_sources import NamedSources
@@ -141,6 +141,8 @@ def train(
     system_name = system.name if system else str(model)
     fields = rename_fields(fields, _FIELD_ALIASES)
     if isinstance(loss, str):
+        if loss:
+            LOSSES.lookup(loss)  # before the data are opened
         fields["loss"], loss = loss, None
     if isinstance(optimizer, str):
         fields["optimizer"], optimizer = optimizer, None

@@ -11,7 +11,8 @@ from torch.nn.parameter import is_lazy
 from risbook.config import to_values
 from risbook.errors import warn_user
 from risbook.systems import System, build_system, save_system
-from risbook.systems.losses import Loss
+from risbook.systems.checkpoints import check_saveable
+from risbook.systems.losses import LOSSES, Loss
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
 from risbook.training.run_folder import RunFolder
@@ -80,12 +81,14 @@ def train_system(
     try:
         if is_main:
             run.check_idle()
+        if config.loss:
+            LOSSES.lookup(config.loss)  # before the data are opened
         set_seed(config.seed)
         data = data or open_training_data(config)
         if system is None:
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
-        system.check_saveable()
+        check_saveable(system)
         objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
         optimizer = build_optimizer(config, objective.optimizer_groups(), optimizer)
         # The folder is locked after the preparations, so that a run that fails in them leaves no

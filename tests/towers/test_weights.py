@@ -15,8 +15,13 @@ from risbook.layers.pos_embed import resize_clip_pos_embed
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.weights.loading import load_weights
+from risbook.towers.weights.loading import convert, load_weights
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin, weights_origin
+from risbook.towers.weights.published_formats import (
+    PUBLISHED_FORMATS,
+    KeyMapping,
+    PublishedFormats,
+)
 from risbook.towers.weights.tensor_files import check_tensors, file_digest, find_file, read_weights
 
 
@@ -37,6 +42,17 @@ def resnet(*, connect: bool = True) -> CLIPResNet:
     return CLIPResNet(
         layers=(1, 1, 1, 1), width=4, output_dim=8, num_heads=2, pos_grid=3, connect=connect
     )
+
+
+def test_a_family_of_ones_own_ignores_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = PublishedFormats((KeyMapping("mine", "stem.weight", ((r"^stem\.", "conv."),)),))
+    monkeypatch.setitem(PUBLISHED_FORMATS, "my-family", formats)
+    assert list(
+        convert({"stem.weight": torch.ones(1), "norm.bias": torch.ones(1)}, "my-family")
+    ) == [
+        "conv.weight",
+        "norm.bias",
+    ]
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pt", "w.pth", "w.bin"])

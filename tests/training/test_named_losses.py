@@ -76,4 +76,6 @@ def test_a_loss_by_name_is_in_the_configuration(
     with pytest.raises(RisbookError, match="that run had another loss"):
         train_system(replace(config, steps=1), tmp_path / "dice", resume=True)
     with pytest.raises(ArgumentError, match="no loss is called 'focal'; there are: cross-entropy"):
-        risbook.train("first-model", config.data[0], steps=1, loss="focal")
+        risbook.train("first-model", "no-such-data", steps=1, loss="focal")
+    with pytest.raises(ArgumentError, match="no loss is called 'focal'"):
+        train_system(replace(config, data=("no-such-data",), loss="focal"), tmp_path / "focal")

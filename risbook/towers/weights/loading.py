@@ -94,9 +94,9 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
     key_mappings, ignored, _ = get_published_formats(family)
     mapping = next((mapping for mapping in key_mappings if mapping.marker in state), None)
     if mapping is not None:
-        return mapping.convert(
-            {name: value for name, value in state.items() if not re.match(ignored, name)}
-        )
+        if ignored:
+            state = {name: value for name, value in state.items() if not re.match(ignored, name)}
+        return mapping.convert(state)
     others = [
         name
         for name, formats in PUBLISHED_FORMATS.items()

@@ -205,12 +205,13 @@ class PublishedFormats(NamedTuple):
 
     Args:
         key_mappings: one for each published set of names.
-        ignored: regular expression of the names that the tower does not need.
+        ignored: regular expression of the beginnings of names that the tower does not need; "" for
+            none.
         new_parts: parts of the tower that no file holds; they start from initial values.
     """
 
     key_mappings: tuple[KeyMapping, ...]
-    ignored: str
+    ignored: str = ""
     new_parts: tuple[str, ...] = ()
 
 
@@ -269,4 +270,4 @@ PUBLISHED_FORMATS: dict[str, PublishedFormats] = {
 
 def get_published_formats(family: str) -> PublishedFormats:
     """The formats of a family; a family without an entry reads the names of its class alone."""
-    return PUBLISHED_FORMATS.get(family, PublishedFormats((), ""))
+    return PUBLISHED_FORMATS.get(family, PublishedFormats(()))
