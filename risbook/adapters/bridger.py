@@ -40,8 +40,8 @@ class BridgerConfig:
         num_heads: heads of the interactors, which divide D; released are 4 with a ResNet and 8
             with a transformer.
         ffn_dim: channels inside the feed-forward layer of full interactors.
-        interactor: "full" as the paper describes it, "product", or "auto": full with a ResNet, a
-            product with a transformer.
+        interactor: "full" for `Interactor`, which the paper describes; "product" for
+            `InteractorT`; or "auto": full with a ResNet, a product with a transformer.
         zoom: form of the Zoom Layers, see `ZoomLayer`.
         link: what a Bridger hands to the next one.
         mask_padding: whether padding is masked; in the released code it takes part.

@@ -2,7 +2,9 @@
 
 ETRIS (Xu et al., 2023), section 3.2 and released code. Image and text have an interactor each, with
 queries from the own modality and keys from the other one; both read what went in, so their order
-does not matter. There are no position embeddings, and padding takes part unless a mask excludes it
+does not matter. `BridgerConfig.interactor` calls `Interactor` "full" and `InteractorT` "product".
+The classes have their released names, so that both codes can be read side by side; the T stands for
+transformer. There are no position embeddings, and padding takes part unless a mask excludes it
 (the released code has none).
 """
 

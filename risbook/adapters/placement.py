@@ -17,28 +17,15 @@ This one multiplies what a branch adds by a gate from the mean of the text token
 >>> class Gated(Placement):
 ...     def forward(self, site):
 ...         return self.adapter(site.scale(site.out), site.context.text_tokens)
->>> def add_text_gates(tower, *, text_dim):
-...     for block in range(len(tower.blocks)):
-...         tower.add_adapter(block, "mlp", Gated(TextGate(tower.embed_dim, text_dim)))
-
-As a method with a name, it can be applied to a tower:
-
->>> from risbook.adapters import PEFT_METHODS, PEFTMethod, apply_peft, register_peft_method
->>> method = PEFTMethod(summary="a gate from the text", function=add_text_gates)
->>> register_peft_method("text-gate", method)
 >>> from risbook.towers import StageContext, build_tower
 >>> tower = build_tower("dinov2-mini", weights="random")
->>> tower = apply_peft(tower, "text-gate", text_dim=16)
+>>> tower.add_adapter(0, "mlp", Gated(TextGate(tower.embed_dim, text_dim=16)))
 >>> context = StageContext(text_tokens=torch.zeros(2, 5, 16))
 >>> tower(torch.zeros(2, 3, 96, 96), context=context).maps[0].shape
 torch.Size([2, 128, 12, 12])
 
-A system is built with it, trained, saved and loaded by a field of its configuration,
-``image_peft.method="text-gate"``. The system fills the option ``text_dim`` from its text tower, see
-`risbook.adapters.PEFTMethod`. An adapter that `add_adapter` puts into a tower of a system without a
-method cannot be named by a checkpoint, so `save_pretrained` refuses it.
-
->>> del PEFT_METHODS["text-gate"]
+`risbook.adapters.register_peft_method` gives a name to a function that adds such adapters to a
+tower. Checkpoints then hold the name; `save_pretrained` refuses adapters of no named method.
 
 In ETRIS, the context holds the text tokens and the feature map that enter the same stage of their
 towers, and which of the tokens are padding.

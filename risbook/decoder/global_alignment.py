@@ -92,7 +92,7 @@ class GlobalAlignmentLayer(nn.Module):
 
 
 class GlobalAlignment(nn.Module):
-    """A transformer decoder: map (B, C, H, W) and text tokens (B, L, C) to a map (B, C, H, W).
+    """A transformer decoder: map (B, C, h, w) and text tokens (B, L, C) to a map (B, C, h, w).
 
     Every position of the map attends to all positions and to the text tokens.
 
@@ -132,14 +132,14 @@ class GlobalAlignment(nn.Module):
         """Fuse map and text.
 
         Args:
-            feature_map: (B, C, H, W).
+            feature_map: (B, C, h, w).
             text_tokens: (B, L, C).
             key_padding_mask: bool (B, L), true for padding.
-            intermediates: gets "layers.1" and so on, (B, C, H, W), and the weights of the
-                cross-attentions "layers.1.attn" and so on, (B, heads, H W, L).
+            intermediates: gets "layers.1" and so on, (B, C, h, w), and the weights of the
+                cross-attentions "layers.1.attn" and so on, (B, heads, h w, L).
 
         Returns:
-            Map (B, C, H, W).
+            Map (B, C, h, w).
         """
         _, dim, height, width = feature_map.shape
         image_tokens = rearrange(feature_map, "b c h w -> b (h w) c")

@@ -60,13 +60,13 @@ class GatedFusion(nn.Module):
         self.multihead_attn = SentenceGate(dim)  # its name in checkpoints
 
     def forward(self, feature_map: Tensor, sentence_embedding: Tensor) -> Tensor:
-        """Map (B, C, H, W) and sentence embeddings (B, C) to a map (B, C, H, W)."""
+        """Map (B, C, h, w) and sentence embeddings (B, C) to a map (B, C, h, w)."""
         gate: Tensor = self.multihead_attn(sentence_embedding)
         return feature_map * gate[..., None, None]
 
 
 class HierarchicalAlignment(Neck):
-    """Three maps (B, C_i, H_i, W_i) and the sentence embedding (B, P) to one map (B, C, H, W).
+    """Three maps (B, C_i, h_i, w_i) and the sentence embedding (B, P) to one map (B, C, h, w).
 
     Each map is resized to the grid of the middle one and multiplied by its gate from the sentence;
     convolutions fuse the three.
@@ -117,17 +117,17 @@ class HierarchicalAlignment(Neck):
         """Fuse three maps and a sentence embedding.
 
         Args:
-            maps: (B, C_i, H_i, W_i), fine to coarse.
+            maps: (B, C_i, h_i, w_i), fine to coarse.
             text_features: only the sentence embedding (B, P) is used.
-            intermediates: gets "stages.1" to "stages.3", the gated maps (B, C, H, W).
+            intermediates: gets "stages.1" to "stages.3", the gated maps (B, C, h, w).
 
         Returns:
-            (B, C, H, W), the size of the middle map.
+            (B, C, h, w), the size of the middle map.
         """
         sentence_embedding = self.txt_proj(text_features.sentence_embedding)  # (B, C)
         # the released names count the layers of a ResNet: stage 1 is its f3
         gated = [
-            self.fusion3(self.f3_proj(maps[0]), sentence_embedding),  # (B, C, H, W), as the others
+            self.fusion3(self.f3_proj(maps[0]), sentence_embedding),  # (B, C, h, w), as the others
             self.fusion4(self.f4_proj(maps[1]), sentence_embedding),
             self.fusion5(self.f5_proj(maps[2]), sentence_embedding),
         ]

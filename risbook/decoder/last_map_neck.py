@@ -40,6 +40,6 @@ class LastMapNeck(Neck):
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Maps (B, C_i, H_i, W_i) to a map (B, C, H, W); the text has no effect."""
+        """Maps (B, C_i, h_i, w_i) to a map (B, C, h, w); the text has no effect."""
         resized: Tensor = self.resize(maps[-1])
         return resized

@@ -130,13 +130,13 @@ class MaskHead(nn.Module):
         """Mask logits.
 
         Args:
-            maps: three maps (B, C_i, H_i, W_i), fine to coarse.
-            text_features: text tokens (B, L, C) and sentence embedding (B, P).
-            intermediates: gets "neck" and "decoder", maps (B, C, H, W), and below these names and
+            maps: three maps (B, C_i, h_i, w_i), fine to coarse.
+            text_features: text tokens (B, L, T) and sentence embedding (B, P).
+            intermediates: gets "neck" and "decoder", maps (B, C, h, w), and below these names and
                 "projector" what the three parts record.
 
         Returns:
-            (B, 1, 4 H, 4 W), with H and W of the middle map.
+            (B, 1, 4 h, 4 w), with h and w of the middle map.
         """
         fused = self.neck(maps, text_features, intermediates=intermediates.sub("neck"))
         intermediates["neck"] = fused

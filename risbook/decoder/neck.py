@@ -30,7 +30,7 @@ class Neck(nn.Module, ABC):
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Maps (B, C_i, H_i, W_i) and a text to a map (B, C, H, W).
+        """Maps (B, C_i, h_i, w_i) and a text to a map (B, C, h, w).
 
         Args:
             maps: fine to coarse.

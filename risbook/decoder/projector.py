@@ -65,12 +65,12 @@ class Projector(nn.Module):
         """Mask logits.
 
         Args:
-            feature_map: (B, in_dim, H, W).
+            feature_map: (B, in_dim, h, w).
             sentence_embedding: (B, P).
-            intermediates: gets "pixels" (B, C, 4 H, 4 W), the input of that convolution.
+            intermediates: gets "pixels" (B, C, 4 h, 4 w), the input of that convolution.
 
         Returns:
-            (B, 1, 4 H, 4 W).
+            (B, 1, 4 h, 4 w).
         """
         enlarged = self.vis[:-1](feature_map)
         conv1x1 = self.vis[-1]

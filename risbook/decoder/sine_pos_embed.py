@@ -36,13 +36,13 @@ def sine_pos_embed_2d(height: int, width: int, dim: int, device: torch.device = 
     """The first half of the channels embeds the column, the second half the row.
 
     Args:
-        height: H, rows.
-        width: W, columns.
+        height: h, rows.
+        width: w, columns.
         dim: C, divisible by 4.
         device: of the result.
 
     Returns:
-        (1, H W, C), row by row.
+        (1, h w, C), row by row.
     """
     with torch.inference_mode(False):
         columns = _waves(width, dim // 2).expand(height, -1, -1)

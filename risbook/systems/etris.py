@@ -204,7 +204,7 @@ class ETRIS(PEFTSystem):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned Bridgers, which have a learning rate of their own in the paper."""
-        return {"bridgers": [value for value in self.bridgers.parameters() if value.requires_grad]}
+        return {BRIDGERS: [value for value in self.bridgers.parameters() if value.requires_grad]}
 
 
 def build_etris(

@@ -104,7 +104,11 @@ OLD_ETRIS_KEYS: Aliases = {
 
 
 def old_etris_keys(values: Mapping[str, Any]) -> Aliases:
-    """The table for these values: options of both methods stood under one key."""
+    """The old names of fields of ETRIS, each with the present one, for the given values.
+
+    The options of both towers' methods stood under one key. Which of them belong to which tower
+    depends on the methods, which are among the values.
+    """
     methods = {
         side: values.get(f"{side}_adapter", values.get(f"{side}_tuning", "frozen"))
         for side in ("image", "text")

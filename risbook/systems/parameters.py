@@ -114,10 +114,10 @@ class ParameterReport:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values under the names that `risbook params --json` has always printed."""
+        """Plain values, which `risbook params --json` prints."""
         return {
             "system": self.system,
-            "groups": [asdict(part) for part in self.parts],
+            "parts": [asdict(part) for part in self.parts],
             "tuned": self.tuned,
             "frozen": self.frozen,
             "total": self.total,

@@ -1,6 +1,6 @@
 """The outputs of towers: two records that adapters, decoders and systems exchange.
 
-Letters of shapes, in the docstrings of towers, adapters and layers:
+Letters of shapes, in the docstrings of towers, adapters, layers and decoders:
 
 | letter | meaning |
 |---|---|

@@ -45,7 +45,8 @@ class TrainingConfig:
         batch_size: samples per step, all processes together; never more than there are objects.
         learning_rate: peak of the schedule.
         lr_multipliers: learning rates of groups of parameters, as multiples of the others', for
-            instance ``{"bridgers": 10}``; with "milestones" from the second epoch on, as released.
+            instance ``{"bridgers": 10}``. With "milestones" they act from epoch 2 on, as in the
+            released code. The optimiser's groups hold them as "lr_scale", which is timm's name.
         schedule: "cosine" warms up and then falls to zero; "milestones" is the released recipe of
             ETRIS: a constant rate, and a tenth of it from about 70 % of the epochs on.
         warmup: steps of the linear warm-up; "milestones" has none.

@@ -26,7 +26,7 @@ def test_all_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert (share is None) == (report["backbone_tuned"] == 0) == from_scratch
         assert share is None or 0 < share < report["share of image tower"]
         assert report["tuned"] + report["frozen"] == report["total"]
-        assert sum(group["tuned"] for group in report["groups"]) == report["tuned"]
+        assert sum(part["tuned"] for part in report["parts"]) == report["tuned"]
 
 
 def test_a_wrong_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from risbook.adapters import PEFT_METHODS, PEFTMethod, apply_peft, register_peft_method
 from risbook.adapters.bottleneck import Bottleneck
-from risbook.adapters.placement import Serial
+from risbook.adapters.placement import Placement, Serial
 from risbook.errors import RisbookError
 from risbook.systems import System, build_system, load_system
+from risbook.towers import StageContext, build_tower
+from risbook.towers.sites import Site
 from risbook.training import train
 
 
@@ -33,6 +35,41 @@ def answer(system: System) -> Tensor:
     with torch.no_grad():
         logits: Tensor = system.eval()(image, ["left dog"])
     return logits
+
+
+class TextGate(nn.Module):
+    def __init__(self, embed_dim: int, text_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(text_dim, embed_dim)
+
+    def forward(self, tokens: Tensor, text_tokens: Tensor) -> Tensor:
+        gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, L, T) to (B, C)
+        return tokens * gate[:, None]
+
+
+class Gated(Placement):
+    def forward(self, site: Site) -> Tensor:
+        assert site.context is not None
+        gated: Tensor = self.adapter(site.scale(site.out), site.context.text_tokens)
+        return gated
+
+
+def add_text_gates(tower: Any, *, text_dim: int) -> None:
+    for block in range(len(tower.blocks)):
+        tower.add_adapter(block, "mlp", Gated(TextGate(tower.embed_dim, text_dim)))
+
+
+def test_a_method_that_reads_the_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(PEFT_METHODS, "text-gate", None)
+    method = PEFTMethod(summary="a gate from the text", function=add_text_gates)
+    register_peft_method("text-gate", method)
+    tower = apply_peft(build_tower("dinov2-mini", weights="random"), "text-gate", text_dim=16)
+    context = StageContext(text_tokens=torch.zeros(2, 5, 16))
+    assert tower(torch.zeros(2, 3, 96, 96), context=context).maps[0].shape == (2, 128, 12, 12)
+    # a system fills text_dim from its text tower
+    system = build_system("etris-mini", overrides={"image_peft.method": "text-gate"})
+    system.save_pretrained(tmp_path)
+    assert torch.equal(answer(load_system(tmp_path)), answer(system))
 
 
 @pytest.mark.parametrize("by_configuration", [True, False])

@@ -35,7 +35,7 @@ class PEFTMethod:
     Args:
         summary: one line for tables.
         function: applies it to a frozen tower, in place. Its keyword arguments are the options;
-            values are checked against their annotations, where it has any that are no text. Two
+            values are checked against their annotations, except annotations that are text. Two
             options are filled by a system that is not given them: `text_dim`, the channels of the
             text tokens, and `image_dims`, those of the map after each stage.
         paper: its authors and year; empty for none.
