@@ -870,3 +870,24 @@ def test_the_share_of_tuned_parameters_is_explained(model: System) -> None:
     assert f"= {report.backbone_tuned:,} (tuned: bridgers) / {towers:,} (tuned and frozen: " in line
     assert "image position embedding" in line
     assert "the backbone" not in str(risbook.count_parameters("first-model"))
+
+
+def test_sentences_and_images_of_a_dataset_are_changed_by_map() -> None:
+    data = risbook.data.load("refscenes-sample", split="val", image_size=96)[:6]
+    same = data.map(lambda sample: {})
+    assert same.sentences == data.sentences and same.image_size == 96
+    assert all(np.array_equal(same.mask(i), data.mask(i)) for i in range(6))
+    neutral = data.map(lambda sample: {**sample, "text": "object"})
+    assert neutral.sentences == ["object"] * 6
+    flipped = data.map(lambda s: {"image": s["image"][:, ::-1], "mask": s["mask"][:, ::-1]})
+    assert np.array_equal(flipped.image(0), data.image(0)[:, ::-1])
+    assert np.array_equal(flipped.mask(0), data.mask(0)[:, ::-1])
+    with pytest.raises(RisbookError, match="neutral word"):
+        data.map(lambda sample: {"text": ""})
+
+
+def test_training_says_what_it_starts_from(capsys: pytest.CaptureFixture[str]) -> None:
+    risbook.train("etris-mini", "refscenes-sample", steps=1, batch_size=2)
+    assert "start from random weights; risbook.train(risbook.load('etris-mini'), ...)" in (
+        capsys.readouterr().err
+    )

@@ -49,6 +49,9 @@ DEFAULT_IMAGE_SIZE = 416
 #: what an item holds of its expression under the same name
 _COPIED = ("image_id", "ref_id", "ann_id", "sent_id", "height", "width")
 
+#: the parts of a sample that `ReferringDataset.map` can change
+_PARTS = ("image", "text", "mask", "category")
+
 #: which items a smaller dataset has: a slice, indices, or a flag for each item
 Indices = slice | Sequence[int] | npt.NDArray[Any] | Tensor
 
@@ -58,7 +61,6 @@ _HINTS = {
     "column_names": "list(data[0])",
     "features": "list(data[0])",
     "loader": "DataLoader(data, batch_size=8)",
-    "map": "a list: [function(item) for item in data]",
     "shuffle": "DataLoader(data, shuffle=True)",
     "take": "data[:16]",
     "text": "data.text_kind, or data.sentences for the texts",
@@ -169,6 +171,26 @@ class ReferringDataset(Dataset[Item]):
                 original size. For instance ``lambda sample: "left" in sample["text"]``.
         """
         return self.select(i for i in range(len(self)) if condition(_LazySample(self, i)))
+
+    def map(self, function: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> "ReferringDataset":
+        """The same items with other images, sentences or masks, as a dataset in memory.
+
+        Args:
+            function: takes a sample as `filter` gives it, and returns the parts that change: any of
+                "image", "text", "mask" and "category". Other parts that it returns are ignored. For
+                instance ``lambda sample: {"text": sample["text"].replace("left", "right")}``.
+        """
+        from risbook.data.sample_list import from_samples
+
+        samples = []
+        for index in range(len(self)):
+            sample = _LazySample(self, index)
+            changed = dict(function(sample))
+            for part in _PARTS:
+                changed.setdefault(part, sample[part])
+            samples.append({part: changed[part] for part in _PARTS})
+        data = from_samples(samples, name=self.name)
+        return ReferringDataset(data, image_size=self.image_size, text_kind=self.text_kind)
 
     @keyword_aliases({"random_state": "seed"}, name="data.train_test_split")
     def train_test_split(

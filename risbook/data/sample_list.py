@@ -139,7 +139,10 @@ def _sentences(text: Any, where: str) -> list[str]:
     if not isinstance(sentences, list | tuple) or not sentences:
         raise DataError(f"{where}: the text must be a sentence or a list of sentences")
     if any(not isinstance(sentence, str) or not sentence.strip() for sentence in sentences):
-        raise DataError(f"{where}: a sentence must be text that is not empty")
+        raise DataError(
+            f"{where}: a sentence must be text that is not empty; as a control without "
+            "language, give every sample one neutral word, such as 'object'"
+        )
     return list(sentences)
 
 

@@ -17,6 +17,12 @@ from risbook.progress_bar import bar_is_visible
 _UNNAMED = ("kind", "step", "seconds")
 
 
+def print_start(line: str) -> None:
+    """Print what a run starts from, if there is something to say."""
+    if line:
+        _print_line(line)
+
+
 def print_row(row: Mapping[str, Any]) -> None:
     """Print a row of the log; the losses of a step only where no progress bar shows them."""
     if row["kind"] == "validation" or not bar_is_visible():

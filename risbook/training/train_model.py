@@ -16,13 +16,14 @@ from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems import System
+from risbook.systems.checkpoints import list_shipped
 from risbook.systems.losses import LOSSES, Loss
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
 from risbook.training.named_sources import NamedSources
 from risbook.training.old_runs import OLD_NAMES
 from risbook.training.optimizers import OptimizerFactory
-from risbook.training.progress_lines import print_end, print_row
+from risbook.training.progress_lines import print_end, print_row, print_start
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import open_training_data
 from risbook.training.training_run import train_system
@@ -171,6 +172,8 @@ def train(
     if epochs is not None:
         fields = {"eval_every": opened.epoch_steps, **fields, "steps": epochs * opened.epoch_steps}
         config = resolve_config(system_name, is_preset=system is None, **fields)
+    if show_progress:
+        print_start(_describe_start(system_name, system))
     with nullcontext(out) if out is not None else TemporaryDirectory(prefix="risbook-") as folder:
         try:
             trained = train_system(
@@ -195,6 +198,21 @@ def train(
         return trained
     trained.network.history = trained.history  # type: ignore[assignment]
     return trained.network
+
+
+def _describe_start(name: str, system: System | None) -> str:
+    """What a run starts from, where people expect something else; "" otherwise."""
+    if system is None and name in list_shipped():
+        return (
+            f"a new {name}, whose adapters and mask head start from random weights; "
+            f"risbook.train(risbook.load({name!r}), ...) goes on from the trained ones"
+        )
+    if isinstance(system, NetworkSystem):
+        return (
+            f"{system.config.network} gets images of {system.image_size} x {system.image_size}; "
+            "data.load(..., image_size=96) makes them smaller and training faster"
+        )
+    return ""
 
 
 def _move_overrides(fields: Mapping[str, Any], name: str, system: System | None) -> dict[str, Any]:
