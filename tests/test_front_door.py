@@ -695,7 +695,7 @@ def test_a_network_of_ones_own_is_trained(tmp_path: Path) -> None:
         network, data, eval_data="refscenes-sample:val", out=tmp_path / "run", **options
     )
     assert trained is network and not torch.equal(network.layers[0].weight, before)
-    assert {row["kind"] for row in network.history} >= {"step", "validation"}
+    assert {row["kind"] for row in network.history} >= {"step", "evaluation"}
     assert 0 <= risbook.evaluate(network, data[:4], show_progress=False)["mIoU"] < 1
     network.layers.append(torch.nn.Flatten())
     with pytest.raises(RisbookError, match=r"ColourNetwork returns \(4, 1024\); logits are"):

@@ -104,4 +104,4 @@ def training_data(
     if not record.is_file():
         raise RisbookError(f"{record}: not there; say with --data what to score on")
     config = TrainingConfig.load(record)
-    return config.data, partition or config.partition or None, images or config.images or None
+    return config.data, partition or config.partition or None, images or config.image_folder or None

@@ -37,7 +37,9 @@ def smooth(values: NDArray[np.float64], weight: float = 0.9) -> NDArray[np.float
 
 
 def plot_log(log: str | Path | Records, *, title: str | None = None) -> "Figure":
-    """Draw the loss, raw and smoothed, and the validation mIoU of one run; returns the figure.
+    """Draw the loss of one run, raw and smoothed, and the mIoU of its evaluations.
+
+    Returns the figure.
 
     Args:
         log: path of a run's log, or its rows: those with ``step`` and ``loss``, and those with
@@ -86,7 +88,7 @@ def _draw_scores(ax: "Axes", scores: dict[str, NDArray[np.float64]]) -> None:
 
 
 def _scores(records: list[Any]) -> dict[str, NDArray[np.float64]]:
-    """Validation rows by set and split, in the order in which they first come."""
+    """Rows of evaluations by set and split, in the order in which they first come."""
     rows = [record for record in records if record.get("mIoU") is not None]
     names = dict.fromkeys(_name(row) for row in rows)
     return {name: _series([row for row in rows if _name(row) == name], "mIoU") for name in names}

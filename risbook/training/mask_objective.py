@@ -21,14 +21,14 @@ from risbook.training.training_data import TrainingData
 
 
 class MaskObjective(Objective):
-    """A system together with its training samples and its held-out splits.
+    """A system together with its training samples and its evaluated splits.
 
     `forward` takes letterboxed images (B, 3, S, S), token ids (B, L) and masks (B, 1, S, S), and
-    returns scalar losses by name. `evaluate` yields a row of scores per held-out split.
+    returns scalar losses by name. `evaluate` yields a row of scores per evaluated split.
 
     Args:
         system: the system to train.
-        data: the samples and the held-out splits.
+        data: the samples and the evaluated splits.
         config: schedule, seed, and how often the splits are evaluated.
         accelerator: shares batches and evaluated expressions among its processes.
         loss: takes the place of the loss that `config` names, or of the system's own where it
@@ -107,7 +107,7 @@ class MaskObjective(Objective):
         return bool(self.data.eval_splits) and due
 
     def evaluate(self) -> Iterator[dict[str, Any]]:
-        """A row per held-out split."""
+        """A row per evaluated split."""
         for eval_split, dataset in self.data.eval_splits.items():
             summary = score_system(
                 self.system,

@@ -54,7 +54,7 @@ class Objective(nn.Module, ABC):
         return False
 
     def evaluate(self) -> Iterable[dict[str, Any]]:
-        """Rows of held-out scores for the log."""
+        """Rows of scores for the log."""
         return ()
 
     def saved_state(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Earlier names in the files of a run: its configuration and its state."""
+"""Earlier names in the files of a run: its configuration, its state and its log."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +12,7 @@ def _bridger_multiplier(value: Any) -> Mapping[str, Any]:
 
 #: fields of `TrainingConfig`, in shipped checkpoints and result files
 OLD_NAMES: Aliases = {
+    "images": "image_folder",
     "changes": "overrides",
     "batch": "batch_size",
     "bridger_multiplier": _bridger_multiplier,
@@ -32,3 +33,8 @@ def rename_counters(values: Mapping[str, Any]) -> dict[str, Any]:
         counters["loss_sums"] = {"loss": counters.pop("loss_sum")}
         counters["loss_counts"] = {"loss": counters.pop("loss_count")}
     return counters
+
+
+def rename_kind(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a log; rows of evaluations were of kind "validation"."""
+    return {**row, "kind": "evaluation"} if row.get("kind") == "validation" else dict(row)

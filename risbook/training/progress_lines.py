@@ -25,7 +25,7 @@ def print_start(line: str) -> None:
 
 def print_row(row: Mapping[str, Any]) -> None:
     """Print a row of the log; the losses of a step only where no progress bar shows them."""
-    if row["kind"] == "validation" or not bar_is_visible():
+    if row["kind"] == "evaluation" or not bar_is_visible():
         _print_line(format_row(row))
 
 
@@ -50,11 +50,11 @@ def format_row(row: Mapping[str, Any]) -> str:
 
     >>> format_row({"kind": "step", "step": 20, "epoch": 1.5, "loss": 0.53125, "lr": 1e-3})
     'step 20: epoch 1.5, loss 0.5312, lr 0.001'
-    >>> format_row({"kind": "validation", "step": 20, "set": "refscenes", "split": "val",
+    >>> format_row({"kind": "evaluation", "step": 20, "set": "refscenes", "split": "val",
     ...             "mIoU": 0.4125, "oIoU": 0.398, "count": 30})
     'step 20: refscenes:val, mIoU 0.4125, oIoU 0.398, 30 expressions'
     """
-    if row["kind"] == "validation":
+    if row["kind"] == "evaluation":
         values = f"{row['set']}:{row['split']}, mIoU {row['mIoU']:.4g}, oIoU {row['oIoU']:.4g}"
         return f"step {row['step']}: {values}, {row['count']} expressions"
     named = [f"{name} {value:.4g}" for name, value in row.items() if name not in _UNNAMED]

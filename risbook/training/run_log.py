@@ -2,8 +2,8 @@
 
 Rows of kind "step" hold step, loss and the other named losses (means since the last row), lr (of
 the default group of parameters) and seconds. A system's rows hold epoch as well, see
-`risbook.training.TrainingConfig`. Rows of kind "validation" hold step, set, split, mIoU,
-oIoU and count (of expressions).
+`risbook.training.TrainingConfig`. Rows of kind "evaluation" hold step, set, split, mIoU,
+oIoU and count (of expressions); logs of earlier versions call them "validation".
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 
 from risbook.errors import DataError
 from risbook.files import write_atomically, write_error
+from risbook.training.old_runs import rename_kind
 
 #: what a row of kind "step" holds beside the losses
 STEP_COLUMNS = ("kind", "step", "epoch", "lr", "seconds")
@@ -48,7 +49,7 @@ def _row(line: str) -> dict[str, Any]:
     step = row.get("step")
     if not isinstance(step, int) or step < 0:
         raise ValueError("'step' has to be a whole number")
-    return row
+    return rename_kind(row)
 
 
 class RunLog:
@@ -57,13 +58,13 @@ class RunLog:
     Args:
         path: where the log is, or will be.
         resumed_at: step that a resumed run starts from. Rows of later steps, which the killed
-            process wrote after its last checkpoint, are removed. Validations at that step are
+            process wrote after its last checkpoint, are removed. Evaluations at that step are
             removed too, because the resumed run repeats them. 0 starts a new log.
     """
 
     def __init__(self, path: Path, *, resumed_at: int = 0) -> None:
         def is_kept(row: dict[str, Any]) -> bool:
-            if row.get("kind") == "validation":
+            if row.get("kind") == "evaluation":
                 return bool(row["step"] < resumed_at)
             return bool(row["step"] <= resumed_at)
 

@@ -97,7 +97,7 @@ def train(
             the package is trained as its checkpoint was.
         eval_data: what to evaluate on, after every `eval_every` steps (with `epochs`, after every
             epoch) and after the last: a text such as "refscenes:val", a dataset, or samples; or a
-            list of texts and datasets. `history` gets a row of kind "validation" for each. All are
+            list of texts and datasets. `history` gets a row of kind "evaluation" for each. All are
             read in the run's `text_kind`.
         out: folder of the run; without `out` the run leaves no files.
         epochs: length of the run in place of `steps`. An epoch visits each object once, with one of
@@ -151,7 +151,7 @@ def train(
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]
     fields = _move_overrides(fields, system_name, system)
-    sources = NamedSources(partition=fields.get("partition"), images=fields.get("images"))
+    sources = NamedSources(partition=fields.get("partition"), images=fields.get("image_folder"))
     if data is not None:
         data_fields = sources.add_training_data(data)
         if "splits" in data_fields and "splits" in fields:

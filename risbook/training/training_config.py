@@ -39,7 +39,7 @@ class TrainingConfig:
         data: names or folders of the sets to train on, as in `risbook.data.open_data`.
         splits: splits to train on.
         partition: "unc", "google" or "umd" where a folder holds several, "" for its default.
-        images: folder of the images where they do not lie beside the sets, "" otherwise.
+        image_folder: folder of the images where they do not lie beside the sets, "" otherwise.
         overrides: fields of the preset's configuration, by dotted name.
         steps: optimiser steps.
         batch_size: samples per step, all processes together; never more than there are objects.
@@ -58,7 +58,8 @@ class TrainingConfig:
         seed: decides the initial weights, the order of the samples, their sentences and dropout.
         precision: "no" is float32; "auto" is bf16 or fp16 where the machine computes them fast.
         text_kind: "sent" for the cleaned sentences, "raw" for those as they were typed.
-        eval_splits: splits, as "set:split", that are evaluated while training.
+        eval_splits: splits, as "set:split", that are evaluated while training; the log has a row of
+            kind "evaluation" for each.
         eval_every: steps between two evaluations.
         eval_limit: expressions of each split that are evaluated, 0 for all.
         save_every: steps between two saved states, from which a stopped run can go on.
@@ -71,7 +72,7 @@ class TrainingConfig:
     data: Annotated[tuple[str, ...], Field(min_length=1, examples=[["refscenes"]])]
     splits: Annotated[tuple[str, ...], Field(min_length=1, examples=[["train"]])] = ("train",)
     partition: str = ""
-    images: str = ""
+    image_folder: str = ""
     overrides: Options = field(default_factory=dict)
     steps: PositiveCount = 1000
     batch_size: Annotated[int, Field(ge=1, le=10**6)] = 32

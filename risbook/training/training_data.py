@@ -1,4 +1,4 @@
-"""The training samples and the held-out splits of a run, opened by their names."""
+"""The training samples and the evaluated splits of a run, opened by their names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def open_training_data(
     def source(name: str) -> ReferData:
         if name not in opened:
             opened[name] = open_data(
-                name, partition=config.partition or None, images=config.images or None
+                name, partition=config.partition or None, images=config.image_folder or None
             )
         return opened[name]
 
@@ -71,10 +71,10 @@ def open_training_data(
         dataset = ReferringDataset(source(name), split=split, text_kind=config.text_kind)
         eval_splits[eval_split] = dataset
         trained = {image_key(data, row.expressions[0]) for data, row in samples.objects}
-        held_out = {image_key(dataset.data, row) for row in dataset.expressions}
-        if shared := len(held_out & trained):
+        evaluated = {image_key(dataset.data, row) for row in dataset.expressions}
+        if shared := len(evaluated & trained):
             warn_user(
-                f"{eval_split}: {shared} of {len(held_out)} images are trained on, too, so its "
+                f"{eval_split}: {shared} of {len(evaluated)} images are trained on, too, so its "
                 "scores are not those of unseen images"
             )
     return TrainingData(samples, eval_splits, min(config.batch_size, len(samples)))

@@ -198,12 +198,12 @@ class TrainingLoop:
         return values["loss"]
 
     def evaluate(self) -> None:
-        """Score the held-out splits for the log."""
+        """Score the evaluated splits for the log."""
         # The state is saved first: if the process is killed during the evaluation, the resumed
         # run repeats the evaluation only.
         self.save()
         for row in self.objective.evaluate():
-            self._write_row(kind="validation", step=self.progress.step, **row)
+            self._write_row(kind="evaluation", step=self.progress.step, **row)
         self.network.train()
 
     def log_row(self, lr: float) -> None:

@@ -277,7 +277,7 @@ def test_a_checkpoint_is_scored_on_what_it_was_trained_on(
     assert main(["evaluate", str(run), "--split", "val", "--limit", "3", "--json"]) == 0
     assert [row["set"] for row in json.loads(capsys.readouterr().out)] == ["refscenes"]
     recorded = TrainingConfig.load(run / "training.json")
-    replace(recorded, partition="google", images="here").save(run / "training.json")
+    replace(recorded, partition="google", image_folder="here").save(run / "training.json")
     data = (str(tiny_world / "refscenes"),)
     assert training_data(str(run), "", "elsewhere") == (data, "google", "elsewhere")
     (run / "training.json").unlink()

@@ -19,7 +19,7 @@ from risbook.figures import plot_log, smooth
 def rows():
     steps = [{"step": s, "epoch": 0, "loss": 1 / (s + 1), "lr": 1e-3} for s in range(50)]
     scores = [
-        {"kind": "validation", "set": "refscenes", "split": split, "step": step, "mIoU": step / 99}
+        {"kind": "evaluation", "set": "refscenes", "split": split, "step": step, "mIoU": step / 99}
         for step in (25, 50)
         for split in ("val", "testA")
     ]

@@ -94,7 +94,7 @@ def test_a_dataset_is_evaluated_while_training(fields: dict[str, Any], text: str
     data = risbook.data.load("refscenes-sample", split="val")
     assert len(data) == 30
     model = risbook.train("first-model", data[:20], **{text: data[20:]}, **fields)
-    (row,) = [row for row in model.history if row["kind"] == "validation"]
+    (row,) = [row for row in model.history if row["kind"] == "evaluation"]
     assert (row["step"], row["count"]) == (2, 10)
     assert (row["set"], row["split"]) == ("refscenes-sample[10 of 30]", "val")
 
@@ -104,7 +104,7 @@ def test_a_named_split_is_the_whole_split(fields: dict[str, Any], tmp_path: Path
     data = risbook.data.load("refscenes-sample", split="val")
     train = {"model": "first-model", "data": data[:20], "out": tmp_path / "run", **fields}
     model = risbook.train(**train, eval_splits=["refscenes-sample:val"])
-    (row,) = [row for row in model.history if row["kind"] == "validation"]
+    (row,) = [row for row in model.history if row["kind"] == "evaluation"]
     assert (row["set"], row["count"]) == ("refscenes-sample", 30)
     config = TrainingConfig.load(tmp_path / "run" / "training.json")
     assert config.data == ("refscenes-sample[20 of 30]",) and config.splits == ("val",)
@@ -125,7 +125,7 @@ def test_several_things_are_evaluated(config: TrainingConfig, fields: dict[str, 
         eval_limit=5,
         **fields,
     )
-    counts = {row["set"]: row["count"] for row in model.history if row["kind"] == "validation"}
+    counts = {row["set"]: row["count"] for row in model.history if row["kind"] == "evaluation"}
     assert counts == {
         "refscenes-sample": 5,
         "refscenes-sample[4 of 30]": 4,
@@ -133,7 +133,7 @@ def test_several_things_are_evaluated(config: TrainingConfig, fields: dict[str, 
         "refscenes+-sample": 5,
     }
     model = risbook.train("first-model", samples, eval_data=samples, **fields)
-    assert [row["count"] for row in model.history if row["kind"] == "validation"] == [1]
+    assert [row["count"] for row in model.history if row["kind"] == "evaluation"] == [1]
     with pytest.raises(RisbookError, match="write it as SET:SPLIT"):
         risbook.train("first-model", val, eval_data="refscenes-sample", **fields)
 

@@ -20,6 +20,8 @@ PLAIN = TrainingConfig(system="first-model", data=("refscenes",))
 OLD_RUN = {
     "data": ["refscenes", "refscenes+", "refscenesg"],
     "splits": ["train"],
+    "partition": "",
+    "images": "",
     "changes": {},
     "steps": 7000,
     "batch": 32,

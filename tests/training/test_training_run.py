@@ -49,8 +49,8 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
     losses = [row["loss"] for row in rows if row["kind"] == "step"]
     assert len(losses) == 30
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
-    validations = [row for row in rows if row["kind"] == "validation"]
-    assert [(row["step"], row["split"], row["count"]) for row in validations] == [
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    assert [(row["step"], row["split"], row["count"]) for row in evaluations] == [
         (30, "val", 10),
         (60, "val", 10),
     ]
@@ -125,7 +125,7 @@ def test_a_run_killed_while_it_validates_does_that_again(
     for row in rows[0] + rows[1]:
         row.pop("seconds", None)
     assert rows[0] == rows[1]
-    assert sum(row["kind"] == "validation" for row in rows[1]) == 2
+    assert sum(row["kind"] == "evaluation" for row in rows[1]) == 2
 
 
 def test_ruined_weights_are_not_saved(config: TrainingConfig, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_ruined_weights_are_not_saved(config: TrainingConfig, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("place", ["nowhere:val", "val", "SET:train2"])
-def test_a_wrong_validation_is_found_before_the_first_step(
+def test_a_wrong_eval_split_is_found_before_the_first_step(
     config: TrainingConfig, tmp_path: Path, place: str
 ) -> None:
     place = place.replace("SET", config.data[0])
@@ -223,7 +223,7 @@ def test_two_processes_train_and_count_every_expression_once(
     subprocess.run(words, check=True, env=on_cpu, timeout=300)
     train_system(config, tmp_path / "one", show_progress=False)
     first, second = (
-        [r for r in read_log(tmp_path / name / "log.jsonl") if r["kind"] == "validation"]
+        [r for r in read_log(tmp_path / name / "log.jsonl") if r["kind"] == "evaluation"]
         for name in ("one", "two")
     )
     assert first[0]["count"] == second[0]["count"] > 0
