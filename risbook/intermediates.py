@@ -16,6 +16,10 @@ from risbook.attribute_hints import lazy_attributes
 class Intermediates(dict[str, Tensor]):
     """Tensors by dotted name.
 
+    The first words of a name are the part of the system and, where it has several, the stage or the
+    layer: "bridgers.1" or "decoder.layers.1". The last word is what the module calls the tensor.
+    The module of a part may lie deeper: in ETRIS, "decoder" is the module ``head.decoder``.
+
     >>> import torch
     >>> intermediates = Intermediates()
     >>> intermediates.sub("decoder").sub("layers")["1"] = torch.zeros(2)

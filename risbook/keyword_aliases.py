@@ -1,6 +1,6 @@
-"""Keywords of other libraries: synonyms are taken, and other mistakes are answered.
+"""Keywords of other libraries: aliases are taken, and other mistakes get a hint.
 
-People who know timm, peft or transformers write ``lora_alpha`` or ``img_size`` first. A synonym of
+People who know timm, peft or transformers write ``lora_alpha`` or ``img_size`` first. An alias of
 one of our keywords does what it says; for anything else the error names the right keyword.
 """
 
@@ -21,7 +21,7 @@ def keyword_aliases(
     """Decorate a function that is called by newcomers.
 
     Args:
-        aliases: synonym -> keyword of the function.
+        aliases: name that is accepted -> keyword of the function.
         hints: keywords that have no counterpart here, and what to do in place of them.
         name: how users call the function; without it, its own name.
 

@@ -15,7 +15,7 @@ class Registry(dict[str, T]):
     Args:
         noun: what an entry is, for messages.
         entries: the entries of the package; item assignment adds others.
-        synonyms: other names of entries, for messages only.
+        hints: names that are no entries -> the entries that messages propose for them.
 
     >>> necks = Registry("neck", {"hierarchical": 3, "last": 1})
     >>> necks.lookup("last")
@@ -27,11 +27,11 @@ there are: hierarchical, last
     """
 
     def __init__(
-        self, noun: str, entries: Mapping[str, T], *, synonyms: Mapping[str, str] | None = None
+        self, noun: str, entries: Mapping[str, T], *, hints: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(entries)
         self.noun = noun
-        self.synonyms = synonyms or {}
+        self.hints = hints or {}
 
     def lookup(self, name: str) -> T:
         """The entry of a name.
@@ -41,7 +41,7 @@ there are: hierarchical, last
         """
         if name in self:
             return self[name]
-        close = self.synonyms.get(name.lower()) or close_name(name, self)
+        close = self.hints.get(name.lower()) or close_name(name, self)
         hint = f"did you mean {close!r}? " if close else ""
         raise ArgumentError(
             f"no {self.noun} is called {name!r}; {hint}there are: {', '.join(self)}"

@@ -14,7 +14,7 @@ class PEFTConfig:
     Args:
         method: a name of `risbook.adapters.PEFT_METHODS`.
         options: keyword arguments of the method's function, for instance
-            ``{"bottleneck_dim": 32}``; synonyms are replaced by the names here.
+            ``{"bottleneck_dim": 32}``; aliases are replaced by the names here.
 
     Raises:
         RisbookError: if there is no such method, or it has no option of this name.

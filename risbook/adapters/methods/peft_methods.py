@@ -76,8 +76,8 @@ class PEFTMethod:
             raise ValueError(error.errors()[0]["msg"]) from None
 
     def option_name(self, name: str) -> str | None:
-        """The option that a name or a synonym stands for; None if there is none."""
-        candidates = (name, _OPTION_SYNONYMS.get(name))
+        """The option that a name or an alias stands for; None if there is none."""
+        candidates = (name, _OPTION_ALIASES.get(name))
         return next((option for option in candidates if option in self.options), None)
 
 
@@ -90,7 +90,7 @@ def _tune_all(tower: nn.Module) -> None:
 
 
 #: other names of the same methods, for messages
-_METHOD_SYNONYMS = {
+_METHOD_HINTS = {
     "adapter": "houlsby",
     "vpt-deep": "prompts-deep",
     "vpt-shallow": "prompts",
@@ -157,7 +157,7 @@ PEFT_METHODS: Registry[PEFTMethod] = Registry(
             supports=ANY,
         ),
     },
-    synonyms=_METHOD_SYNONYMS,
+    hints=_METHOD_HINTS,
 )
 
 
@@ -170,7 +170,7 @@ def register_peft_method(name: str, method: PEFTMethod) -> None:
 
 
 #: what earlier versions and other libraries call the options
-_OPTION_SYNONYMS = {
+_OPTION_ALIASES = {
     "rank": "r",
     "alpha": "lora_alpha",
     "dropout": "lora_dropout",
@@ -204,7 +204,7 @@ def get_peft_method(name: str) -> PEFTMethod:
 
 
 def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a method by their names here, with synonyms replaced and values checked.
+    """Options of a method by their names here, with aliases replaced and values checked.
 
     Raises:
         ArgumentError: if there is no such method or option, one option is given twice, or its value
