@@ -23,7 +23,7 @@ from risbook.evaluation.result_files import describe_device
 from risbook.files import write_json
 
 CHAPTER = ROOT / "book" / "task" / "first_model.ipynb"
-RESULTS = ROOT / "book" / "results" / "first-model-ablations"
+RESULTS = ROOT / "book" / "results"
 VARIANTS = ("full", "no-coordinates", "bag-of-words", "no-sentence")
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
@@ -32,7 +32,9 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Train the variants of chapter 1.3.")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--live", action="store_true", help="the live run alone, in its own suite")
     options = parser.parse_args()
+    suite = "first-model-live" if options.live else "first-model-ablations"
     torch.set_num_threads(1)
     chapter = read_definitions()
     data = chapter["open_data"]("refscenes")
@@ -42,10 +44,13 @@ def main() -> None:
     train_set = chapter["RefScenesDataset"](data, rows["train"], tokenizer)
     val_set = chapter["EvaluationSet"](data, rows["val"], tokenizer)
     for seed in options.seeds:
-        for variant in VARIANTS:
-            path = RESULTS / f"{variant}-{seed}.json"
+        for variant in ("full",) if options.live else VARIANTS:
+            path = RESULTS / suite / f"{variant}-{seed}.json"
             if not path.exists():
-                write_json(path, train_variant(chapter, variant, seed, train_set, val_set))
+                result = train_variant(chapter, variant, seed, train_set, val_set)
+                flag = " --live" if options.live else ""
+                command = f"python book/_tools/first_model_ablations.py --seeds {seed}{flag}"
+                write_json(path, {"suite": suite, "command": command, **result})
                 print("wrote", path.name, flush=True)
 
 
@@ -86,10 +91,8 @@ def train_variant(
     seconds = time.process_time() - start
     summary = chapter["score_masks"](chapter["predict_masks"](model, val_set), val_set)
     return {
-        "suite": "first-model-ablations",
         "row": variant,
         "seed": seed,
-        "command": f"python book/_tools/first_model_ablations.py --seeds {seed}",
         "date": datetime.date.today().isoformat(),
         "device": describe_device(torch.device("cpu")),
         "precision": chapter["PRECISION"],

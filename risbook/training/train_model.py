@@ -207,7 +207,7 @@ def _describe_start(name: str, system: System | None) -> str:
             f"a new {name}, whose adapters and mask head start from random weights; "
             f"risbook.train(risbook.load({name!r}), ...) goes on from the trained ones"
         )
-    if isinstance(system, NetworkSystem):
+    if isinstance(system, NetworkSystem) and system.image_size == DEFAULT_IMAGE_SIZE:
         return (
             f"{system.config.network} gets images of {system.image_size} x {system.image_size}; "
             "data.load(..., image_size=96) makes them smaller and training faster"
