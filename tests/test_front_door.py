@@ -497,6 +497,11 @@ def test_towers_have_methods_and_options_of_their_own(tmp_path: Path) -> None:
     assert np.allclose(merged, expected, atol=1e-3)
     with pytest.raises(RisbookError, match=r"the text tower .* has the method 'houlsby' already"):
         risbook.apply_peft(model, "bitfit", tower="text")
+    model = risbook.load("etris-mini")
+    assert model.apply_peft("lora", tower="image", r=2) is model
+    model.apply_peft(risbook.adapters.PEFTConfig(method="bitfit"), tower="text")
+    assert model.config.image_peft.options == {"r": 2}
+    assert model.config.text_peft.method == "bitfit"
 
 
 def test_figures_take_what_people_have(photograph: Path) -> None:
@@ -700,6 +705,21 @@ def test_a_network_of_ones_own_is_trained(tmp_path: Path) -> None:
     network.layers.append(torch.nn.Flatten())
     with pytest.raises(RisbookError, match=r"ColourNetwork returns \(4, 1024\); logits are"):
         risbook.train(network, data, **options)
+
+
+def test_the_images_of_a_network_have_the_size_of_its_data() -> None:
+    data = risbook.data.load("refscenes-sample", split="train", image_size=32)
+    subset = torch.utils.data.Subset(torch.utils.data.Subset(data, range(8)), range(4))
+    options: dict[str, Any] = {"steps": 1, "batch_size": 2, "show_progress": False}
+    for form in (data[:4], [data[:4], data[4:8]], subset, [data[:4], "refscenes-sample"]):
+        sizes: list[tuple[int, ...]] = []
+        network = ColourNetwork()
+        network.register_forward_pre_hook(lambda _, inputs, s=sizes: s.append(inputs[0].shape[-2:]))
+        risbook.train(network, form, **options)
+        assert sizes == [(32, 32)]
+    larger = risbook.data.load("refscenes-sample", split="train", image_size=64)
+    with pytest.raises(RisbookError, match="images of 32 and 64 pixels"):
+        risbook.train(ColourNetwork(), [data, larger], **options)
 
 
 def test_an_optimiser_keeps_the_rates_of_its_groups() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.layers.attention import MultiHeadAttention
+from risbook.layers.attention import MultiHeadAttention, tuned_query_key_parameters
 
 
 class GlobalAlignmentLayer(nn.Module):
@@ -43,13 +43,13 @@ class GlobalAlignmentLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def dead_parameters_with_one_key(self) -> int:
-        """Parameters without effect where the text is a single vector.
+        """Tuned parameters without effect where the text is a single vector.
 
         A softmax over one key is 1 whatever the query is: weights and biases of query and key, and
         the norm in front of the query.
         """
-        dim = int(self.multihead_attn.embed_dim)
-        return 2 * dim * (dim + 1) + 2 * dim
+        norm = sum(value.numel() for value in self.norm2.parameters() if value.requires_grad)
+        return tuned_query_key_parameters(self.multihead_attn) + norm
 
     def forward(
         self,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from risbook.decoder.neck import Neck
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.attention import tuned_query_key_parameters
 from risbook.layers.convolutions import CoordConv, conv_norm_relu, resize_norm_relu
 from risbook.towers.features import TextFeatures
 
@@ -34,9 +35,8 @@ class SentenceGate(nn.MultiheadAttention):
         super().__init__(dim, num_heads=1)  # with one key, more heads compute the same
 
     def dead_parameters(self) -> int:
-        """Parameters without effect: weights and biases of query and key."""
-        dim = int(self.embed_dim)
-        return 2 * dim * (dim + 1)
+        """Tuned parameters without effect: weights and biases of query and key."""
+        return tuned_query_key_parameters(self)
 
     def forward(self, sentence_embedding: Tensor) -> Tensor:  # type: ignore[override]
         """Sentence embeddings (B, C) to gates (B, C)."""

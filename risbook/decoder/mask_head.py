@@ -159,7 +159,7 @@ class MaskHead(nn.Module):
         return logits
 
     def dead_parameters(self) -> int:
-        """Parameters without effect, besides those of the neck's gates."""
+        """Tuned parameters without effect, besides those of the neck's gates."""
         if self.sentence_proj is None:
             return 0
         layers = (layer for layer in self.modules() if isinstance(layer, GlobalAlignmentLayer))

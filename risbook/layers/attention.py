@@ -88,3 +88,10 @@ class MultiHeadAttention(nn.MultiheadAttention):
         if weights is not None:
             intermediates["attn"] = weights
         return attn_out
+
+
+def tuned_query_key_parameters(attention: nn.MultiheadAttention) -> int:
+    """How many numbers of the projections of query and key are tuned, biases included."""
+    dim = int(attention.embed_dim)
+    weight, bias = attention.in_proj_weight, attention.in_proj_bias
+    return 2 * dim * (dim * int(weight.requires_grad) + int(bias.requires_grad))

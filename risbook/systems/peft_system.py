@@ -9,7 +9,7 @@ the file is noted. So an adapter is saved whenever it was added, frozen or not.
 """
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -18,7 +18,7 @@ from risbook.adapters.methods.applied_peft import (
     applied_peft,
     unnamed_adapters,
 )
-from risbook.adapters.methods.peft_application import apply_to_tower
+from risbook.adapters.methods.peft_application import apply_peft, apply_to_tower
 from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.adapters.methods.snapshot import restored_on_error
 from risbook.config import configuration
@@ -126,7 +126,13 @@ class PEFTSystem(System):
         """The two towers; `image_tower` and `text_tower` are their attributes."""
         return {"image": self.image_tower, "text": self.text_tower}
 
-    def apply_peft(self, peft: PEFTConfig, *, tower: Modality | None = None) -> None:
+    def apply_peft(
+        self, method: str | PEFTConfig, *, tower: Modality | None = None, **options: Any
+    ) -> Self:
+        """`risbook.apply_peft(model, method, ...)`; returns the model itself."""
+        return apply_peft(self, method, tower=tower, **options)
+
+    def apply_peft_to_towers(self, peft: PEFTConfig, *, tower: Modality | None = None) -> None:
         """Apply a generic method to towers, as a configuration that names it would.
 
         Checkpoints name the method, so that they can be loaded. Everything outside of these towers

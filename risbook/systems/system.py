@@ -281,16 +281,15 @@ class System(nn.Module):
     def dead_parameters(self) -> int:
         """Tuned parameters whose gradient is zero by construction.
 
-        A module with such parameters counts its own by a method of this name. The key's bias of any
+        A module with such parameters counts those of its own that are tuned, by a method of this
+        name. The key's bias of any
         attention has no effect either, since a softmax ignores what all keys have in common;
         rounding still gives it a gradient, and it is not counted.
         """
         counts = [
             int(count())
             for module in self.modules()
-            if module is not self
-            and callable(count := getattr(module, "dead_parameters", None))
-            and any(parameter.requires_grad for parameter in module.parameters())
+            if module is not self and callable(count := getattr(module, "dead_parameters", None))
         ]
         return sum(counts)
 

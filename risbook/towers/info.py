@@ -50,14 +50,17 @@ def tower_info(name: str) -> TowerInfo:
     tower: Tower | None
     try:
         tower = build_meta_tower(name)
-    except RisbookError:  # a mini text tower whose vocabulary is not shipped
-        tower = None
+    except RisbookError:
+        if "context_length" not in preset.arguments:
+            raise
+        tower = None  # a mini text tower whose vocabulary is not shipped
     if tower is not None and tower.modality == "image":
         step, side = tower.image_step, tower.image_size
         default_input: Shape = (3, side, side)
         allowed_input = f"{step}n x {step}m"
     else:
-        default_input = (int(preset.arguments["context_length"]),)
+        length = preset.arguments["context_length"] if tower is None else tower.context_length
+        default_input = (int(length),)
         allowed_input = "fewer"
     folder = preset.folder or f"shipped/{name}"
     return TowerInfo(

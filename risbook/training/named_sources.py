@@ -26,12 +26,14 @@ class NamedSources:
 
     Attributes:
         by_name: the annotations by name, those of the whole sets among them.
+        image_sizes: sides of the squares of the training data that are datasets or samples, pixels.
     """
 
     def __init__(self, *, partition: str | None = None, images: str | None = None) -> None:
         self.partition = partition
         self.images = images
         self.by_name: dict[str, ReferData] = {}
+        self.image_sizes: set[int] = set()
 
     def add_training_data(self, data: Any) -> dict[str, Any]:
         """Name what is trained on.
@@ -100,7 +102,10 @@ class NamedSources:
     def _open_split(self, entry: Any) -> str | Path | ReferringDataset:
         """A name without a split as it is; everything else as a dataset."""
         if not isinstance(entry, str | Path):
-            return as_dataset(entry)
+            dataset = as_dataset(entry)
+            if not isinstance(entry, ReferData):  # which has images of no size of its own
+                self.image_sizes.add(dataset.image_size)
+            return dataset
         name, split = separate_split(entry)
         if split is None:
             return entry

@@ -134,11 +134,12 @@ def train(
             f"the model is a {type(model).__name__}; give a name of risbook.list_models(), a model "
             "of risbook.load, or a network that takes images and sentences"
         )
-    if isinstance(model, nn.Module) and not isinstance(model, System):
-        size = getattr(getattr(data, "dataset", data), "image_size", DEFAULT_IMAGE_SIZE)
-        system: System | None = NetworkSystem(model, image_size=size)
-    else:
-        system = model if isinstance(model, System) else None
+    system: System | None = None
+    network: NetworkSystem | None = None
+    if isinstance(model, System):
+        system = model
+    elif isinstance(model, nn.Module):
+        system = network = NetworkSystem(model, image_size=DEFAULT_IMAGE_SIZE)
     system_name = system.name if system else str(model)
     fields = rename_fields(fields, _FIELD_ALIASES)
     if isinstance(loss, str):
@@ -160,6 +161,8 @@ def train(
                 f"{' and '.join(data_fields['splits'])} already; leave splits= out"
             )
         fields = {**data_fields, **fields}
+    if network is not None and sources.image_sizes:
+        network.image_size = _common_size(sources.image_sizes)
     if eval_data is not None:
         eval_splits = sources.add_eval_data(eval_data)
         fields["eval_splits"] = [*fields.get("eval_splits", ()), *eval_splits]
@@ -198,6 +201,20 @@ def train(
         return trained
     trained.network.history = trained.history  # type: ignore[assignment]
     return trained.network
+
+
+def _common_size(sizes: set[int]) -> int:
+    """The side of the images of all training data, pixels.
+
+    Raises:
+        ArgumentError: if there are several.
+    """
+    if len(sizes) > 1:
+        raise ArgumentError(
+            f"the datasets have images of {' and '.join(map(str, sorted(sizes)))} pixels, and a "
+            "network of your own gets one size; load them all with one image_size="
+        )
+    return next(iter(sizes))
 
 
 def _describe_start(name: str, system: System | None) -> str:

@@ -303,3 +303,19 @@ def test_any_module_can_be_frozen_or_tuned() -> None:
 def test_options_may_be_ranges() -> None:
     tower = apply_peft(make("clip"), "houlsby", blocks=range(1, 2), bottleneck_dim=2)
     assert all(site.startswith("1_") for site in tower.adapters) and len(tower.adapters) == 2
+
+
+class TunedByItself(nn.Module):
+    """A module of another library that has a method called apply_peft."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def apply_peft(self, rank: int) -> None:
+        raise AssertionError("not ours to call")
+
+
+def test_a_method_of_another_library_is_not_called() -> None:
+    model = apply_peft(TunedByItself(), "bitfit")
+    assert [parameter.requires_grad for parameter in model.parameters()] == [False, True]

@@ -149,6 +149,9 @@ def test_dead_parameters_are_those_without_gradient(
         elif "norm2" in name and "head.decoder" in name:
             dead += int((value.grad.abs() <= rounding).sum())
     assert count_parameters(system).dead == system.dead_parameters() == dead
+    for name, value in system.named_parameters():
+        value.requires_grad_("bridgers" in name)
+    assert system.dead_parameters() == 0  # those of the frozen head are not tuned
 
 
 # --- options -------------------------------------------------------------------------------------

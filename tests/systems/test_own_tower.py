@@ -27,6 +27,7 @@ from risbook.towers.build import save_tower
 from risbook.towers.families import FAMILIES, register_tower_family
 from risbook.towers.info import tower_info
 from risbook.towers.stages import StageContext, StagedImageTower
+from risbook.towers.text_transformer import TextTransformer
 
 
 class PatchTower(StagedImageTower):
@@ -99,6 +100,15 @@ class PatchTower(StagedImageTower):
         return self(images).maps[-1].mean(dim=(2, 3))
 
 
+class ShortTextTower(TextTransformer):
+    """A text tower whose sizes are in its class, and not in its preset."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            vocab_size=20, context_length=5, embed_dim=16, depth=3, num_heads=2, output_dim=8
+        )
+
+
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setitem(FAMILIES, "patches", None)  # so that both are gone after the test
@@ -147,6 +157,15 @@ def test_facts_about_the_tower(registered: Path) -> None:
     assert info.default_input == (3, 96, 96) and info.family == "patches"
     assert info.weights == "in its folder" and info.source == str(registered)
     assert list_towers()["patch-tower"] == f"image tower, weights: {registered}"
+
+
+def test_facts_about_a_text_tower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "short-text", None)  # so that both are gone after the test
+    monkeypatch.setitem(TOWERS, "short-text", None)
+    register_tower_family("short-text", TowerFamily(ShortTextTower))
+    register_tower("short-text", TowerPreset("short-text", {}))
+    info = tower_info("short-text")
+    assert info.default_input == (5,) and info.features["text tokens"] == (5, 16)
 
 
 def test_the_family_has_to_be_registered() -> None:

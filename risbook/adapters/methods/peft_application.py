@@ -9,7 +9,7 @@ For instance::
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import nn
 
@@ -24,13 +24,24 @@ from risbook.towers.stages import MODALITIES, Modality
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
+@runtime_checkable
+class PEFTTowers(Protocol):
+    """A system on two towers, which applies a method to them itself.
+
+    The name of its method is long so that no module of another library has it.
+    """
+
+    def apply_peft_to_towers(self, peft: PEFTConfig, *, tower: Modality | None) -> None:
+        """Apply a method to one tower, or with None to both."""
+
+
 def apply_lora(model: ModuleT, r: int | None = None, **options: Any) -> ModuleT:
     """`apply_peft(model, "lora", r=r, ...)`; `risbook.adapters.lora.add_lora` has the options."""
     return apply_peft(model, "lora", **(options if r is None else {"r": r, **options}))
 
 
 def apply_peft(
-    model: ModuleT, method: str, *, tower: Modality | None = None, **options: Any
+    model: ModuleT, method: str | PEFTConfig, *, tower: Modality | None = None, **options: Any
 ) -> ModuleT:
     """Freeze a model and apply one method to it, in place.
 
@@ -42,7 +53,7 @@ def apply_peft(
         model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
             module, for instance a vision transformer of timm; or a system on two towers, whose
             Bridgers and mask head stay as they are.
-        method: a name of `PEFT_METHODS`.
+        method: a name of `PEFT_METHODS`; or a `PEFTConfig`, which has its options itself.
         tower: of a system, the tower that gets the method: "image" or "text"; None for both. So the
             towers can have two methods, or two sets of options.
         options: keyword arguments of the method's function, for instance ``bottleneck_dim=16``.
@@ -58,6 +69,9 @@ def apply_peft(
     >>> [parameter.requires_grad for parameter in layer.parameters()]
     [False, True]
     """
+    if isinstance(method, PEFTConfig):
+        options = {**method.options, **options}
+        method = method.method
     options = read_options(method, options)
     if not isinstance(model, nn.Module):
         raise ArgumentError(
@@ -69,9 +83,8 @@ def apply_peft(
             f'tower is {tower!r}; it must be "image" or "text", or left out for both'
         )
     peft = PEFTConfig(method=method, options=options)
-    apply_to_system = getattr(model, "apply_peft", None)  # systems on two towers have this method
-    if apply_to_system is not None:
-        apply_to_system(peft, tower=tower)
+    if isinstance(model, PEFTTowers):
+        model.apply_peft_to_towers(peft, tower=tower)
     elif tower is not None:
         raise ArgumentError(
             f"tower={tower!r} is for a system on two towers, not for {type(model).__name__}"
