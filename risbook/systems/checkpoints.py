@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError, warn_user
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
-from risbook.systems.etris import ETRIS, build_etris
-from risbook.systems.etris_presets import ETRIS_CONFIGS
-from risbook.systems.mismatch import first_mismatch
-from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
@@ -52,53 +47,18 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
         RisbookError: if the configuration cannot name what the system holds. In both cases an
             earlier checkpoint in the folder stays.
     """
-    if system.name not in SYSTEMS and not isinstance(system, NetworkSystem):
+    if system.loadable and system.name not in SYSTEMS:
         warn_user(
             f"risbook.load cannot build a system called {system.name!r}; add it by "
             "risbook.systems.register_system"
         )
-    check_saveable(system)
+    system.check_saveable()
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}
     if origins := system.weights_origins():
         values["towers"] = origins
     tensors = cast_weights(system.saved_state(), dtype)
     write_tokenizer = system.tokenizer.to_file if system.owns_tokenizer else None
     write_model_folder(Path(folder), values, tensors, write_tokenizer=write_tokenizer)
-
-
-def check_saveable(system: System) -> None:
-    """Refuse a system that `load_system` could not build again.
-
-    `System.check_saveable` says what the system itself refuses. An ETRIS under a preset's name also
-    has to have the Bridgers and the head that its configuration builds: their shapes follow from
-    the towers, so they tell whether the configuration names towers of this kind. Two files of one
-    tower may differ in the vocabulary and in optional weights, so the towers' own weights are not
-    compared.
-
-    Raises:
-        RisbookError: names what the configuration does not build.
-    """
-    system.check_saveable()
-    if not isinstance(system, ETRIS) or system.name not in ETRIS_CONFIGS:
-        return
-    try:
-        with torch.device("meta"):
-            built = build_etris(system.config, name=system.name, meta=True)
-        expected = _outside_towers(built)
-        misfit = first_mismatch(_outside_towers(system), expected, expected)
-    except RisbookError as error:  # the towers that it names have other sizes
-        misfit = str(error)
-    if misfit:
-        raise RisbookError(
-            f"{system.name} has parts that its configuration does not build: {misfit}; give a "
-            "system of your own parts a name of its own, build_etris(..., name=...)"
-        )
-
-
-def _outside_towers(system: ETRIS) -> dict[str, Tensor]:
-    prefixes = tuple(f"{modality}_tower." for modality in system.towers)
-    state = system.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

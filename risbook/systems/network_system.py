@@ -62,6 +62,7 @@ class NetworkSystem(System):
     """
 
     owns_tokenizer = False
+    loadable = False
 
     def __init__(self, network: nn.Module, *, image_size: int) -> None:
         super().__init__(

@@ -11,6 +11,7 @@ the file is noted. So an adapter is saved whenever it was added, frozen or not.
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from risbook.adapters.methods.applied_peft import (
@@ -23,6 +24,7 @@ from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.adapters.methods.snapshot import restored_on_error
 from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
+from risbook.systems.mismatch import first_mismatch
 from risbook.systems.part_names import ADAPTER_PARTS, POS_EMBED_PARTS, TOWER_PARTS
 from risbook.systems.system import System
 from risbook.systems.system_towers import context_dims, tune_pos_embed
@@ -172,10 +174,16 @@ class PEFTSystem(System):
             tune_pos_embed(tower)
 
     def check_saveable(self) -> None:
-        """Refuse several methods on one tower, and adapters or prompts that no method made.
+        """Refuse what the configuration does not name or build.
+
+        That is several methods on one tower, adapters or prompts that no method made, and, under
+        the name of a registered system, other parts than that system has outside of the towers:
+        their shapes follow from the towers, so they tell whether the configuration names towers of
+        this kind. The towers' own weights are not compared, because two files of one tower may
+        differ in the vocabulary and in optional weights.
 
         Raises:
-            RisbookError: names the tower, and the methods or the adapter.
+            RisbookError: names the tower, and the methods or the adapter; or the part.
         """
         for modality, tower in self.towers.items():
             applied = applied_peft(tower)
@@ -192,6 +200,25 @@ class PEFTSystem(System):
                     "cannot name: register the adapter by register_peft_method and apply it by "
                     "apply_peft"
                 )
+        if misfit := self._misfit_of_preset():
+            raise RisbookError(
+                f"{self.name} has parts that its configuration does not build: {misfit}; give a "
+                "system of your own parts a name of its own, as name= or model.name"
+            )
+
+    def _misfit_of_preset(self) -> str:
+        """The first part that the system of this name builds otherwise, in words; "" if none."""
+        from risbook.systems.system_presets import SYSTEMS, BuildInputs
+
+        if self.name not in SYSTEMS:
+            return ""
+        try:
+            with torch.device("meta"):
+                built = SYSTEMS[self.name].build(self.config, BuildInputs(meta=True))
+        except RisbookError as error:  # the towers that it names have other sizes
+            return str(error)
+        expected = _outside_towers(built)
+        return first_mismatch(_outside_towers(self), expected, expected)
 
     def saved_state(self) -> dict[str, Tensor]:
         """Tensors of a checkpoint: those tuned, and those that do not equal the towers' files."""
@@ -251,3 +278,9 @@ class PEFTSystem(System):
             return super().dead_parameters()
         unread = (pos_embed.shape[0] - self.tokenizer.length) * pos_embed.shape[1]
         return super().dead_parameters() + (unread if pos_embed.requires_grad else 0)
+
+
+def _outside_towers(system: System) -> dict[str, Tensor]:
+    prefixes = tuple(f"{modality}_tower." for modality in MODALITIES)
+    state = system.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(prefixes)}

@@ -44,6 +44,7 @@ class System(nn.Module):
         history: rows of the log of the last training, see `risbook.training.read_log`.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
+        loadable: whether `risbook.load` can build it, once `register_system` knows its name.
         backbone_parts: names of the parts (see `part_of`) that papers count to the backbone:
             pretrained towers, and what is trained inside and between them; none without them.
     """
@@ -51,6 +52,7 @@ class System(nn.Module):
     config: Any
     history: list[dict[str, Any]]
     owns_tokenizer = True
+    loadable = True
     backbone_parts: ClassVar[tuple[str, ...]] = ()
     #: attributes that other libraries have, and what to write here
     attribute_hints: ClassVar[Mapping[str, str]] = {

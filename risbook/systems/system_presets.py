@@ -32,7 +32,8 @@ class BuildInputs:
         sentences: training expressions of a fresh system; one with its own vocabulary makes it
             from them.
         folder: a checkpoint that is being loaded, for files beside the weights.
-        meta: whether the system is built for its shapes alone, under the meta device.
+        meta: whether the system is built for its shapes alone, under the meta device, on which no
+            tensor has values. `save_pretrained` compares a system on two towers with these shapes.
     """
 
     sentences: Iterable[str] = ()

@@ -41,7 +41,7 @@ def build_tower(
     pos_grid: int | None = None,
     **overrides: Any,
 ) -> Tower:
-    """Make a tower and load its weights.
+    """Make a tower and load its weights; under the meta device, make its shapes and read nothing.
 
     Args:
         name: a name of `risbook.towers.presets.TOWERS`.
@@ -64,7 +64,9 @@ def build_tower(
         DataError: if the file does not fit the tower; the message names the weight.
     """
     preset = get_tower_preset(name)
-    path, origin = find_weights(name, weights if pretrained else "random")
+    if not pretrained or torch.get_default_device().type == "meta":
+        weights = "random"
+    path, origin = find_weights(name, weights)
     arguments = preset.all_arguments | overrides
     if pos_grid is not None:
         arguments["pos_grid"] = pos_grid

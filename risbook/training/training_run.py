@@ -11,7 +11,6 @@ from torch.nn.parameter import is_lazy
 from risbook.config import to_values
 from risbook.errors import warn_user
 from risbook.systems import System, build_system, save_system
-from risbook.systems.checkpoints import check_saveable
 from risbook.systems.losses import LOSSES, Loss
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
@@ -88,7 +87,7 @@ def train_system(
         if system is None:
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
-        check_saveable(system)
+        system.check_saveable()
         objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
         optimizer = build_optimizer(config, objective.optimizer_groups(), optimizer)
         # The folder is locked after the preparations, so that a run that fails in them leaves no

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from risbook.adapters import BridgerConfig, apply_peft
 from risbook.config import Size, configuration
-from risbook.errors import ArgumentError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems import (
     PEFTSystem,
@@ -178,3 +178,14 @@ def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) 
     system: Any = Toy(toy, BuildInputs())
     with pytest.raises(ArgumentError, match="derive it from PEFTSystemConfig"):
         system.config = BridgerConfig()
+
+
+def test_other_parts_than_those_of_the_registered_system_are_refused(
+    toy: ToyConfig, tmp_path: Path
+) -> None:
+    system = Toy(toy, BuildInputs())
+    system.decoder = nn.Conv2d(128, 1, 3, padding=1)
+    message = r"toy has parts that its configuration does not build: decoder\.weight is"
+    with pytest.raises(RisbookError, match=message):
+        system.save_pretrained(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
