@@ -3,7 +3,7 @@
 Adapter(x) = s W_up sigma(W_down x), from C channels to r and back: 2 C r + r + C parameters, where
 a block of the tower has about 12 C^2. W_up starts at zero, so that the tower first computes what it
 computed before (Houlsby et al., 2019, section 2.1, start near that point; the released code of
-AdaptFormer starts at it). `risbook.adapters.bottleneck_methods` has the three methods of it.
+AdaptFormer starts at it). `risbook.adapters.bottleneck_methods` has three methods that use it.
 """
 
 from collections.abc import Callable

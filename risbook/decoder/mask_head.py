@@ -1,6 +1,7 @@
 """The mask head: neck, decoder and Projector, which ETRIS, DETRIS and MiCA share.
 
-ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code.
+ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code. DETRIS is of Huang et al. (2025), MiCA
+of Li et al. (2026).
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """ETRIS: two frozen CLIP towers, Bridgers between them after three stages, and a mask head.
 
 Bridging vision and language encoders: parameter-efficient tuning for referring image segmentation
-(Xu et al., 2023), and its released code. The two differ. The default of each field is what the
+(Xu et al., 2023), and its released code. The two differ. The default of each field gives what the
 released code does:
 
 | field | released code (default) | paper |
@@ -10,7 +10,7 @@ released code does:
 | `bridger.mask_padding` | False: padding takes part in the Bridgers | True |
 | `bridger.interactor` | "auto": a product with a transformer | "full" |
 | `head.text_input` | "tokens": the decoder attends to the text tokens | "sentence" |
-| `image_out_indices`, `text_out_indices` | (3, 7, 11): after each four blocks | (5, 8, 11) |
+| `image_out_indices`, `text_out_indices` | (): the tower's; CLIP (3, 7, 11) | (5, 8, 11) |
 | `train_pos_embed` | True: position embeddings are tuned | False |
 | `norm_eval` | False: a ResNet's batch norms follow the batches | True |
 

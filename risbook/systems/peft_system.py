@@ -1,7 +1,8 @@
 """The base of systems on two pretrained towers: which parameters are tuned and which are saved.
 
-The towers are frozen; adapters and mask head are trained. As released, the position embeddings are
-tuned as well, and a ResNet's batch norms follow the statistics of the batches.
+The towers are frozen; adapters and mask head are trained. A configuration may choose that the
+position embeddings are tuned as well, as in the released code of ETRIS; the default of
+`PEFTSystemConfig` is that they are frozen.
 
 A checkpoint holds all tensors that cannot be read again from the towers' published or shipped
 files: those that such a file does not have, and those whose values differ from it. The digest of

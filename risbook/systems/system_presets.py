@@ -49,8 +49,8 @@ class SystemPreset:
         summary: one line for the command line's help.
         config: a configuration (see `risbook.config`) with the preset's sizes and choices.
         build: makes the system, with initial weights, of a configuration.
-        old_keys: gives, for the values of a configuration, the old names among them and the
-            present ones.
+        old_keys: takes the values of a configuration and returns a table from old names of fields
+            to today's, see `risbook.config.Aliases`.
     """
 
     summary: str

@@ -44,7 +44,7 @@ class CLIPResNet(StagedImageTower):
         norm_eval: never use or update the statistics of a batch in the body.
 
     Raises:
-        ArgumentError: if width or heads cannot be.
+        ArgumentError: if the width is odd, or the heads do not divide C.
     """
 
     architecture = "resnet"

@@ -3,7 +3,7 @@
 The network is timm's `VisionTransformer`; this file runs it stage by stage, at any image size,
 with the position embeddings resized as the released codes of the systems resize them.
 
-What CLIP and DINOv2 differ in stands in `risbook.towers.vision_styles`.
+`risbook.towers.vision_styles` has the differences between CLIP and DINOv2.
 """
 
 import math
@@ -147,7 +147,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Strides of these maps, pixels: the patch size for each."""
+        """Stride of the map after each stage, pixels: the patch size."""
         return tuple(self.patch_size for _ in self.out_indices)
 
     @property

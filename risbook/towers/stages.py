@@ -179,7 +179,7 @@ class StagedImageTower(StagedTower):
 
     @staticmethod
     def arguments_for_size(arguments: Mapping[str, Any], image_size: int) -> dict[str, Any]:
-        """Arguments of the class that change if all images have one size; by default none.
+        """Arguments of the class to replace where all images have one size; here none.
 
         Args:
             arguments: those of the tower's preset.
@@ -190,7 +190,7 @@ class StagedImageTower(StagedTower):
     def resize_pos_embed(self, pos_embed: Tensor, grid: Grid) -> Tensor:
         """Position embeddings in the shape of `pos_embed` for another grid, by the tower's rule.
 
-        A tower whose `pos_embed` is None has no rule and is never asked for one.
+        A tower whose `pos_embed` is None needs no such method.
         """
         raise NotImplementedError(f"{type(self).__name__} has no position embeddings to resize")
 

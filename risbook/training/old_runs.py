@@ -10,7 +10,7 @@ def _bridger_multiplier(value: Any) -> Mapping[str, Any]:
     return {} if value == 1 else {"lr_multipliers": {"bridgers": value}}
 
 
-#: fields of `TrainingConfig`, in shipped checkpoints and result files
+#: old names of fields of `TrainingConfig`, in result files of the first edition, and today's
 OLD_NAMES: Aliases = {
     "images": "image_folder",
     "changes": "overrides",

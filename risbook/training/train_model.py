@@ -112,8 +112,8 @@ def train(
             logits (B, 1, h, w) and targets of that size in [0, 1]. It returns a scalar; or a
             dictionary of scalars, of which "loss" is minimised and all are in `history`.
         optimizer: in place of Adam. A name, "adamw" or "sgd"; or a class or function that takes
-            groups of parameters and ``lr``, for instance `torch.optim.AdamW`; or an optimiser, of
-            whose groups each keeps its own rate as the peak of the schedule.
+            groups of parameters and ``lr``, for instance `torch.optim.AdamW`; or an optimiser. The
+            rate of each of its groups is then the highest rate of that group's schedule.
         show_progress: show a progress bar, a line for each evaluation and one at the end; where no
             bar can be seen, a line for each row of `history`.
         fields: other fields of `risbook.training.TrainingConfig`, for instance seed or batch_size;

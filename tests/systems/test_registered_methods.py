@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from risbook.adapters import PEFT_METHODS, PEFTMethod, apply_peft, register_peft_method
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.placement import Placement, Serial
-from risbook.errors import RisbookError
+from risbook.errors import ArgumentError, RisbookError
 from risbook.systems import System, build_system, load_system
 from risbook.towers import StageContext, build_tower
 from risbook.towers.sites import Site
@@ -42,15 +42,24 @@ class TextGate(nn.Module):
         super().__init__()
         self.linear = nn.Linear(text_dim, embed_dim)
 
-    def forward(self, tokens: Tensor, text_tokens: Tensor) -> Tensor:
-        gate = self.linear(text_tokens.mean(dim=1)).sigmoid()  # (B, L, T) to (B, C)
-        return tokens * gate[:, None]
+    def forward(
+        self, tokens: Tensor, text_tokens: Tensor, key_padding_mask: Tensor | None = None
+    ) -> Tensor:
+        weights = torch.ones(text_tokens.shape[:2])  # (B, L)
+        if key_padding_mask is not None:
+            weights = (~key_padding_mask).to(text_tokens.dtype)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        mean = (text_tokens * weights[:, :, None]).sum(dim=1)  # (B, L, T) to (B, T)
+        gated: Tensor = tokens * self.linear(mean).sigmoid()[:, None]
+        return gated
 
 
 class Gated(Placement):
     def forward(self, site: Site) -> Tensor:
-        assert site.context is not None
-        gated: Tensor = self.adapter(site.scale(site.out), site.context.text_tokens)
+        if site.context is None:
+            raise ArgumentError("the gate reads the text: call the tower with context=")
+        tokens, context = site.scale(site.out), site.context
+        gated: Tensor = self.adapter(tokens, context.text_tokens, context.key_padding_mask)
         return gated
 
 
@@ -66,6 +75,8 @@ def test_a_method_that_reads_the_text(monkeypatch: pytest.MonkeyPatch, tmp_path:
     tower = apply_peft(build_tower("dinov2-mini", weights="random"), "text-gate", text_dim=16)
     context = StageContext(text_tokens=torch.zeros(2, 5, 16))
     assert tower(torch.zeros(2, 3, 96, 96), context=context).maps[0].shape == (2, 128, 12, 12)
+    with pytest.raises(ArgumentError, match="reads the text"):
+        tower(torch.zeros(2, 3, 96, 96))
     # a system fills text_dim from its text tower
     system = build_system("etris-mini", overrides={"image_peft.method": "text-gate"})
     system.save_pretrained(tmp_path)

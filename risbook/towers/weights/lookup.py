@@ -53,13 +53,13 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsOr
     if str(weights) == "random":
         return None, WeightsOrigin()
     if hub is None and str(weights) == "hub":
-        raise RisbookError(f"{name} is not on the hub: it comes with the package")
+        raise RisbookError(f"{name} is not on the hub; use weights='auto', or name a folder")
     folder = local_folder(name, weights)
     is_shipped = folder == SHIPPED_TOWERS / name
     if is_shipped and not (SHIPPED_TOWERS / name / "config.json").is_file():
         raise RisbookError(
-            f"{name}: its weights are not in this installation; make them by "
-            "`risbook pretrain`, name a folder that holds them, or use weights='random'"
+            f"{name}: its weights are not in this installation; name a folder that holds them, use "
+            "weights='random', or make those of a mini tower by `risbook pretrain`"
         )
     if folder is not None:
         path = find_file(folder)
