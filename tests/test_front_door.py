@@ -504,6 +504,21 @@ def test_towers_have_methods_and_options_of_their_own(tmp_path: Path) -> None:
     assert model.config.text_peft.method == "bitfit"
 
 
+def test_many_images_are_predicted_in_batches(model: System) -> None:
+    data = risbook.data.load("refscenes-sample", split="train")
+    images = [data.image(index) for index in range(40)]
+    sentences = data.sentences[:40]
+    batches: list[int] = []
+    hook = model.register_forward_pre_hook(lambda _, inputs: batches.append(len(inputs[0])))
+    together = model.predict(images, sentences, return_probability=True)
+    assert batches == [32, 8]
+    hook.remove()
+    for image, sentence, probability in zip(images, sentences, together, strict=True):
+        alone = model.predict(image, sentence, return_probability=True)
+        # The kernels of other batch sizes round otherwise, by some 1e-6 in float32.
+        assert np.allclose(alone, probability, rtol=0, atol=1e-5)
+
+
 def test_figures_take_what_people_have(photograph: Path) -> None:
     item = risbook.data.load("refscenes-sample", split="val", image_size=64)[0]
     risbook.figures.show_referring(item["image"], item["mask"], title=item["text"])

@@ -4,12 +4,14 @@ ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code. DETRIS is of Huang
 of Li et al. (2026).
 """
 
+import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from typing import Literal
 
 from torch import Tensor, nn
 
-from risbook.config import Depth, Probability, Size, configuration
+from risbook.config import Depth, Options, Probability, Size, configuration
 from risbook.decoder.global_alignment import GlobalAlignment, GlobalAlignmentLayer
 from risbook.decoder.hierarchical_alignment import HierarchicalAlignment
 from risbook.decoder.last_map_neck import LastMapNeck
@@ -43,6 +45,7 @@ class MaskHeadConfig:
     Args:
         neck: a name of `NECKS`: "hierarchical" alignment of three maps, the "last" map alone, or
             one that `register_neck` added.
+        neck_options: keyword arguments of the neck besides those that `Neck` lists.
         dim: channels of neck and decoder; with text_input="tokens" those of the text tokens.
         num_layers: layers of the decoder; with 0 only its last norm is left.
         num_heads: heads of the decoder; they divide `dim`.
@@ -54,6 +57,7 @@ class MaskHeadConfig:
     """
 
     neck: str = "hierarchical"
+    neck_options: Options = field(default_factory=dict)
     dim: Size = 512
     num_layers: Depth = 3
     num_heads: Size = 8
@@ -82,7 +86,8 @@ class MaskHead(nn.Module):
         sentence_dim: P, channels of the sentence embedding.
 
     Raises:
-        ArgumentError: if the text tokens do not have the decoder's channels.
+        ArgumentError: if the text tokens do not have the decoder's channels, or the neck has no
+            such option.
     """
 
     def __init__(
@@ -100,13 +105,20 @@ class MaskHead(nn.Module):
                 f"head.dim is {config.dim}; the decoder attends to the text tower's tokens as they "
                 f"are, so it must be {text_dim}"
             )
-        self.neck = NECKS[config.neck](
-            map_dims=map_dims,
-            factors=factors,
-            text_dim=text_dim,
-            sentence_dim=sentence_dim,
-            dim=config.dim,
-        )
+        neck_class = NECKS[config.neck]
+        arguments = {
+            "map_dims": map_dims,
+            "factors": factors,
+            "text_dim": text_dim,
+            "sentence_dim": sentence_dim,
+            "dim": config.dim,
+        }
+        arguments |= config.neck_options
+        try:
+            inspect.signature(neck_class).bind(**arguments)
+        except TypeError as error:
+            raise ArgumentError(f"neck {config.neck!r}: {error}; see head.neck_options") from None
+        self.neck = neck_class(**arguments)
         self.sentence_proj: nn.Linear | None = None
         if config.text_input == "sentence":
             self.sentence_proj = nn.Linear(sentence_dim, config.dim)

@@ -22,7 +22,7 @@ from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.metrics import Scores
 from risbook.progress_bar import progress_bar
-from risbook.systems.evaluation_mode import evaluation_mode
+from risbook.systems.inference import compute_logits
 from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.system import System
 
@@ -50,7 +50,6 @@ class ScoredPrediction:
         return int((self.mask & self.truth).sum()) / union if union else 0.0
 
 
-@torch.inference_mode()
 def predict_batch(
     system: System,
     data: ReferData,
@@ -71,7 +70,6 @@ def predict_batch(
     Returns:
         One prediction per expression, in the same order.
     """
-    device = next((parameter.device for parameter in system.parameters()), torch.device("cpu"))
     letterboxes: list[Letterbox] = []
     images: list[Tensor] = []
     last_id: int | None = None
@@ -85,9 +83,8 @@ def predict_batch(
         else:
             images.append(torch.from_numpy(normalise(letterbox.image(data.image(expression)))))
             last_id = expression.image_id
-    tokens = system.tokenizer([expression.text(text_kind) for expression in expressions])
-    with evaluation_mode(system):
-        logits = system(torch.stack(images).to(device), tokens.to(device)).float().cpu()
+    sentences = [expression.text(text_kind) for expression in expressions]
+    logits = compute_logits(system, torch.stack(images), sentences)
     return [
         ScoredPrediction(
             expression=expression,

@@ -16,6 +16,9 @@ from risbook.systems.postprocess import probabilities_at_original_size, threshol
 from risbook.systems.system import System
 from risbook.tokenizers.sentence_tokenizer import check_text
 
+#: images per forward pass, where several are given
+BATCH_SIZE = 32
+
 
 def predict(
     system: System,
@@ -73,8 +76,11 @@ def predict_probabilities(
             f"there are {len(images)} images and {len(sentences)} sentences; give one sentence per "
             "image, or one for all of them"
         )
-    pairs = zip(images, sentences, strict=True)
-    return [_predict_image(system, as_rgb(each), [sentence])[0] for each, sentence in pairs]
+    results: list[NDArray[np.float32]] = []
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        results += _predict_batch(system, images[batch], sentences[batch])
+    return results
 
 
 def is_batch(image: object) -> bool:
@@ -82,16 +88,47 @@ def is_batch(image: object) -> bool:
     return isinstance(image, list | tuple) or getattr(image, "ndim", 0) == 4
 
 
-@torch.inference_mode()
 def _predict_image(
     system: System, pixels: NDArray[np.uint8], sentences: Sequence[str]
 ) -> list[NDArray[np.float32]]:
+    """Probabilities of several sentences about one image."""
     if not sentences:
         return []
+    letterbox, image = _letterboxed(system, pixels)
+    logits = compute_logits(system, image.expand(len(sentences), -1, -1, -1), sentences)
+    return probabilities_at_original_size(logits, [letterbox] * len(sentences))
+
+
+def _predict_batch(
+    system: System, images: Sequence[ImageInput], sentences: Sequence[str]
+) -> list[NDArray[np.float32]]:
+    """Probabilities of one sentence per image."""
+    letterboxes, squares = zip(
+        *(_letterboxed(system, as_rgb(each)) for each in images), strict=True
+    )
+    logits = compute_logits(system, torch.stack(squares), sentences)
+    return probabilities_at_original_size(logits, letterboxes)
+
+
+def _letterboxed(system: System, pixels: NDArray[np.uint8]) -> tuple[Letterbox, Tensor]:
+    """The letterbox of an image (H, W, 3), and the normalised square (3, S, S)."""
     letterbox = Letterbox(height=pixels.shape[0], width=pixels.shape[1], size=system.image_size)
-    device = next(system.parameters()).device
-    images = torch.from_numpy(normalise(letterbox.image(pixels)))[None].to(device)  # (1, 3, S, S)
+    return letterbox, torch.from_numpy(normalise(letterbox.image(pixels)))
+
+
+@torch.inference_mode()
+def compute_logits(system: System, images: Tensor, sentences: Sequence[str]) -> Tensor:
+    """Logits of one forward pass in evaluation mode.
+
+    Args:
+        system: on any device; each of its modules is left in the mode that it was in.
+        images: letterboxed and normalised, (B, 3, S, S).
+        sentences: B sentences.
+
+    Returns:
+        float32 (B, 1, h, w), on the CPU.
+    """
+    device = next((parameter.device for parameter in system.parameters()), torch.device("cpu"))
     token_ids = system.tokenizer(sentences).to(device)
     with evaluation_mode(system):
-        logits = system(images.expand(len(sentences), -1, -1, -1), token_ids).float().cpu()
-    return probabilities_at_original_size(logits, [letterbox] * len(sentences))
+        return system(images.to(device), token_ids).float().cpu()

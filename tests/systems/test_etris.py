@@ -286,9 +286,17 @@ def test_adapters_of_both_towers_get_tokens_map_and_mask(modality: str) -> None:
 def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     class WordNeck(nn.Module):
         def __init__(
-            self, *, map_dims: Any, factors: Any, text_dim: int, sentence_dim: int, dim: int
+            self,
+            *,
+            map_dims: Any,
+            factors: Any,
+            text_dim: int,
+            sentence_dim: int,
+            dim: int,
+            scale: float = 1.0,
         ) -> None:
             super().__init__()
+            self.scale = scale
             self.linear = nn.Linear(map_dims[1] + text_dim, dim)
 
         def forward(self, maps: Any, text_features: TextFeatures, *, intermediates: Any) -> Tensor:
@@ -304,6 +312,12 @@ def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatc
     register_neck("words", WordNeck)
     system = small_etris({"head.neck": "words"}, resnet=False).eval()
     assert system(*inputs(system)).shape[1] == 1
+    options = {"head.neck": "words", "head.neck_options": {"scale": 0.5}}
+    system = small_etris(options, resnet=False)
+    assert system.head.neck.scale == 0.5
+    assert system.config_values()["head"]["neck_options"] == {"scale": 0.5}
+    with pytest.raises(ArgumentError, match=r"neck 'last': .*'scale'; see head\.neck_options"):
+        small_etris({**options, "head.neck": "last"}, resnet=False)
 
 
 @pytest.mark.parametrize("resnet", [True, False])
