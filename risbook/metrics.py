@@ -15,6 +15,8 @@ mIoU and oIoU differ by 2 to 3 points on the same predictions, and papers have p
 the name of the other, so a `Summary` always holds both. Counts are kept per expression, as Python
 integers: sums never lose a pixel, an expression that a sampler repeated to fill the last batch
 counts once, and it does not matter how the split was shared out among processes.
+
+Papers: LAVT (Yang et al., 2022), DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
 """
 
 import math

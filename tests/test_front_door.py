@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 import risbook
 from risbook.errors import RisbookError
-from risbook.systems import System
+from risbook.systems import NetworkSystem, System
 
 
 def test_every_room_opens_at_its_first_use() -> None:
@@ -735,6 +735,15 @@ def test_the_images_of_a_network_have_the_size_of_its_data() -> None:
     larger = risbook.data.load("refscenes-sample", split="train", image_size=64)
     with pytest.raises(RisbookError, match="images of 32 and 64 pixels"):
         risbook.train(ColourNetwork(), [data, larger], **options)
+
+
+def test_a_network_is_called_as_its_forward() -> None:
+    system = NetworkSystem(ColourNetwork(), image_size=32)
+    images = torch.rand(1, 3, 32, 32)
+    expected = system.forward(images, ["left dog"])
+    for sentences in (["left dog"], ("left dog",), "left dog"):
+        assert torch.equal(system(images, sentences), expected)
+        assert torch.equal(system.forward(images, sentences), expected)
 
 
 def test_an_optimiser_keeps_the_rates_of_its_groups() -> None:

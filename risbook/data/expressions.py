@@ -4,6 +4,8 @@ RefCOCO, RefCOCO+ and G-Ref name an object once (a *ref*) and describe it severa
 *sentences*). Training code of CRIS, ETRIS and LAVT walks over refs with one random sentence each;
 evaluation walks over all sentences. The table therefore keeps sentences, in file order, and
 groups them into `Referent`s on demand.
+
+Paper: LAVT (Yang et al., 2022).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -15,6 +15,8 @@ Measured against OpenCV 4.8.1 and 4.10.0 on 240 sizes from 1 x 1 to 640 x 480 an
 outputs of ETRIS and DETRIS: matrices, images, masks and normalised images are equal in every
 bit; the way back (`Letterbox.undo`) differs by at most 4e-7, because it sums float32 values first
 along the rows and then along the columns.
+
+Papers: DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,8 @@
 """Data for PyTorch in one call: a name, a folder, or samples of one's own.
 
 This is what `risbook.data.load` and `risbook.load_dataset` are.
+
+Paper: LAVT (Yang et al., 2022).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``."""
+"""A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``.
+
+Paper: LAVT (Yang et al., 2022).
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy

@@ -2,6 +2,8 @@
 
 Attention is all you need (Vaswani et al., 2017), section 3.5, for sentences; ETRIS and DETRIS use
 the same along columns and rows of a map (released code). Each is computed once per size and device.
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 from functools import lru_cache

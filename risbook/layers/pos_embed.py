@@ -12,6 +12,8 @@ codes do it by two rules that differ slightly, and both are kept:
 
 Embeddings have the shape (1, R + s * s, C), as timm keeps them: first R prefix rows (that of the
 class token, if it has one), then the patches row by row.
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum."""
+"""Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum.
+
+Paper: DETRIS (Huang et al., 2025).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -76,16 +76,17 @@ class NetworkSystem(System):
 
     def __call__(self, images: Tensor, token_ids: Any, **options: Any) -> Tensor:
         """Logits of images and sentences; images keep their size."""
-        logits: Tensor = nn.Module.__call__(self, images, list(token_ids), **options)
+        logits: Tensor = nn.Module.__call__(self, images, token_ids, **options)
         return logits
 
     def forward(self, images: Tensor, token_ids: Any, **options: Any) -> Tensor:
-        """Logits (B, 1, h, w); the network gets the options as well.
+        """Logits (B, 1, h, w) of images and B sentences; the network gets the options as well.
 
         Raises:
             ArgumentError: if the network returns another shape.
         """
-        logits: Tensor = self.network(images, token_ids, **options)
+        sentences = [token_ids] if isinstance(token_ids, str) else list(token_ids)
+        logits: Tensor = self.network(images, sentences, **options)
         if logits.ndim != 4 or logits.shape[:2] != (len(images), 1):
             raise ArgumentError(
                 f"{self.config.network} returns {tuple(logits.shape)}; logits are (B, 1, h, w), "

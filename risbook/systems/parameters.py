@@ -4,6 +4,8 @@ Papers on parameter-efficient tuning print one percentage, with different defini
 part of the backbone over the image tower alone (ETRIS: 3.39 % for RN101), or over both towers
 (DETRIS: 0.9 to 1.8 %). Neither counts neck, decoder and projector, which are tuned as well and
 several times as large. Here all parameters are counted, part by part, and both shares are given.
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 from dataclasses import asdict, dataclass

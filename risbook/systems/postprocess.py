@@ -4,6 +4,8 @@ The test code of CRIS, ETRIS, DETRIS and MiCA (``engine/engine.py`` there) takes
 enlarges the *probabilities* bicubically with aligned corners to the size of the letterbox, undoes
 the letterbox bicubically, and keeps what is strictly above 0.35. Enlarging the logits instead, or
 comparing at the letterbox's size, gives other figures.
+
+Papers: LAVT (Yang et al., 2022), DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
 """
 
 from collections.abc import Sequence

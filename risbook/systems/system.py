@@ -175,7 +175,8 @@ class System(nn.Module):
         """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and token ids (B, L).
 
         The stride s is the decoder's: 4 in the published systems. Call the system itself,
-        ``model(images, token_ids)``, which takes B sentences in place of the token ids as well.
+        ``model(images, token_ids)``, which takes B sentences in place of the token ids as well, and
+        resizes images of another size than `image_size`. This method resizes nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} has no forward pass: define forward")
 

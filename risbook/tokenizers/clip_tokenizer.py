@@ -4,6 +4,8 @@ A word is spelt in bytes, which 48,894 merges then join, the most frequent pair 
 al. 2021, section 2.4, and `simple_tokenizer.py` of the released code). Every text can be spelt, so
 no word is unknown. ETRIS, DETRIS and the systems after them use these ids unchanged: start 49406,
 end 49407, padding 0.
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 import gzip

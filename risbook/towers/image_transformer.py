@@ -4,6 +4,8 @@ The network is timm's `VisionTransformer`; this file runs it stage by stage, at 
 with the position embeddings resized as the released codes of the systems resize them.
 
 `risbook.towers.vision_styles` has the differences between CLIP and DINOv2.
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 import math

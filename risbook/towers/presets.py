@@ -5,6 +5,8 @@ then know by its name. If no class of risbook computes it, `register_tower_famil
 
     register_tower_family("my-family", TowerFamily(MyImageTower))
     register_tower("my-tower", TowerPreset("my-family", {"width": 64}, folder=Path("weights")))
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 import re

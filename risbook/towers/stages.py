@@ -11,6 +11,8 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 | 1 | layer2, stride 8 | 0 | f3_proj, fusion3 |
 | 2 | layer3, stride 16 | 1 | f4_proj, fusion4 |
 | 3 | layer4, stride 32 | 2 | f5_proj, fusion5 |
+
+Paper: DETRIS (Huang et al., 2025).
 """
 
 from abc import ABC, abstractmethod
