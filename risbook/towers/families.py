@@ -20,6 +20,7 @@ from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.stages import Tower
 from risbook.towers.text_transformer import TextTransformer
+from risbook.towers.weights.published_formats import PUBLISHED_FORMATS, PublishedFormats
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class TowerFamily:
     Args:
         tower_class: a class derived from `StagedImageTower` or `StagedTextTower`.
         arguments: of the class, the same for every tower of the family.
+        formats: the names that the published files of the family have; None if they have those of
+            the class.
     """
 
     tower_class: type[Tower]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    formats: PublishedFormats | None = None
 
 
 FAMILIES: Registry[TowerFamily] = Registry(
@@ -49,7 +53,8 @@ FAMILIES: Registry[TowerFamily] = Registry(
 def register_tower_family(name: str, family: TowerFamily) -> None:
     """Add a family, or replace one, under a name that presets can give.
 
-    Its files of weights have the names of the class; others need an entry of
-    `risbook.towers.weights.published_formats.PUBLISHED_FORMATS`.
+    `PUBLISHED_FORMATS` gets the formats of the family, if it has any.
     """
     FAMILIES[name] = family
+    if family.formats is not None:
+        PUBLISHED_FORMATS[name] = family.formats

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from risbook.errors import DataError
 from risbook.layers.pos_embed import resize_clip_pos_embed
 from risbook.towers.clip_resnet import CLIPResNet
+from risbook.towers.families import FAMILIES, TowerFamily, register_tower_family
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.weights.loading import convert, load_weights
@@ -46,7 +47,9 @@ def resnet(*, connect: bool = True) -> CLIPResNet:
 
 def test_a_family_of_ones_own_ignores_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     formats = PublishedFormats((KeyMapping("mine", "stem.weight", ((r"^stem\.", "conv."),)),))
-    monkeypatch.setitem(PUBLISHED_FORMATS, "my-family", formats)
+    monkeypatch.setitem(FAMILIES, "my-family", None)  # so that both are gone after the test
+    monkeypatch.setitem(PUBLISHED_FORMATS, "my-family", None)
+    register_tower_family("my-family", TowerFamily(CLIPResNet, formats=formats))
     assert list(
         convert({"stem.weight": torch.ones(1), "norm.bias": torch.ones(1)}, "my-family")
     ) == [
