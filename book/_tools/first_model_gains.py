@@ -34,6 +34,7 @@ def main() -> None:
         for split in splits:
             rows.append({"set": name, "split": split, **measure_gain(model, data, split)})
             print(rows[-1], flush=True)
+    RESULT.parent.mkdir(exist_ok=True)
     command = ["python", "book/_tools/first_model_gains.py"]
     about = {"suite": "first-model-gains", "row": "category-model"}
     write_result(RESULT, rows, command=command, system=model, settings={}, about=about)
