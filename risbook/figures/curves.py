@@ -60,7 +60,9 @@ def plot_log(log: str | Path | Records, *, title: str | None = None) -> "Figure"
     if not len(losses):
         raise DataError("plot_log: the log holds no record with both `step` and `loss`.")
     panels = 2 if len(scores) else 1
-    figure, axes = plt.subplots(1, panels, figsize=(4.4 * panels, 3.0), squeeze=False)
+    figure, axes = plt.subplots(
+        1, panels, figsize=(4.4 * panels, 3.0), squeeze=False, layout="constrained"
+    )
     left = axes[0, 0]
     left.plot(losses[:, 0], losses[:, 1], color=ROLES["loss"], alpha=0.3, lw=0.9, label="each step")
     left.plot(losses[:, 0], smooth(losses[:, 1]), color=ROLES["loss"], label="smoothed")

@@ -204,8 +204,11 @@ def _contour_grid(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
     return np.arange(width) - 1.0, np.arange(height) - 1.0, padded
 
 
+TITLE_POINTS = 10
+
+
 def title_inches(title: str) -> float:
-    """Height of a wrapped title, inches; layout engines forget it for axes that are off."""
+    """Height of a title of `TITLE_POINTS`, inches; layout engines forget it where axes are off."""
     return 0.19 * (title.count("\n") + 1) + 0.2
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from risbook.errors import DataError
 from risbook.figures.feature_maps import show_heatmap
 from risbook.figures.overlays import (
+    TITLE_POINTS,
     as_image,
     legend_handles,
     show_referring,
@@ -60,6 +61,7 @@ def show_panels(
         figsize=(cell * columns, sum(tall) + sum(titles_tall) + 0.35 * legend),
         gridspec_kw={"height_ratios": tall},
         squeeze=False,
+        layout="constrained",  # also without `use_style`, or titles are cut
     )
     for ax in axes.flat:
         ax.set_axis_off()
@@ -69,7 +71,7 @@ def show_panels(
         else:
             masks = {key: panel[key] for key in _MASKS if panel.get(key) is not None}
             show_referring(panel["image"], ax=ax, grid=panel.get("grid", grid), **masks)
-        ax.set_title(title)
+        ax.set_title(title, fontsize=TITLE_POINTS)
         ax.set_anchor("N")  # titles of a row stand at one height
     if legend:
         handles = legend_handles(*(_any_has(panels, key) for key in _MASKS))

@@ -42,6 +42,16 @@ def test_a_log_without_validation_has_one_panel():
     plt.close("all")
 
 
+def test_labels_lie_inside_the_figure_in_the_default_style():
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):
+        figure = plot_log([{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}])
+        figure.canvas.draw()
+        for label in (figure.axes[0].xaxis.label, figure.axes[0].yaxis.label):
+            box = label.get_window_extent()
+            assert box.x0 >= 0 and box.y0 >= 0
+    plt.close(figure)
+
+
 def test_each_split_has_its_line_and_says_its_best():
     legend = plot_log(rows()).axes[1].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == [

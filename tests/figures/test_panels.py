@@ -90,3 +90,16 @@ def test_a_grid_divides_the_image_into_cells():
     assert first.get_xlim() == (-0.5, 79.5)
     with pytest.raises(DataError, match="grid"):
         show_panels([{"image": image()}], grid=0)
+
+
+def test_long_titles_of_neighbours_do_not_overlap_in_the_default_style():
+    panel = {
+        "image": np.zeros((60, 40, 3), np.uint8),
+        "title": "brown spotted shirt man left of it",
+    }
+    with mpl.rc_context(mpl.rcParamsDefault):
+        figure = show_panels([panel] * 4)
+        figure.canvas.draw()
+        boxes = [ax.title.get_window_extent() for ax in figure.axes]
+        assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    plt.close(figure)
