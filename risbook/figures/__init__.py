@@ -11,7 +11,7 @@ from risbook.figures.interactive import FrameSlider
 from risbook.figures.overlays import show_referring, wrap_title
 from risbook.figures.paint import paint_mask
 from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
-from risbook.figures.panels import show_panels
+from risbook.figures.panels import compare_masks, show_panels
 from risbook.figures.predictions import show_predictions
 from risbook.figures.sentence_box import SentenceBox
 
@@ -20,6 +20,7 @@ __all__ = [
     "ROLES",
     "FrameSlider",
     "SentenceBox",
+    "compare_masks",
     "heatmap_panels",
     "list_diagrams",
     "paint_mask",

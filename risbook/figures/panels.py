@@ -8,6 +8,7 @@ from risbook.figures.feature_maps import show_heatmap
 from risbook.figures.overlays import (
     TITLE_POINTS,
     as_image,
+    as_mask,
     legend_handles,
     show_referring,
     title_inches,
@@ -78,6 +79,37 @@ def show_panels(
         if handles:
             figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
+
+
+def compare_masks(image: Any, truth: Any, prediction: Any, title: str = "") -> dict[str, Any]:
+    """A panel for `show_panels` with a predicted mask, its errors, and its IoU in the title.
+
+    Args:
+        image: what `show_panels` takes.
+        truth: ground-truth mask (H, W).
+        prediction: predicted mask (H, W).
+        title: what stands before the IoU.
+
+    Raises:
+        DataError: the masks differ in size.
+
+    >>> import numpy as np
+    >>> left, row = np.array([[1, 0], [1, 0]]), np.array([[1, 1], [0, 0]])
+    >>> compare_masks(np.zeros((2, 2, 3)), left, row, title="left")["title"]
+    'left: IoU 0.33'
+    """
+    truth_mask = as_mask(truth, as_image(image).shape[:2], "truth")
+    prediction_mask = as_mask(prediction, as_image(image).shape[:2], "prediction")
+    assert truth_mask is not None and prediction_mask is not None
+    union = int((truth_mask | prediction_mask).sum())
+    iou = int((truth_mask & prediction_mask).sum()) / union if union else 0.0
+    return {
+        "image": image,
+        "truth": truth_mask,
+        "prediction": prediction_mask,
+        "error": truth_mask ^ prediction_mask,
+        "title": f"{title}: IoU {iou:.2f}" if title else f"IoU {iou:.2f}",
+    }
 
 
 def _any_has(panels: Sequence[Mapping[str, Any]], key: str) -> bool:

@@ -1,11 +1,13 @@
-"""Teaching: checkers for the exercises, tables of text, and two measures of the chapters."""
+"""Teaching: checkers for the exercises, tables of text, and small measures of the chapters."""
 
 from risbook.teaching.coarse_masks import coarsen
 from risbook.teaching.exercises import check, check_solution, check_value, compare_prediction
 from risbook.teaching.standard_error import mean_and_error
 from risbook.teaching.text_table import print_table
+from risbook.teaching.word_order import SameWordPair, same_word_pairs, select_object
 
 __all__ = [
+    "SameWordPair",
     "check",
     "check_solution",
     "check_value",
@@ -13,4 +15,6 @@ __all__ = [
     "compare_prediction",
     "mean_and_error",
     "print_table",
+    "same_word_pairs",
+    "select_object",
 ]

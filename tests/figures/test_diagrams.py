@@ -51,12 +51,23 @@ def test_images_of_the_sample_are_embedded(diagram):
     assert len(diagram.svg) < 100_000
 
 
-def test_the_shapes_of_the_first_model_are_those_of_its_configuration():
-    svg, config = show_diagram("first_model").svg, FirstModelConfig()
+def test_the_shapes_of_the_first_model_are_those_of_the_model_that_its_chapter_trains():
+    chapter = {"image_size": 48, "map_dims": (16, 32, 64, 96), "blocks": 1, "decoder_dim": 64}
+    svg, config = show_diagram("first_model").svg, FirstModelConfig(**chapter)
     for channels, stride in zip(config.map_dims, (2, 4, 8, 16), strict=True):
         side = config.image_size // stride
         assert f"(B, {channels}, {side}, {side})" in svg
     total = config.map_dims[2] + config.map_dims[3] + config.text_dim + 2
-    assert f"(B, {total}, 12, 12)" in svg
+    side = config.image_size // 8
+    assert f"(B, {total}, {side}, {side})" in svg
+    assert f"(B, {config.decoder_dim}, {side}, {side})" in svg
     assert f"(B, L, {config.word_dim})" in svg
     assert f"(B, {config.text_dim})" in svg
+
+
+def test_the_parts_of_the_first_model_have_the_names_of_its_chapter():
+    svg = show_diagram("first_model").svg
+    texts = " ".join(re.findall(r"<text[^>]*>([^<]+)</text>", svg))
+    for name in ("image tower", "text tower", "sentence embedding", "decoder", "coordinates"):
+        assert name in texts
+    assert not re.search(r"convolutional tower|sentence vector|recurrent", svg)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from risbook.errors import DataError
-from risbook.figures import show_panels, use_style
+from risbook.figures import compare_masks, show_panels, use_style
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +103,17 @@ def test_long_titles_of_neighbours_do_not_overlap_in_the_default_style():
         boxes = [ax.title.get_window_extent() for ax in figure.axes]
         assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
     plt.close(figure)
+
+
+def test_a_compared_mask_has_its_errors_and_its_iou():
+    truth, prediction = np.zeros((60, 80), bool), np.zeros((60, 80), bool)
+    truth[:, :40], prediction[:, 20:60] = True, True
+    panel = compare_masks(image(), truth, prediction, "left dog")
+    assert panel["title"] == "left dog: IoU 0.33"
+    assert panel["error"].sum() == 60 * 40
+    assert compare_masks(image(), truth, truth)["title"] == "IoU 1.00"
+    empty = np.zeros((60, 80), bool)
+    assert compare_masks(image(), empty, empty)["title"] == "IoU 0.00"
+    with pytest.raises(DataError, match="prediction"):
+        compare_masks(image(), truth, prediction[:, 1:])
+    show_panels([panel], legend=True)
