@@ -1,5 +1,7 @@
 """Several images side by side."""
 
+import itertools
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -101,7 +103,7 @@ def test_long_titles_of_neighbours_do_not_overlap_in_the_default_style():
         figure = show_panels([panel] * 4)
         figure.canvas.draw()
         boxes = [ax.title.get_window_extent() for ax in figure.axes]
-        assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
     plt.close(figure)
 
 
