@@ -6,7 +6,8 @@
 
 For expression i with predicted mask P and annotated mask G, I = |P and G| and U = |P or G|:
 
-- IoU of i is I / U. The code of CRIS, ETRIS, DETRIS and MiCA has 1e-6 added to U; so has this one.
+- IoU of i is I / U. The code of CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et
+  al., 2025) and MiCA (Li et al., 2026) has 1e-6 added to U; so has this one.
 - mIoU is the mean of these IoUs: every expression weighs the same.
 - oIoU (also "cumulative IoU") is the sum of all I over the sum of all U: large objects weigh more.
 - Pr@X is the share of expressions with an IoU above X.
@@ -15,8 +16,6 @@ mIoU and oIoU differ by 2 to 3 points on the same predictions, and papers have p
 the name of the other, so a `Summary` always holds both. Counts are kept per expression, as Python
 integers: sums never lose a pixel, an expression that a sampler repeated to fill the last batch
 counts once, and it does not matter how the split was shared out among processes.
-
-Papers: LAVT (Yang et al., 2022), DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
 """
 
 import math
@@ -224,7 +223,7 @@ def shares_above(
     float32, where 0.7 and 0.9 lie a little below their names (by about 1e-8 and 2e-8) and 0.6 and
     0.8 a little above. So an IoU of exactly 0.7 counts, one of exactly 0.6 does not. The 1e-6 in
     the union hides that for small unions: 7 of 10 pixels do not count at 0.7, 7000 of 10000 do.
-    LAVT asks for IoU >= X in float64 (``strict=False``).
+    LAVT (Yang et al., 2022) asks for IoU >= X in float64 (``strict=False``).
 
     >>> shares_above([0.5, 0.6, 0.7, 0.8], thresholds=[0.5, 0.7])
     ((0.5, 0.75), (0.7, 0.5))

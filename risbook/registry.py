@@ -33,15 +33,15 @@ there are: hierarchical, last
         self.noun = noun
         self.hints = hints or {}
 
-    def lookup(self, name: str) -> T:
+    def lookup(self, name: object) -> T:
         """The entry of a name.
 
         Raises:
             ArgumentError: if there is none; the message has the closest name, and all of them.
         """
-        if name in self:
+        if isinstance(name, str) and name in self:
             return self[name]
-        close = self.hints.get(name.lower()) or close_name(name, self)
+        close = self.hints.get(str(name).lower()) or close_name(str(name), self)
         hint = f"did you mean {close!r}? " if close else ""
         raise ArgumentError(
             f"no {self.noun} is called {name!r}; {hint}there are: {', '.join(self)}"

@@ -1,11 +1,9 @@
 """The one table that all files of RefCOCO-style data are read into: a row per expression.
 
 RefCOCO, RefCOCO+ and G-Ref name an object once (a *ref*) and describe it several times (its
-*sentences*). Training code of CRIS, ETRIS and LAVT walks over refs with one random sentence each;
-evaluation walks over all sentences. The table therefore keeps sentences, in file order, and
-groups them into `Referent`s on demand.
-
-Paper: LAVT (Yang et al., 2022).
+*sentences*). Training code of CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023) and LAVT (Yang et
+al., 2022) walks over refs with one random sentence each; evaluation walks over all sentences. The
+table therefore keeps sentences, in file order, and groups them into `Referent`s on demand.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

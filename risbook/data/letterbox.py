@@ -1,11 +1,12 @@
 """Letterbox an image into a square, and undo it, with the numbers of the released codes.
 
-CRIS, ETRIS, DETRIS and MiCA scale an image until it fits into a square of S x S, centre it and
-fill the rest with CLIP's mean colour (``datasets`` folder of DETRIS, commit c94b1e1). They do it
-by OpenCV's ``warpAffine``, so their figures depend on how that function rounds: source coordinates
-are cut to 1/32 pixel, and the weights for 8-bit images are whole numbers that sum to 2**15. This
-module does the same sums in numpy. That keeps a large library out of the requirements and, above
-all, holds still: OpenCV 5.0 answers the same call with up to 2 grey levels of difference to 4.8.
+CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et al., 2025) and MiCA (Li et al.,
+2026) scale an image until it fits into a square of S x S, centre it and fill the rest with CLIP's
+mean colour (``datasets`` folder of DETRIS, commit c94b1e1). They do it by OpenCV's ``warpAffine``,
+so their figures depend on how that function rounds: source coordinates are cut to 1/32 pixel, and
+the weights for 8-bit images are whole numbers that sum to 2**15. This module does the same sums in
+numpy. That keeps a large library out of the requirements and, above all, holds still: OpenCV 5.0
+answers the same call with up to 2 grey levels of difference to 4.8.
 
 A letterbox neither turns nor shears, so all rows read the same source columns and all columns the
 same source rows. That makes it quick without compiled code: 160 x 120 pixels to 128 take 1.1 ms,
@@ -15,8 +16,6 @@ Measured against OpenCV 4.8.1 and 4.10.0 on 240 sizes from 1 x 1 to 640 x 480 an
 outputs of ETRIS and DETRIS: matrices, images, masks and normalised images are equal in every
 bit; the way back (`Letterbox.undo`) differs by at most 4e-7, because it sums float32 values first
 along the rows and then along the columns.
-
-Papers: DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Data for PyTorch in one call: a name, a folder, or samples of one's own.
 
 This is what `risbook.data.load` and `risbook.load_dataset` are.
-
-Paper: LAVT (Yang et al., 2022).
 """
 
 from collections.abc import Mapping
@@ -70,8 +68,8 @@ def load(
             dataset that was loaded before.
         partition: as for `open_data`.
         images: as for `open_data`.
-        text_kind: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT); None
-            for "sent", or likewise.
+        text_kind: "sent" (cleaned sentences, as CRIS and ETRIS) or "raw" (as typed, as LAVT,
+            Yang et al., 2022); None for "sent", or likewise.
 
     Raises:
         DataError: there is no such dataset or split, or a file or sample of it is malformed.

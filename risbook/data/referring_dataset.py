@@ -1,7 +1,4 @@
-"""A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``.
-
-Paper: LAVT (Yang et al., 2022).
-"""
+"""A split as a torch dataset: one item per expression, ready for a plain ``DataLoader``."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -83,7 +80,7 @@ class ReferringDataset(Dataset[Item]):
         data: the dataset.
         split: one of ``data.splits``. Without it, "train", or the only split that there is.
         image_size: side S of the letterboxed square, pixels.
-        text_kind: "sent" (cleaned, CRIS and ETRIS) or "raw" (as typed, LAVT).
+        text_kind: "sent" (cleaned, CRIS and ETRIS) or "raw" (as typed, LAVT, Yang et al., 2022).
 
     Raises:
         DataError: there is no such split, or an argument is out of range.

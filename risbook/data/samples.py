@@ -1,10 +1,9 @@
 """Training samples: letterboxed images, sentences and soft masks, one per object and epoch.
 
-Training visits every referred object once per epoch with one sentence drawn at random, as CRIS,
-ETRIS, DETRIS and LAVT do. Which sentence that is follows from (seed, epoch, object) alone, and not
-from the state of a generator, so a run that was killed can go on exactly where it was.
-
-Papers: LAVT (Yang et al., 2022), DETRIS (Huang et al., 2025).
+Training visits every referred object once per epoch with one sentence drawn at random, as CRIS
+(Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et al., 2025) and LAVT (Yang et al.,
+2022) do. Which sentence that is follows from (seed, epoch, object) alone, and not from the state of
+a generator, so a run that was killed can go on exactly where it was.
 """
 
 import random

@@ -2,10 +2,8 @@
 
 Every expression of a split is one case. The mask is predicted at the system's own size, brought
 back to the image's own resolution and compared there with the annotated mask, as the test code of
-CRIS, ETRIS, DETRIS and MiCA does (float32, sigmoid, bicubic, inverse letterbox, threshold strictly
-above 0.35).
-
-Papers: DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
+CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et al., 2025) and MiCA (Li et al.,
+2026) does: float32, sigmoid, bicubic, inverse letterbox, threshold strictly above 0.35.
 """
 
 from collections.abc import Sequence

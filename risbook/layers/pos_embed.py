@@ -5,15 +5,13 @@ Another image size has another grid, so the embeddings are resized like a small 
 codes do it by two rules that differ slightly, and both are kept:
 
 - CLIP towers in ETRIS (Xu et al., 2023): bicubic to the size of the grid.
-- DINOv2 towers in DETRIS (after DINOv2's own code, Oquab et al., 2024): bicubic by the scale factor
-  (g + 0.1) / s for a grid of side g and embeddings of side s. The sampling step becomes
-  s / (g + 0.1) instead of s / g; the 0.1 guarded the library's rounding and became part of the
-  trained behaviour.
+- DINOv2 towers in DETRIS (Huang et al., 2025), as in DINOv2's own code (Oquab et al., 2024):
+  bicubic by the scale factor (g + 0.1) / s for a grid of side g and embeddings of side s. The
+  sampling step becomes s / (g + 0.1) instead of s / g; the 0.1 guarded the library's rounding and
+  became part of the trained behaviour.
 
 Embeddings have the shape (1, R + s * s, C), as timm keeps them: first R prefix rows (that of the
 class token, if it has one), then the patches row by row.
-
-Paper: DETRIS (Huang et al., 2025).
 """
 
 from collections.abc import Callable

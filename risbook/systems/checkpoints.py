@@ -136,6 +136,8 @@ def load_system(
     Raises:
         DataError: if the folder is not a checkpoint, or its weights do not fit its configuration;
             the message names the entry.
+        RisbookError: without `pretrained`, for an unknown system, an unknown or impossible field,
+            or a tower whose weights are not available.
     """
     if pretrained:
         system = _read_checkpoint(find_checkpoint(name), fields)

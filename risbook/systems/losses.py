@@ -1,7 +1,4 @@
-"""Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum.
-
-Paper: DETRIS (Huang et al., 2025).
-"""
+"""Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,7 +16,7 @@ def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
     """Bring the letterboxed mask to the size of the logits, as the released codes do.
 
     Nearest neighbour: the target of logit (i, j) is the mask's pixel (s i, s j) with stride s
-    (ETRIS and DETRIS, training code).
+    (ETRIS, Xu et al., 2023, and DETRIS, Huang et al., 2025; training code).
 
     Args:
         mask: (B, 1, S, S) in [0, 1].

@@ -1,11 +1,10 @@
 """Count the parameters of a system: tuned, frozen, and the two shares that papers print.
 
 Papers on parameter-efficient tuning print one percentage, with different definitions: the tuned
-part of the backbone over the image tower alone (ETRIS: 3.39 % for RN101), or over both towers
-(DETRIS: 0.9 to 1.8 %). Neither counts neck, decoder and projector, which are tuned as well and
-several times as large. Here all parameters are counted, part by part, and both shares are given.
-
-Paper: DETRIS (Huang et al., 2025).
+part of the backbone over the image tower alone (ETRIS, Xu et al., 2023: 3.39 % for RN101), or over
+both towers (DETRIS, Huang et al., 2025: 0.9 to 1.8 %). Neither counts neck, decoder and projector,
+which are tuned as well and several times as large. Here all parameters are counted, part by part,
+and both shares are given.
 """
 
 from dataclasses import asdict, dataclass
@@ -125,8 +124,8 @@ class ParameterReport:
             "total": self.total,
             "dead": self.dead,
             "backbone_tuned": self.backbone_tuned,
-            "share of image tower": self.share_of_image_tower,
-            "share of both towers": self.share_of_towers,
+            "share_of_image_tower": self.share_of_image_tower,
+            "share_of_towers": self.share_of_towers,
         }
 
 

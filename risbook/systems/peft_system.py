@@ -28,7 +28,7 @@ from risbook.errors import ArgumentError, RisbookError
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.part_names import ADAPTER_PARTS, POS_EMBED_PARTS, TOWER_PARTS
 from risbook.systems.system import System
-from risbook.systems.system_towers import context_dims, tune_pos_embed
+from risbook.systems.system_towers import context_dims, unfreeze_pos_embed
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import (
     MODALITIES,
@@ -172,7 +172,7 @@ class PEFTSystem(System):
                 "method and options"
             ) from error
         if self._config.train_pos_embed:
-            tune_pos_embed(tower)
+            unfreeze_pos_embed(tower)
 
     def check_saveable(self) -> None:
         """Refuse what the configuration does not name or build.

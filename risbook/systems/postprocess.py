@@ -1,11 +1,10 @@
 """From a network's logits to a mask at the image's own resolution.
 
-The test code of CRIS, ETRIS, DETRIS and MiCA (``engine/engine.py`` there) takes the sigmoid first,
-enlarges the *probabilities* bicubically with aligned corners to the size of the letterbox, undoes
-the letterbox bicubically, and keeps what is strictly above 0.35. Enlarging the logits instead, or
-comparing at the letterbox's size, gives other figures.
-
-Papers: LAVT (Yang et al., 2022), DETRIS (Huang et al., 2025), MiCA (Li et al., 2026).
+The test code of CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et al., 2025) and
+MiCA (Li et al., 2026), ``engine/engine.py`` there, takes the sigmoid first, enlarges the
+*probabilities* bicubically with aligned corners to the size of the letterbox, undoes the letterbox
+bicubically, and keeps what is strictly above 0.35. Enlarging the logits instead, or comparing at
+the letterbox's size, gives other figures.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from risbook.data.letterbox import Letterbox
 from risbook.errors import ArgumentError
 
 #: Probability strictly above which a pixel belongs to the mask, in all four released codes. LAVT
-#: compares two classes instead, which is 0.5.
+#: (Yang et al., 2022) compares two classes instead, which is 0.5.
 THRESHOLD = 0.35
 
 Probability = npt.NDArray[np.float32]

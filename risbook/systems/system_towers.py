@@ -77,7 +77,7 @@ def prepare_towers(
     for tower, peft in zip(towers, (image_peft, text_peft), strict=True):
         apply_to_tower(tower, peft or PEFTConfig(), context_dims=dims)
         if train_pos_embed:
-            tune_pos_embed(tower)
+            unfreeze_pos_embed(tower)
 
 
 def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> 
     return {"text_dim": text_tower.embed_dim, "image_dims": image_tower.stage_dims}
 
 
-def tune_pos_embed(tower: StagedTower) -> None:
-    """Tune a tower's position embeddings; nothing happens in a tower that has none."""
+def unfreeze_pos_embed(tower: StagedTower) -> None:
+    """Let a tower's position embeddings be tuned; nothing happens in a tower that has none."""
     if tower.pos_embed is not None:
         tower.pos_embed.requires_grad_(True)

@@ -2,10 +2,8 @@
 
 A word is spelt in bytes, which 48,894 merges then join, the most frequent pair first (Radford et
 al. 2021, section 2.4, and `simple_tokenizer.py` of the released code). Every text can be spelt, so
-no word is unknown. ETRIS, DETRIS and the systems after them use these ids unchanged: start 49406,
-end 49407, padding 0.
-
-Paper: DETRIS (Huang et al., 2025).
+no word is unknown. ETRIS (Xu et al., 2023), DETRIS (Huang et al., 2025) and the systems after them
+use these ids unchanged: start 49406, end 49407, padding 0.
 """
 
 import gzip

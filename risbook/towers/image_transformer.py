@@ -4,8 +4,6 @@ The network is timm's `VisionTransformer`; this file runs it stage by stage, at 
 with the position embeddings resized as the released codes of the systems resize them.
 
 `risbook.towers.vision_styles` has the differences between CLIP and DINOv2.
-
-Paper: DETRIS (Huang et al., 2025).
 """
 
 import math
@@ -55,7 +53,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         output_dim: P, channels of the space shared with a text tower; None for none.
         layer_scale: initial value of LayerScale, where the style has it.
         out_indices: blocks after which `forward` returns a map, counted from 0; None for three
-            stages of equal depth, as in ETRIS. DETRIS has 4, 8 and 11 of 12.
+            stages of equal depth, as in ETRIS. DETRIS (Huang et al., 2025) has 4, 8 and 11 of 12.
 
     Raises:
         ArgumentError: if there is no such style.

@@ -5,8 +5,6 @@ then know by its name. If no class of risbook computes it, `register_tower_famil
 
     register_tower_family("my-family", TowerFamily(MyImageTower))
     register_tower("my-tower", TowerPreset("my-family", {"width": 64}, folder=Path("weights")))
-
-Paper: DETRIS (Huang et al., 2025).
 """
 
 import re
@@ -140,8 +138,8 @@ _BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
 _LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
 _MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
 _MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
-# The out_indices of the DINOv2 towers are the blocks after which DETRIS takes a map, counted from 0
-# as in its released code.
+# The out_indices of the DINOv2 towers are the blocks after which the released code of DETRIS (Huang
+# et al., 2025) takes a map, counted from 0 as there.
 _DINOV2 = {"patch_size": 14, "pos_grid": 37, "num_registers": 4}
 
 

@@ -11,8 +11,6 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 | 1 | layer2, stride 8 | 0 | f3_proj, fusion3 |
 | 2 | layer3, stride 16 | 1 | f4_proj, fusion4 |
 | 3 | layer4, stride 32 | 2 | f5_proj, fusion5 |
-
-Paper: DETRIS (Huang et al., 2025).
 """
 
 from abc import ABC, abstractmethod
@@ -30,7 +28,8 @@ Architecture = Literal["resnet", "vit"]
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
-#: the stages of a system: ETRIS and DETRIS take three maps. A tower by itself may have others.
+#: the stages of a system: ETRIS and DETRIS (Huang et al., 2025) take three maps. A tower by itself
+#: may have others.
 STAGES = (1, 2, 3)
 
 
@@ -181,7 +180,7 @@ class StagedImageTower(StagedTower):
 
     @staticmethod
     def arguments_for_size(arguments: Mapping[str, Any], image_size: int) -> dict[str, Any]:
-        """Arguments of the class to replace where all images have one size; here none.
+        """Changes to the preset's arguments where all images have one size; here there are none.
 
         Args:
             arguments: those of the tower's preset.

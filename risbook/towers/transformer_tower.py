@@ -209,8 +209,8 @@ class TransformerTower(StagedTower):
             raise ArgumentError(f"{count} prompts: there has to be at least one")
         if self.prompts is not None:
             raise ArgumentError(
-                f"this tower already has {self.prompts.shape[1]} prompts: "
-                "make a new tower for others"
+                f"this tower already has {self.prompts.shape[1]} prompts; another number of them "
+                "needs a new tower"
             )
         like = next(self.parameters())
         rows = len(self.blocks) if deep else 1

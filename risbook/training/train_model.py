@@ -86,19 +86,24 @@ def train(
         mask = model.predict("photo.jpg", "the left dog")
 
     Args:
-        model: a preset's name for a new model, whose adapters and mask head start from random
-            weights; or a model to train further, for instance that of `risbook.load`; or a network
-            of your own, see `risbook.systems.NetworkSystem`. Its images have the size of the
-            dataset's, and a checkpoint in `out` holds its weights, but `risbook.load` cannot build
-            it.
-        data: what to train on: a name, which means the split train, or a text such as
-            "refscenes:val", a folder, a dataset of `risbook.data.load`, or samples of
-            your own; or a list of names, folders and datasets. Without it, a model that comes with
-            the package is trained as its checkpoint was.
+        model: one of
+
+            - a preset's name: a new model, whose adapters and mask head start from random weights;
+            - a model to train further, for instance that of `risbook.load`;
+            - a network of your own, see `risbook.systems.NetworkSystem`. Its images have the size
+              of the dataset's, and a checkpoint in `out` holds its weights, but `risbook.load`
+              cannot build it.
+        data: what to train on. Without it, a model that comes with the package is trained as its
+            checkpoint was. One of
+
+            - a name or a folder, which means its split train, or "refscenes:val" for another;
+            - a dataset of `risbook.data.load`;
+            - samples of your own;
+            - a list of names, folders and datasets.
         eval_data: what to evaluate on, after every `eval_every` steps (with `epochs`, after every
-            epoch) and after the last: a text such as "refscenes:val", a dataset, or samples; or a
-            list of texts and datasets. `history` gets a row of kind "evaluation" for each. All are
-            read in the run's `text_kind`.
+            epoch) and after the last: "refscenes:val", a dataset, samples, or a list of the first
+            two. `history` gets a row of kind "evaluation" for each. All are read in the run's
+            `text_kind`.
         out: folder of the run; without `out` the run leaves no files.
         epochs: length of the run in place of `steps`. An epoch visits each object once, with one of
             its sentences: 100 sentences about 40 objects are 5 batches of 8. Objects that would

@@ -141,6 +141,8 @@ class TrainingLoop:
                         hint="continue with resume=True",
                     ) from None
         finally:
+            for group in self.optimizer.param_groups:  # the caller may train with it again
+                group["lr"] = group.pop("initial_lr")
             self.bar.close()
             if self.log:
                 self.log.close()

@@ -1,6 +1,7 @@
 """Every method on every tower: what it changes, what it tunes, and what learns."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -232,6 +233,9 @@ def test_names_and_options_that_are_not_there() -> None:
         ArgumentError, match=r"tower='image' is for a system on two towers, not for Im"
     ):
         apply_peft(tower, "lora", tower="image")
+    for name in (None, 3, ["lora"]):
+        with pytest.raises(ArgumentError, match=rf"^no method is called {re.escape(repr(name))}; "):
+            apply_peft(tower, name)
     assert all(parameter.requires_grad for parameter in tower.parameters())  # nothing was done
 
 

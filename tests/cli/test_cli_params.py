@@ -21,10 +21,10 @@ def test_all_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     reports = json.loads(capsys.readouterr().out)
     assert [report["system"] for report in reports] == list(SYSTEMS)
     for report in reports:
-        share = report["share of both towers"]
+        share = report["share_of_towers"]
         from_scratch = report["system"] == "first-model"
         assert (share is None) == (report["backbone_tuned"] == 0) == from_scratch
-        assert share is None or 0 < share < report["share of image tower"]
+        assert share is None or 0 < share < report["share_of_image_tower"]
         assert report["tuned"] + report["frozen"] == report["total"]
         assert sum(part["tuned"] for part in report["parts"]) == report["tuned"]
 

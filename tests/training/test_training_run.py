@@ -296,3 +296,23 @@ def test_the_configuration_names_the_optimiser(tmp_path: Path, config: TrainingC
             show_progress=False,
             optimizer=torch.optim.SGD,
         )
+
+
+def test_an_optimiser_can_train_again(tmp_path: Path, config: TrainingConfig) -> None:
+    def stop(step: int, loss: float) -> None:
+        raise KeyboardInterrupt
+
+    system = build_system("first-model", sentences=["left dog"], overrides=config.overrides)
+    optimizer = torch.optim.SGD(system.parameters(), lr=0.1)
+    options: dict[str, Any] = {"system": system, "optimizer": optimizer, "show_progress": False}
+    chosen = replace(config, steps=4, warmup=0, log_every=1)
+    train_system(chosen, tmp_path / "first", **options)
+    with pytest.raises(KeyboardInterrupt):
+        train_system(chosen, tmp_path / "stopped", on_step=stop, **options)
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    train_system(chosen, tmp_path / "second", **options)
+    first, second = (
+        [row["lr"] for row in read_log(tmp_path / name / "log.jsonl")]
+        for name in ("first", "second")
+    )
+    assert first[0] == 0.1 and first == second

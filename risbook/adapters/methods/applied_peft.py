@@ -11,8 +11,9 @@ from torch import nn
 from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.towers.transformer_tower import TransformerTower
 
-_CONFIGS = "applied_peft"
-_PARAMETERS = "peft_parameters"
+#: attributes of a module
+_CONFIGS = "_peft_configs"
+_PARAMETERS = "_peft_parameters"
 
 
 def applied_peft(module: nn.Module) -> tuple[PEFTConfig, ...]:

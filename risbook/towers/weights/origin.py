@@ -65,7 +65,7 @@ class WeightsOrigin:
 
 def weights_origin(tower: nn.Module) -> WeightsOrigin:
     """Where a tower's weights come from; random for a tower that no weights were loaded into."""
-    origin = getattr(tower, "weights_origin", None)
+    origin = getattr(tower, "_weights_origin", None)
     return origin if isinstance(origin, WeightsOrigin) else WeightsOrigin()
 
 
@@ -78,12 +78,12 @@ def set_weights_origin(tower: nn.Module, origin: WeightsOrigin) -> None:
     Call it right after loading. `copy.deepcopy` keeps both notes.
     """
     # not through nn.Module's __setattr__: this is plain data
-    tower.__dict__["weights_origin"] = origin
-    tower.__dict__["file_checksums"] = {}
+    tower.__dict__["_weights_origin"] = origin
+    tower.__dict__["_file_checksums"] = {}
     if origin.kind == "random" or origin.inside:
         return
     absent = tuple(f"{part}." for part in origin.random_parts)
-    tower.__dict__["file_checksums"] = {
+    tower.__dict__["_file_checksums"] = {
         name: _checksum(value)
         for name, value in tower.state_dict().items()
         if not name.startswith(absent)
@@ -100,7 +100,7 @@ def came_from_file(tower: nn.Module, name: str, value: Tensor | None = None) -> 
     """
     # peft inserts this into the names of the layers that it wraps
     name = name.replace(".base_layer.", ".")
-    checksums = tower.__dict__.get("file_checksums", {})
+    checksums = tower.__dict__.get("_file_checksums", {})
     return name in checksums and (value is None or _checksum(value) == checksums[name])
 
 
