@@ -8,6 +8,7 @@ from risbook.figures.curves import plot_log, smooth
 from risbook.figures.diagrams import list_diagrams, show_diagram
 from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
 from risbook.figures.interactive import FrameSlider
+from risbook.figures.label_maps import show_label_map, write_numbers
 from risbook.figures.overlays import show_referring, wrap_title
 from risbook.figures.paint import paint_mask
 from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
@@ -29,6 +30,7 @@ __all__ = [
     "rgba",
     "show_diagram",
     "show_heatmap",
+    "show_label_map",
     "show_matrix",
     "show_panels",
     "show_predictions",
@@ -36,6 +38,7 @@ __all__ = [
     "smooth",
     "use_style",
     "wrap_title",
+    "write_numbers",
 ]
 
 __getattr__ = lazy_attributes(
