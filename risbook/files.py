@@ -58,6 +58,23 @@ def parse_json(text: str | bytes, *, where: str) -> Any:
         raise DataError(f"{where}: is not valid JSON ({error})") from error
 
 
+def cache_folder() -> Path:
+    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder.
+
+    Raises:
+        DataError: if there is no home folder that it could be in.
+    """
+    try:
+        if path := os.environ.get("RISBOOK_CACHE"):
+            return Path(path).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "risbook"
+    except RuntimeError as error:
+        raise DataError(
+            "there is no home folder to keep drawn worlds and weights in; "
+            "name a folder by the environment variable RISBOOK_CACHE"
+        ) from error
+
+
 def write_error(path: Path, error: OSError) -> RisbookError:
     """What to tell of a file that the disk did not take."""
     reason = error.strerror or str(error)

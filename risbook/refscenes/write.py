@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import read_json, write_error
+from risbook.files import cache_folder, read_json, write_error
 from risbook.progress_bar import progress_bar
 from risbook.refscenes import manifest
 from risbook.refscenes.partial_folder import partial_folder
@@ -121,19 +120,6 @@ def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = T
     except OSError as error:
         raise write_error(root, error) from error
     return root
-
-
-def cache_folder() -> Path:
-    """The folder for what risbook makes once: $RISBOOK_CACHE, or the user's cache folder."""
-    try:
-        if path := os.environ.get("RISBOOK_CACHE"):
-            return Path(path).expanduser()
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "risbook"
-    except RuntimeError as error:
-        raise DataError(
-            "there is no home folder to keep drawn worlds in; "
-            "name a folder by the environment variable RISBOOK_CACHE"
-        ) from error
 
 
 def world_folder(size: str = "standard", seed: int = 0) -> Path:

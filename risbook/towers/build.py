@@ -2,6 +2,7 @@
 
     tower = build_tower("dinov2-vitb14")                     # published, from the hub
     tower = build_tower("dinov2-vitb14", weights="weights/") # from a folder, without network
+    tower = build_tower("dinov2-s")                          # after `risbook towers get dinov2-s`
     tower = build_tower("dinov2-mini")                       # small, comes with the package
     tower = build_tower("dinov2-mini", weights="random")     # the same, untrained
 
@@ -46,9 +47,10 @@ def build_tower(
     Args:
         name: a name of `risbook.towers.presets.TOWERS`.
         weights: "auto": the shipped ones of a mini tower; of a published tower those in the
-            folder that RISBOOK_WEIGHTS names, if it has them, or else those of the hub. "hub":
-            only the hub's. "random": initial values. Anything else is the path of a file of
-            weights, or of a folder that holds one file or one folder per tower.
+            folder that RISBOOK_WEIGHTS names, if it has them, or those that `fetch_tower` keeps,
+            or else those of the hub. "hub": only the hub's. "random": initial values. Anything else
+            is the path of a file of weights, or of a folder that holds one file or one folder per
+            tower.
         pretrained: false for initial values, as timm has it; the same as ``weights="random"``.
         pos_grid: side of the grid of position embeddings, if not the published one; the published
             embeddings are resized to it by the family's own rule.

@@ -6,9 +6,16 @@ import torch
 
 from risbook.errors import RisbookError
 from risbook.towers.build import build_meta_tower
-from risbook.towers.presets import get_tower_preset
+from risbook.towers.presets import TowerPreset, get_tower_preset
+from risbook.towers.published_files import HubFile, PackageFile
 from risbook.towers.stages import Tower
-from risbook.towers.weights.lookup import FOLDER_VARIABLE, SHIPPED_TOWERS, cached, local_folder
+from risbook.towers.weights.lookup import (
+    FOLDER_VARIABLE,
+    SHIPPED_TOWERS,
+    cached,
+    kept_folder,
+    local_folder,
+)
 
 Shape = tuple[int, ...]
 
@@ -27,7 +34,7 @@ class TowerInfo:
         features: shapes of the features of one default input, by name: maps are (C, h, w), text
             tokens (L, T), the sentence (P,).
         weights: in words, where the weights are now.
-        source: the file of the weights on the hub, or their folder.
+        source: the file of the weights on the hub or in a package, or their folder.
     """
 
     name: str
@@ -62,7 +69,6 @@ def tower_info(name: str) -> TowerInfo:
         length = preset.arguments["context_length"] if tower is None else tower.context_length
         default_input = (int(length),)
         allowed_input = "fewer"
-    folder = preset.folder or f"shipped/{name}"
     return TowerInfo(
         name=name,
         family=preset.family,
@@ -71,8 +77,16 @@ def tower_info(name: str) -> TowerInfo:
         allowed_input=allowed_input,
         features=_features(tower),
         weights=weights_status(name),
-        source=f"{preset.hub}/{preset.hub.file}" if preset.hub else f"{folder}",
+        source=_source(name, preset),
     )
+
+
+def _source(name: str, preset: TowerPreset) -> str:
+    if preset.hub is not None:
+        return f"{preset.hub}/{preset.hub.file}"
+    if preset.package is not None:
+        return f"{preset.package.label}, {preset.package.member}"
+    return str(preset.folder or f"shipped/{name}")
 
 
 def _features(tower: Tower | None) -> dict[str, Shape]:
@@ -90,15 +104,17 @@ def _features(tower: Tower | None) -> dict[str, Shape]:
 def weights_status(name: str) -> str:
     """Where `build_tower(name)` would find the weights, in a few words; makes no request."""
     preset = get_tower_preset(name)
-    if preset.hub is None:
+    published: HubFile | PackageFile | None = preset.hub or preset.package
+    if published is None:
         if preset.folder:
             return "in its folder" if preset.folder.is_dir() else "not in its folder"
         is_shipped = (SHIPPED_TOWERS / name / "config.json").is_file()
         return "shipped" if is_shipped else "not shipped"
-    if local_folder(name, "auto") is not None:
-        return FOLDER_VARIABLE
-    if cached(preset.hub) is not None:
+    folder = local_folder(name, "auto")
+    if folder is not None:
+        return "in the cache" if folder == kept_folder(name) else FOLDER_VARIABLE
+    if preset.hub is not None and cached(preset.hub) is not None:
         return "in the hub cache"
-    megabytes = preset.hub.size / 1e6
+    megabytes = published.size / 1e6
     size = f"{megabytes / 1e3:.1f} GB" if megabytes >= 1e3 else f"{megabytes:.0f} MB"
     return f"download {size}"

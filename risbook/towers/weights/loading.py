@@ -106,6 +106,6 @@ def convert(state: Mapping[str, Tensor], family: str) -> State:
         raise DataError(
             f"these are weights of a {' and '.join(others)} tower, not of a {family} tower"
         )
-    owners = ", ".join(mapping.owner for mapping in key_mappings) or "its own class"
+    owners = ", ".join(dict.fromkeys(mapping.owner for mapping in key_mappings)) or "its own class"
     first = next(iter(state), "none")
     raise DataError(f"names of no known form, as {first}; a {family} tower reads names of {owners}")

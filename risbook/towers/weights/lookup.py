@@ -1,14 +1,16 @@
-"""Find the weights of a tower: in the package, in a folder, or on the hub.
+"""Find the weights of a tower: in the package, in a folder, in a cache, or on the hub.
 
 Files of the hub are fetched by `huggingface_hub` at a pinned revision, or taken from its cache.
+What `risbook.towers.fetch_tower` brings from a file or a package index lies in risbook's own cache.
 """
 
 import os
 from pathlib import Path
 
 from risbook.errors import DataError, RisbookError
-from risbook.files import read_json
-from risbook.towers.presets import HubFile, get_tower_preset
+from risbook.files import cache_folder, read_json
+from risbook.towers.presets import TowerPreset, get_tower_preset
+from risbook.towers.published_files import HubFile
 from risbook.towers.weights.origin import WeightsOrigin
 from risbook.towers.weights.tensor_files import file_digest, find_file
 
@@ -49,7 +51,8 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsOr
         RisbookError: if there is none, or it is not available; the message says what to do.
         DataError: if it is for another tower, or not the pinned file.
     """
-    hub = get_tower_preset(name).hub
+    preset = get_tower_preset(name)
+    hub = preset.hub
     if str(weights) == "random":
         return None, WeightsOrigin()
     if hub is None and str(weights) == "hub":
@@ -65,12 +68,22 @@ def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsOr
         path = find_file(folder)
         _check_config(path.with_name("config.json"), name)
         digest = file_digest(path)
-        if hub is None:
+        if not preset.is_published:
             source = f"{name}, shipped" if is_shipped else str(path)
             return path, WeightsOrigin("risbook", source, digest)
-        source = f"{hub}, from {path}" if digest == hub.sha256 else str(path)
-        return path, WeightsOrigin("published", source, digest)
-    assert hub is not None, "without a hub file, weights are shipped or named"
+        if folder == kept_folder(name) and digest != (wanted := preset.sha256 or digest):
+            raise DataError(
+                f"{path}: its sha256 begins with {digest[:8]}, not {wanted[:8]}: it is damaged; "
+                f"`risbook towers get {name}` fetches it again"
+            )
+        return path, WeightsOrigin("published", _source_of_file(preset, path, digest), digest)
+    if hub is None:
+        assert preset.package is not None, "what is not published is shipped or in a folder"
+        raise RisbookError(
+            f"{name}: its weights are not on this machine; fetch them once "
+            f"({preset.package.size / 1e6:.0f} MB) by `risbook towers get {name}`, or point "
+            f"weights= or {FOLDER_VARIABLE} to a folder that holds them"
+        )
     path = fetch(hub)
     digest = file_digest(path)
     if hub.sha256 and digest != hub.sha256:
@@ -88,14 +101,14 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
     Args:
         name: the tower's name.
         weights: "auto": in the package or the preset's folder, or, of a published tower, below that
-            which RISBOOK_WEIGHTS names; "hub": nowhere; or a file or folder. A folder may hold one
-            folder per tower or pair.
+            which RISBOOK_WEIGHTS names, or in `kept_folder`; "hub": nowhere; or a file or folder. A
+            folder may hold one folder per tower or pair.
 
     Raises:
         RisbookError: if there is no such file or folder.
     """
     preset = get_tower_preset(name)
-    if preset.hub is None and str(weights) == "auto":
+    if not preset.is_published and str(weights) == "auto":
         return preset.folder or SHIPPED_TOWERS / name
     is_path = str(weights) not in ("auto", "hub")
     if is_path and not Path(weights).exists():
@@ -103,12 +116,22 @@ def local_folder(name: str, weights: str | Path) -> Path | None:
             f"weights={str(weights)!r}: there is no such file or folder; weights are 'auto', "
             "'hub', 'random', or the path of a file or folder"
         )
-    root = os.environ.get(FOLDER_VARIABLE, "") if str(weights) == "auto" else str(weights)
-    if not root or str(weights) == "hub":
+    if str(weights) == "hub":
         return None
+    root = str(weights) if is_path else os.environ.get(FOLDER_VARIABLE, "")
     pair = name.removesuffix("-image").removesuffix("-text")
     folders = [folder for folder in (Path(root) / name, Path(root) / pair) if folder.is_dir()]
-    return folders[0] if folders else Path(root) if is_path else None
+    if root and folders:
+        return folders[0]
+    if is_path:
+        return Path(root)
+    kept = kept_folder(name)
+    return kept if (kept / "config.json").is_file() else None
+
+
+def kept_folder(name: str) -> Path:
+    """The folder of risbook's cache in which `risbook.towers.fetch_tower` keeps a tower."""
+    return cache_folder() / "towers" / name
 
 
 def cached(hub: HubFile) -> Path | None:
@@ -166,6 +189,13 @@ def hub_in_reach(*, timeout: float = 5.0) -> bool:
     except Exception:  # those of the client's HTTP library, which is not always the same
         return False
     return True
+
+
+def _source_of_file(preset: TowerPreset, path: Path, digest: str) -> str:
+    """What a file of a published tower is; the digest tells, and not the place."""
+    if digest != preset.sha256:
+        return str(path)
+    return f"{preset.hub}, from {path}" if preset.package is None else preset.package.label
 
 
 def _commit(path: Path) -> str:

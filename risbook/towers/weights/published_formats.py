@@ -4,9 +4,9 @@ Our towers are networks of timm (below ``vit.`` and ``body.``) and transformers 
 with OpenAI's names in the attention pool, and a `projection`. A `KeyMapping` lists, for one
 published set of names, the substitutions and the changes of values that lead there.
 
-timm converts three of these ten sets itself (`checkpoint_filter_fn`), and the tests compare with
-it. That function is not used here: it leaves out names that it does not know, and it resamples
-patches and position embeddings of another size. Our loader takes a file completely or refuses it.
+timm converts some of these sets itself (`checkpoint_filter_fn`), and the tests compare with it.
+That function is not used here: it leaves out names that it does not know, and it resamples patches
+and position embeddings of another size. Our loader takes a file completely or refuses it.
 """
 
 import re
@@ -259,6 +259,15 @@ PUBLISHED_FORMATS: dict[str, PublishedFormats] = {
             KeyMapping(
                 "transformers",
                 "embeddings.register_tokens",
+                _TRANSFORMERS_DINOV2,
+                (_fold_class_position, _join_qkv),
+            ),
+            # Without registers: files that have these names, but none of the three above. timm
+            # folds the class token's position only where there are registers.
+            KeyMapping("Meta", "blocks.0.ls1.gamma", _META_DINOV2, (_fold_class_position,)),
+            KeyMapping(
+                "transformers",
+                "encoder.layer.0.layer_scale1.lambda1",
                 _TRANSFORMERS_DINOV2,
                 (_fold_class_position, _join_qkv),
             ),
