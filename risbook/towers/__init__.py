@@ -8,7 +8,7 @@ from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.families import TowerFamily, register_tower_family
 from risbook.towers.features import ImageFeatures, TextFeatures
-from risbook.towers.fetch_tower import fetch_tower
+from risbook.towers.fetch import fetch_tower
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.presets import TOWERS, TowerPreset, list_towers, register_tower

@@ -124,8 +124,8 @@ TOWERS: Registry[TowerPreset] = Registry(
             text_tower="clip-vitb16-text",
         ),
         "clip-vitb16-text": _clip_text(VITB16, 512),
-        # Three files with different values. `dinov2-s` is the one that a laptop, Colab and a machine
-        # with a package index alone can reach, so what risbook ships is trained on that.
+        # Three files with different values. Laptops, Colab, and machines with a package index alone
+        # can all reach that of `dinov2-s`, so what risbook ships is trained on it.
         "dinov2-s": TowerPreset(
             "dinov2", {**_SMALL, "out_indices": (6, 9, 11), **_VIT14}, package=DINOV2_S_PACKAGE
         ),

