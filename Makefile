@@ -60,7 +60,10 @@ book: $(READY) ## Build the book; prints where the page is.
 	@echo "The book is ready. Open this file in a browser:"
 	@echo "  $(CURDIR)/$(HTML)"
 
+# Weights that no test can do without are in the repository; those of the real DINOv2 are fetched.
 test: $(READY) ## Run every test: units, doctests, and all notebooks (pytest --nbval).
+	@$(PYTHON) -m risbook towers get dinov2-s || \
+	  echo "The tests of dinov2-s are skipped."
 	$(PYTHON) -m pytest --nbval $(ARGS)
 
 test-oldest: ## Run the unit tests with the oldest releases that requirements.txt allows.

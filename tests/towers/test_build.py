@@ -20,13 +20,14 @@ from risbook.towers.build import build_meta_tower, build_tower, save_tower, toke
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.info import tower_info, weights_status
-from risbook.towers.presets import TOWERS, HubFile, TowerPreset
+from risbook.towers.presets import TOWERS, TowerPreset
+from risbook.towers.published_files import HubFile
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.weights import lookup
 from risbook.towers.weights.lookup import SHIPPED_TOWERS
 from risbook.towers.weights.origin import weights_origin
 
-SHIPPED = {name: preset for name, preset in TOWERS.items() if preset.hub is None}
+SHIPPED = {name: preset for name, preset in TOWERS.items() if not preset.is_published}
 IMAGES = [name for name, preset in SHIPPED.items() if preset.tower_class.modality == "image"]
 TINY = TowerPreset(
     "clip-resnet",
@@ -277,7 +278,8 @@ from risbook.errors import RisbookError
 from risbook.towers.info import weights_status
 from risbook.towers.weights.origin import weights_origin
 from risbook.towers.build import build_tower
-from risbook.towers.presets import TOWERS, HubFile, TowerPreset
+from risbook.towers.presets import TOWERS, TowerPreset
+from risbook.towers.published_files import HubFile
 
 sizes = {"layers": (1, 1, 1, 1), "width": 4, "output_dim": 8, "num_heads": 2, "pos_grid": 3}
 hub = HubFile("nobody/tiny", "model.safetensors", "a" * 40, digest, 1_000_000)

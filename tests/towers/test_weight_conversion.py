@@ -20,7 +20,7 @@ Tower = ImageTransformer | CLIPResNet | TextTransformer
 State = dict[str, Tensor]
 
 
-def small(family: str) -> Tower:
+def small(family: str, *, num_registers: int = 4) -> Tower:
     torch.manual_seed(0)
     sizes = {"embed_dim": 32, "depth": 2, "num_heads": 2}
     if family == "clip-vit":
@@ -29,7 +29,12 @@ def small(family: str) -> Tower:
         )
     if family == "dinov2":
         return ImageTransformer(
-            style="dinov2", patch_size=8, pos_grid=4, num_registers=4, out_indices=(0, 1), **sizes
+            style="dinov2",
+            patch_size=8,
+            pos_grid=4,
+            num_registers=num_registers,
+            out_indices=(0, 1),
+            **sizes,
         )
     if family == "clip-text":
         return TextTransformer(vocab_size=50, context_length=12, output_dim=16, **sizes)
@@ -201,13 +206,14 @@ def test_timm_computes_the_same() -> None:
     load_weights(clip, theirs.state_dict(), family="clip-vit")
     with torch.no_grad():
         torch.testing.assert_close(clip.pooled(images), theirs.eval()(images), atol=1e-5, rtol=1e-5)
-    theirs = timm.create_model("vit_base_patch14_reg4_dinov2", **sizes).eval()
-    dino, intermediates = small("dinov2").eval(), Intermediates()
-    load_weights(dino, theirs.state_dict(), family="dinov2")
-    with torch.no_grad():
-        dino(images, intermediates=intermediates)
-        expected = theirs.forward_features(images)
-    torch.testing.assert_close(intermediates["final"], expected, atol=1e-5, rtol=1e-5)
+    for variant, registers in (("reg4_dinov2", 4), ("dinov2", 0)):
+        theirs = timm.create_model(f"vit_base_patch14_{variant}", **sizes).eval()
+        dino, intermediates = small("dinov2", num_registers=registers).eval(), Intermediates()
+        load_weights(dino, theirs.state_dict(), family="dinov2")
+        with torch.no_grad():
+            dino(images, intermediates=intermediates)
+            expected = theirs.forward_features(images)
+        torch.testing.assert_close(intermediates["final"], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_name_too_many_is_named() -> None:
