@@ -81,7 +81,7 @@ def test_timm_computes_the_same(size: int, weights: Path, tower: ImageTransforme
 
 
 def test_the_layout_of_the_hub() -> None:
-    """timm's own, whose position embeddings begin with that of the class token."""
+    """That of timm, whose position embeddings begin with that of the class token."""
     import timm
 
     theirs = timm.create_model("vit_small_patch14_dinov2", img_size=224).eval()
