@@ -17,7 +17,7 @@ from risbook.systems.system_presets import build_meta_system, build_system, syst
 
 SMALL: dict[str, Any] = {
     "image_size": 32,
-    "map_dims": (4, 4, 8, 8),
+    "map_dims": (8, 8, 8, 8),  # eight at least: see tests/cli/test_cli.py
     "blocks": 1,
     "decoder_dim": 8,
 }

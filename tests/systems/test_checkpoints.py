@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from risbook.errors import DataError
 from risbook.systems import System, build_system, list_shipped, load_system, save_system
 
-SMALL = {"image_size": 32, "widths": (4, 4, 8, 8), "blocks": 1, "decoder_width": 8}
+# Eight channels at least: see tests/cli/test_cli.py.
+SMALL = {"image_size": 32, "widths": (8, 8, 8, 8), "blocks": 1, "decoder_width": 8}
 
 
 @pytest.fixture

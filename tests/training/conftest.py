@@ -30,7 +30,7 @@ def start() -> Iterator[Start]:
 def config(tiny_world: Path) -> TrainingConfig:
     sizes = {
         "image_size": 32,
-        "widths": (4, 8, 8, 16),
+        "widths": (8, 8, 8, 16),  # eight at least: see tests/cli/test_cli.py
         "blocks": 1,
         "word_width": 8,
         "text_width": 16,
