@@ -15,6 +15,7 @@ from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
 from risbook.figures.panels import compare_masks, show_panels
 from risbook.figures.predictions import show_predictions
 from risbook.figures.sentence_box import SentenceBox
+from risbook.figures.threshold_slider import threshold_slider
 
 __all__ = [
     "CYCLE",
@@ -36,6 +37,7 @@ __all__ = [
     "show_predictions",
     "show_referring",
     "smooth",
+    "threshold_slider",
     "use_style",
     "wrap_title",
     "write_numbers",

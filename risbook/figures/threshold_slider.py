@@ -1,0 +1,87 @@
+"""A slider for the threshold that turns the probabilities of one image into a mask."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from risbook.errors import DataError
+from risbook.figures.interactive import FrameSlider
+from risbook.figures.overlays import as_image, as_mask, show_referring
+from risbook.figures.palette import CYCLE, ROLES
+from risbook.metrics import iou
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: From 0.05 to 0.95, with 0.35, the threshold of the released codes, among them.
+THRESHOLDS = tuple(np.arange(0.05, 0.96, 0.15).round(2).tolist())
+
+
+def threshold_slider(
+    image: Any,
+    truth: Any,
+    probability: Any,
+    *,
+    thresholds: Sequence[float] = THRESHOLDS,
+    marked: float = 0.35,
+    crop: tuple[slice, slice] = (slice(None), slice(None)),
+) -> FrameSlider:
+    """Show the mask and its IoU for several thresholds; make it the last line of a cell.
+
+    Each position of the slider shows the image with ground truth, prediction and hatched errors,
+    beside the curve of the IoU over all thresholds.
+
+    Args:
+        image: as `show_referring` takes it, (H, W, 3).
+        truth: ground-truth mask (H, W).
+        probability: predicted probability of each pixel, (H, W), from 0 to 1.
+        thresholds: the positions of the slider; a pixel is predicted if its probability is above.
+        marked: a threshold that the curve marks by a dotted line.
+        crop: rows and columns of the image that are shown; the IoU counts all pixels.
+
+    Raises:
+        DataError: image, mask and probabilities differ in size, or there is no threshold.
+    """
+    pixels = as_image(image)
+    size = pixels.shape[0], pixels.shape[1]
+    true_mask = as_mask(truth, size, "truth")
+    values = np.asarray(probability)
+    if true_mask is None or values.shape != size or not len(thresholds):
+        raise DataError(
+            f"threshold_slider: needs a truth and probabilities of size {size} (H, W) and at "
+            f"least one threshold; the probabilities are {values.shape}."
+        )
+    masks = [values > threshold for threshold in thresholds]
+    ious = [iou(mask, true_mask) for mask in masks]
+    frames, labels = [], []
+    for threshold, mask in zip(thresholds, masks, strict=True):
+        figure = _draw_curve(thresholds, ious, marked=marked, current=len(frames))
+        image_axes = figure.axes[0]
+        show_referring(pixels[crop], true_mask[crop], mask[crop], error=True, ax=image_axes)
+        frames.append(figure)
+        labels.append(f"threshold {threshold:.2f}: IoU {ious[len(labels)]:.2f}")
+    return FrameSlider(
+        frames=frames,
+        labels=labels,
+        title="Move the threshold",
+        alt="An object with its ground-truth outline, the predicted fill and hatched errors, "
+        "beside the curve of the IoU over the threshold. The fill shrinks as the threshold grows.",
+        width=720,
+        colours=96,
+    )
+
+
+def _draw_curve(
+    thresholds: Sequence[float], ious: Sequence[float], *, marked: float, current: int
+) -> "Figure":
+    """Draw the curve into the right half of a figure whose left half is empty."""
+    import matplotlib.pyplot as plt
+
+    figure, (_, ax) = plt.subplots(1, 2, figsize=(7.2, 4.0), width_ratios=(1, 1.5))
+    ax.plot(thresholds, ious, color=CYCLE[0])
+    ax.plot(thresholds[current], ious[current], "o", color=ROLES["error"], markersize=9)
+    ax.axvline(marked, color="black", linestyle=":", linewidth=1)
+    ax.text(marked + 0.02, 0.04, f"{marked:g}")
+    ax.set(xlabel="threshold", ylabel="IoU", xlim=(0, 1), ylim=(0, 1))
+    return figure
