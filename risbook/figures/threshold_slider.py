@@ -78,7 +78,7 @@ def _draw_curve(
     """Draw the curve into the right half of a figure whose left half is empty."""
     import matplotlib.pyplot as plt
 
-    figure, (_, ax) = plt.subplots(1, 2, figsize=(7.2, 4.0), width_ratios=(1, 1.5))
+    figure, (_, ax) = plt.subplots(1, 2, figsize=(7.2, 4.6), width_ratios=(1, 1.25))
     ax.plot(thresholds, ious, color=CYCLE[0])
     ax.plot(thresholds[current], ious[current], "o", color=ROLES["error"], markersize=9)
     ax.axvline(marked, color="black", linestyle=":", linewidth=1)
