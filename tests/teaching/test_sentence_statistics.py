@@ -8,13 +8,12 @@ import pytest
 from risbook.teaching import REAL_SENTENCES, describe_sentences
 
 
-def test_lengths_are_shares_from_zero_words_on():
+def test_statistics_of_four_sentences():
     statistics = describe_sentences(["a dog", "dog left of a bus", "far left", "third dog"])
     assert statistics.sentences == 4
     assert statistics.mean_words == 11 / 4
     assert statistics.location_share == 0.5  # "left of" is a relation
     assert statistics.distinct_words == 7
-    assert statistics.length_shares == (0, 0, 0.75, 0, 0, 0.25)
 
 
 def test_no_sentence_is_an_error():
@@ -38,5 +37,3 @@ def test_real_counts_are_those_of_the_real_sentences(name, file, photographs):
     )
     assert counted.mean_words == pytest.approx(stored.mean_words, abs=0.0006)
     assert counted.location_share == pytest.approx(stored.location_share, abs=0.0006)
-    shares = counted.length_shares[: len(stored.length_shares)]
-    assert shares == pytest.approx(stored.length_shares, abs=0.0006)
