@@ -39,8 +39,7 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
     The run can be killed at any moment: the same command with --resume continues from the last
     state in --out, on a CPU to exactly the same weights.
     """
-    from risbook.training import train_system
-    from risbook.training.train_model import resolve_config
+    from risbook.training.run import resolve_config, train_system
 
     config = resolve_config(system, **fields)
     out = out or Path("runs") / config.system

@@ -11,8 +11,8 @@ import torch
 from risbook.errors import RisbookError
 from risbook.files import read_json
 from risbook.pretraining.pretraining_objective import PretrainingObjective
+from risbook.training.loop import TrainingLoop, build_accelerator
 from risbook.training.run_folder import RunFolder
-from risbook.training.training_loop import TrainingLoop, build_accelerator
 
 
 def pretrain(
@@ -29,7 +29,7 @@ def pretrain(
     `objective.loop` does not hold; a run with other settings is not resumed.
 
     Raises:
-        RisbookError: as `risbook.training.training_loop.TrainingLoop`, and for a folder that holds
+        RisbookError: as `risbook.training.loop.TrainingLoop`, and for a folder that holds
             another run.
     """
     loop = objective.loop

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from risbook.data.catalog import separate_split
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
 from risbook.evaluation.result_files import read_result, write_result
@@ -27,9 +28,9 @@ from risbook.studies.study import Run, Study
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
 from risbook.training.precision import choose_precision
+from risbook.training.run import train_system
 from risbook.training.run_log import read_log
 from risbook.training.training_config import Precision, TrainingConfig
-from risbook.training.training_run import train_system
 
 
 def run_study(
@@ -120,8 +121,8 @@ def _make_result(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # as in `train_system`
     system = load_system(folder).to(device)
     rows = []
-    for place in settings["eval_splits"]:
-        name, _, split = place.rpartition(":")
+    for eval_split in settings["eval_splits"]:
+        name, split = separate_split(eval_split)
         scores = evaluate(system, name, split, limit=settings["limit"], show_progress=False)
         rows.append({"set": name, "split": split, **scores})
     parameters = count_parameters(system)

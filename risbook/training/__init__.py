@@ -1,4 +1,14 @@
-"""Training: one loop for every system, and the files that a run leaves.
+"""Training: three layers, and the files that a run leaves. Each layer calls the next one.
+
+| file | call | what it does |
+|---|---|---|
+| `api.py` | `risbook.train(model, data, ...)` | names, datasets and modules -> a `TrainingConfig` |
+| `run.py` | `train_system(config, folder)` | the configuration -> a checkpoint in a folder |
+| `loop.py` | `TrainingLoop(objective, ...).run()` | steps, the log, saved states |
+
+The loop trains an `Objective`: a network with its loss, batches and learning rates. That of a
+system is the `MaskObjective`. The commands ``risbook train`` and ``risbook study`` begin at the
+second layer; the pretraining of towers has objectives of its own and begins at the third.
 
 Each name is imported when it is first used, so that the command line can show the options of
 `TrainingConfig` without loading torch.
@@ -10,10 +20,10 @@ from risbook.attribute_hints import lazy_attributes
 
 if TYPE_CHECKING:
     from risbook.systems.losses import register_loss
+    from risbook.training.api import train
+    from risbook.training.run import train_system
     from risbook.training.run_log import read_log
-    from risbook.training.train_model import train
     from risbook.training.training_config import TrainingConfig
-    from risbook.training.training_run import train_system
 
 __all__ = ["TrainingConfig", "read_log", "register_loss", "train", "train_system"]
 
@@ -23,7 +33,7 @@ __getattr__ = lazy_attributes(
         "TrainingConfig": "risbook.training.training_config",
         "read_log": "risbook.training.run_log",
         "register_loss": "risbook.systems.losses",
-        "train": "risbook.training.train_model",
-        "train_system": "risbook.training.training_run",
+        "train": "risbook.training.api",
+        "train_system": "risbook.training.run",
     },
 )

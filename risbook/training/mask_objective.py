@@ -10,7 +10,7 @@ from torch import Tensor
 from risbook.errors import ArgumentError
 from risbook.evaluation.score_system import score_system
 from risbook.systems import System
-from risbook.systems.losses import LOSSES, Loss, resize_target
+from risbook.systems.losses import Loss, resize_target
 from risbook.training.named_losses import named_losses
 from risbook.training.objective import Objective
 from risbook.training.parameter_groups import group_parameters
@@ -31,8 +31,7 @@ class MaskObjective(Objective):
         data: the samples and the evaluated splits.
         config: schedule, seed, and how often the splits are evaluated.
         accelerator: shares batches and evaluated expressions among its processes.
-        loss: takes the place of the loss that `config` names, or of the system's own where it
-            names none.
+        loss: takes the place of the system's own.
 
     Raises:
         ArgumentError: for a batch that cannot be shared equally among the processes, and for
@@ -55,7 +54,7 @@ class MaskObjective(Objective):
         self.data = data
         self.config = config
         self.accelerator = accelerator
-        self.loss: Loss = loss or (LOSSES.lookup(config.loss) if config.loss else system.loss)
+        self.loss: Loss = loss or system.loss
         self.samples = data.samples.with_image_size(system.image_size)
         self.groups = group_parameters(system, config.lr_multipliers)
         if data.batch_size % accelerator.num_processes:
@@ -108,7 +107,7 @@ class MaskObjective(Objective):
 
     def evaluate(self) -> Iterator[dict[str, Any]]:
         """A row per evaluated split."""
-        for eval_split, dataset in self.data.eval_splits.items():
+        for (name, split), dataset in self.data.eval_splits.items():
             summary = score_system(
                 self.system,
                 dataset,
@@ -116,7 +115,6 @@ class MaskObjective(Objective):
                 accelerator=self.accelerator,
                 show_progress=False,
             ).summary()
-            name, _, split = eval_split.rpartition(":")
             scores = {"mIoU": summary.miou, "oIoU": summary.oiou, "count": summary.count}
             yield {"set": name, "split": split, **scores}
 

@@ -15,12 +15,12 @@ class TrainingData:
 
     Args:
         samples: the referred objects to train on.
-        eval_splits: what is evaluated while training, by "set:split".
+        eval_splits: what is evaluated while training, by the names of set and split.
         batch_size: samples per step, all processes together; at most all samples.
     """
 
     samples: TrainingSamples
-    eval_splits: Mapping[str, ReferringDataset]
+    eval_splits: Mapping[tuple[str, str], ReferringDataset]
     batch_size: int
 
     @property
@@ -69,7 +69,7 @@ def open_training_data(
                 f"eval_splits {eval_split!r}: write it as SET:SPLIT, for instance refscenes:val"
             )
         dataset = ReferringDataset(source(name), split=split, text_kind=config.text_kind)
-        eval_splits[eval_split] = dataset
+        eval_splits[name, split] = dataset
         trained = {image_key(data, row.expressions[0]) for data, row in samples.objects}
         evaluated = {image_key(dataset.data, row) for row in dataset.expressions}
         if shared := len(evaluated & trained):

@@ -19,7 +19,7 @@ from risbook.cli.evaluate_command import training_data
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
-from risbook.training.train_model import resolve_config
+from risbook.training.run import resolve_config
 
 # Eight channels at least: with fewer input channels, the gradient of a 1x1 convolution of stride 2
 # writes past its buffer on AVX2 with one thread (torch 2.11 to 2.14, oneDNN).

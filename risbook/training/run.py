@@ -1,24 +1,62 @@
-"""From a training's configuration to a checkpoint."""
+"""A run: from a `TrainingConfig` to a checkpoint in a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import set_seed
 from torch.nn.parameter import is_lazy
 
-from risbook.config import to_values
-from risbook.errors import warn_user
+from risbook.config import from_values, to_values, with_overrides
+from risbook.errors import ArgumentError, warn_user
 from risbook.systems import System, build_system, save_system
 from risbook.systems.losses import LOSSES, Loss
+from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
+from risbook.training.loop import OnRow, OnStep, TrainingLoop, build_accelerator
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import TrainingData, open_training_data
-from risbook.training.training_loop import OnRow, OnStep, TrainingLoop, build_accelerator
+
+
+def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> TrainingConfig:
+    """Complete the configuration of a run from some of its fields.
+
+    Other fields have the defaults of `TrainingConfig`; without "data" they are those of the run
+    that made the checkpoint in the package. Where steps is given, warmup is at most a tenth of it,
+    and log_every a twentieth.
+
+    Args:
+        system: its name.
+        is_preset: whether that is the name of a preset; otherwise the system is at hand already.
+        fields: fields of `TrainingConfig`.
+
+    Raises:
+        RisbookError: for a wrong field, or without "data" for a system that has no checkpoint in
+            the package.
+    """
+    if is_preset:
+        get_system_preset(system)  # an unknown name is reported before any other mistake
+    if isinstance(steps := fields.get("steps"), int):
+        # A short run would otherwise end before its learning rate has risen, and with two or three
+        # rows in its log.
+        fields.setdefault("warmup", min(TrainingConfig.warmup, steps // 10))
+        fields.setdefault("log_every", min(TrainingConfig.log_every, max(1, steps // 20)))
+    if "data" in fields:
+        return from_values(TrainingConfig, {"system": system, **fields})
+    recorded = SHIPPED_SYSTEMS / system / "training.json"
+    if not recorded.is_file():
+        raise ArgumentError(
+            f"data is missing: name what to train on, for instance 'refscenes', because {system} "
+            "has no recorded run"
+        )
+    config = TrainingConfig.load(recorded)
+    overrides = {**config.overrides, **fields.pop("overrides", {})}
+    return with_overrides(config, {**fields, "overrides": overrides})
 
 
 def train_system(
@@ -80,8 +118,8 @@ def train_system(
     try:
         if is_main:
             run.check_idle()
-        if config.loss:
-            LOSSES.lookup(config.loss)  # before the data are opened
+        if config.loss and loss is None:
+            loss = LOSSES.lookup(config.loss)  # before the data are opened
         set_seed(config.seed)
         data = data or open_training_data(config)
         if system is None:

@@ -11,7 +11,7 @@ import risbook
 from risbook.errors import RisbookError
 from risbook.training import TrainingConfig
 from risbook.training.named_sources import NamedSources
-from risbook.training.train_model import resolve_config
+from risbook.training.run import resolve_config
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`risbook.train`: a training in one line of Python."""
+"""`risbook.train`: names, datasets and modules become the `TrainingConfig` of a run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from risbook.attribute_hints import close_name
-from risbook.config import Aliases, from_values, rename_fields, with_overrides
+from risbook.config import Aliases, rename_fields
 from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
@@ -19,14 +19,14 @@ from risbook.systems import System
 from risbook.systems.checkpoints import list_shipped
 from risbook.systems.losses import LOSSES, Loss
 from risbook.systems.network_system import NetworkSystem
-from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
+from risbook.systems.system_presets import get_system_preset, system_config
 from risbook.training.named_sources import NamedSources
 from risbook.training.old_runs import OLD_NAMES
 from risbook.training.optimizers import OptimizerFactory
 from risbook.training.progress_lines import print_end, print_row, print_start
+from risbook.training.run import resolve_config, train_system
 from risbook.training.training_config import TrainingConfig
 from risbook.training.training_data import open_training_data
-from risbook.training.training_run import train_system
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -148,9 +148,8 @@ def train(
     system_name = system.name if system else str(model)
     fields = rename_fields(fields, _FIELD_ALIASES)
     if isinstance(loss, str):
-        if loss:
-            LOSSES.lookup(loss)  # before the data are opened
-        fields["loss"], loss = loss, None
+        fields["loss"] = loss
+        loss = LOSSES.lookup(loss) if loss else None  # before the data are opened
     if isinstance(optimizer, str):
         fields["optimizer"], optimizer = optimizer, None
     for key in ("splits", "eval_splits"):
@@ -271,39 +270,3 @@ def _move_overrides(fields: Mapping[str, Any], name: str, system: System | None)
     system_config(name, overrides)  # a value that is no field's is reported before data are opened
     run_fields = {key: value for key, value in fields.items() if key in training_fields}
     return {**run_fields, "overrides": overrides}
-
-
-def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> TrainingConfig:
-    """Complete the configuration of a run from some of its fields.
-
-    Other fields have the defaults of `TrainingConfig`; without "data" they are those of the run
-    that made the checkpoint in the package. Where steps is given, warmup is at most a tenth of it,
-    and log_every a twentieth.
-
-    Args:
-        system: its name.
-        is_preset: whether that is the name of a preset; otherwise the system is at hand already.
-        fields: fields of `TrainingConfig`.
-
-    Raises:
-        RisbookError: for a wrong field, or without "data" for a system that has no checkpoint in
-            the package.
-    """
-    if is_preset:
-        get_system_preset(system)  # an unknown name is reported before any other mistake
-    if isinstance(steps := fields.get("steps"), int):
-        # A short run would otherwise end before its learning rate has risen, and with two or three
-        # rows in its log.
-        fields.setdefault("warmup", min(TrainingConfig.warmup, steps // 10))
-        fields.setdefault("log_every", min(TrainingConfig.log_every, max(1, steps // 20)))
-    if "data" in fields:
-        return from_values(TrainingConfig, {"system": system, **fields})
-    recorded = SHIPPED_SYSTEMS / system / "training.json"
-    if not recorded.is_file():
-        raise ArgumentError(
-            f"data is missing: name what to train on, for instance 'refscenes', because {system} "
-            "has no recorded run"
-        )
-    config = TrainingConfig.load(recorded)
-    overrides = {**config.overrides, **fields.pop("overrides", {})}
-    return with_overrides(config, {**fields, "overrides": overrides})
