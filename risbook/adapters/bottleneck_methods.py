@@ -21,7 +21,7 @@ They have the same options and differ in where a bottleneck stands and in their 
   in which the adapter reads the tokens without a norm.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.placement import Parallel, Serial
@@ -36,7 +36,7 @@ def bottleneck_method(
     default_activation: str,
     default_scale: float = 1.0,
     default_dropout: float = 0.0,
-    default_branches: Iterable[Branch] = BRANCHES,
+    default_branches: Sequence[Branch] = BRANCHES,
 ) -> Callable[..., None]:
     """Make the function of a method, whose options have the defaults of its paper.
 
@@ -55,8 +55,8 @@ def bottleneck_method(
         activation: str = default_activation,
         scale: float = default_scale,
         dropout: Probability = default_dropout,
-        branches: Iterable[Branch] = default_branches,
-        blocks: Iterable[int] | None = None,
+        branches: Sequence[Branch] = default_branches,
+        blocks: Sequence[int] | None = None,
     ) -> None:
         """Add a new bottleneck at each branch: 2 C r + r + C parameters for a tower of C channels.
 
@@ -72,7 +72,6 @@ def bottleneck_method(
         Raises:
             ArgumentError: if a value is impossible, or the tower has no such block or branch.
         """
-        branches = tuple(branches)
         for block in range(len(tower.blocks)) if blocks is None else blocks:
             for branch in branches:
                 bottleneck = Bottleneck(

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from torch import nn
 
 from risbook.adapters import PEFT_METHODS, PEFTConfig, PEFTMethod, apply_peft
 from risbook.adapters.methods.peft_methods import read_options
+from risbook.config import from_values, to_values
 from risbook.errors import ArgumentError, RisbookError
 
 #: options that are not the defaults, so that the formulas below say something
@@ -42,7 +44,7 @@ PAIRS = [
     (method, kind)
     for method in PEFT_METHODS
     for kind in KINDS
-    if kind in TRANSFORMERS or method in EVERYWHERE
+    if kind in TRANSFORMERS or (method in EVERYWHERE and method != "layer-norm")
 ]
 EACH = pytest.mark.parametrize(("method", "kind"), PAIRS)
 LEARNING = pytest.mark.parametrize(("method", "kind"), [p for p in PAIRS if p[0] != "frozen"])
@@ -67,7 +69,6 @@ def count(method: str, kind: str) -> int:
         # of two; the stem has three, of 4, 4 and 8 channels; connect's batch norm has OUTPUT.
         normed = 4 + 4 + 8 + sum(80 * 2**stage for stage in range(4)) + OUTPUT
         return {
-            "layer-norm": 2 * normed,
             "bitfit": normed + 3 * POOL + OUTPUT,
             "lora": 2 * (3 * 2 * POOL + POOL + OUTPUT),
             "full": sum(parameter.numel() for parameter in make(kind).parameters()),
@@ -252,7 +253,7 @@ def test_methods_that_need_blocks_say_so(method: str) -> None:
         ("houlsby", {"bottleneck_dim": 0}, "bottleneck_dim is 0"),
         ("houlsby", {"activation": "swish"}, 'no activation "swish": choose relu, gelu'),
         ("parallel", {"blocks": (0, 3)}, "no block 3 .*the blocks 0 to 2$"),
-        ("parallel", {"branches": ("norm",)}, 'no branch "norm" in a block: choose attention or'),
+        ("parallel", {"branches": ("norm",)}, r"method 'parallel' cannot work with branches="),
         ("prompts", {"num_prompts": 0}, "0 prompts: there has to be at least one"),
         ("lora", {"r": 0}, "r is 0"),
     ],
@@ -299,14 +300,41 @@ def test_the_table_tells_options_and_sources() -> None:
 def test_any_module_can_be_frozen_or_tuned() -> None:
     module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     assert len(tuned(apply_peft(module, "full"))) == 4
-    assert set(tuned(apply_peft(module, "layer-norm"))) == {"1.weight", "1.bias"}
     assert set(tuned(apply_peft(module, "bitfit"))) == {"0.bias", "1.bias"}
     assert not tuned(apply_peft(module, "frozen"))
+    with pytest.raises(ArgumentError, match="Sequential has no layer norm to tune"):
+        apply_peft(module, "layer-norm")
+    module.append(nn.LayerNorm(3))
+    assert set(tuned(apply_peft(module, "layer-norm"))) == {"2.weight", "2.bias"}
 
 
 def test_options_may_be_ranges() -> None:
     tower = apply_peft(make("clip"), "houlsby", blocks=range(1, 2), bottleneck_dim=2)
     assert all(site.startswith("1_") for site in tower.adapters) and len(tower.adapters) == 2
+
+
+def test_options_have_the_types_of_their_annotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def add(
+        tower: nn.Module,
+        *,
+        ranks: tuple[int, ...] = (4,),
+        blocks: Iterable[int] = (0,),
+        gate: str | nn.Module = "tanh",
+    ) -> None:
+        given.update(ranks=ranks, blocks=blocks, gate=gate)
+
+    monkeypatch.setitem(PEFT_METHODS, "several", PEFTMethod(summary="ranks", function=add))
+    for ranks in ((4, 8), [4, 8], range(4, 12, 4)):
+        apply_peft(make("clip"), "several", ranks=ranks, blocks=(1, 2), gate="relu")
+        assert given == {"ranks": (4, 8), "blocks": [1, 2], "gate": "relu"}
+        config = PEFTConfig(method="several", options={"ranks": ranks})
+        assert from_values(PEFTConfig, to_values(config)) == config
+    for options in ({"ranks": (4, "8")}, {"blocks": ["a"]}, {"gate": nn.ReLU()}):
+        [name] = options
+        with pytest.raises(ArgumentError, match=f"^method 'several' cannot work with {name}="):
+            apply_peft(make("clip"), "several", **options)
 
 
 class TunedByItself(nn.Module):

@@ -50,8 +50,8 @@ def apply_peft(
     method's own exception is raised.
 
     Args:
-        model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, norms) any
-            module, for instance a vision transformer of timm; or a system on two towers, whose
+        model: one of our towers; for methods that need no adapter sites (LoRA, BitFit, layer norms)
+            any module, for instance a vision transformer of timm; or a system on two towers, whose
             Bridgers and mask head stay as they are.
         method: a name of `PEFT_METHODS`; or a `PEFTConfig`, which has its options itself.
         tower: of a system, the tower that gets the method: "image" or "text"; None for both. So the
@@ -119,7 +119,8 @@ def apply_to_tower(
             f"for which there are {possible}"
         )
     filled = {k: value for k, value in (context_dims or {}).items() if k in method.options}
-    options = {**filled, **peft.options}
+    given = {name: method.read_value(name, value) for name, value in peft.options.items()}
+    options = {**filled, **given}
     for name, default in method.options.items():
         if default is inspect.Parameter.empty and name not in options:
             raise ArgumentError(f"method {peft.method!r} needs a value for its option {name}")

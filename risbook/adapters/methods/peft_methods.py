@@ -4,16 +4,17 @@ Frozen and full tuning are the two ends between which the others lie.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 from torch import nn
 
 from risbook.adapters.bitfit import tune_biases
 from risbook.adapters.bottleneck_methods import add_adaptformer, add_houlsby, add_parallel
-from risbook.adapters.layer_norms import tune_norms
+from risbook.adapters.layer_norms import tune_layer_norms
 from risbook.adapters.lora import add_lora
 from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.attribute_hints import close_name
@@ -24,7 +25,8 @@ from risbook.towers.transformer_tower import TransformerTower
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
 TRANSFORMERS: tuple[type[nn.Module], ...] = (TransformerTower,)
 
-#: an option may be annotated with any class; its values are then instances of it
+
+#: an annotation may name a class beside what JSON can hold, for instance ``str | nn.Module``
 _ANY_CLASS = ConfigDict(arbitrary_types_allowed=True)
 
 
@@ -34,8 +36,9 @@ class PEFTMethod:
 
     Args:
         summary: one line for tables.
-        function: applies it to a frozen tower, in place. Its keyword arguments are the options;
-            values are checked against their annotations, except annotations that are text. Two
+        function: applies it to a frozen tower, in place. Its keyword arguments are the options.
+            Values are what JSON can hold, because configurations name them; they are checked
+            against the annotations and brought to their types, unless an annotation is text. Two
             options are filled by a system that is not given them: `text_dim`, the channels of the
             text tokens, and `image_dims`, those of the map after each stage.
         paper: its authors and year; empty for none.
@@ -61,17 +64,23 @@ class PEFTMethod:
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
-    def check_value(self, option: str, value: Any) -> None:
-        """Check the value of an option against its annotation.
+    def read_value(self, option: str, value: Any) -> Any:
+        """The value of an option in the type of its annotation; a list may stand for a tuple.
 
         Raises:
-            ValueError: if it has another type, or is out of the bounds of the annotation.
+            ValueError: if it has another type, is out of the bounds of the annotation, or is
+                nothing that JSON can hold.
         """
         annotation = inspect.signature(self.function).parameters[option].annotation
         if annotation is inspect.Parameter.empty or isinstance(annotation, str):
-            return
+            return value
         try:
-            TypeAdapter(annotation, config=_ANY_CLASS).validate_python(value, strict=True)
+            json = to_json(list(value) if isinstance(value, range) else value)
+            typed = TypeAdapter(annotation, config=_ANY_CLASS).validate_json(json, strict=True)
+            # For an Iterable, pydantic returns an iterator that checks each entry as it is read.
+            return list(typed) if isinstance(typed, Iterator) else typed
+        except PydanticSerializationError:
+            raise ValueError("options are values that JSON can hold") from None
         except ValidationError as error:
             raise ValueError(error.errors()[0]["msg"]) from None
 
@@ -135,9 +144,9 @@ PEFT_METHODS: Registry[PEFTMethod] = Registry(
             supports=ANY,
         ),
         "layer-norm": PEFTMethod(
-            summary="the norms are tuned",
+            summary="the layer norms are tuned",
             paper="Qi et al., 2022",
-            function=tune_norms,
+            function=tune_layer_norms,
             supports=ANY,
         ),
         "prompts": PEFTMethod(
@@ -226,7 +235,7 @@ def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if option in read:
             raise ArgumentError(f"method {method!r}: {name} is another name of {option}; give one")
         try:
-            peft_method.check_value(option, value)
+            peft_method.read_value(option, value)
         except ValueError as error:
             raise ArgumentError(
                 f"method {method!r} cannot work with {option}={value!r} ({error})"
