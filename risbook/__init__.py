@@ -16,6 +16,7 @@ that ``import risbook`` loads neither torch nor transformers, timm or matplotlib
 from typing import TYPE_CHECKING
 
 from risbook.attribute_hints import lazy_attributes
+from risbook.synonyms import PACKAGE_HINTS
 
 if TYPE_CHECKING:
     from risbook import (
@@ -111,43 +112,7 @@ _FUNCTIONS = {
 }
 _ROOMS = {name: f"risbook.{name}" for name in __all__ if name not in ("__version__", *_FUNCTIONS)}
 
-#: names of other libraries, and what to write here
-_HINTS = {
-    "collate_fn": "a DataLoader without collate_fn=: the default works",
-    "apply_adapter": 'risbook.apply_peft(model, "houlsby")',
-    "add_adapter": 'risbook.apply_peft(model, "houlsby")',
-    "add_lora": 'risbook.apply_peft(model, "lora")',
-    "available_models": "risbook.list_models()",
-    "bridger": "risbook.adapters.Bridger",
-    "build_model": 'risbook.load("etris-mini", pretrained=False)',
-    "create_model": 'risbook.load("etris-mini", pretrained=False)',
-    "dataset": 'risbook.data.load("refscenes", split="val")',
-    "datasets": 'risbook.data.load("refscenes", split="val")',
-    "etris": 'risbook.load("etris-mini"), or the class risbook.systems.ETRIS',
-    "fit": 'risbook.train("etris-mini", data="refscenes", steps=200)',
-    "finetune": 'risbook.train("etris-mini", data="refscenes", steps=200)',
-    "from_pretrained": 'risbook.load("etris-mini")',
-    "iou": "risbook.metrics.iou(pred, target)",
-    "losses": "model.loss(logits, mask)",
-    "miou": "risbook.metrics.miou(pred, target)",
-    "models": "risbook.list_models()",
-    "num_parameters": "risbook.count_parameters(model)",
-    "open_data": 'risbook.data.open_data("refscenes")',
-    "oiou": "risbook.metrics.oiou(pred, target)",
-    "pipeline": 'risbook.load("etris-mini").predict(image, text)',
-    "predict": 'risbook.load("etris-mini").predict(image, text)',
-    "save": "model.save_pretrained(folder)",
-    "save_model": "model.save_pretrained(folder)",
-    "segment": 'risbook.load("etris-mini").predict(image, text)',
-    "tokenize": "model.tokenizer(sentences)",
-    "trainer": 'risbook.train("etris-mini", data="refscenes", steps=200)',
-    **dict.fromkeys(
-        ("overlay", "plot", "show", "show_mask", "visualize"),
-        "risbook.figures.show_referring(image, prediction=mask, title=sentence)",
-    ),
-}
-
-__getattr__ = lazy_attributes("risbook", {**_FUNCTIONS, **_ROOMS}, _HINTS)
+__getattr__ = lazy_attributes("risbook", {**_FUNCTIONS, **_ROOMS}, PACKAGE_HINTS)
 
 
 def __dir__() -> list[str]:

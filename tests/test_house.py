@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "risbook"
 ORDER = [
     "errors",
     "attribute_hints",
+    "synonyms",
     "registry",
     "intermediates",
     "keyword_aliases",

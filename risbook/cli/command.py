@@ -29,8 +29,6 @@ FLAGS = {
     "image_folder": "--images",
     "from_path": "--from",
 }
-#: flags of earlier versions, which scripts may use
-OLD_FLAGS = {"save_every": ("--checkpoint-every",)}
 #: what stands for a value in the help, where it is not the parameter's name
 METAVARS = {
     "data": "SET",
@@ -132,7 +130,7 @@ class Command:
             settings["nargs"] = "?"
         if name not in self.positional:
             settings |= {"dest": name, "required": name in self.required}
-        parser.add_argument(self.flag(name), *OLD_FLAGS.get(name, ()), **settings)
+        parser.add_argument(self.flag(name), **settings)
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.masks import BoolMask
 from risbook.errors import ArgumentError, DataError
 from risbook.keyword_aliases import keyword_aliases
+from risbook.synonyms import DATASET_HINTS
 
 
 class Item(TypedDict):
@@ -54,20 +55,6 @@ _PARTS = ("image", "text", "mask", "category")
 
 #: which items a smaller dataset has: a slice, indices, or a flag for each item
 Indices = slice | Sequence[int] | npt.NDArray[Any] | Tensor
-
-#: names of other libraries, and what to write here
-_HINTS = {
-    "batch": "DataLoader(data, batch_size=8)",
-    "column_names": "list(data[0])",
-    "features": "list(data[0])",
-    "loader": "DataLoader(data, batch_size=8)",
-    "shuffle": "DataLoader(data, shuffle=True)",
-    "take": "data[:16]",
-    "text": "data.text_kind, or data.sentences for the texts",
-    "texts": "data.sentences",
-    "to": "batches are moved, for instance batch['image'].to(device)",
-    "split_by_image": "data.train_test_split(test_size=0.2)",
-}
 
 
 class ReferringDataset(Dataset[Item]):
@@ -225,7 +212,7 @@ class ReferringDataset(Dataset[Item]):
 
     def __getattr__(self, name: str) -> Any:
         owner = "'ReferringDataset' object"
-        raise missing_attribute(owner, name, dir(self), _HINTS, prefix="data")
+        raise missing_attribute(owner, name, dir(self), DATASET_HINTS, prefix="data")
 
     @overload
     def __getitem__(self, index: int) -> Item: ...

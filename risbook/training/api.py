@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from risbook.attribute_hints import close_name
-from risbook.config import Aliases, rename_fields
+from risbook.config import rename_fields
 from risbook.data.referring_dataset import DEFAULT_IMAGE_SIZE
 from risbook.errors import ArgumentError, StoppedError
 from risbook.keyword_aliases import keyword_aliases
+from risbook.synonyms import TRAIN_FIELDS, TRAIN_KEYWORDS
 from risbook.systems import System
 from risbook.systems.checkpoints import list_shipped
 from risbook.systems.losses import LOSSES, Loss
@@ -30,42 +31,12 @@ from risbook.training.training_data import open_training_data
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
-#: keywords of other libraries
-_ALIASES = {
-    "dataset": "data",
-    "train_data": "data",
-    "train_dataset": "data",
-    "val_data": "eval_data",
-    "eval_dataset": "eval_data",
-    "val_dataset": "eval_data",
-    "validation_data": "eval_data",
-    "system": "model",
-    "num_epochs": "epochs",
-    "output_dir": "out",
-    "out_dir": "out",
-    "save_dir": "out",
-    "loss_fn": "loss",
-    "criterion": "loss",
-    "verbose": "show_progress",
-}
-#: names of other libraries, and of earlier versions, for fields of the configuration
-_FIELD_ALIASES: Aliases = {
-    **OLD_NAMES,
-    "lr": "learning_rate",
-    "iterations": "steps",
-    "max_steps": "steps",
-    "num_steps": "steps",
-    "save_steps": "save_every",
-    "split": "splits",
-    "warmup_steps": "warmup",
-}
-
 
 @overload
 def train(model: str | System, data: Any = None, **options: Any) -> System: ...
 @overload
 def train(model: NetworkT, data: Any = None, **options: Any) -> NetworkT: ...
-@keyword_aliases(_ALIASES, name="risbook.train")
+@keyword_aliases(TRAIN_KEYWORDS, name="risbook.train")
 def train(
     model: str | nn.Module,
     data: Any = None,
@@ -146,7 +117,7 @@ def train(
     elif isinstance(model, nn.Module):
         system = network = NetworkSystem(model, image_size=DEFAULT_IMAGE_SIZE)
     system_name = system.name if system else str(model)
-    fields = rename_fields(fields, _FIELD_ALIASES)
+    fields = rename_fields(fields, {**OLD_NAMES, **TRAIN_FIELDS})
     if isinstance(loss, str):
         fields["loss"] = loss
         loss = LOSSES.lookup(loss) if loss else None  # before the data are opened

@@ -3,7 +3,7 @@
 Rows of kind "step" hold step, loss and the other named losses (means since the last row), lr (of
 the default group of parameters) and seconds. A system's rows hold epoch as well, see
 `risbook.training.TrainingConfig`. Rows of kind "evaluation" hold step, set, split, mIoU,
-oIoU and count (of expressions); logs of earlier versions call them "validation".
+oIoU and count (of expressions).
 """
 
 import json
@@ -13,7 +13,6 @@ from typing import Any
 
 from risbook.errors import DataError
 from risbook.files import write_atomically, write_error
-from risbook.training.old_runs import rename_kind
 
 #: what a row of kind "step" holds beside the losses
 STEP_COLUMNS = ("kind", "step", "epoch", "lr", "seconds")
@@ -49,7 +48,7 @@ def _row(line: str) -> dict[str, Any]:
     step = row.get("step")
     if not isinstance(step, int) or step < 0:
         raise ValueError("'step' has to be a whole number")
-    return rename_kind(row)
+    return row
 
 
 class RunLog:

@@ -16,7 +16,6 @@ import torch
 from risbook.errors import RisbookError
 from risbook.files import write_torch
 from risbook.training.objective import Objective
-from risbook.training.old_runs import rename_counters
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Progress:
     @classmethod
     def from_saved(cls, values: dict[str, Any]) -> "Progress":
         """The counters of a file."""
-        progress = cls(**rename_counters(values))
+        progress = cls(**values)
         numbers = [progress.step, *progress.loss_counts.values()]
         if any(type(number) is not int or number < 0 for number in numbers):
             raise ValueError(f"counters {numbers}")

@@ -236,8 +236,6 @@ def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
     config = config_of("first-model", "--data", "a", "b", "--no-cache-images", "--split", "val")
     assert (config.data, config.splits, config.cache_images) == (("a", "b"), ("val",), False)
     assert config_of("first-model", "--data", "a", "--text", "raw").text_kind == "raw"
-    for flag in ("--save-every", "--checkpoint-every"):
-        assert config_of("first-model", "--data", "a", flag, "7").save_every == 7
 
 
 def test_the_released_schedule_is_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -256,15 +256,6 @@ def test_origin_is_part_of_the_tower() -> None:
     assert weights_origin(tower).as_dict()["kind"] == "published"
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("real", "published"), ("small", "risbook"), ("published", "published"), ("random", "random")],
-)
-def test_words_of_older_files_are_read(kind: str, expected: str) -> None:
-    assert WeightsOrigin.from_dict({"kind": kind, "source": "x"}).kind == expected
-    assert WeightsOrigin.from_dict({}) == WeightsOrigin()
-
-
 def test_freezing_keeps_gradients_to_the_input() -> None:
     layer = freeze(nn.Sequential(nn.Linear(2, 2), nn.Dropout()))
     x = torch.ones(1, 2, requires_grad=True)

@@ -131,12 +131,6 @@ def test_a_log_that_is_no_text_is_told(tmp_path: Path) -> None:
         read_log(tmp_path / "log.jsonl")
 
 
-def test_rows_of_evaluations_have_their_old_name_too(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    path.write_text('{"kind": "validation", "step": 3, "mIoU": 0.5}\n')
-    assert read_log(path) == [{"kind": "evaluation", "step": 3, "mIoU": 0.5}]
-
-
 def test_rows_of_unknown_kinds_survive_a_resumption(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     rows = [{"step": 1, "note": "a"}, {"kind": "other", "step": 2}, {"kind": "step", "step": 3}]

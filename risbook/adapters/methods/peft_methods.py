@@ -20,6 +20,7 @@ from risbook.adapters.prompts import add_deep_prompts, add_shallow_prompts
 from risbook.attribute_hints import close_name
 from risbook.errors import ArgumentError
 from risbook.registry import Registry
+from risbook.synonyms import PEFT_METHOD_HINTS, PEFT_OPTIONS
 from risbook.towers.transformer_tower import TransformerTower
 
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
@@ -86,7 +87,7 @@ class PEFTMethod:
 
     def option_name(self, name: str) -> str | None:
         """The option that a name or an alias stands for; None if there is none."""
-        candidates = (name, _OPTION_ALIASES.get(name))
+        candidates = (name, PEFT_OPTIONS.get(name))
         return next((option for option in candidates if option in self.options), None)
 
 
@@ -97,17 +98,6 @@ def _leave_frozen(tower: nn.Module) -> None:
 def _tune_all(tower: nn.Module) -> None:
     tower.requires_grad_(True)
 
-
-#: other names of the same methods, for messages
-_METHOD_HINTS = {
-    "adapter": "houlsby",
-    "vpt-deep": "prompts-deep",
-    "vpt-shallow": "prompts",
-    "bias": "bitfit",
-    "norm": "layer-norm",
-    "linear-probe": "frozen",
-    "finetune": "full",
-}
 
 PEFT_METHODS: Registry[PEFTMethod] = Registry(
     "method",
@@ -166,7 +156,7 @@ PEFT_METHODS: Registry[PEFTMethod] = Registry(
             supports=ANY,
         ),
     },
-    hints=_METHOD_HINTS,
+    hints=PEFT_METHOD_HINTS,
 )
 
 
@@ -176,21 +166,6 @@ def register_peft_method(name: str, method: PEFTMethod) -> None:
     A checkpoint of a system with the method can be loaded where the method is registered.
     """
     PEFT_METHODS[name] = method
-
-
-#: what earlier versions and other libraries call the options
-_OPTION_ALIASES = {
-    "rank": "r",
-    "alpha": "lora_alpha",
-    "dropout": "lora_dropout",
-    "count": "num_prompts",
-    "num_tokens": "num_prompts",
-    "hidden": "bottleneck_dim",
-    "hidden_dim": "bottleneck_dim",
-    "dim": "bottleneck_dim",
-    "bottleneck": "bottleneck_dim",
-    "adapter_dim": "bottleneck_dim",
-}
 
 
 def list_peft_methods() -> dict[str, str]:

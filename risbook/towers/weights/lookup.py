@@ -20,22 +20,6 @@ SHIPPED_TOWERS = Path(__file__).resolve().parents[2] / "checkpoints" / "towers"
 #: An environment variable: a folder that holds weights, one folder per tower or pair of towers.
 FOLDER_VARIABLE = "RISBOOK_WEIGHTS"
 
-#: keys of older ``config.json`` files, and today's
-OLD_TOWER_KEYS = {
-    "vocabulary": "vocab_size",
-    "context": "context_length",
-    "width": "embed_dim",
-    "heads": "num_heads",
-    "patch": "patch_size",
-    "table": "pos_grid",
-    "registers": "num_registers",
-    "projection": "output_dim",
-    "projection_dim": "output_dim",
-    "kind": "style",
-    "output": "output_dim",
-    "taps": "out_indices",
-}
-
 
 def find_weights(name: str, weights: str | Path) -> tuple[Path | None, WeightsOrigin]:
     """Find what `build_tower` is to load.
@@ -222,11 +206,10 @@ def _check_config(path: Path, name: str) -> None:
         return  # a configuration of another library
     if values["tower"] != name:
         raise DataError(f"{path}: these are the weights of {values['tower']}, not of {name}")
-    stored = values.get("arch", values.get("geometry"))
+    stored = values.get("arch")
     if not isinstance(stored, dict):
         raise DataError(f"{path}: its arch has to be an object of names and sizes")
     wanted = get_tower_preset(name).arguments
-    stored = {key if key in wanted else OLD_TOWER_KEYS.get(key, key): stored[key] for key in stored}
     for key, value in wanted.items():
         size = tuple(stored[key]) if isinstance(stored.get(key), list) else stored.get(key)
         # the choice of returned maps does not change the weights

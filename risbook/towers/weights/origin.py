@@ -10,9 +10,6 @@ from torch import Tensor, nn
 
 WeightsKind = Literal["published", "risbook", "random"]
 
-#: words of files of earlier versions, and today's
-OLD_KINDS: dict[str, WeightsKind] = {"real": "published", "small": "risbook"}
-
 
 @dataclass(frozen=True, slots=True)
 class WeightsOrigin:
@@ -57,10 +54,8 @@ class WeightsOrigin:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "WeightsOrigin":
-        """The inverse of `as_dict`, for files of earlier versions as well."""
-        kind = values.get("kind", "random")
-        parts = tuple(values.get("random_parts", ()))
-        return cls(**{**values, "kind": OLD_KINDS.get(kind, kind), "random_parts": parts})
+        """The inverse of `as_dict`."""
+        return cls(**{**values, "random_parts": tuple(values.get("random_parts", ()))})
 
 
 def weights_origin(tower: nn.Module) -> WeightsOrigin:
