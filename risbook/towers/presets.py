@@ -94,8 +94,8 @@ _BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
 _LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
 _MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
 _MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
-# The out_indices of the DINOv2 towers with registers are the blocks after which the released code of
-# DETRIS (Huang et al., 2025) takes a map, counted from 0 as there.
+# The out_indices of the DINOv2 towers with registers are the blocks after which the released code
+# of DETRIS (Huang et al., 2025) takes a map, counted from 0 as there.
 _VIT14 = {"patch_size": 14, "pos_grid": 37}
 _DINOV2 = {**_VIT14, "num_registers": 4}
 
