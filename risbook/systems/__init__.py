@@ -5,43 +5,57 @@
 """
 
 from risbook.adapters.bridger import BridgerConfig
+from risbook.decoder.mask_head import MaskHeadConfig
+from risbook.systems.builders import BuildInputs, SystemPreset
 from risbook.systems.checkpoints import list_shipped, load_system, save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.parameters import count_parameters
-from risbook.systems.peft_system import PEFTSystem, PEFTSystemConfig
+from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.postprocess import THRESHOLD, predict_mask
-from risbook.systems.released_etris import convert_released, load_released
+from risbook.systems.released_checkpoints import convert_released, load_released
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SYSTEMS,
-    SystemPreset,
     build_meta_system,
     build_system,
     list_models,
     register_system,
 )
-from risbook.systems.system_towers import build_image_tower, build_text_tower, prepare_towers
+from risbook.systems.system_towers import (
+    PEFTSystemConfig,
+    Towers,
+    build_image_tower,
+    build_mask_head,
+    build_text_tower,
+    build_towers,
+    prepare_towers,
+)
 
 __all__ = [
     "ETRIS",
     "SYSTEMS",
     "THRESHOLD",
     "BridgerConfig",
+    "BuildInputs",
     "ETRISConfig",
     "FirstModel",
     "FirstModelConfig",
+    "MaskHeadConfig",
     "NetworkSystem",
     "PEFTSystem",
     "PEFTSystemConfig",
     "System",
     "SystemPreset",
+    "Towers",
     "build_etris",
     "build_image_tower",
+    "build_mask_head",
     "build_meta_system",
     "build_system",
     "build_text_tower",
+    "build_towers",
     "convert_released",
     "count_parameters",
     "list_models",

@@ -8,20 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError, warn_user
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
+from risbook.systems.builders import BuildInputs
+from risbook.systems.mismatch import first_mismatch
+from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
     SYSTEMS,
-    BuildInputs,
+    build_named,
     build_system,
     get_system_preset,
 )
 from risbook.towers.presets import TOWERS
+from risbook.towers.stages import MODALITIES
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
 from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
@@ -52,13 +57,46 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             f"risbook.load cannot build a system called {system.name!r}; add it by "
             "risbook.systems.register_system"
         )
-    system.check_saveable()
+    check_saveable(system)
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}
     if origins := system.weights_origins():
         values["towers"] = origins
     tensors = cast_weights(system.saved_state(), dtype)
     write_tokenizer = system.tokenizer.to_file if system.owns_tokenizer else None
     write_model_folder(Path(folder), values, tensors, write_tokenizer=write_tokenizer)
+
+
+def check_saveable(system: System) -> None:
+    """Refuse a system that `load_system` could not build again.
+
+    That is what the system itself refuses and, under the name of a registered system, other parts
+    than that system has outside of its towers: their shapes follow from the towers, so they tell
+    whether the configuration names towers of this kind. The towers' own weights are not compared,
+    because two files of one tower may differ in the vocabulary and in optional weights.
+
+    Raises:
+        RisbookError: names what the configuration cannot build.
+    """
+    system.check_saveable()
+    if not isinstance(system, PEFTSystem) or system.name not in SYSTEMS:
+        return
+    try:
+        with torch.device("meta"):
+            expected = _outside_towers(build_named(system.name, system.config))
+        misfit = first_mismatch(_outside_towers(system), expected, expected)
+    except RisbookError as error:  # the towers that it names have other sizes
+        misfit = str(error)
+    if misfit:
+        raise RisbookError(
+            f"{system.name} has parts that its configuration does not build: {misfit}; give a "
+            "system of your own parts a name of its own, as model.name"
+        )
+
+
+def _outside_towers(system: System) -> dict[str, Tensor]:
+    prefixes = tuple(f"{modality}_tower." for modality in MODALITIES)
+    state = system.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -151,7 +189,7 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     preset = get_system_preset(values["system"])
     try:
         config = preset.change_config(preset.read_config(values.get("config")), overrides)
-        system = preset.build(config, BuildInputs(folder=folder))
+        system = build_named(values["system"], config, BuildInputs(folder=folder))
     except RisbookError as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error
     path = folder / "model.safetensors"

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 from risbook.adapters.bridger import BridgerConfig
 from risbook.decoder.mask_head import MaskHeadConfig
-from risbook.systems.etris import ETRISConfig
+from risbook.systems.builders import SystemPreset
+from risbook.systems.etris import ETRISConfig, build_etris
+from risbook.systems.old_checkpoints import old_etris_keys
+from risbook.systems.rename_etris import rename_etris
 
 # A run of an hour underfits, so the small ones have no dropout.
 _MINI = ETRISConfig(
@@ -16,8 +19,7 @@ _MINI = ETRISConfig(
     head=MaskHeadConfig(dim=128, num_heads=2, ffn_dim=128, projector_dim=32, dropout=0.0),
 )
 
-#: a line of help and the configuration of each preset
-ETRIS_CONFIGS: dict[str, tuple[str, ETRISConfig]] = {
+_CONFIGS = {
     "etris-mini": ("ETRIS on the small CLIP pair", _MINI),
     "etris-mini-rn": (
         "ETRIS on the small CLIP ResNet",
@@ -36,4 +38,11 @@ ETRIS_CONFIGS: dict[str, tuple[str, ETRISConfig]] = {
             bridger=BridgerConfig(num_heads=8),
         ),
     ),
+}
+
+ETRIS_PRESETS = {
+    name: SystemPreset(
+        summary, config, build_etris, old_keys=old_etris_keys, rename_released=rename_etris
+    )
+    for name, (summary, config) in _CONFIGS.items()
 }

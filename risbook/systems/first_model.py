@@ -4,8 +4,6 @@ Nothing is pretrained and nothing is frozen: what it knows comes from the expres
 alone. Every later system is compared with it.
 """
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -14,6 +12,7 @@ from torch import Tensor
 from risbook.config import Depth, Size, configuration
 from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.systems.builders import NO_INPUTS, BuildInputs
 from risbook.systems.system import System
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
@@ -90,22 +89,17 @@ class FirstModel(System):
         return logits
 
 
-def build_first_model(
-    config: FirstModelConfig,
-    *,
-    sentences: Iterable[str] | None = None,
-    folder: Path | None = None,
-) -> FirstModel:
+def build_first_model(config: FirstModelConfig, inputs: BuildInputs = NO_INPUTS) -> FirstModel:
     """Build the first model.
 
     Args:
         config: the sizes.
-        sentences: training expressions, from which the vocabulary is made.
-        folder: a checkpoint, whose vocabulary is read instead.
+        inputs: the training expressions, from which the vocabulary is made, or a checkpoint, whose
+            vocabulary is read instead.
     """
-    if folder is not None:
-        path = folder / "tokenizer.json"
+    if inputs.folder is not None:
+        path = inputs.folder / "tokenizer.json"
         tokenizer = WordTokenizer.from_file(path, length=config.max_tokens)
     else:
-        tokenizer = WordTokenizer.from_sentences(sentences or (), length=config.max_tokens)
+        tokenizer = WordTokenizer.from_sentences(inputs.sentences, length=config.max_tokens)
     return FirstModel(config=config, tokenizer=tokenizer)

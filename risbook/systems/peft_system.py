@@ -12,7 +12,6 @@ the file is noted. So an adapter is saved whenever it was added, frozen or not.
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 
 from risbook.adapters.methods.applied_peft import (
@@ -20,39 +19,25 @@ from risbook.adapters.methods.applied_peft import (
     applied_peft,
     unnamed_adapters,
 )
-from risbook.adapters.methods.peft_application import apply_peft, apply_to_tower
+from risbook.adapters.methods.peft_application import apply_peft
 from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.adapters.methods.snapshot import restored_on_error
-from risbook.config import configuration
 from risbook.errors import ArgumentError, RisbookError
-from risbook.systems.mismatch import first_mismatch
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems.part_names import ADAPTER_PARTS, POS_EMBED_PARTS, TOWER_PARTS
 from risbook.systems.system import System
-from risbook.systems.system_towers import context_dims, unfreeze_pos_embed
+from risbook.systems.system_towers import PEFTSystemConfig, context_dims, prepare_tower
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import (
     MODALITIES,
+    STAGES,
     Modality,
+    StageContext,
     StagedImageTower,
     StagedTextTower,
     StagedTower,
 )
 from risbook.towers.weights.origin import came_from_file, weights_origin
-
-
-@configuration
-class PEFTSystemConfig:
-    """The base class of the configurations of `PEFTSystem`s, with the fields that it reads itself.
-
-    Args:
-        train_pos_embed: whether the towers' position embeddings are tuned.
-        image_peft: a generic method inside the image tower.
-        text_peft: the same for the text tower.
-    """
-
-    train_pos_embed: bool = False
-    image_peft: PEFTConfig = PEFTConfig()
-    text_peft: PEFTConfig = PEFTConfig()
 
 
 class PEFTSystem(System):
@@ -63,12 +48,11 @@ class PEFTSystem(System):
             set them.
         text_tower: the same.
         config: the choices; a `PEFTSystemConfig`, so that it can name the method of each tower.
-        name: the preset's name.
-        image_size: side S of the letterboxed input, pixels.
         tokenizer: the text tower's.
 
     Raises:
-        ArgumentError: if the configuration is none of this kind.
+        ArgumentError: if the configuration is none of this kind, or the tokenizer makes more tokens
+            than the text tower reads.
     """
 
     owns_tokenizer = False
@@ -89,40 +73,40 @@ class PEFTSystem(System):
         text_tower: StagedTextTower,
         *,
         config: PEFTSystemConfig,
-        name: str,
-        image_size: int,
         tokenizer: Tokenizer,
     ) -> None:
-        super().__init__(config, name=name, image_size=image_size, tokenizer=tokenizer)
+        super().__init__(
+            _check_config(config),
+            name=type(self).__name__.lower(),
+            image_size=config.image_size,
+            tokenizer=tokenizer,
+        )
+        if tokenizer.length > text_tower.context_length:
+            raise ArgumentError(
+                f"max_tokens is {tokenizer.length}; the text tower reads at most "
+                f"{text_tower.context_length} tokens"
+            )
         self.image_tower = image_tower
         self.text_tower = text_tower
-        #: parameters of the towers that the configuration tunes: every checkpoint holds them, also
-        #: if somebody freezes them later
-        self._required_tuned = self._tuned_in_towers()
 
     @property
     def config(self) -> Any:
         """The choices that build the system again, with the methods that the towers have now.
 
-        The towers note their methods, because a method can also be applied to a tower alone. If the
-        notes differ from `image_peft` and `text_peft`, these two fields are replaced.
+        `image_peft` and `text_peft` are read from the towers, which note their methods, because a
+        method can also be applied to a tower alone.
         """
         applied: dict[str, Any] = {
             f"{modality}_peft": next(iter(applied_peft(tower)), PEFTConfig())
             for modality, tower in self.towers.items()
         }
-        if any(getattr(self._config, field) != peft for field, peft in applied.items()):
-            self._config = replace(self._config, **applied)
-        return self._config
+        if all(getattr(self._config, field) == peft for field, peft in applied.items()):
+            return self._config
+        return replace(self._config, **applied)
 
     @config.setter
     def config(self, config: Any) -> None:
-        if not isinstance(config, PEFTSystemConfig):
-            raise ArgumentError(
-                f"{type(config).__name__} cannot name the methods of the towers: derive it from "
-                "PEFTSystemConfig"
-            )
-        self._config = config
+        self._config = _check_config(config)
 
     @property
     def towers(self) -> dict[Modality, StagedTower]:
@@ -149,42 +133,105 @@ class PEFTSystem(System):
         Raises:
             ArgumentError: if a tower has a method already, or the method cannot work on it.
         """
+        dims = context_dims(self.image_tower, self.text_tower)
+        train_pos_embed = self._config.train_pos_embed
         with restored_on_error(self):  # the second tower may refuse what the first has taken
             for modality in (tower,) if tower else MODALITIES:
-                self._apply_to(modality, peft)
-        self._required_tuned = self._tuned_in_towers()
+                if applied := applied_peft(self.towers[modality]):
+                    raise ArgumentError(
+                        f"the {modality} tower of {self.name} has the method "
+                        f"{applied[0].method!r} already: load a new model"
+                    )
+                try:
+                    prepare_tower(
+                        self.towers[modality], peft, dims, train_pos_embed=train_pos_embed
+                    )
+                except RisbookError as error:
+                    raise ArgumentError(
+                        f'{modality} tower: {error}; tower="image" or tower="text" gives one tower '
+                        "its own method and options"
+                    ) from error
         self.eval()
 
-    def _apply_to(self, modality: Modality, peft: PEFTConfig) -> None:
-        tower = self.towers[modality]
-        if applied := applied_peft(tower):
-            raise ArgumentError(
-                f"the {modality} tower of {self.name} has the method {applied[0].method!r} "
-                "already: load a new model"
+    def run_towers(
+        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Run both towers side by side, stage by stage, with `between_stages` after each stage.
+
+        Adapters inside the towers get a `StageContext`: the text tokens and the feature map that
+        enter the same stage. A system whose text tower is finished first runs that tower by itself
+        and gives the image tower a context of the finished text.
+
+        Args:
+            images: (B, 3, S, S).
+            token_ids: (B, L).
+            intermediates: gets what the towers record, below "image_tower" and "text_tower", and
+                what `between_stages` records.
+
+        Returns:
+            A map per stage, and the state of the text tower after the last one, for
+            `StagedTextTower.final_features`. The last map is the tower's final map, as the released
+            systems take it: after CLIP's pool, or the last norm.
+        """
+        image_tower, text_tower = self.image_tower, self.text_tower
+        padding = text_tower.key_padding_mask(token_ids)
+        of_image, of_text = intermediates.sub("image_tower"), intermediates.sub("text_tower")
+        text_state = text_tower.begin_stages(token_ids, intermediates=of_text)
+        image_state = image_tower.begin_stages(images, intermediates=of_image)
+        context: StageContext | None = None
+        carry: Any = None
+        maps: list[Tensor] = []
+        for stage in STAGES:
+            context = StageContext(text_state, padding, image_tower.stage_map(image_state))
+            image_state = image_tower.run_stage(
+                stage, image_state, context=context, intermediates=of_image
             )
-        try:
-            apply_to_tower(
-                tower, peft, context_dims=context_dims(self.image_tower, self.text_tower)
+            text_state = text_tower.run_stage(
+                stage, text_state, context=context, intermediates=of_text
             )
-        except RisbookError as error:
-            raise ArgumentError(
-                f'{modality} tower: {error}; tower="image" or tower="text" gives one tower its own '
-                "method and options"
-            ) from error
-        if self._config.train_pos_embed:
-            unfreeze_pos_embed(tower)
+            feature_map, text_state, carry = self.between_stages(
+                stage,
+                image_tower.stage_map(image_state),
+                text_state,
+                carry,
+                key_padding_mask=padding,
+                intermediates=intermediates,
+            )
+            image_state = image_tower.with_stage_map(image_state, feature_map)
+            maps.append(feature_map)
+        maps[-1] = image_tower.final_map(image_state, context=context, intermediates=of_image)
+        return tuple(maps), text_state
+
+    def between_stages(
+        self,
+        stage: int,
+        feature_map: Tensor,
+        text_state: Tensor,
+        carry: Any,
+        *,
+        key_padding_mask: Tensor,
+        intermediates: Intermediates,
+    ) -> tuple[Tensor, Tensor, Any]:
+        """What both towers continue with after a stage of `run_towers`; here, what they have.
+
+        Args:
+            stage: counted from 1.
+            feature_map: the stage's map (B, C, h, w).
+            text_state: the text tokens after the stage (B, L, T); with K prompts (B, L + K, T).
+            carry: what the call for the previous stage returned; None at the first stage.
+            key_padding_mask: bool (B, L) or (B, L + K), true for padding.
+            intermediates: of the whole system.
+
+        Returns:
+            Map, text tokens, and anything that the call for the next stage gets.
+        """
+        return feature_map, text_state, carry
 
     def check_saveable(self) -> None:
-        """Refuse what the configuration does not name or build.
-
-        That is several methods on one tower, adapters or prompts that no method made, and, under
-        the name of a registered system, other parts than that system has outside of the towers:
-        their shapes follow from the towers, so they tell whether the configuration names towers of
-        this kind. The towers' own weights are not compared, because two files of one tower may
-        differ in the vocabulary and in optional weights.
+        """Refuse several methods on one tower, and adapters or prompts that no method made.
 
         Raises:
-            RisbookError: names the tower, and the methods or the adapter; or the part.
+            RisbookError: names the tower, and the methods or the adapter.
         """
         for modality, tower in self.towers.items():
             applied = applied_peft(tower)
@@ -201,30 +248,11 @@ class PEFTSystem(System):
                     "cannot name: register the adapter by register_peft_method and apply it by "
                     "apply_peft"
                 )
-        if misfit := self._misfit_of_preset():
-            raise RisbookError(
-                f"{self.name} has parts that its configuration does not build: {misfit}; give a "
-                "system of your own parts a name of its own, as name= or model.name"
-            )
-
-    def _misfit_of_preset(self) -> str:
-        """The first part that the system of this name builds otherwise, in words; "" if none."""
-        from risbook.systems.system_presets import SYSTEMS, BuildInputs
-
-        if self.name not in SYSTEMS:
-            return ""
-        try:
-            with torch.device("meta"):
-                built = SYSTEMS[self.name].build(self.config, BuildInputs(meta=True))
-        except RisbookError as error:  # the towers that it names have other sizes
-            return str(error)
-        expected = _outside_towers(built)
-        return first_mismatch(_outside_towers(self), expected, expected)
 
     def saved_state(self) -> dict[str, Tensor]:
         """Tensors of a checkpoint: those tuned, and those that do not equal the towers' files."""
         state = dict(self.state_dict())
-        tuned = self._required_tuned | self._tuned_in_towers()
+        tuned = {name for name, value in self.named_parameters() if value.requires_grad}
         for modality, tower in self.towers.items():
             for name, value in tower.state_dict().items():
                 full_name = f"{modality}_tower.{name}"
@@ -233,30 +261,21 @@ class PEFTSystem(System):
         return state
 
     def required_keys(self) -> set[str]:
-        """Names that a checkpoint must hold: what is tuned, and what no tower's file brought."""
-        state = set(self.state_dict())
-        names = set(state)
+        """Names that a checkpoint must hold: what no tower's file brought."""
+        names = set(self.state_dict())
         for modality, tower in self.towers.items():
             names -= {
                 f"{modality}_tower.{n}" for n in tower.state_dict() if came_from_file(tower, n)
             }
-        return names | (self._required_tuned & state)
-
-    def _tuned_in_towers(self) -> set[str]:
-        """Names in the state of the parameters of both towers that are tuned now."""
-        return {
-            f"{modality}_tower.{name}"
-            for modality, tower in self.towers.items()
-            for name, parameter in tower.named_parameters()
-            if parameter.requires_grad
-        }
+        return names
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part of a parameter: towers, their adapters and position embeddings, other parts."""
         first, _, rest = name.partition(".")
         modality = next((m for m in MODALITIES if first == f"{m}_tower"), None)
         if modality is None:
-            return super().part_of(name, parameter)
+            # the parts of a mask head are counted one by one
+            return super().part_of(name.removeprefix("head."), parameter)
         tower = self.towers[modality]
         # Position embeddings are a part of their own, because no paper counts them; a tower that
         # is tuned as a whole is tuned with them.
@@ -281,7 +300,10 @@ class PEFTSystem(System):
         return super().dead_parameters() + (unread if pos_embed.requires_grad else 0)
 
 
-def _outside_towers(system: System) -> dict[str, Tensor]:
-    prefixes = tuple(f"{modality}_tower." for modality in MODALITIES)
-    state = system.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
+def _check_config(config: Any) -> PEFTSystemConfig:
+    if not isinstance(config, PEFTSystemConfig):
+        raise ArgumentError(
+            f"{type(config).__name__} cannot name the methods of the towers: derive it from "
+            "PEFTSystemConfig"
+        )
+    return config

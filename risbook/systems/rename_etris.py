@@ -28,12 +28,11 @@ BRIDGER_PARTS = {
 }
 
 
-def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tensor]:
+def rename_etris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the entries of a released ETRIS.
 
     Args:
         state: names and values of the released model; a leading "module." is dropped.
-        resnet: whether its image tower is a ResNet.
 
     Returns:
         Our own names and the values.
@@ -41,6 +40,7 @@ def rename_etris(state: Mapping[str, Tensor], *, resnet: bool) -> dict[str, Tens
     Raises:
         DataError: names an unknown entry.
     """
+    resnet = any("backbone.visual.attnpool." in name for name in state)
     renamed: dict[str, Tensor] = {}
     towers: dict[str, Tensor] = {}
     for published, value in state.items():

@@ -278,16 +278,14 @@ class System(nn.Module):
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part under which reports count a parameter, by its name in the state."""
-        part, _, rest = name.partition(".")
-        return (rest.partition(".")[0] if part == "head" else part).replace("_", " ")
+        return name.partition(".")[0].replace("_", " ")
 
     def dead_parameters(self) -> int:
         """Tuned parameters whose gradient is zero by construction.
 
         A module with such parameters counts those of its own that are tuned, by a method of this
-        name. The key's bias of any
-        attention has no effect either, since a softmax ignores what all keys have in common;
-        rounding still gives it a gradient, and it is not counted.
+        name. The key's bias of any attention has no effect either, since a softmax ignores what all
+        keys have in common; rounding still gives it a gradient, and it is not counted.
         """
         counts = [
             int(count())
@@ -305,7 +303,7 @@ class System(nn.Module):
 
         A checkpoint holds the configuration and the weights, and `risbook.load` builds the system
         of the configuration before it reads the weights. `save_pretrained` calls this, and so does
-        `risbook.train` before its first step.
+        `risbook.train` before its first step, by `risbook.systems.checkpoints.check_saveable`.
 
         Raises:
             RisbookError: names the part that the configuration cannot build.

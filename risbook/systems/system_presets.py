@@ -4,83 +4,21 @@
 saved and loaded by its name.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from risbook.config import Aliases, from_values, with_overrides
 from risbook.registry import Registry
-from risbook.systems.etris import ETRISConfig, build_etris
-from risbook.systems.etris_presets import ETRIS_CONFIGS
+from risbook.systems.builders import NO_INPUTS, BuildInputs, SystemPreset
+from risbook.systems.etris_presets import ETRIS_PRESETS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
-from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_KEYS, old_etris_keys
+from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_KEYS
 from risbook.systems.system import System
 
 #: the checkpoints that come with the package
 SHIPPED_SYSTEMS = Path(__file__).resolve().parent.parent / "checkpoints"
-
-
-@dataclass(frozen=True)
-class BuildInputs:
-    """Inputs of a builder besides the configuration.
-
-    Args:
-        sentences: training expressions of a fresh system; one with its own vocabulary makes it
-            from them.
-        folder: a checkpoint that is being loaded, for files beside the weights.
-        meta: whether the system is built for its shapes alone, under the meta device, on which no
-            tensor has values. `save_pretrained` compares a system on two towers with these shapes.
-    """
-
-    sentences: Iterable[str] = ()
-    folder: Path | None = None
-    meta: bool = False
-
-
-@dataclass(frozen=True)
-class SystemPreset:
-    """How a named system is made.
-
-    Args:
-        summary: one line for the command line's help.
-        config: a configuration (see `risbook.config`) with the preset's sizes and choices.
-        build: makes the system, with initial weights, of a configuration.
-        old_keys: takes the values of a configuration and returns a table from old names of fields
-            to today's, see `risbook.config.Aliases`.
-    """
-
-    summary: str
-    config: Any
-    build: Callable[[Any, BuildInputs], System]
-    old_keys: Callable[[Mapping[str, Any]], Aliases] = lambda values: {}
-
-    def change_config(self, config: Any, overrides: Mapping[str, Any]) -> Any:
-        """A configuration of this system with some fields changed, see `with_overrides`."""
-        return with_overrides(config, overrides, aliases=self.old_keys(overrides))
-
-    def read_config(self, values: Any, *, where: str = "") -> Any:
-        """A configuration of plain values, those of earlier versions included, see `from_values`.
-
-        Raises:
-            RisbookError: names the field that is unknown or impossible.
-        """
-        aliases = self.old_keys(values) if isinstance(values, Mapping) else None
-        return from_values(type(self.config), values, where=where, aliases=aliases)
-
-
-def _first_model(config: FirstModelConfig, inputs: BuildInputs) -> System:
-    # for shapes, the vocabulary of the shipped checkpoint stands in for that of the data
-    folder = SHIPPED_SYSTEMS / "first-model" if inputs.meta else inputs.folder
-    return build_first_model(config, sentences=inputs.sentences, folder=folder)
-
-
-def _etris(name: str, config: ETRISConfig, inputs: BuildInputs) -> System:
-    return build_etris(config, name=name, meta=inputs.meta)
-
 
 SYSTEMS: Registry[SystemPreset] = Registry(
     "system",
@@ -88,13 +26,10 @@ SYSTEMS: Registry[SystemPreset] = Registry(
         "first-model": SystemPreset(
             summary="a convolutional network and a GRU from scratch, fused by concatenation",
             config=FirstModelConfig(),
-            build=_first_model,
+            build=build_first_model,
             old_keys=lambda values: OLD_FIRST_MODEL_KEYS,
         ),
-        **{
-            name: SystemPreset(summary, config, partial(_etris, name), old_etris_keys)
-            for name, (summary, config) in ETRIS_CONFIGS.items()
-        },
+        **ETRIS_PRESETS,
     },
 )
 
@@ -136,6 +71,13 @@ def list_models() -> dict[str, str]:
     }
 
 
+def build_named(name: str, config: Any, inputs: BuildInputs = NO_INPUTS) -> System:
+    """Call a preset's builder, and give the system the preset's name."""
+    system = get_system_preset(name).build(config, inputs)
+    system.name = name
+    return system
+
+
 def build_system(
     name: str,
     *,
@@ -162,7 +104,7 @@ def build_system(
     folder = None
     if not sentences and (SHIPPED_SYSTEMS / name / "tokenizer.json").is_file():
         folder = SHIPPED_SYSTEMS / name
-    return get_system_preset(name).build(config, BuildInputs(sentences=sentences, folder=folder))
+    return build_named(name, config, BuildInputs(sentences=sentences, folder=folder))
 
 
 def build_meta_system(name: str, overrides: Mapping[str, Any] | None = None) -> System:
@@ -174,6 +116,5 @@ def build_meta_system(name: str, overrides: Mapping[str, Any] | None = None) -> 
         name: a preset's name.
         overrides: as in `build_system`.
     """
-    config = system_config(name, overrides)
     with torch.device("meta"):
-        return get_system_preset(name).build(config, BuildInputs(meta=True))
+        return build_system(name, overrides=overrides)

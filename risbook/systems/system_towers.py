@@ -1,14 +1,136 @@
-"""The two towers of a system: built by name for its image size, frozen, and prepared for tuning."""
+"""The two towers of a system: named by its configuration, built, frozen, prepared for tuning."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
 
 from risbook.adapters.methods.peft_application import apply_to_tower
 from risbook.adapters.methods.peft_config import PEFTConfig
+from risbook.config import Size, configuration
+from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import ArgumentError
-from risbook.towers.build import build_tower
+from risbook.systems.builders import NO_INPUTS, BuildInputs
+from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
+from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.presets import get_tower_preset
-from risbook.towers.stages import StagedImageTower, StagedTextTower, StagedTower
+from risbook.towers.stages import STAGES, StagedImageTower, StagedTextTower, StagedTower
+
+BlockIndex = Annotated[int, Field(ge=0, le=1023)]
+OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
+
+
+@configuration
+class PEFTSystemConfig:
+    """The base class of the configurations of `PEFTSystem`s: everything about the two towers.
+
+    Args:
+        image_tower: name of an image tower.
+        text_tower: name of a text tower.
+        weights: where both towers' weights come from, see `risbook.towers.build.build_tower`.
+        image_size: side S of the letterboxed input, pixels.
+        max_tokens: token ids per sentence; in the released codes 17 for RefCOCO and RefCOCO+, 22
+            for RefCOCOg.
+        image_out_indices: last block of each stage of an image tower that is a transformer, counted
+            from 0; empty for the stages that the tower was built with. A ResNet has fixed stages.
+        text_out_indices: the same for the text tower.
+        train_pos_embed: whether the towers' position embeddings are tuned.
+        norm_eval: whether the batch norms of the image tower stay in evaluation mode.
+        image_peft: a generic method inside the image tower.
+        text_peft: the same for the text tower.
+    """
+
+    image_tower: str
+    text_tower: str
+    weights: str = "auto"
+    image_size: Size
+    max_tokens: Size
+    image_out_indices: OutIndices = ()
+    text_out_indices: OutIndices = ()
+    train_pos_embed: bool = False
+    norm_eval: bool = False
+    image_peft: PEFTConfig = PEFTConfig()
+    text_peft: PEFTConfig = PEFTConfig()
+
+
+@dataclass(frozen=True)
+class Towers:
+    """Two towers of three stages, prepared for a system, and their tokenizer.
+
+    Args:
+        image: the image tower.
+        text: the text tower.
+        tokenizer: the text tower's.
+    """
+
+    image: StagedImageTower
+    text: StagedTextTower
+    tokenizer: Tokenizer
+
+    @property
+    def factors(self) -> list[float]:
+        """Side of the middle map divided by the side of each map."""
+        strides = self.image.strides
+        return [stride / strides[1] for stride in strides]
+
+
+def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> Towers:
+    """Build the towers of a configuration, divide them into stages, and prepare them for tuning.
+
+    Args:
+        config: the choices.
+        inputs: towers or a tokenizer to use in place of those that the configuration names.
+
+    Raises:
+        RisbookError: if a tower has no three stages, its weights are not available, or a method
+            cannot work on it.
+    """
+    image_tower, text_tower, tokenizer = inputs.image_tower, inputs.text_tower, inputs.tokenizer
+    if image_tower is None:
+        image_tower = build_image_tower(
+            config.image_tower,
+            weights=config.weights,
+            image_size=config.image_size,
+            norm_eval=config.norm_eval,
+        )
+    if text_tower is None:
+        text_tower = build_text_tower(config.text_tower, weights=config.weights)
+    prepare_towers(
+        image_tower,
+        text_tower,
+        train_pos_embed=config.train_pos_embed,
+        image_peft=config.image_peft,
+        text_peft=config.text_peft,
+    )
+    image_tower.set_stages(config.image_out_indices)
+    text_tower.set_stages(config.text_out_indices)
+    for tower in (image_tower, text_tower):
+        if tower.num_stages != len(STAGES):
+            raise ArgumentError(
+                f"{type(tower).__name__} has {tower.num_stages} stages; a system needs "
+                f"{len(STAGES)}"
+            )
+    if tokenizer is None and torch.get_default_device().type == "meta":
+        tokenizer = ShapeOnlyTokenizer(config.max_tokens)
+    elif tokenizer is None:
+        tokenizer = tokenizer_of(
+            config.text_tower, length=config.max_tokens, weights=config.weights
+        )
+    return Towers(image_tower, text_tower, tokenizer)
+
+
+def build_mask_head(config: MaskHeadConfig, towers: Towers) -> MaskHead:
+    """Build a mask head for the maps and text features of two towers."""
+    return MaskHead(
+        config,
+        map_dims=towers.image.map_dims,
+        factors=towers.factors,
+        text_dim=towers.text.embed_dim,
+        sentence_dim=towers.text.output_dim,
+    )
 
 
 def build_image_tower(
@@ -75,17 +197,18 @@ def prepare_towers(
     dims = context_dims(image_tower, text_tower)
     towers: tuple[StagedTower, StagedTower] = (image_tower, text_tower)
     for tower, peft in zip(towers, (image_peft, text_peft), strict=True):
-        apply_to_tower(tower, peft or PEFTConfig(), context_dims=dims)
-        if train_pos_embed:
-            unfreeze_pos_embed(tower)
+        prepare_tower(tower, peft or PEFTConfig(), dims, train_pos_embed=train_pos_embed)
+
+
+def prepare_tower(
+    tower: StagedTower, peft: PEFTConfig, dims: Mapping[str, Any], *, train_pos_embed: bool
+) -> None:
+    """Freeze a tower, but for its method and its position embeddings, if it has any; in place."""
+    apply_to_tower(tower, peft, context_dims=dims)
+    if train_pos_embed and tower.pos_embed is not None:
+        tower.pos_embed.requires_grad_(True)
 
 
 def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:
     """Channels of what adapters read of the other modality, as `PEFTMethod` names them."""
     return {"text_dim": text_tower.embed_dim, "image_dims": image_tower.stage_dims}
-
-
-def unfreeze_pos_embed(tower: StagedTower) -> None:
-    """Let a tower's position embeddings be tuned; nothing happens in a tower that has none."""
-    if tower.pos_embed is not None:
-        tower.pos_embed.requires_grad_(True)

@@ -208,6 +208,6 @@ def get_tower_preset(name: str) -> TowerPreset:
         raise ArgumentError(
             f"a tower is named, for instance 'dinov2-mini', but this is a {type(name).__name__}; a "
             "system of towers of your own is built by risbook.systems.build_etris(config, "
-            "image_tower=..., text_tower=..., tokenizer=...)"
+            "BuildInputs(image_tower=..., text_tower=..., tokenizer=...))"
         )
     return TOWERS.lookup(name)

@@ -44,14 +44,11 @@ class StageContext(NamedTuple):
         key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
         feature_map: (B, C, h, w) that enters the stage of the image tower; None if there is none
             yet.
-        record: one dictionary per forward pass, in which an adapter leaves what adapters of later
-            blocks read; None if the system has none.
     """
 
     text_tokens: Tensor
     key_padding_mask: Tensor | None = None
     feature_map: Tensor | None = None
-    record: dict[str, Any] | None = None
 
 
 class StagedTower(nn.Module, ABC):

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from risbook.config import from_values, to_values, with_overrides
 from risbook.errors import ArgumentError, warn_user
 from risbook.systems import System, build_system, save_system
+from risbook.systems.checkpoints import check_saveable
 from risbook.systems.losses import LOSSES, Loss
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
 from risbook.training.loop import OnRow, OnStep, TrainingLoop, build_accelerator
@@ -125,7 +126,7 @@ def train_system(
         if system is None:
             sentences = data.samples.sentences()  # of which some systems make their vocabulary
             system = build_system(config.system, sentences=sentences, overrides=config.overrides)
-        system.check_saveable()
+        check_saveable(system)
         objective = MaskObjective(system, data, config, accelerator=accelerator, loss=loss)
         optimizer = build_optimizer(config, objective.optimizer_groups(), optimizer)
         # The folder is locked after the preparations, so that a run that fails in them leaves no

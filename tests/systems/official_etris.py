@@ -13,6 +13,7 @@ from torch import Tensor
 from risbook.adapters.bridger import BridgerConfig
 from risbook.config import with_overrides
 from risbook.decoder.mask_head import MaskHeadConfig
+from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
 from risbook.tokenizers.interface import ShapeOnlyTokenizer
@@ -54,7 +55,9 @@ def small_etris(overrides: Mapping[str, Any] | None = None, *, resnet: bool) -> 
     config = with_overrides(SMALL, {"image_size": image_size, **(overrides or {})})
     image_tower, text_tower = small_towers(resnet=resnet)
     tokenizer = ShapeOnlyTokenizer(config.max_tokens)
-    return build_etris(config, image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer)
+    return build_etris(
+        config, BuildInputs(image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer)
+    )
 
 
 def build_recorded(file: Recording, overrides: Mapping[str, Any] | None = None) -> ETRIS:
@@ -62,12 +65,12 @@ def build_recorded(file: Recording, overrides: Mapping[str, Any] | None = None) 
     image_sizes, text_sizes = etris_tower_sizes(file)
     image_class = CLIPResNet if "layers" in image_sizes else ImageTransformer
     config = with_overrides(ETRISConfig(), etris_overrides(file) | dict(overrides or {}))
-    return build_etris(
-        config,
+    inputs = BuildInputs(
         image_tower=image_class(**image_sizes),
         text_tower=TextTransformer(**text_sizes),
         tokenizer=ShapeOnlyTokenizer(config.max_tokens),
     )
+    return build_etris(config, inputs)
 
 
 def recorded_etris(name: str, *, resnet: bool) -> tuple[ETRIS, Recording]:
@@ -79,7 +82,7 @@ def recorded_etris(name: str, *, resnet: bool) -> tuple[ETRIS, Recording]:
 
 
 def load(system: ETRIS, official: dict[str, Tensor], *, resnet: bool) -> None:
-    ours = rename_etris(official, resnet=resnet)
+    ours = rename_etris(official)
     wanted = system.state_dict()
     assert set(ours) == set(wanted), sorted(set(ours) ^ set(wanted))[:5]
     system.load_state_dict(ours, strict=True)

@@ -12,6 +12,7 @@ from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
 from risbook.systems import build_system, count_parameters, load_system
+from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import build_etris
 from risbook.systems.system_presets import system_config
 from risbook.systems.system_towers import build_image_tower
@@ -202,8 +203,8 @@ class TwoStageTower(PatchTower):
 def test_a_system_requires_three_stages(registered: Path) -> None:
     tower = TwoStageTower(width=16, pos_grid=6)
     assert tower.num_stages == len(tower(torch.zeros(1, 3, 96, 96)).maps) == 2
-    with pytest.raises(ArgumentError, match="TwoStageTower has 2 stages; ETRIS needs 3"):
-        build_etris(system_config("etris-mini"), image_tower=tower)
+    with pytest.raises(ArgumentError, match="TwoStageTower has 2 stages; a system needs 3"):
+        build_etris(system_config("etris-mini"), BuildInputs(image_tower=tower))
 
 
 def test_a_grid_that_is_given_takes_the_place_of_the_one_for_the_size() -> None:

@@ -14,11 +14,11 @@ from parity import Recording
 from released_files import official_state
 
 from risbook.intermediates import Intermediates
+from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import build_etris
-from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.losses import resize_target
 from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system_presets import build_meta_system
+from risbook.systems.system_presets import build_meta_system, system_config
 from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.build import build_tower
 from risbook.towers.text_transformer import TextTransformer
@@ -93,7 +93,7 @@ def test_parity_names_of_what_learns(kit: str, resnet: bool) -> None:
     }
     theirs = {
         name
-        for name, value in rename_etris(marked, resnet=resnet).items()
+        for name, value in rename_etris(marked).items()
         if value.is_floating_point() and value.isnan().all()
     }
     ours = {name for name, value in system.named_parameters() if value.requires_grad}
@@ -163,8 +163,7 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
         for (key, shape), kind in zip(file.shapes().items(), file["manifest.group"], strict=True)
     }
     theirs = {
-        key: kinds[int(value[(0,) * value.ndim])]
-        for key, value in rename_etris(marked, resnet="rn" in name).items()
+        key: kinds[int(value[(0,) * value.ndim])] for key, value in rename_etris(marked).items()
     }
     system = build_meta_system(name)
     default, bridgers = group_parameters(system, {"bridgers": 10.0})
@@ -179,18 +178,14 @@ def test_parity_groups_at_full_size(kit: str, name: str) -> None:
 @pytest.mark.parametrize(("kit", "name"), FULL_SIZE)
 def test_parity_at_full_size(kit: str, name: str) -> None:
     file = Recording(kit)
-    _, config = ETRIS_CONFIGS[name]
+    config = system_config(name)
     pos_grid = 26 if "vit" in name else None
     image = build_tower(config.image_tower, weights="random", pos_grid=pos_grid)
     text = build_tower(config.text_tower, weights="random")
     assert not isinstance(image, TextTransformer) and isinstance(text, TextTransformer)
-    system = build_etris(
-        config,
-        name=name,
-        image_tower=image,
-        text_tower=text,
-        tokenizer=ShapeOnlyTokenizer(config.max_tokens),
-    )
+    tokenizer = ShapeOnlyTokenizer(config.max_tokens)
+    inputs = BuildInputs(image_tower=image, text_tower=text, tokenizer=tokenizer)
+    system = build_etris(config, inputs)
     state = {}
     for (key, shape), first in zip(
         file.shapes().items(), file["manifest.checksum_first3"], strict=True
@@ -198,7 +193,7 @@ def test_parity_at_full_size(kit: str, name: str) -> None:
         state[key] = random_weight(key, shape)
         start = state[key].flatten()[:3].float()
         torch.testing.assert_close(start, first[: len(start)], atol=1e-6, rtol=1e-6)
-    ours = rename_etris(state, resnet="rn" in name)
+    ours = rename_etris(state)
     assert set(ours) == set(system.state_dict())
     system.load_state_dict(ours, strict=True)
     system.eval()

@@ -17,14 +17,13 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems import (
     PEFTSystem,
     PEFTSystemConfig,
-    build_image_tower,
-    build_text_tower,
+    SystemPreset,
+    build_towers,
     load_system,
-    prepare_towers,
     register_system,
 )
-from risbook.systems.system_presets import SYSTEMS, BuildInputs, SystemPreset
-from risbook.towers.build import tokenizer_of
+from risbook.systems.builders import NO_INPUTS, BuildInputs
+from risbook.systems.system_presets import SYSTEMS
 from risbook.towers.sites import Site
 from risbook.towers.stages import StageContext
 from risbook.training import TrainingConfig, train_system
@@ -34,8 +33,10 @@ from risbook.training import TrainingConfig, train_system
 class ToyConfig(PEFTSystemConfig):
     """Sizes of the toy."""
 
-    weights: str = "auto"
+    image_tower: str = "clip-mini-image"
+    text_tower: str = "clip-mini-text"
     image_size: Size = 96
+    max_tokens: Size = 24
     dim: Size = 8
 
 
@@ -60,24 +61,9 @@ class Toy(PEFTSystem):
 
     builds_adapters = True
 
-    def __init__(self, config: ToyConfig, inputs: BuildInputs) -> None:
-        image = build_image_tower(
-            "clip-mini-image", weights=config.weights, image_size=config.image_size
-        )
-        text = build_text_tower("clip-mini-text", weights=config.weights)
-        prepare_towers(image, text, image_peft=config.image_peft, text_peft=config.text_peft)
-        tokenizer = tokenizer_of("clip-mini-text", length=24, weights=config.weights)
-        super().__init__(
-            image,
-            text,
-            config=config,
-            name="toy",
-            image_size=config.image_size,
-            tokenizer=tokenizer,
-        )
-        for block in (10, 11):
-            self.image_tower.add_adapter(block, "mlp", TextConditioned(128, 128, config.dim))
-        self.decoder = nn.Conv2d(128, 1, 1)
+    def __init__(self, image_tower: Any, text_tower: Any, decoder: nn.Module, **parts: Any) -> None:
+        super().__init__(image_tower, text_tower, **parts)
+        self.decoder = decoder
 
     def forward(
         self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
@@ -88,11 +74,19 @@ class Toy(PEFTSystem):
         return logits
 
 
+def build_toy(config: ToyConfig, inputs: BuildInputs = NO_INPUTS) -> Toy:
+    towers = build_towers(config, inputs)
+    for block in (10, 11):
+        towers.image.add_adapter(block, "mlp", TextConditioned(128, 128, config.dim))
+    decoder = nn.Conv2d(128, 1, 1)
+    return Toy(towers.image, towers.text, decoder, config=config, tokenizer=towers.tokenizer)
+
+
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, mini_towers: Path) -> ToyConfig:
     config = ToyConfig(weights=str(mini_towers))
     monkeypatch.setitem(SYSTEMS, "toy", None)  # so that it is gone after the test
-    register_system("toy", SystemPreset("a toy", config, Toy))
+    register_system("toy", SystemPreset("a toy", config, build_toy))
     return config
 
 
@@ -124,13 +118,13 @@ def test_a_toy_system_is_trained_saved_and_loaded(toy: ToyConfig, tmp_path: Path
         "decoder.weight",
         "decoder.bias",
     }  # fmt: skip
-    untrained = Toy(toy, BuildInputs())
+    untrained = build_toy(toy)
     assert not torch.allclose(answer(untrained), answer(trained))
 
 
 def test_the_text_reaches_the_adapter(toy: ToyConfig) -> None:
     torch.manual_seed(0)
-    system = Toy(toy, BuildInputs())
+    system = build_toy(toy)
     image = torch.randn(1, 3, 96, 96).expand(2, -1, -1, -1)
     token_ids = system.tokenizer(["left dog", "the red mug"])
     first, second = system.eval()(image, token_ids)
@@ -146,7 +140,7 @@ def test_an_adapter_that_is_added_late_is_saved(
     toy: ToyConfig, tmp_path: Path, frozen: bool
 ) -> None:
     """The trap of an earlier edition: what was added behind super().__init__ vanished if frozen."""
-    system = Toy(toy, BuildInputs())
+    system = build_toy(toy)
     late = TextConditioned(128, 128, 4)
     nn.init.normal_(late.up.weight)
     system.image_tower.add_adapter(3, "mlp", late)
@@ -160,14 +154,14 @@ def test_an_adapter_that_is_added_late_is_saved(
     assert "image_tower.vit.blocks.0.norm1.weight" in saved
     assert "image_tower.vit.blocks.1.norm1.weight" not in saved
 
-    fresh = Toy(toy, BuildInputs())
+    fresh = build_toy(toy)
     fresh.image_tower.add_adapter(3, "mlp", TextConditioned(128, 128, 4))
     fresh.load_saved_state(saved)
     assert torch.equal(answer(fresh), answer(system))
 
 
 def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_path: Path) -> None:
-    system = apply_peft(Toy(toy, BuildInputs()), "bitfit", tower="text")
+    system = apply_peft(build_toy(toy), "bitfit", tower="text")
     system.save_pretrained(tmp_path)
     again = load_system(tmp_path)
     assert again.config == system.config and again.config.text_peft.method == "bitfit"
@@ -175,7 +169,7 @@ def test_a_method_in_the_towers_of_a_new_system_is_saved(toy: ToyConfig, tmp_pat
 
 
 def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) -> None:
-    system: Any = Toy(toy, BuildInputs())
+    system: Any = build_toy(toy)
     with pytest.raises(ArgumentError, match="derive it from PEFTSystemConfig"):
         system.config = BridgerConfig()
 
@@ -183,7 +177,7 @@ def test_a_configuration_that_cannot_name_the_method_is_refused(toy: ToyConfig) 
 def test_other_parts_than_those_of_the_registered_system_are_refused(
     toy: ToyConfig, tmp_path: Path
 ) -> None:
-    system = Toy(toy, BuildInputs())
+    system = build_toy(toy)
     system.decoder = nn.Conv2d(128, 1, 3, padding=1)
     message = r"toy has parts that its configuration does not build: decoder\.weight is"
     with pytest.raises(RisbookError, match=message):

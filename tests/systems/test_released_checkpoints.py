@@ -70,7 +70,7 @@ def stand_in_file(path: Path, state: dict[str, Tensor], patch: pytest.MonkeyPatc
     """A file of shapes alone: what is read from it is `state`, since 600 MB need not be written."""
     path.touch()
     entries = {f"module.{name}": value for name, value in state.items()}
-    patch.setattr("risbook.systems.released_etris.read_weights", lambda path: entries)
+    patch.setattr("risbook.systems.released_checkpoints.read_weights", lambda path: entries)
     return path
 
 
@@ -209,7 +209,7 @@ def test_what_is_no_such_preset(tmp_path: Path) -> None:
     path = tmp_path / "best_model.pth"
     with pytest.raises(RisbookError, match="no system is called 'etris'"):
         load_released(path, "etris")
-    with pytest.raises(RisbookError, match="first-model is not an ETRIS; these are: etris-mini"):
+    with pytest.raises(RisbookError, match="no released files are read as first-model; they"):
         load_released(path, "first-model")
     with pytest.raises(RisbookError, match="no 'words'"):
         load_released(path, "etris-rn50", overrides={"words": 22})

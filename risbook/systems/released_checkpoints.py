@@ -1,8 +1,9 @@
-"""Checkpoints of the released ETRIS: read as they are, or converted to one of risbook.
+"""Checkpoints that the authors' code wrote: read as they are, or converted to one of risbook.
 
-The released training writes ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
+The released training of ETRIS writes ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
 kkakkkka/ETRIS): a dictionary whose "state_dict" holds the whole model, both CLIP towers included,
-under names that begin with "module.". Only names and tensors are read; nothing in a file is run.
+under names that begin with "module.". `SystemPreset.rename_released` knows the names of a system's
+released code. Only names and tensors are read; nothing in a file is run.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,17 @@ from typing import Any
 from torch import Tensor
 
 from risbook.errors import ArgumentError, DataError, RisbookError
+from risbook.systems.builders import BuildInputs
 from risbook.systems.checkpoints import save_system
-from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
-from risbook.systems.etris_presets import ETRIS_CONFIGS
 from risbook.systems.mismatch import first_mismatch
-from risbook.systems.rename_etris import rename_etris
-from risbook.systems.system_presets import build_meta_system, get_system_preset
+from risbook.systems.peft_system import PEFTSystem
+from risbook.systems.system_presets import (
+    SYSTEMS,
+    build_meta_system,
+    build_named,
+    get_system_preset,
+)
+from risbook.systems.system_towers import PEFTSystemConfig
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
@@ -32,7 +38,7 @@ def load_released(
     *,
     overrides: Mapping[str, Any] | None = None,
     tokenizer: Tokenizer | None = None,
-) -> ETRIS:
+) -> PEFTSystem:
     """Read a checkpoint that the released training wrote.
 
     Args:
@@ -54,9 +60,7 @@ def load_released(
             says what to do.
     """
     config, state = _read_state(Path(path), name, overrides or {})
-    tokenizer = tokenizer or _find_tokenizer(name, config)
-    system = build_etris(config, name=name, tokenizer=tokenizer)
-    _load_state(system, state, Path(path))
+    system, _ = _build(name, config, state, Path(path), tokenizer or _find_tokenizer(name, config))
     return system
 
 
@@ -85,41 +89,54 @@ def convert_released(
         raise ArgumentError(f"{folder} already holds a checkpoint or a run; name another folder")
     config, state = _read_state(Path(path), name, overrides or {})
     stand_in = ShapeOnlyTokenizer(config.max_tokens)  # no sentence is encoded here
-    system = build_etris(config, name=name, tokenizer=stand_in)
-    origin = _load_state(system, state, Path(path))
+    system, origin = _build(name, config, state, Path(path), stand_in)
     save_system(system, folder)
     return origin
 
 
-def _load_state(system: ETRIS, state: Mapping[str, Tensor], path: Path) -> WeightsOrigin:
-    """Load a file's entries into a system, and note where they come from."""
+def _build(
+    name: str,
+    config: PEFTSystemConfig,
+    state: Mapping[str, Tensor],
+    path: Path,
+    tokenizer: Tokenizer,
+) -> tuple[PEFTSystem, WeightsOrigin]:
+    """A system with a file's entries, and where they come from, which its towers note."""
+    system = build_named(name, config, BuildInputs(tokenizer=tokenizer))
+    assert isinstance(system, PEFTSystem)
     system.load_state_dict(state)
     origin = WeightsOrigin("published", path.name, file_digest(path), inside=True)
     for tower in system.towers.values():
         set_weights_origin(tower, origin)
     system.eval()
-    return origin
+    return system, origin
 
 
 def _read_state(
     path: Path, name: str, overrides: Mapping[str, Any]
-) -> tuple[ETRISConfig, dict[str, Tensor]]:
+) -> tuple[PEFTSystemConfig, dict[str, Tensor]]:
     """The configuration, and the file's entries under our own names.
 
     All names and shapes are checked. Shapes are compared on the meta device, so a wrong file costs
     no memory.
     """
-    wanted = _meta_etris(name, overrides)
+    rename = get_system_preset(name).rename_released
+    if rename is None:
+        names = ", ".join(other for other, preset in SYSTEMS.items() if preset.rename_released)
+        raise ArgumentError(f"no released files are read as {name}; they are as {names}")
+    wanted = _meta_system(name, overrides)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     released = read_weights(path)
-    resnet = any("backbone.visual.attnpool." in entry for entry in released)
     try:
-        state = rename_etris(released, resnet=resnet)
+        state = rename(released)
     except DataError as error:
-        raise DataError(f"{path}: not a checkpoint of the released ETRIS; {error}") from error
+        raise DataError(
+            f"{path}: not a checkpoint of the released {type(wanted).__name__}; {error}"
+        ) from error
     if misfit := first_mismatch(state, wanted.state_dict(), wanted.state_dict()):
-        fitting = _presets_of(state, overrides)
+        same_code = [other for other, preset in SYSTEMS.items() if preset.rename_released is rename]
+        fitting = [other for other in same_code if _has_towers_of(state, other, overrides)]
         if fitting and name not in fitting:
             raise DataError(
                 f"{path}: its towers are those of {' or '.join(fitting)}, not of {name}; name "
@@ -129,18 +146,15 @@ def _read_state(
     return wanted.config, state
 
 
-def _meta_etris(name: str, overrides: Mapping[str, Any]) -> ETRIS:
+def _meta_system(name: str, overrides: Mapping[str, Any]) -> PEFTSystem:
     """The system's configuration and shapes, without memory for its weights.
 
     Raises:
-        RisbookError: if the preset is not an ETRIS, or an override is impossible.
+        RisbookError: if an override is impossible.
     """
-    get_system_preset(name)  # a wrong name is reported before everything else
-    if name not in ETRIS_CONFIGS:
-        raise ArgumentError(f"{name} is not an ETRIS; these are: {', '.join(ETRIS_CONFIGS)}")
     # the file holds all weights
     system = build_meta_system(name, {**overrides, "weights": "random"})
-    assert isinstance(system, ETRIS)
+    assert isinstance(system, PEFTSystem)
     return system
 
 
@@ -150,18 +164,15 @@ def _towers_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {entry: value for entry, value in state.items() if entry.startswith(prefixes)}
 
 
-def _presets_of(state: Mapping[str, Tensor], overrides: Mapping[str, Any]) -> list[str]:
-    """The presets whose towers have the names and shapes of a file's."""
-    fitting = []
-    for name in ETRIS_CONFIGS:
-        with suppress(RisbookError):  # this preset may not allow the overrides
-            expected = _towers_of(_meta_etris(name, overrides).state_dict())
-            if not first_mismatch(_towers_of(state), expected, expected):
-                fitting.append(name)
-    return fitting
+def _has_towers_of(state: Mapping[str, Tensor], name: str, overrides: Mapping[str, Any]) -> bool:
+    """Whether a preset's towers have the names and shapes of a file's."""
+    with suppress(RisbookError):  # this preset may not allow the overrides
+        expected = _towers_of(_meta_system(name, overrides).state_dict())
+        return not first_mismatch(_towers_of(state), expected, expected)
+    return False
 
 
-def _find_tokenizer(name: str, config: ETRISConfig) -> Tokenizer:
+def _find_tokenizer(name: str, config: PEFTSystemConfig) -> Tokenizer:
     try:
         return tokenizer_of(config.text_tower, length=config.max_tokens)
     except DataError:
