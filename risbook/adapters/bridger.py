@@ -124,8 +124,9 @@ class Bridger(nn.Module):
         factor: side of the reduced map divided by the side of the map.
         map_size: H = W of the map, for zooms with weights per position.
         linked: whether the tokens of a previous Bridger are added.
-        last: whether it stands after the last stage: there, the transposed convolution of the
-            released code is the first of the two 1x1 zooms, not the second.
+        transposed: which of the two Zoom Layers is a transposed convolution where the factor is 1,
+            the one that goes "in" or "out"; see `ZoomLayer`. In the released code that is the first
+            one after the last stage and the second one before.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class Bridger(nn.Module):
         factor: float = 1.0,
         map_size: int | None = None,
         linked: bool = False,
-        last: bool = False,
+        transposed: Literal["in", "out"] = "out",
     ) -> None:
         super().__init__()
         config = config or BridgerConfig()
@@ -152,7 +153,7 @@ class Bridger(nn.Module):
             factor=factor,
             zoom=config.zoom,
             norm_relu=norm_relu,
-            transpose=last,
+            transpose=transposed == "in",
             map_size=map_size,
         )
         self.zoom_out = ZoomLayer(
@@ -161,7 +162,7 @@ class Bridger(nn.Module):
             factor=1 / factor,
             zoom=config.zoom,
             norm_relu=norm_relu,
-            transpose=not last,
+            transpose=transposed == "out",
             map_size=reduced_size,
         )
         self.text_in = nn.Linear(text_dim, dim)
@@ -195,7 +196,8 @@ class Bridger(nn.Module):
             feature_map: (B, C, h, w), or tokens (B, N, C) where the factor is 1.
             text_tokens: (B, L, T).
             previous: tokens of the previous Bridger, (B, N, D) and (B, L, D), for a Bridger that
-                is `linked`.
+                is `linked`. Without them, as after a disabled Bridger, it interacts as the first
+                one does: nothing is added, and its norms are skipped.
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
             intermediates: gets "reduced" and "fused", the reduced map before and after the
@@ -203,8 +205,8 @@ class Bridger(nn.Module):
                 h w, L); and "text.attn" of text tokens on positions, (B, heads, L, h w).
 
         Raises:
-            ArgumentError: if the previous Bridger works on another grid, or for image tokens where
-                the factor is not 1.
+            ArgumentError: if the Bridger is not linked and gets `previous`, if the previous Bridger
+                works on another grid, or for image tokens where the factor is not 1.
         """
         if feature_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
             if self.factor != 1:
@@ -228,7 +230,11 @@ class Bridger(nn.Module):
         height = reduced.shape[-2]
         image_tokens = rearrange(reduced, "b d h w -> b (h w) d")
         reduced_text = self.text_in(text_tokens)
-        if previous is not None and self.image_norm is not None and self.text_norm is not None:
+        if previous is not None:
+            if self.image_norm is None or self.text_norm is None:
+                raise ArgumentError(
+                    "this Bridger takes no tokens of a previous one: build it with linked=True"
+                )
             if previous.image_tokens.shape != image_tokens.shape:
                 raise ArgumentError(
                     f"Bridgers interact at {image_tokens.shape[1]} and at "
@@ -314,7 +320,7 @@ class Bridgers(nn.Module):
                 factor=factor,
                 map_size=map_size,
                 linked=config.link != "none" and len(self.stages) > 0,
-                last=stage == count,
+                transposed="in" if stage == count else "out",
             )
 
     def disable(self, stages: Iterable[int] | None = None) -> None:
@@ -366,5 +372,5 @@ class Bridgers(nn.Module):
             key_padding_mask=key_padding_mask,
             intermediates=intermediates.sub(str(stage)),
         )
-        following = out.outputs if self.link == "outputs" else out.inputs
-        return out.feature_map, out.text_tokens, following
+        handed_on = {"inputs": out.inputs, "outputs": out.outputs, "none": None}
+        return out.feature_map, out.text_tokens, handed_on[self.link]

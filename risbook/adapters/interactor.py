@@ -15,7 +15,7 @@ from risbook.layers.attention import MultiHeadAttention
 
 
 class Interactor(nn.Module):
-    """The form for ResNets: self-attention, cross-attention, feed-forward, a norm after each.
+    """The "full" form, for ResNets: self-attention, cross-attention, feed-forward, and norms.
 
     Args:
         dim: D, channels of both modalities' tokens.
@@ -72,7 +72,7 @@ class Interactor(nn.Module):
 
 
 class InteractorT(nn.Module):
-    """The form for transformers: the query times the output of the cross-attention.
+    """The "product" form, for transformers: the query times the output of the cross-attention.
 
     The paper describes only `Interactor`; the authors left the rest out for transformers because
     it worked without (their answer in issue 14 of the released code's repository).

@@ -71,6 +71,13 @@ def add_lora(
         inject_adapter_in_model(config, tower)
     except ValueError as error:  # peft found no layer of these names, or one that it cannot wrap
         raise ArgumentError(f"LoRA cannot change target_modules={targets!r}: {error}") from error
+    for name, layer in tower.named_modules():
+        base = getattr(layer, "base_layer", None)
+        if isinstance(base, nn.MultiheadAttention) and type(base) is not nn.MultiheadAttention:
+            raise ArgumentError(
+                f"LoRA cannot change {name}: {type(base).__name__} computes attention in a way of "
+                "its own; name linear layers as target_modules"
+            )
     # peft freezes all that is not LoRA; other tuned parameters stay tuned.
     for parameter in tuned:
         parameter.requires_grad_(True)

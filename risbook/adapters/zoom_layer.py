@@ -37,8 +37,9 @@ class ZoomLayer(nn.Sequential):
         factor: ratio of the sides, n or 1 / n for a whole number n.
         zoom: "deconv" as released, or one of the three other forms above.
         norm_relu: whether batch norm and ReLU follow, as in ETRIS' form for transformers.
-        transpose: whether factor 1 is a transposed convolution. It computes the same, but its
-            weight is stored as (in, out, 1, 1), not (out, in, 1, 1). Released files have both.
+        transpose: whether factor 1 is a transposed convolution, as in parts of the released code.
+            It computes the same, but its weight is stored as (in, out, 1, 1), not (out, in, 1, 1),
+            and its initial weights have the deviation sqrt(2 / in), not sqrt(2 / out).
         map_size: h = w, for the zooms "linear" and "mlp".
 
     Raises:

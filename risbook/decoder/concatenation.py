@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.convolutions import BasicBlock, add_coordinates, conv_norm, conv_norm_relu
-from risbook.towers.features import ImageFeatures, TextFeatures
+from risbook.towers.features import TextFeatures
 
 
 class ConcatenationDecoder(nn.Module):
@@ -52,7 +52,7 @@ class ConcatenationDecoder(nn.Module):
 
     def forward(
         self,
-        image_features: ImageFeatures,
+        maps: Sequence[Tensor],
         text_features: TextFeatures,
         *,
         intermediates: Intermediates = NO_INTERMEDIATES,
@@ -60,14 +60,14 @@ class ConcatenationDecoder(nn.Module):
         """Decode.
 
         Args:
-            image_features: maps at strides 2, 4, 8 and 16.
+            maps: at strides 2, 4, 8 and 16.
             text_features: features of B sentences; only the sentence embedding is used.
             intermediates: gets "fused" and "context", both (B, dim, H / 8, W / 8).
 
         Returns:
             Logits (B, 1, H / 2, W / 2).
         """
-        finest, fine, middle, coarse = image_features.maps
+        finest, fine, middle, coarse = maps
         height, width = middle.shape[-2:]
         sentence_embedding = repeat(
             text_features.sentence_embedding,

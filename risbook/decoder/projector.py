@@ -72,9 +72,7 @@ class Projector(nn.Module):
         Returns:
             (B, 1, 4 h, 4 w).
         """
-        enlarged = self.vis[:-1](feature_map)
-        conv1x1 = self.vis[-1]
-        assert isinstance(conv1x1, nn.Conv2d)
+        enlarged, conv1x1 = self.vis[:-1](feature_map), self.vis[-1]
         if intermediates.collecting:
             intermediates["pixels"] = conv1x1(enlarged)
         weights: Tensor = self.txt(sentence_embedding)
@@ -86,9 +84,11 @@ class Projector(nn.Module):
         # gathers: tap t of the kernel brings the input at p + t to the result at p. `fold`
         # scatters: channel t of the shares goes from p to p + t. So channel t must hold the share
         # of tap -t, and the taps are mirrored.
-        weight, bias = conv1x1.weight.flatten(1), conv1x1.bias
-        assert bias is not None
-        shares = (kernel @ weight) @ enlarged.flatten(2) + (kernel @ bias)[..., None]
+        if isinstance(conv1x1, nn.Conv2d) and conv1x1.bias is not None:
+            kernel_1x1 = kernel @ conv1x1.weight.flatten(1)
+            shares = kernel_1x1 @ enlarged.flatten(2) + (kernel @ conv1x1.bias)[..., None]
+        else:  # LoRA changed it
+            shares = kernel @ conv1x1(enlarged).flatten(2)
         logits = F.fold(
             shares.flip(1), enlarged.shape[-2:], self.kernel_size, padding=self.kernel_size // 2
         )

@@ -1,7 +1,18 @@
 """Systems: two towers, adapters and a mask head, composed and named.
 
 `risbook.load` (here `load_system`) reads a checkpoint and `model.save_pretrained` writes one;
-`System.from_pretrained` reads one of a given class.
+`System.from_pretrained` reads one of a given class. The files of this room, by what they do:
+
+- base classes: system, peft_system, network_system;
+- composition: etris, first_model, and for every system on two towers system_towers;
+- names: builders (what a preset is), etris_presets, system_presets (the table of all);
+- files: checkpoints, mismatch, old_checkpoints, released_checkpoints, rename_etris;
+- masks: inference, postprocess, evaluation_mode, losses;
+- counts: parameters, part_names.
+
+A new system on two towers is a configuration derived from `PEFTSystemConfig`, a class derived from
+`PEFTSystem` with a `forward`, a builder that calls `build_towers`, and a `SystemPreset` for
+`register_system`; ``tests/systems/test_toy_system.py`` has one of forty lines.
 """
 
 from risbook.adapters.bridger import BridgerConfig
@@ -10,6 +21,7 @@ from risbook.systems.builders import BuildInputs, SystemPreset
 from risbook.systems.checkpoints import list_shipped, load_system, save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
+from risbook.systems.losses import register_loss
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.parameters import count_parameters
 from risbook.systems.peft_system import PEFTSystem
@@ -64,6 +76,7 @@ __all__ = [
     "load_system",
     "predict_mask",
     "prepare_towers",
+    "register_loss",
     "register_system",
     "save_system",
 ]

@@ -116,7 +116,9 @@ class ETRIS(PEFTSystem):
             (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
         """
         maps, text_state = self.bridge(images, token_ids, intermediates=intermediates)
-        text_features = self.text_tower.final_features(text_state, token_ids)
+        text_features = self.text_tower.final_features(
+            text_state, token_ids, intermediates=intermediates.sub("text_tower")
+        )
         logits: Tensor = self.head(maps, text_features, intermediates=intermediates)
         return logits
 

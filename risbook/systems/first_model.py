@@ -81,10 +81,10 @@ class FirstModel(System):
         Returns:
             (B, 1, S / 2, S / 2).
         """
-        image_features = self.image_tower(images)
+        maps = self.image_tower(images).maps
         text_features = self.text_tower(token_ids)
         logits: Tensor = self.decoder(
-            image_features, text_features, intermediates=intermediates.sub("decoder")
+            maps, text_features, intermediates=intermediates.sub("decoder")
         )
         return logits
 

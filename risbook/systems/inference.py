@@ -16,7 +16,7 @@ from risbook.systems.postprocess import probabilities_at_original_size, threshol
 from risbook.systems.system import System
 from risbook.tokenizers.sentence_tokenizer import check_text
 
-#: images per forward pass, where several are given
+#: samples per forward pass: images, or sentences about one image
 BATCH_SIZE = 32
 
 
@@ -66,20 +66,26 @@ def predict_probabilities(
         check_text(sentence)
         if not sentence.strip():
             raise ArgumentError("the sentence is empty; say which object is meant")
-    if not is_batch(image):
-        return _predict_image(system, as_rgb(cast(ImageInput, image)), sentences)
-    images = list(cast(ImageList, image))
-    if isinstance(text, str):
+    is_list = is_batch(image)
+    images = list(cast(ImageList, image)) if is_list else []
+    if is_list and isinstance(text, str):
         sentences = [text] * len(images)
-    if len(images) != len(sentences):
+    if is_list and len(images) != len(sentences):
         raise ArgumentError(
             f"there are {len(images)} images and {len(sentences)} sentences; give one sentence per "
             "image, or one for all of them"
         )
+    shared = None if is_list else _letterboxed(system, cast(ImageInput, image))
     results: list[NDArray[np.float32]] = []
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = slice(start, start + BATCH_SIZE)
-        results += _predict_batch(system, images[batch], sentences[batch])
+    for start in range(0, len(sentences), BATCH_SIZE):
+        batch = sentences[start : start + BATCH_SIZE]
+        if shared is not None:
+            inputs = [shared] * len(batch)
+        else:
+            inputs = [_letterboxed(system, each) for each in images[start : start + BATCH_SIZE]]
+        letterboxes, squares = zip(*inputs, strict=True)
+        logits = compute_logits(system, torch.stack(squares), batch)
+        results += probabilities_at_original_size(logits, letterboxes)
     return results
 
 
@@ -88,30 +94,9 @@ def is_batch(image: object) -> bool:
     return isinstance(image, list | tuple) or getattr(image, "ndim", 0) == 4
 
 
-def _predict_image(
-    system: System, pixels: NDArray[np.uint8], sentences: Sequence[str]
-) -> list[NDArray[np.float32]]:
-    """Probabilities of several sentences about one image."""
-    if not sentences:
-        return []
-    letterbox, image = _letterboxed(system, pixels)
-    logits = compute_logits(system, image.expand(len(sentences), -1, -1, -1), sentences)
-    return probabilities_at_original_size(logits, [letterbox] * len(sentences))
-
-
-def _predict_batch(
-    system: System, images: Sequence[ImageInput], sentences: Sequence[str]
-) -> list[NDArray[np.float32]]:
-    """Probabilities of one sentence per image."""
-    letterboxes, squares = zip(
-        *(_letterboxed(system, as_rgb(each)) for each in images), strict=True
-    )
-    logits = compute_logits(system, torch.stack(squares), sentences)
-    return probabilities_at_original_size(logits, letterboxes)
-
-
-def _letterboxed(system: System, pixels: NDArray[np.uint8]) -> tuple[Letterbox, Tensor]:
-    """The letterbox of an image (H, W, 3), and the normalised square (3, S, S)."""
+def _letterboxed(system: System, image: ImageInput) -> tuple[Letterbox, Tensor]:
+    """The letterbox of an image, and the normalised square (3, S, S)."""
+    pixels = as_rgb(image)
     letterbox = Letterbox(height=pixels.shape[0], width=pixels.shape[1], size=system.image_size)
     return letterbox, torch.from_numpy(normalise(letterbox.image(pixels)))
 

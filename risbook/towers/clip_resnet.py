@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
@@ -51,6 +50,7 @@ class CLIPResNet(StagedImageTower):
     lora_targets = r"attention_pool\.(q|k|v|c)_proj"
     strides = (8, 16, RESNET_STRIDE)
     image_step = RESNET_STRIDE
+    norm_eval_excludes = ("attention_pool",)
 
     def __init__(
         self,
@@ -80,15 +80,6 @@ class CLIPResNet(StagedImageTower):
         self.width = width
         self.norm_eval = norm_eval
         self.pos_grid = pos_grid
-
-    def train(self, mode: bool = True) -> "CLIPResNet":
-        """Set training or evaluation mode, the body's batch norms by `norm_eval`."""
-        super().train(mode)
-        if self.norm_eval:
-            for module in self.body.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
 
     def stem(self, images: Tensor) -> Tensor:
         """Three convolutions and an average pool: (B, 3, H, W) to (B, width, H / 4, W / 4).
@@ -173,12 +164,12 @@ class CLIPResNet(StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Run a stage, counted from 1: stage 1 is layer 2, recorded as "layer2".
+        """Run a stage, counted from 1: stage 1 is layer 2; records its map.
 
         A ResNet has no sites for adapters, so nothing in it can read the context.
         """
-        layer = stage + 1
-        feature_map = intermediates[f"layer{layer}"] = self.forward_layer(state, layer)
+        feature_map = self.forward_layer(state, stage + 1)
+        intermediates.sub("stages")[str(stage)] = feature_map
         return feature_map
 
     def stage_map(self, state: Tensor) -> Tensor:
@@ -196,9 +187,9 @@ class CLIPResNet(StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Layer 4's map (B, C, h, w) to the dense map (B, P, h, w), recorded as "pool"."""
+        """Layer 4's map (B, C, h, w) to the dense map (B, P, h, w), recorded as "final"."""
         feature_map: Tensor = self.attention_pool(state)
-        intermediates["pool"] = feature_map
+        intermediates["final"] = feature_map
         return feature_map
 
     def dead_parameters(self) -> int:

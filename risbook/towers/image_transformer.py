@@ -256,7 +256,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TokenState:
-        """Run the blocks of a stage, counted from 1; records the tokens as "stages.1" and so on."""
+        """Run the blocks of a stage, counted from 1; records the tokens (B, N, C)."""
         tokens = self.run_stage_blocks(stage, state.tokens, context=context, grid=state.grid)
         intermediates.sub("stages")[str(stage)] = tokens
         return state._replace(tokens=tokens)
@@ -280,9 +280,6 @@ class ImageTransformer(TransformerTower, StagedImageTower):
 
         Records the tokens (B, N, P) as "final".
         """
-        tokens = state.tokens
-        next_block = self.out_indices[-1] + 1
-        if next_block < len(self.blocks):
-            tokens = self.forward_blocks(tokens, next_block, context=context, grid=state.grid)
+        tokens = self.run_last_blocks(state.tokens, context=context, grid=state.grid)
         tokens = intermediates["final"] = self.forward_final(tokens)
         return self.tokens_to_map(tokens, state.grid)

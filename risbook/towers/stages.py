@@ -15,10 +15,11 @@ checkpoint; blocks are counted from 0, as timm counts them. Other sources count 
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
@@ -36,11 +37,14 @@ STAGES = (1, 2, 3)
 class StageContext(NamedTuple):
     """The other modality, as adapters inside a tower can read it.
 
-    A system makes one before each stage and gives it to both towers; every site of the stage gets
-    it. So adapters of the image tower read the text, and those of the text tower read the image.
+    A system that runs the towers side by side makes one before each stage and gives it to both;
+    every site of the stage gets it. So adapters of the image tower read the text, and those of the
+    text tower read the image. A system whose text tower is finished first makes one of its result,
+    ``StageContext(text_features.text_tokens, text_features.key_padding_mask)``.
 
     Args:
-        text_tokens: (B, L, T) that enter the stage of the text tower; with K prompts (B, L + K, T).
+        text_tokens: (B, L, T): those that enter the stage of the text tower, before its last norm,
+            with K prompts (B, L + K, T); or the finished ones of `TextFeatures`.
         key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
         feature_map: (B, C, h, w) that enters the stage of the image tower; None if there is none
             yet.
@@ -114,7 +118,10 @@ class StagedTower(nn.Module, ABC):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Any:
-        """Run a stage, counted from 1; every adapter inside the stage gets the context."""
+        """Run a stage, counted from 1; every adapter inside the stage gets the context.
+
+        All towers record what leaves a stage as "stages.1" and so on.
+        """
 
     def init_buffers(self) -> None:
         """Give values to buffers on the meta device, which a file of weights need not hold.
@@ -122,7 +129,7 @@ class StagedTower(nn.Module, ABC):
         Here those are the counts of batches of batch norms.
         """
         for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, _BatchNorm):
                 count = module.num_batches_tracked
                 if count is not None and count.is_meta:
                     module.num_batches_tracked = torch.zeros_like(count, device="cpu")
@@ -136,14 +143,27 @@ class StagedImageTower(StagedTower):
             for tokens on a grid (any transformer), "resnet" for maps of a convolutional network.
         pos_grid: side of the images that the tower was trained at, divided by `image_step`; that is
             the side of the grid of position embeddings, if it has any.
-        norm_eval: whether batch norms stay in evaluation mode when the tower is trained; without
-            effect in a tower that has none.
+        norm_eval: whether the batch norms of the pretrained network stay in evaluation mode when
+            the tower is trained.
+        norm_eval_excludes: names of children whose batch norms are in training mode all the same:
+            adapters, and what no file of weights contains.
     """
 
     architecture: ClassVar[Architecture]
     modality: ClassVar[Literal["image"]] = "image"
     pos_grid: int
     norm_eval: bool = False
+    norm_eval_excludes: ClassVar[tuple[str, ...]] = ("adapters",)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training or evaluation mode, that of the batch norms by `norm_eval`."""
+        super().train(mode)
+        for name, child in self.named_children():
+            if self.norm_eval and name not in self.norm_eval_excludes:
+                for module in child.modules():
+                    if isinstance(module, _BatchNorm):
+                        module.eval()
+        return self
 
     @property
     @abstractmethod
@@ -261,15 +281,23 @@ class StagedTextTower(StagedTower):
         """
 
     @abstractmethod
-    def final_features(self, state: Tensor, token_ids: Tensor) -> TextFeatures:
-        """The features of the sentences: the last norm and the sentence vector.
+    def final_features(
+        self,
+        state: Tensor,
+        token_ids: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> TextFeatures:
+        """The features of the sentences: what follows the last stage, at least the last norm.
 
         Args:
-            state: (B, L, T) after the last block; with K prompts (B, L + K, T).
+            state: (B, L, T) after the last stage; with K prompts (B, L + K, T).
             token_ids: (B, L).
+            context: handed to every adapter.
+            intermediates: gets the tokens after the last norm as "final".
         """
 
-    @abstractmethod
     def forward(
         self,
         token_ids: Tensor,
@@ -277,7 +305,21 @@ class StagedTextTower(StagedTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TextFeatures:
-        """Run the tower on token ids (B, L), 0 where padded."""
+        """Run the tower.
+
+        Args:
+            token_ids: (B, L), an end token in each row, 0 where padded.
+            context: handed to every adapter, see `risbook.towers.sites.Site`.
+            intermediates: gets what `begin_stages`, `run_stage` and `final_features` record.
+
+        Returns:
+            Text tokens (B, L, T), not projected; sentence embedding (B, P); key padding mask (B,
+            L).
+        """
+        state = self.begin_stages(token_ids, intermediates=intermediates)
+        for stage in range(1, self.num_stages + 1):
+            state = self.run_stage(stage, state, context=context, intermediates=intermediates)
+        return self.final_features(state, token_ids, context=context, intermediates=intermediates)
 
 
 Tower = StagedImageTower | StagedTextTower

@@ -160,10 +160,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        """Run the blocks of a stage, counted from 1, on tokens (B, L, T).
-
-        Records the tokens after the stage below "stages".
-        """
+        """Run the blocks of a stage, counted from 1, on tokens (B, L, T)."""
         tokens = self.run_stage_blocks(stage, state, context=context)
         intermediates.sub("stages")[str(stage)] = tokens
         return tokens
@@ -206,17 +203,28 @@ class TextTransformer(TransformerTower, StagedTextTower):
         """Fill new prompts as CoOp does (Zhou et al., 2022; released code)."""
         nn.init.normal_(prompts, std=0.02)
 
-    def final_features(self, state: Tensor, token_ids: Tensor) -> TextFeatures:
-        """The last norm and the sentence embedding.
+    def final_features(
+        self,
+        state: Tensor,
+        token_ids: Tensor,
+        *,
+        context: StageContext | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> TextFeatures:
+        """The blocks of no stage, the last norm, and the sentence embedding.
 
         Args:
-            state: (B, L, T) after the last block; with K prompts (B, L + K, T).
+            state: (B, L, T) after the last stage; with K prompts (B, L + K, T).
             token_ids: (B, L).
+            context: handed to every adapter.
+            intermediates: gets the text tokens (B, L, T) as "final".
 
         Raises:
             DataError: if a sentence has no end token (checked on the CPU only).
         """
+        state = self.run_last_blocks(state, context=context)
         text_tokens = self.text.final_layer_norm(self.drop_prompts(state))
+        intermediates["final"] = text_tokens
         is_end = token_ids == self.end_id
         if token_ids.device.type == "cpu" and not bool(is_end.any(dim=1).all()):
             raise DataError(
@@ -230,29 +238,6 @@ class TextTransformer(TransformerTower, StagedTextTower):
             sentence_embedding=sentence_embedding,
             key_padding_mask=padding_mask(token_ids),
         )
-
-    def forward(
-        self,
-        token_ids: Tensor,
-        *,
-        context: StageContext | None = None,
-        intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> TextFeatures:
-        """Run the tower.
-
-        Args:
-            token_ids: (B, L), an end token in each row, 0 where padded.
-            context: handed to every adapter, see `Site`.
-            intermediates: gets "embedded" and "blocks", the tokens before and after the blocks,
-                prompts included.
-
-        Returns:
-            Text tokens (B, L, T), not projected; sentence embedding (B, P); key padding mask (B,
-            L).
-        """
-        tokens = self.begin_stages(token_ids, intermediates=intermediates)
-        tokens = intermediates["blocks"] = self.forward_blocks(tokens, context=context)
-        return self.final_features(tokens, token_ids)
 
 
 def _identity(out: Tensor) -> Tensor:

@@ -139,6 +139,15 @@ class TransformerTower(StagedTower):
         start, stop = starts[stage - 1], starts[stage]
         return self.forward_blocks(tokens, start, stop, context=context, grid=grid)
 
+    def run_last_blocks(
+        self, tokens: Tensor, *, context: StageContext | None = None, grid: Grid | None = None
+    ) -> Tensor:
+        """Run the blocks after the last stage, of which a system leaves none."""
+        start = self.out_indices[-1] + 1
+        if start == len(self.blocks):
+            return tokens
+        return self.forward_blocks(tokens, start, context=context, grid=grid)
+
     @property
     def num_stages(self) -> int:
         """Number of stages: one for each of `out_indices`."""

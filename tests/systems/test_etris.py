@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from official_etris import small_etris, small_towers
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from risbook.adapters import PEFTConfig
+from risbook.adapters import PEFTConfig, apply_peft
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.decoder.mask_head import NECKS, register_neck
 from risbook.errors import ArgumentError, DataError, RisbookError
@@ -513,7 +514,9 @@ def test_a_tuned_weight_that_did_not_change_need_not_be_saved(
 
 def test_more_tokens_than_the_text_tower_reads() -> None:
     for build in (build_system, build_meta_system):
-        with pytest.raises(ArgumentError, match="max_tokens is 78; the text tower reads at most 77"):
+        with pytest.raises(
+            ArgumentError, match="max_tokens is 78; the text tower reads at most 77"
+        ):
             build("etris-mini", overrides={"max_tokens": 78})
 
 
@@ -562,11 +565,61 @@ def test_a_bridger_of_another_factor_needs_a_map() -> None:
         bridger(torch.zeros(1, 4, 8), torch.zeros(1, 3, 8))
 
 
-def test_towers_and_bridgers_record_their_stages() -> None:
-    system = small_etris({}, resnet=False).eval()
+@pytest.mark.parametrize("resnet", [True, False])
+def test_towers_and_bridgers_record_their_stages(resnet: bool) -> None:
+    system = small_etris({}, resnet=resnet).eval()
     intermediates = Intermediates()
     system(*inputs(system), intermediates=intermediates)
     for stage in "123":
         assert f"image_tower.stages.{stage}" in intermediates
         assert f"text_tower.stages.{stage}" in intermediates
         assert f"bridgers.{stage}.fused" in intermediates
+    alone = Intermediates()
+    system.text_tower(inputs(system)[1], intermediates=alone)
+    theirs = {name for name in intermediates if name.startswith("text_tower.")}
+    assert {f"text_tower.{name}" for name in alone} == theirs
+    assert {"image_tower.final", "text_tower.final"} <= set(intermediates)
+
+
+def test_only_a_linked_bridger_takes_the_tokens_of_a_previous_one() -> None:
+    feature_map, text_tokens = torch.zeros(1, 8, 2, 2), torch.zeros(1, 3, 8)
+    config = BridgerConfig(dim=4)
+    first = Bridger(image_dim=8, text_dim=8, config=config)
+    linked = Bridger(image_dim=8, text_dim=8, config=config, linked=True)
+    previous = first(feature_map, text_tokens).inputs
+    linked(feature_map, text_tokens, previous)
+    linked(feature_map, text_tokens)  # the previous one may be disabled
+    with pytest.raises(ArgumentError, match="build it with linked=True"):
+        first(feature_map, text_tokens, previous)
+
+
+def test_many_sentences_about_a_picture_are_several_forward_passes() -> None:
+    system: Any = load_system("etris-mini")
+    sizes: list[int] = []
+    system.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
+    image = np.zeros((40, 60, 3), np.uint8)
+    sentences = [f"the {word} dog" for word in ("left", "right", "red")] * 12
+    masks = system.predict(image, sentences, return_probability=True)
+    assert sizes == [32, 4] and len(masks) == 36
+    np.testing.assert_allclose(
+        masks[35], system.predict([image], sentences[2:3], return_probability=True)[0], atol=1e-5
+    )
+    assert system.predict(image, []) == []
+
+
+def test_lora_in_a_mask_head() -> None:
+    system: Any = load_system("etris-mini")
+    image = np.full((40, 60, 3), 99, np.uint8)
+    before = system.predict(image, "left dog", return_probability=True)
+    apply_peft(system.head, "lora", target_modules=["projector.vis.4"])
+    np.testing.assert_allclose(
+        system.eval().predict(image, "left dog", return_probability=True), before, atol=1e-5
+    )
+    lora = system.head.projector.vis[4].lora_B["default"]
+    nn.init.normal_(lora.weight)
+    after = system.predict(image, "left dog", return_probability=True)
+    assert np.abs(after - before).max() > 1e-3
+    with pytest.raises(
+        ArgumentError, match=r"LoRA cannot change neck\.fusion3\.multihead_attn: Sent"
+    ):
+        apply_peft(load_system("etris-mini").head, "lora", target_modules=["multihead_attn"])

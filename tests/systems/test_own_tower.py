@@ -76,7 +76,8 @@ class PatchTower(StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
-        state = intermediates[f"stage{stage}"] = self.stages[stage - 1](state).relu()
+        state = self.stages[stage - 1](state).relu()
+        intermediates.sub("stages")[str(stage)] = state
         return state
 
     def set_stages(self, out_indices: Any = None) -> None:
@@ -139,7 +140,23 @@ def test_the_base_class_runs_the_stages(registered: Path) -> None:
         (2, 16, 2, 3),
     ]
     assert features.strides == (8, 16, 32)
-    assert list(intermediates) == ["stage1", "stage2", "stage3"]
+    assert list(intermediates) == ["stages.1", "stages.2", "stages.3"]
+
+
+class NormTower(PatchTower):
+    """A tower with a batch norm."""
+
+    def __init__(self, *, width: int, pos_grid: int) -> None:
+        super().__init__(width=width, pos_grid=pos_grid)
+        self.stem = nn.Sequential(self.stem, nn.BatchNorm2d(width))
+        self.adapters = nn.ModuleDict({"0": nn.BatchNorm2d(width)})
+
+
+def test_norm_eval_holds_the_batch_norms_of_any_tower() -> None:
+    tower = NormTower(width=16, pos_grid=3)
+    tower.norm_eval = True
+    assert not tower.train().stem[1].training and tower.adapters["0"].training
+    assert tower.stem.training and not tower.eval().adapters["0"].training
 
 
 def test_a_configuration_names_the_tower(registered: Path, tmp_path: Path) -> None:

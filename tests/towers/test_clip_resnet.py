@@ -86,8 +86,9 @@ def test_equals_timm_on_the_same_weights(name: str) -> None:
         assert torch.equal(intermediates["stem"], x)
         for number, stage in enumerate(theirs.stages, start=1):
             x = stage(x)
-            assert torch.equal(intermediates[f"layer{number}"], x)
-        assert torch.equal(features.maps[1], intermediates["layer3"])
+            name = "layer1" if number == 1 else f"stages.{number - 1}"
+            assert torch.equal(intermediates[name], x)
+        assert torch.equal(features.maps[1], intermediates["stages.2"])
         wanted = theirs(images)
         assert wanted.std() > 1e-3
         torch.testing.assert_close(ours.pooled(images), wanted, atol=1e-5, rtol=1e-4)
@@ -175,9 +176,9 @@ def test_shapes_and_intermediates(size: tuple[int, int]) -> None:
     assert tower.map_dims == (64, 128, 24)
     for grid, stride, channels in zip(features.maps, features.strides, (64, 128, 24), strict=True):
         assert grid.shape == (2, channels, height // stride, width // stride)
-    assert list(intermediates) == ["stem", "layer1", "layer2", "layer3", "layer4", "pool"]
+    assert list(intermediates) == ["stem", "layer1", "stages.1", "stages.2", "stages.3", "final"]
     assert intermediates["stem"].shape == (2, 8, height // 4, width // 4)
-    assert intermediates["layer4"].shape == (2, tower.stage_dims[2], height // 32, width // 32)
+    assert intermediates["stages.3"].shape == (2, tower.stage_dims[2], height // 32, width // 32)
     assert tower.pooled(torch.randn(2, 3, height, width)).shape == (2, 24)
 
 
