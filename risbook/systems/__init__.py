@@ -42,7 +42,6 @@ from risbook.systems.system_towers import (
     build_mask_head,
     build_text_tower,
     build_towers,
-    prepare_towers,
 )
 
 __all__ = [
@@ -75,7 +74,6 @@ __all__ = [
     "load_released",
     "load_system",
     "predict_mask",
-    "prepare_towers",
     "register_loss",
     "register_system",
     "save_system",

@@ -23,7 +23,8 @@ branch `connect`.
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -129,31 +130,10 @@ class ETRIS(PEFTSystem):
         """Run both towers side by side, with the Bridgers between them, see `run_towers`.
 
         Returns:
-            Three maps for the neck, and the state of the text tower: the text tokens (B, L, T)
-            before its last norm.
+            Three maps for the neck, and the text tower's tokens (B, L, T) before its last norm.
         """
-        return self.run_towers(images, token_ids, intermediates=intermediates)
-
-    def between_stages(
-        self,
-        stage: int,
-        feature_map: Tensor,
-        text_state: Tensor,
-        carry: Any,
-        *,
-        key_padding_mask: Tensor,
-        intermediates: Intermediates,
-    ) -> tuple[Tensor, Tensor, Any]:
-        """The stage's Bridger; what it hands to the next one is carried."""
-        bridged: tuple[Tensor, Tensor, Any] = self.bridgers(
-            stage,
-            feature_map,
-            text_state,
-            carry,
-            key_padding_mask=key_padding_mask,
-            intermediates=intermediates.sub("bridgers"),
-        )
-        return bridged
+        bridgers = partial(self.bridgers, intermediates=intermediates.sub("bridgers"))
+        return self.run_towers(images, token_ids, bridgers, intermediates=intermediates)
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""

@@ -9,6 +9,7 @@ files: those that such a file does not have, and those whose values differ from 
 the file is noted. So an adapter is saved whenever it was added, frozen or not.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -39,12 +40,18 @@ from risbook.towers.stages import (
 )
 from risbook.towers.weights.origin import came_from_file, weights_origin
 
+#: A module between the stages of both towers. It takes the number of the stage, counted from 1, the
+#: stage's map (B, C, h, w), the text tower's tokens (B, L, T), prompts included, what it returned
+#: third after the previous stage (None at first), and ``key_padding_mask=`` (B, L). It returns the
+#: map and the tokens with which the towers continue, and anything for its next call.
+StageHook = Callable[..., tuple[Tensor, Tensor, Any]]
+
 
 class PEFTSystem(System):
     """Base class of the systems with adapters between or inside two frozen towers.
 
     Args:
-        image_tower: a tower whose parameters are tuned or frozen, as `prepare_towers` or the caller
+        image_tower: a tower whose parameters are tuned or frozen, as `build_towers` or the caller
             set them.
         text_tower: the same.
         config: the choices; a `PEFTSystemConfig`, so that it can name the method of each tower.
@@ -154,19 +161,24 @@ class PEFTSystem(System):
         self.eval()
 
     def run_towers(
-        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        token_ids: Tensor,
+        between_stages: StageHook,
+        *,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Run both towers side by side, stage by stage, with `between_stages` after each stage.
+        """Run both towers side by side, stage by stage, with a module between the stages.
 
         Adapters inside the towers get a `StageContext`: the text tokens and the feature map that
-        enter the same stage. A system whose text tower is finished first runs that tower by itself
-        and gives the image tower a context of the finished text.
+        enter the same stage. A system whose text tower is finished first needs no such method: it
+        calls the text tower, and then the image tower with a context.
 
         Args:
             images: (B, 3, S, S).
             token_ids: (B, L).
-            intermediates: gets what the towers record, below "image_tower" and "text_tower", and
-                what `between_stages` records.
+            between_stages: see `StageHook`.
+            intermediates: gets what the towers record, below "image_tower" and "text_tower".
 
         Returns:
             A map per stage, and the state of the text tower after the last one, for
@@ -189,43 +201,17 @@ class PEFTSystem(System):
             text_state = text_tower.run_stage(
                 stage, text_state, context=context, intermediates=of_text
             )
-            feature_map, text_state, carry = self.between_stages(
+            feature_map, text_state, carry = between_stages(
                 stage,
                 image_tower.stage_map(image_state),
                 text_state,
                 carry,
                 key_padding_mask=padding,
-                intermediates=intermediates,
             )
             image_state = image_tower.with_stage_map(image_state, feature_map)
             maps.append(feature_map)
         maps[-1] = image_tower.final_map(image_state, context=context, intermediates=of_image)
         return tuple(maps), text_state
-
-    def between_stages(
-        self,
-        stage: int,
-        feature_map: Tensor,
-        text_state: Tensor,
-        carry: Any,
-        *,
-        key_padding_mask: Tensor,
-        intermediates: Intermediates,
-    ) -> tuple[Tensor, Tensor, Any]:
-        """What both towers continue with after a stage of `run_towers`; here, what they have.
-
-        Args:
-            stage: counted from 1.
-            feature_map: the stage's map (B, C, h, w).
-            text_state: the text tokens after the stage (B, L, T); with K prompts (B, L + K, T).
-            carry: what the call for the previous stage returned; None at the first stage.
-            key_padding_mask: bool (B, L) or (B, L + K), true for padding.
-            intermediates: of the whole system.
-
-        Returns:
-            Map, text tokens, and anything that the call for the next stage gets.
-        """
-        return feature_map, text_state, carry
 
     def check_saveable(self) -> None:
         """Refuse several methods on one tower, and adapters or prompts that no method made.

@@ -98,21 +98,19 @@ def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> T
         )
     if text_tower is None:
         text_tower = build_text_tower(config.text_tower, weights=config.weights)
-    prepare_towers(
-        image_tower,
-        text_tower,
-        train_pos_embed=config.train_pos_embed,
-        image_peft=config.image_peft,
-        text_peft=config.text_peft,
-    )
-    image_tower.set_stages(config.image_out_indices)
-    text_tower.set_stages(config.text_out_indices)
-    for tower in (image_tower, text_tower):
+    for tower, out_indices in (
+        (image_tower, config.image_out_indices),
+        (text_tower, config.text_out_indices),
+    ):
+        tower.set_stages(out_indices)
         if tower.num_stages != len(STAGES):
             raise ArgumentError(
                 f"{type(tower).__name__} has {tower.num_stages} stages; a system needs "
                 f"{len(STAGES)}"
             )
+    dims, train_pos_embed = context_dims(image_tower, text_tower), config.train_pos_embed
+    prepare_tower(image_tower, config.image_peft, dims, train_pos_embed=train_pos_embed)
+    prepare_tower(text_tower, config.text_peft, dims, train_pos_embed=train_pos_embed)
     if tokenizer is None and torch.get_default_device().type == "meta":
         tokenizer = ShapeOnlyTokenizer(config.max_tokens)
     elif tokenizer is None:
@@ -171,33 +169,6 @@ def build_text_tower(name: str, *, weights: str | Path) -> StagedTextTower:
     tower = build_tower(name, weights=weights)
     assert isinstance(tower, StagedTextTower)
     return tower
-
-
-def prepare_towers(
-    image_tower: StagedImageTower,
-    text_tower: StagedTextTower,
-    *,
-    train_pos_embed: bool = False,
-    image_peft: PEFTConfig | None = None,
-    text_peft: PEFTConfig | None = None,
-) -> None:
-    """Freeze two towers, but for what is tuned inside them, in place.
-
-    Args:
-        image_tower: the image tower.
-        text_tower: the text tower.
-        train_pos_embed: whether the towers' position embeddings are tuned; without effect in a
-            tower that has none.
-        image_peft: generic method inside the image tower; None for none.
-        text_peft: the same for the text tower.
-
-    Raises:
-        ArgumentError: if a method cannot work on its tower.
-    """
-    dims = context_dims(image_tower, text_tower)
-    towers: tuple[StagedTower, StagedTower] = (image_tower, text_tower)
-    for tower, peft in zip(towers, (image_peft, text_peft), strict=True):
-        prepare_tower(tower, peft or PEFTConfig(), dims, train_pos_embed=train_pos_embed)
 
 
 def prepare_tower(

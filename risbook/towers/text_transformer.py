@@ -213,12 +213,6 @@ class TextTransformer(TransformerTower, StagedTextTower):
     ) -> TextFeatures:
         """The blocks of no stage, the last norm, and the sentence embedding.
 
-        Args:
-            state: (B, L, T) after the last stage; with K prompts (B, L + K, T).
-            token_ids: (B, L).
-            context: handed to every adapter.
-            intermediates: gets the text tokens (B, L, T) as "final".
-
         Raises:
             DataError: if a sentence has no end token (checked on the CPU only).
         """
