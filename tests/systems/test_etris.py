@@ -531,12 +531,12 @@ def test_random_towers_are_saved_whole(tmp_path: Path) -> None:
 
 
 def test_parts_that_no_preset_builds_need_a_name_of_their_own(tmp_path: Path) -> None:
-    preset = build_system("etris-mini", overrides={"weights": "random"})
+    tokenizer = WordTokenizer.from_sentences(WORDS, length=7, ends=True)
     image_tower, text_tower = small_towers(resnet=False)
     config = small_etris(resnet=False).config
     system = build_etris(
         config,
-        BuildInputs(image_tower=image_tower, text_tower=text_tower, tokenizer=preset.tokenizer),
+        BuildInputs(image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer),
     )
     system.name = "etris-mini"
     with pytest.raises(RisbookError, match="etris-mini has parts that its configuration does not"):
