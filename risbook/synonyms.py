@@ -34,6 +34,17 @@ TRAIN_FIELDS = {
     "split": "splits",
     "warmup_steps": "warmup",
 }
+#: keywords of `risbook.systems.System.predict` -> ours
+PREDICT_KEYWORDS = {
+    "return_probs": "return_probability",
+    "return_prob": "return_probability",
+    "return_probabilities": "return_probability",
+    "images": "image",
+    "expression": "text",
+    "prompt": "text",
+    "sentence": "text",
+    "query": "text",
+}
 #: methods of `risbook.apply_peft` -> those that messages propose
 PEFT_METHOD_HINTS = {
     "adapter": "houlsby",
@@ -91,6 +102,24 @@ PACKAGE_HINTS = {
         ("overlay", "plot", "show", "show_mask", "visualize"),
         "risbook.figures.show_referring(image, prediction=mask, title=sentence)",
     ),
+}
+#: attributes of `risbook.systems.System` -> what to write
+SYSTEM_HINTS = {
+    "count_parameters": "risbook.count_parameters(model)",
+    "evaluate": "risbook.evaluate(model, data)",
+    "fit": "risbook.train(model, data, steps=200)",
+    "finetune": "risbook.train(model, data, steps=200)",
+    "freeze": "model.requires_grad_(False)",
+    "merge_and_unload": "risbook.adapters.merge_lora(model)",
+    "merge_adapters": "risbook.adapters.merge_lora(model)",
+    "generate": "model.predict(image, text)",
+    "num_parameters": "risbook.count_parameters(model)",
+    "predict_mask": "model.predict(image, text)",
+    "predict_proba": "model.predict(image, text, return_probability=True)",
+    "save": "model.save_pretrained(folder)",
+    "segment": "model.predict(image, text)",
+    "train_on": "risbook.train(model, data, steps=200)",
+    "trainable_parameters": "risbook.count_parameters(model)",
 }
 #: attributes of `risbook.data.ReferringDataset` -> what to write
 DATASET_HINTS = {

@@ -20,6 +20,7 @@ from risbook.data.image_input import ImageInput, ImageInputs, ImageList
 from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
+from risbook.synonyms import PREDICT_KEYWORDS, SYSTEM_HINTS
 from risbook.systems.losses import mask_cross_entropy, resize_target
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.old_checkpoints import rename_old_weights
@@ -55,23 +56,7 @@ class System(nn.Module):
     loadable = True
     backbone_parts: ClassVar[tuple[str, ...]] = ()
     #: attributes that other libraries have, and what to write here
-    attribute_hints: ClassVar[Mapping[str, str]] = {
-        "count_parameters": "risbook.count_parameters(model)",
-        "evaluate": "risbook.evaluate(model, data)",
-        "fit": "risbook.train(model, data, steps=200)",
-        "finetune": "risbook.train(model, data, steps=200)",
-        "freeze": "model.requires_grad_(False)",
-        "merge_and_unload": "risbook.adapters.merge_lora(model)",
-        "merge_adapters": "risbook.adapters.merge_lora(model)",
-        "generate": "model.predict(image, text)",
-        "num_parameters": "risbook.count_parameters(model)",
-        "predict_mask": "model.predict(image, text)",
-        "predict_proba": "model.predict(image, text, return_probability=True)",
-        "save": "model.save_pretrained(folder)",
-        "segment": "model.predict(image, text)",
-        "train_on": "risbook.train(model, data, steps=200)",
-        "trainable_parameters": "risbook.count_parameters(model)",
-    }
+    attribute_hints: ClassVar[Mapping[str, str]] = SYSTEM_HINTS
 
     def __init__(self, config: Any, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -222,16 +207,7 @@ class System(nn.Module):
     ) -> list[NDArray[Any]]: ...
 
     @keyword_aliases(
-        {
-            "return_probs": "return_probability",
-            "return_prob": "return_probability",
-            "return_probabilities": "return_probability",
-            "images": "image",
-            "expression": "text",
-            "prompt": "text",
-            "sentence": "text",
-            "query": "text",
-        },
+        PREDICT_KEYWORDS,
         hints={
             "return_logits": "model(images, sentences) gives logits",
             "device": "move the model first, model.to(device)",

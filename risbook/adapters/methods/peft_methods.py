@@ -26,7 +26,6 @@ from risbook.towers.transformer_tower import TransformerTower
 ANY: tuple[type[nn.Module], ...] = (nn.Module,)
 TRANSFORMERS: tuple[type[nn.Module], ...] = (TransformerTower,)
 
-
 #: an annotation may name a class beside what JSON can hold, for instance ``str | nn.Module``
 _ANY_CLASS = ConfigDict(arbitrary_types_allowed=True)
 
