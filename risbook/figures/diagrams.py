@@ -1,4 +1,4 @@
-"""Diagrams of architectures: SVG files of the package, filled with scenes of the drawn sample.
+"""Diagrams: SVG files of the package, filled with scenes of the drawn sample where they have any.
 
 A file ``diagram_files/NAME.svg`` uses ``currentColor`` and translucent fills, so that it is legible
 on light and dark pages. Two placeholders stand for images: ``{{image:sample/ID}}`` for the image of
@@ -49,7 +49,7 @@ def list_diagrams() -> list[str]:
 
 
 def show_diagram(name: str) -> Diagram:
-    """Show a diagram of an architecture; make it the last line of a cell.
+    """Show a diagram of an architecture or of the field; make it the last line of a cell.
 
     Args:
         name: one of `list_diagrams`, for instance "two_towers" or "first_model".
