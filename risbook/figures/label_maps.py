@@ -51,7 +51,13 @@ def show_label_map(
         ax.imshow(fill)
         ax.plot([], [], "s", color=colours[label - 1], label=f"{label}: {name}", markersize=9)
     ax.set_title(title)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=2,
+        columnspacing=1.2,
+        handletextpad=0.2,
+    )
 
 
 def write_numbers(ax: "Axes", masks: Sequence[NDArray[np.bool_]], *, fontsize: float = 12) -> None:
