@@ -64,7 +64,10 @@ ACTIONS = {
         "show": "draw one expression: image, sentence, mask",
     },
     # `risbook towers` without an action prints the table
-    "towers": {"get": "bring the weights of a tower to this machine"},
+    "towers": {
+        "get": "bring the weights of a tower to this machine",
+        "probe": "measure what probes find after every block of an image tower",
+    },
 }
 
 

@@ -1,14 +1,19 @@
 """``risbook towers``: parameters, sizes and weights of every tower; ``get`` fetches weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from risbook.cli.shared import print_json, print_table
+from risbook.cli.shared import check_parent, print_json, print_table
+from risbook.config import Seed, Size
+from risbook.files import read_json
 
 if TYPE_CHECKING:
     from risbook.towers.info import TowerInfo
+
+#: results of `probe` that come with the package
+RECORDED_PROBES = Path(__file__).resolve().parents[1] / "checkpoints" / "block_probes"
 
 
 def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
@@ -22,6 +27,9 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
     fetched by whoever first uses the tower; all are kept. Without network: give `get` a file, or
     let RISBOOK_WEIGHTS name a folder that holds a folder of weights for each tower (or each pair,
     as clip-rn50), or use the mini towers, which come with the package.
+
+    `risbook towers probe NAME` measures what is in the features after every block. Where this has
+    been recorded, `risbook towers NAME` prints it.
     """
     from risbook.towers.info import tower_info
     from risbook.towers.presets import TOWERS, get_tower_preset
@@ -36,6 +44,10 @@ def towers(names: tuple[str, ...] = (), *, json: bool = False) -> None:
     if names:
         print()
         print_table([{"tower": info.name, "file of weights": info.source} for info in infos])
+        for name in names:
+            if (RECORDED_PROBES / f"{name}.json").is_file():
+                print()
+                _print_probe(read_json(RECORDED_PROBES / f"{name}.json"))
 
 
 def get(name: str, *, from_path: Path | None = None) -> None:
@@ -57,6 +69,54 @@ def get(name: str, *, from_path: Path | None = None) -> None:
         print(f"{name}: {weights_status(name)}", flush=True)
     path = fetch_tower(name, from_path)
     print(f"{find_weights(name, 'auto')[1]}\n{path}")
+
+
+def probe(
+    name: str, *, image_size: Size | None = None, seed: Seed = 0, out: Path | None = None
+) -> None:
+    """Measure, after every block, how well probes tell the kind of thing under a patch.
+
+    Args:
+        name: an image tower.
+        image_size: side of the images in pixels (default: twelve patches, at most the tower's own).
+        seed: chooses the scenes.
+        out: a JSON file for the result (default: only print it).
+
+    300 training scenes and 150 held-out ones of RefScenes are used. Block 0 is the first.
+    """
+    from risbook.data import open_data
+    from risbook.files import write_json
+    from risbook.pretraining.probe_tower_blocks import probe_tower_blocks
+
+    if out is not None:
+        check_parent(out)
+    result = probe_tower_blocks(name, open_data("refscenes"), image_size=image_size, seed=seed)
+    _print_probe(result)
+    if out is not None:
+        write_json(out, result)
+
+
+def _print_probe(result: Mapping[str, Any]) -> None:
+    print(
+        f"{result['tower']}, {result['origin']}: kind of the thing under a patch, images of "
+        f"{result['image_size']} pixels, {result['cases']:,} held-out patches of "
+        f"{result['scenes']['held out']} scenes; accuracy, its mean over the classes, and mIoU"
+    )
+    print_table(
+        [
+            {"after": row["after"], "map": f"{row['side']}x{row['side']}"}
+            | {
+                f"{method} {short}": f"{row[method][figure]:.3f}"
+                for method in ("knn", "linear")
+                for short, figure in (
+                    ("acc", "accuracy"),
+                    ("mean", "mean class accuracy"),
+                    ("mIoU", "mIoU"),
+                )
+            }
+            for row in result["rows"]
+        ]
+    )
 
 
 def _row(info: "TowerInfo") -> dict[str, str]:

@@ -201,14 +201,12 @@ class PEFTSystem(System):
             text_state = text_tower.run_stage(
                 stage, text_state, context=context, intermediates=of_text
             )
+            stage_map = image_tower.stage_map(image_state)
             feature_map, text_state, carry = between_stages(
-                stage,
-                image_tower.stage_map(image_state),
-                text_state,
-                carry,
-                key_padding_mask=padding,
+                stage, stage_map, text_state, carry, key_padding_mask=padding
             )
-            image_state = image_tower.with_stage_map(image_state, feature_map)
+            if feature_map is not stage_map:  # a map that is left alone may come from a cache
+                image_state = image_tower.with_stage_map(image_state, feature_map)
             maps.append(feature_map)
         maps[-1] = image_tower.final_map(image_state, context=context, intermediates=of_image)
         return tuple(maps), text_state

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
+from risbook.towers.frozen_prefix import CachedImages, FrozenPrefixCache, count_frozen_blocks
 from risbook.towers.sites import Branch
 from risbook.towers.stages import StageContext, StagedImageTower
 from risbook.towers.transformer_tower import BranchLayers, TransformerTower
@@ -30,10 +31,12 @@ class TokenState(NamedTuple):
     Args:
         tokens: (B, E + h w, C), E extra tokens (`num_extra_tokens`) before the patches.
         grid: h and w, rows and columns of patches.
+        source: the images, as long as the tokens depend on nothing else and a cache is used.
     """
 
     tokens: Tensor
     grid: Grid
+    source: CachedImages | None = None
 
 
 class ImageTransformer(TransformerTower, StagedImageTower):
@@ -61,6 +64,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
     Attributes:
         vit: timm's network, with timm's names.
         projection: (C, P), or None.
+        prefix_cache: set by `cache_frozen_prefix`; None for no cache.
 
     >>> tower = ImageTransformer(style="clip", embed_dim=16, depth=3, num_heads=2, patch_size=8,
     ...                          pos_grid=4, output_dim=8)
@@ -91,6 +95,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         if style not in STYLES:
             raise ArgumentError(f'no style "{style}": choose {" or ".join(STYLES)}')
         self.style = STYLES[style]
+        self.prefix_cache: FrozenPrefixCache | None = None
         self.patch_size = patch_size
         self.pos_grid = pos_grid
         self.vit: Any = VisionTransformer(
@@ -246,7 +251,9 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         """Embed images (B, 3, H, W); records the tokens (B, N, C) as "embedded"."""
         state = TokenState(*self.embed(inputs))
         intermediates["embedded"] = state.tokens
-        return state
+        if self.prefix_cache is None or inputs.requires_grad or not count_frozen_blocks(self):
+            return state
+        return state._replace(source=self.prefix_cache.recognise(inputs))
 
     def run_stage(
         self,
@@ -257,9 +264,17 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TokenState:
         """Run the blocks of a stage, counted from 1; records the tokens (B, N, C)."""
-        tokens = self.run_stage_blocks(stage, state.tokens, context=context, grid=state.grid)
+        start, stop = self.stage_blocks(stage)
+        tokens, source = state.tokens, state.source
+        if source is not None and self.prefix_cache is not None:
+            frozen_stop = min(stop, count_frozen_blocks(self))
+            if frozen_stop > start:
+                tokens = self.prefix_cache.tokens_after(self, source, tokens, start, frozen_stop)
+                start = frozen_stop
+            source = source if frozen_stop == stop else None
+        tokens = self.forward_blocks(tokens, start, stop, context=context, grid=state.grid)
         intermediates.sub("stages")[str(stage)] = tokens
-        return state._replace(tokens=tokens)
+        return TokenState(tokens, state.grid, source)
 
     def stage_map(self, state: TokenState) -> Tensor:
         """The patch tokens as a map (B, C, h, w)."""
@@ -267,7 +282,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
 
     def with_stage_map(self, state: TokenState, feature_map: Tensor) -> TokenState:
         """The state with another map (B, C, h, w); class token and registers stay."""
-        return state._replace(tokens=self.replace_patches(state.tokens, feature_map))
+        return TokenState(self.replace_patches(state.tokens, feature_map), state.grid)
 
     def final_map(
         self,

@@ -135,8 +135,7 @@ class TransformerTower(StagedTower):
         grid: Grid | None = None,
     ) -> Tensor:
         """Run the blocks of a stage, counted from 1, on tokens (B, N, C)."""
-        starts = (0, *(last + 1 for last in self.out_indices))
-        start, stop = starts[stage - 1], starts[stage]
+        start, stop = self.stage_blocks(stage)
         return self.forward_blocks(tokens, start, stop, context=context, grid=grid)
 
     def run_last_blocks(
@@ -147,6 +146,11 @@ class TransformerTower(StagedTower):
         if start == len(self.blocks):
             return tokens
         return self.forward_blocks(tokens, start, context=context, grid=grid)
+
+    def stage_blocks(self, stage: int) -> tuple[int, int]:
+        """First block of a stage, counted from 1, and the block after its last."""
+        starts = (0, *(last + 1 for last in self.out_indices))
+        return starts[stage - 1], starts[stage]
 
     @property
     def num_stages(self) -> int:

@@ -1,7 +1,7 @@
 """A run: from a `TrainingConfig` to a checkpoint in a folder."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,11 @@ from risbook.systems import System, build_system, save_system
 from risbook.systems.checkpoints import check_saveable
 from risbook.systems.losses import LOSSES, Loss
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
+from risbook.towers.frozen_prefix import (
+    cache_frozen_prefix,
+    count_frozen_blocks,
+    image_transformers,
+)
 from risbook.training.loop import OnRow, OnStep, TrainingLoop, build_accelerator
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
@@ -139,7 +144,7 @@ def train_system(
                     f"{dropped} objects are not trained on: another of the sets holds their image "
                     "out"
                 )
-        with _channels_last_on_cpu(system, accelerator.device):
+        with _channels_last_on_cpu(system, accelerator.device), _prefix_cache(system, config):
             TrainingLoop(
                 objective,
                 optimizer,
@@ -159,6 +164,20 @@ def train_system(
     finally:
         run.unlock()
     return system.eval()
+
+
+def _prefix_cache(system: System, config: TrainingConfig) -> AbstractContextManager[object]:
+    """The cache of frozen blocks, where the configuration wants it."""
+    if not config.cache_frozen:
+        return nullcontext()
+    towers = image_transformers(system)
+    if not any(count_frozen_blocks(tower) for tower in towers):
+        warn_user(
+            "cache_frozen: there is nothing to keep, because no image tower begins with frozen "
+            "blocks without adapters; tuned position embeddings (train_pos_embed) come before all "
+            "blocks"
+        )
+    return cache_frozen_prefix(system)
 
 
 @contextmanager

@@ -65,6 +65,8 @@ class TrainingConfig:
         save_every: steps between two saved states, from which a stopped run can go on.
         log_every: steps between two rows of the log.
         cache_images: keep letterboxed images in memory.
+        cache_frozen: keep in memory what the frozen blocks of the image tower below everything that
+            is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 2 GB.
         num_workers: loader processes.
     """
 
@@ -93,6 +95,7 @@ class TrainingConfig:
     save_every: PositiveCount = 500
     log_every: PositiveCount = 20
     cache_images: bool = True
+    cache_frozen: bool = False
     num_workers: Annotated[int, Field(ge=0, le=1024)] = 0
 
     def save(self, path: Path) -> None:
