@@ -8,6 +8,10 @@ computed when an image comes for the first time, and read in later epochs:
 
 Images are recognised by their pixels, not by their names: a flipped image is another image.
 
+With `dinov2-s` frozen below a mask head and batches of 8 such images, a training step took 1.4 s of
+processor time without the cache, 0.4 to 0.6 s with it, and 1.6 to 2.0 s where an image came for the
+first time.
+
 The cache is exact. It keeps the float type in which the blocks compute. A frozen block gets one
 image at a time, so that the tokens of an image do not depend on the batch in which the image first
 came, and a run that is stopped and resumed equals one without interruption. Between batches of one
@@ -26,8 +30,9 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from risbook.towers.image_transformer import ImageTransformer
 
-#: 2 GB: 9,000 images of 168 pixels in a ViT-S/14, which take 223 KB each
-MAX_BYTES = 2_000_000_000
+#: 3 GB: 4,500 images of 168 pixels in a ViT-S/14 whose three stages are all frozen. Each takes
+#: 145 x 384 numbers of 4 bytes per stage, 0.67 MB in all.
+MAX_BYTES = 3_000_000_000
 
 
 class CachedImages(NamedTuple):

@@ -66,7 +66,7 @@ class TrainingConfig:
         log_every: steps between two rows of the log.
         cache_images: keep letterboxed images in memory.
         cache_frozen: keep in memory what the frozen blocks of the image tower below everything that
-            is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 2 GB.
+            is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 3 GB.
         num_workers: loader processes.
     """
 
