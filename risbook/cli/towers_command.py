@@ -99,12 +99,16 @@ def probe(
 def _print_probe(result: Mapping[str, Any]) -> None:
     print(
         f"{result['tower']}, {result['origin']}: kind of the thing under a patch, images of "
-        f"{result['image_size']} pixels, {result['cases']:,} held-out patches of "
-        f"{result['scenes']['held out']} scenes; accuracy, its mean over the classes, and mIoU"
+        f"{result['image_size']} pixels, {result['scenes']['held out']} held-out scenes; accuracy, "
+        "its mean over the classes, and mIoU"
     )
     print_table(
         [
-            {"after": row["after"], "map": f"{row['side']}x{row['side']}"}
+            {
+                "after": row["after"],
+                "map": f"{row['side']}x{row['side']}",
+                "patches": row["count"],
+            }
             | {
                 f"{method} {short}": f"{row[method][figure]:.3f}"
                 for method in ("knn", "linear")

@@ -72,6 +72,5 @@ def probe_tower_blocks(
         "data": data.name,
         "scenes": {"train": len(train.image_ids), "held out": len(test.image_ids)},
         "image_size": size,
-        "cases": rows[0]["count"],
         "rows": rows,
     }
