@@ -54,7 +54,7 @@ def threshold_slider(
         )
     masks = [values > threshold for threshold in thresholds]
     ious = [iou(mask, true_mask) for mask in masks]
-    frames: list["Figure"] = []
+    frames: list[Figure] = []
     labels: list[str] = []
     for threshold, mask in zip(thresholds, masks, strict=True):
         figure = _draw_curve(thresholds, ious, marked=marked, current=len(frames))
