@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError, warn_user
@@ -26,7 +25,6 @@ from risbook.systems.system_presets import (
     get_system_preset,
 )
 from risbook.towers.presets import TOWERS
-from risbook.towers.stages import MODALITIES
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
 from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
@@ -70,9 +68,8 @@ def check_saveable(system: System) -> None:
     """Refuse a system that `load_system` could not build again.
 
     That is what the system itself refuses and, under the name of a registered system, other parts
-    than that system has outside of its towers: their shapes follow from the towers, so they tell
-    whether the configuration names towers of this kind. The towers' own weights are not compared,
-    because two files of one tower may differ in the vocabulary and in optional weights.
+    than that system has. Shapes of what the towers' files brought are not compared, because two
+    files of one tower may differ in the vocabulary.
 
     Raises:
         RisbookError: names what the configuration cannot build.
@@ -80,10 +77,15 @@ def check_saveable(system: System) -> None:
     system.check_saveable()
     if not isinstance(system, PEFTSystem) or system.name not in SYSTEMS:
         return
+    state, required = system.state_dict(), system.required_keys()
     try:
         with torch.device("meta"):
-            expected = _outside_towers(build_named(system.name, system.config))
-        misfit = first_mismatch(_outside_towers(system), expected, expected)
+            expected = build_named(system.name, system.config).state_dict()
+        compared = {
+            name: value if name in required else expected.get(name, value)
+            for name, value in state.items()
+        }
+        misfit = first_mismatch(compared, expected, expected)
     except RisbookError as error:  # the towers that it names have other sizes
         misfit = str(error)
     if misfit:
@@ -91,12 +93,6 @@ def check_saveable(system: System) -> None:
             f"{system.name} has parts that its configuration does not build: {misfit}; give a "
             "system of your own parts a name of its own, as model.name"
         )
-
-
-def _outside_towers(system: System) -> dict[str, Tensor]:
-    prefixes = tuple(f"{modality}_tower." for modality in MODALITIES)
-    state = system.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
