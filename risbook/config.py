@@ -177,7 +177,7 @@ def _merge(values: Mapping[str, Any], changes: Mapping[str, Any], config: Any) -
     for name, value in changes.items():
         outer, dot, rest = str(name).partition(".")
         inner, place = getattr(config, outer, None), merged.get(outer, {})
-        if value is None:
+        if value is None and not dot:
             value = getattr(inner, "without", None)
         nested = dataclasses.is_dataclass(inner) and isinstance(value, Mapping)
         if isinstance(place, dict) and (dot or nested):

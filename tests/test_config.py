@@ -168,6 +168,8 @@ def test_overrides_are_dotted_or_nested() -> None:
     nested = with_overrides(MODEL, {"bridge": {"num_heads": 2}, "options": {"other": 1}})
     assert nested.bridge == Bridge(dim=8, num_heads=2)  # fields that are not named stay
     assert nested.options == {"other": 1}  # options are one value
+    with pytest.raises(RisbookError, match=r"bridge\.dim is None"):
+        with_overrides(MODEL, {"bridge.dim": None})
     for name in ("bridge.dim.low", "depth.low", "nothing.at.all", ".", "bridge.", ""):
         with pytest.raises(RisbookError):
             with_overrides(MODEL, {name: 1})

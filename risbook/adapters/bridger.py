@@ -324,7 +324,10 @@ class Bridgers(nn.Module):
             )
 
     def disable(self, stages: Iterable[int] | None = None) -> None:
-        """Leave out the Bridgers of some stages, counted from 1, or of all; `enable` undoes it."""
+        """Leave out the Bridgers of these stages alone, counted from 1, or of all.
+
+        Each call takes the place of the last one; `enable` uses all Bridgers again.
+        """
         wanted = frozenset(map(int, self.stages)) if stages is None else frozenset(stages)
         if unknown := sorted(stage for stage in wanted if str(stage) not in self.stages):
             raise ArgumentError(
