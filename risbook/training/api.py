@@ -123,6 +123,8 @@ def train(
         loss = LOSSES.lookup(loss) if loss else None  # before the data are opened
     if isinstance(optimizer, str):
         fields["optimizer"], optimizer = optimizer, None
+    if isinstance(optimizer, torch.optim.Optimizer) and "learning_rate" in fields:
+        raise ArgumentError("lr has no effect on an optimiser of your own, whose groups have rates")
     for key in ("splits", "eval_splits"):
         if isinstance(fields.get(key), str):
             fields[key] = [fields[key]]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import patch_environment
 from torch import Tensor
 
 from risbook.errors import RisbookError, StoppedError, TrainingDivergedError, warn_user
@@ -54,10 +55,13 @@ def build_accelerator(precision: Precision, device: torch.device) -> Accelerator
     # Accelerate keeps its settings for the whole process and refuses to change them.
     is_single_process = int(os.environ.get("WORLD_SIZE", "1")) == 1
     AcceleratorState._reset_state(reset_partial_state=is_single_process)
-    return Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision=choose_precision(precision, device),
-    )
+    # Several processes have a GPU each. One alone computes on the GPU that is named, "cuda:1".
+    is_named = is_single_process and device.index is not None
+    with patch_environment(**({"ACCELERATE_TORCH_DEVICE": device} if is_named else {})):
+        return Accelerator(
+            cpu=device.type == "cpu",
+            mixed_precision=choose_precision(precision, device),
+        )
 
 
 class TrainingLoop:

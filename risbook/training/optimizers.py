@@ -32,7 +32,8 @@ def build_optimizer(
         own: a function that makes another optimiser, or an optimiser.
 
     Raises:
-        ArgumentError: for fields of the configuration that have no effect beside `own`.
+        ArgumentError: for fields of the configuration that have no effect beside `own`, and for an
+            optimiser of other parameters.
     """
     if own is None:
         return OPTIMIZERS[config.optimizer](
@@ -49,5 +50,11 @@ def build_optimizer(
         raise ArgumentError(
             "lr_multipliers has no effect on an optimiser of your own, whose groups have rates; "
             "give one of the two"
+        )
+    held = {id(parameter) for group in own.param_groups for parameter in group["params"]}
+    if not any(id(parameter) in held for group in groups for parameter in group["params"]):
+        raise ArgumentError(
+            "the optimiser holds no parameter that this model tunes; make it of the parameters of "
+            "the model that you give to risbook.train"
         )
     return own

@@ -95,7 +95,7 @@ def train_system(
         on_row: called with every row of the log, in the process that writes it.
         system: a system to train further, in place of a new one of the configuration.
         data: that of the configuration, where it is open already.
-        device: "cpu" or "cuda"; None for a GPU if there is one.
+        device: "cpu", "cuda" or "cuda:1"; None for a GPU if there is one.
         loss: a function in place of the loss of the configuration, see `Loss`. The configuration
             does not hold it, so a run that is resumed with another function is not refused.
         optimizer: in place of the optimiser of the configuration, a function that makes one of

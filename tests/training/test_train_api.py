@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import risbook
 from risbook.errors import RisbookError
 from risbook.training import TrainingConfig
+from risbook.training.loop import build_accelerator
 from risbook.training.named_sources import NamedSources
 from risbook.training.run import resolve_config
 
@@ -193,3 +195,26 @@ def test_a_run_prints_its_scores_and_its_end(
     assert lines[-1].startswith("trained 2 steps in ")
     risbook.train("first-model", config.data[0], **{**options, "show_progress": False})
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("own", "lr", "message"),
+    [
+        (False, {}, "the optimiser holds no parameter that this model tunes"),
+        (True, {"lr": 0.1}, "lr has no effect on an optimiser of your own"),
+    ],
+)
+def test_an_optimizer_that_cannot_train_the_model_is_refused(
+    config: TrainingConfig, fields: dict[str, Any], own: bool, lr: dict[str, float], message: str
+) -> None:
+    model = risbook.load("first-model")
+    other = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.Adam((model if own else other).parameters())
+    del fields["overrides"]
+    with pytest.raises(RisbookError, match=message):
+        risbook.train(model, data=config.data[0], optimizer=optimizer, **fields, **lr)
+
+
+def test_a_run_computes_on_the_gpu_that_is_named() -> None:
+    assert build_accelerator("no", torch.device("cuda:1")).device == torch.device("cuda:1")
+    assert build_accelerator("no", torch.device("cpu")).device == torch.device("cpu")
