@@ -113,12 +113,15 @@ class MaskHead(nn.Module):
             "sentence_dim": sentence_dim,
             "dim": config.dim,
         }
-        arguments |= config.neck_options
+        if fixed := sorted(arguments.keys() & config.neck_options.keys()):
+            raise ArgumentError(
+                f"head.neck_options has {fixed[0]}, which the mask head gives to every neck itself"
+            )
         try:
-            inspect.signature(neck_class).bind(**arguments)
+            inspect.signature(neck_class).bind(**arguments, **config.neck_options)
         except TypeError as error:
             raise ArgumentError(f"neck {config.neck!r}: {error}; see head.neck_options") from None
-        self.neck = neck_class(**arguments)
+        self.neck = neck_class(**arguments, **config.neck_options)
         self.sentence_proj: nn.Linear | None = None
         if config.text_input == "sentence":
             self.sentence_proj = nn.Linear(sentence_dim, config.dim)

@@ -94,8 +94,9 @@ def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> T
             config.image_tower,
             weights=config.weights,
             image_size=config.image_size,
-            norm_eval=config.norm_eval,
         )
+    image_tower.norm_eval = config.norm_eval
+    image_tower.train(image_tower.training)  # which sets the batch norms
     if text_tower is None:
         text_tower = build_text_tower(config.text_tower, weights=config.weights)
     for tower, out_indices in (
@@ -136,7 +137,6 @@ def build_image_tower(
     *,
     weights: str | Path,
     image_size: int,
-    norm_eval: bool = False,
     **arguments: Any,
 ) -> StagedImageTower:
     """Build an image tower for one image size.
@@ -148,7 +148,6 @@ def build_image_tower(
         name: the tower's name.
         weights: see `risbook.towers.build.build_tower`.
         image_size: side S of the images, pixels.
-        norm_eval: whether a ResNet's batch norms stay in evaluation mode.
         arguments: other arguments of the tower; a `pos_grid` of yours takes the place of the one
             for `image_size`.
     """
@@ -158,7 +157,6 @@ def build_image_tower(
     sized = preset.tower_class.arguments_for_size(preset.all_arguments, image_size)
     tower = build_tower(name, weights=weights, **{**sized, **arguments})
     assert isinstance(tower, StagedImageTower)
-    tower.norm_eval = norm_eval
     return tower
 
 
@@ -175,11 +173,10 @@ def prepare_tower(
     tower: StagedTower, peft: PEFTConfig, dims: Mapping[str, Any], *, train_pos_embed: bool
 ) -> None:
     """Freeze a tower, but for its method and its position embeddings, if it has any; in place."""
+    tower.train_pos_embed = train_pos_embed
     apply_to_tower(tower, peft, context_dims=dims)
-    if train_pos_embed and tower.pos_embed is not None:
-        tower.pos_embed.requires_grad_(True)
 
 
 def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:
     """Channels of what adapters read of the other modality, as `PEFTMethod` names them."""
-    return {"text_dim": text_tower.embed_dim, "image_dims": image_tower.stage_dims}
+    return {"text_dim": text_tower.embed_dim, "image_dims": image_tower.stage_in_dims}

@@ -123,6 +123,11 @@ class CLIPResNet(StagedImageTower):
         return (8 * self.width, 16 * self.width, 32 * self.width)
 
     @property
+    def stage_in_dims(self) -> tuple[int, ...]:
+        """Channels of the maps of layers 1, 2 and 3."""
+        return (4 * self.width, *self.stage_dims[:-1])
+
+    @property
     def output_dim(self) -> int:
         """P, channels of the attention pool."""
         return self.attention_pool.c_proj.out_features

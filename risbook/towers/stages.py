@@ -66,10 +66,12 @@ class StagedTower(nn.Module, ABC):
         modality: "image" or "text".
         lora_targets: regular expression over the whole names of the layers that LoRA changes by
             default, those of the attention; empty for all linear layers.
+        train_pos_embed: whether `apply_peft` leaves the position embeddings tuned; a system sets it.
     """
 
     modality: ClassVar[Modality]
     lora_targets: ClassVar[str] = ""
+    train_pos_embed: bool = False
 
     @property
     @abstractmethod
@@ -169,6 +171,11 @@ class StagedImageTower(StagedTower):
     @abstractmethod
     def stage_dims(self) -> tuple[int, ...]:
         """Channels of the map after each stage."""
+
+    @property
+    def stage_in_dims(self) -> tuple[int, ...]:
+        """Channels of the map that enters each stage; here the first stage keeps their number."""
+        return (self.stage_dims[0], *self.stage_dims[:-1])
 
     @property
     @abstractmethod

@@ -319,6 +319,8 @@ def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatc
     assert system.config_values()["head"]["neck_options"] == {"scale": 0.5}
     with pytest.raises(ArgumentError, match=r"neck 'last': .*'scale'; see head\.neck_options"):
         small_etris({**options, "head.neck": "last"}, resnet=False)
+    with pytest.raises(ArgumentError, match=r"head\.neck_options has dim, which the mask head"):
+        small_etris({"head.neck_options": {"dim": 64}}, resnet=False)
 
 
 @pytest.mark.parametrize("resnet", [True, False])
@@ -510,6 +512,19 @@ def test_a_tuned_weight_that_did_not_change_need_not_be_saved(
     assert bias not in system.saved_state()
     save_system(system, tmp_path / "run")
     assert load_system(tmp_path / "run").state_dict()[bias].equal(system.state_dict()[bias])
+
+
+@pytest.mark.parametrize("train_pos_embed", [True, False])
+def test_a_method_on_a_tower_alone_is_that_of_the_configuration(
+    train_pos_embed: bool, tmp_path: Path
+) -> None:
+    system: Any = build_system("etris-mini", train_pos_embed=train_pos_embed)
+    apply_peft(system.image_tower, "bitfit")
+    assert system.image_tower.pos_embed.requires_grad is train_pos_embed
+    save_system(system, tmp_path)
+    tuned = {name for name, value in system.named_parameters() if value.requires_grad}
+    again = load_system(tmp_path)
+    assert tuned == {name for name, value in again.named_parameters() if value.requires_grad}
 
 
 def test_more_tokens_than_the_text_tower_reads() -> None:

@@ -159,6 +159,15 @@ def test_norm_eval_holds_the_batch_norms_of_any_tower() -> None:
     assert tower.stem.training and not tower.eval().adapters["0"].training
 
 
+@pytest.mark.parametrize("norm_eval", [True, False])
+def test_the_configuration_sets_norm_eval_of_a_given_tower(norm_eval: bool) -> None:
+    tower = NormTower(width=128, pos_grid=3)
+    config = system_config("etris-mini", {"norm_eval": norm_eval})
+    system = build_etris(config, BuildInputs(image_tower=tower))
+    assert tower.norm_eval is norm_eval and system.train() is system
+    assert tower.stem[1].training is not norm_eval
+
+
 def test_a_configuration_names_the_tower(registered: Path, tmp_path: Path) -> None:
     overrides = {"image_tower": "patch-tower"}
     system: Any = build_etris(system_config("etris-mini", overrides))

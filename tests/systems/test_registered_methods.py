@@ -127,6 +127,12 @@ def test_a_system_fills_the_sizes_of_the_other_modality(monkeypatch: pytest.Monk
     monkeypatch.setitem(PEFT_METHODS, "note", PEFTMethod(summary="sizes", function=note_dims))
     system = build_system("etris-mini", overrides={"image_peft.method": "note"})
     assert dims == {"text_dim": 128, "image_dims": (128, 128, 128)}
+    tower = build_tower("clip-mini-rn-image", weights="random")
+    state, entering = tower.begin_stages(torch.zeros(1, 3, 64, 64)), []
+    for stage in (1, 2, 3):
+        entering.append(tower.stage_map(state).shape[1])
+        state = tower.run_stage(stage, state)
+    assert tuple(entering) == tower.stage_in_dims
     assert system.config is system.config and system.config.image_peft.options == {}
     with pytest.raises(RisbookError, match="needs a value for its option text_dim"):
         apply_peft(load_system("etris-mini").text_tower, "note")

@@ -183,3 +183,7 @@ def test_other_parts_than_those_of_the_registered_system_are_refused(
     with pytest.raises(RisbookError, match=message):
         system.save_pretrained(tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    system = build_toy(toy)
+    system.image_tower.add_adapter(3, "mlp", TextConditioned(128, 128, 4))
+    with pytest.raises(RisbookError, match=r"image_tower\.adapters\.3_mlp\.down\.weight is not"):
+        system.save_pretrained(tmp_path / "run")

@@ -19,7 +19,7 @@ from risbook.adapters.methods.peft_methods import PEFT_METHODS, get_peft_method,
 from risbook.adapters.methods.snapshot import restored_on_error
 from risbook.errors import ArgumentError
 from risbook.towers.freezing import freeze
-from risbook.towers.stages import MODALITIES, Modality
+from risbook.towers.stages import MODALITIES, Modality, StagedTower
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -99,6 +99,8 @@ def apply_to_tower(
 ) -> None:
     """Freeze one tower and apply a method to it, in place; if it fails, the tower is as it was.
 
+    A tower with `train_pos_embed`, which a system sets, keeps its position embeddings tuned.
+
     Args:
         tower: a tower, or any module that the method supports.
         peft: the method and its options.
@@ -128,6 +130,8 @@ def apply_to_tower(
     with restored_on_error(tower):
         freeze(tower)
         method.function(tower, **options)
+        if isinstance(tower, StagedTower) and tower.train_pos_embed and tower.pos_embed is not None:
+            tower.pos_embed.requires_grad_(True)
     if peft.method != "frozen":
         note_peft(tower, peft, set(adapter_parameters(tower)) - earlier)
     tower.eval()

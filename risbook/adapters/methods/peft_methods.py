@@ -40,7 +40,7 @@ class PEFTMethod:
             Values are what JSON can hold, because configurations name them; they are checked
             against the annotations and brought to their types, unless an annotation is text. Two
             options are filled by a system that is not given them: `text_dim`, the channels of the
-            text tokens, and `image_dims`, those of the map after each stage.
+            text tokens, and `image_dims`, those of the map that enters each stage.
         paper: its authors and year; empty for none.
         supports: classes of towers that it works on.
     """
