@@ -66,7 +66,8 @@ class StagedTower(nn.Module, ABC):
         modality: "image" or "text".
         lora_targets: regular expression over the whole names of the layers that LoRA changes by
             default, those of the attention; empty for all linear layers.
-        train_pos_embed: whether `apply_peft` leaves the position embeddings tuned; a system sets it.
+        train_pos_embed: whether `apply_peft` leaves the position embeddings tuned; a system sets
+            it.
     """
 
     modality: ClassVar[Modality]
