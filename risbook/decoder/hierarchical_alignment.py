@@ -77,7 +77,6 @@ class HierarchicalAlignment(Neck):
             ResNet, (1, 1, 1) for a vision transformer.
         sentence_dim: P, channels of the sentence embedding.
         dim: C, channels of the output.
-        text_dim: unused here, see `Neck`.
 
     Raises:
         ArgumentError: if there are not three maps.
@@ -90,7 +89,6 @@ class HierarchicalAlignment(Neck):
         factors: Sequence[float],
         sentence_dim: int,
         dim: int,
-        text_dim: int | None = None,
     ) -> None:
         super().__init__()
         if len(map_dims) != 3 or len(factors) != 3:

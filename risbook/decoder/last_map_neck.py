@@ -16,20 +16,10 @@ class LastMapNeck(Neck):
     Args:
         map_dims: channels of the maps; only the last one counts.
         factors: side of the output divided by the side of each map; only the last one counts.
-        sentence_dim: unused here, see `Neck`.
         dim: C, channels of the output.
-        text_dim: unused here, see `Neck`.
     """
 
-    def __init__(
-        self,
-        *,
-        map_dims: Sequence[int],
-        factors: Sequence[float],
-        sentence_dim: int,
-        dim: int,
-        text_dim: int | None = None,
-    ) -> None:
+    def __init__(self, *, map_dims: Sequence[int], factors: Sequence[float], dim: int) -> None:
         super().__init__()
         self.resize = resize_norm_relu(map_dims[-1], dim, factors[-1])
 

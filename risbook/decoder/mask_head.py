@@ -106,22 +106,26 @@ class MaskHead(nn.Module):
                 f"are, so it must be {text_dim}"
             )
         neck_class = NECKS[config.neck]
-        arguments = {
+        sizes = {
             "map_dims": map_dims,
             "factors": factors,
             "text_dim": text_dim,
             "sentence_dim": sentence_dim,
             "dim": config.dim,
         }
-        if fixed := sorted(arguments.keys() & config.neck_options.keys()):
+        if fixed := sorted(sizes.keys() & config.neck_options.keys()):
             raise ArgumentError(
                 f"head.neck_options has {fixed[0]}, which the mask head gives to every neck itself"
             )
+        signature = inspect.signature(neck_class)
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+        wanted = {k: v for k, v in sizes.items() if takes_all or k in signature.parameters}
+        arguments = wanted | config.neck_options
         try:
-            inspect.signature(neck_class).bind(**arguments, **config.neck_options)
+            signature.bind(**arguments)
         except TypeError as error:
             raise ArgumentError(f"neck {config.neck!r}: {error}; see head.neck_options") from None
-        self.neck = neck_class(**arguments, **config.neck_options)
+        self.neck = neck_class(**arguments)
         self.sentence_proj: nn.Linear | None = None
         if config.text_input == "sentence":
             self.sentence_proj = nn.Linear(sentence_dim, config.dim)

@@ -12,9 +12,8 @@ from risbook.towers.features import TextFeatures
 class Neck(nn.Module, ABC):
     """Base class of necks; `risbook.decoder.register_neck` adds one under a name.
 
-    `MaskHead` builds every neck with the same five keywords, because the neck is a name in the
-    configuration. A neck ignores those that it does not need. Other keywords are its options, which
-    `MaskHeadConfig.neck_options` gives:
+    `MaskHead` builds a neck with those of five keywords that its constructor takes. Other keywords
+    are its options, which `MaskHeadConfig.neck_options` gives. The five are:
 
     - map_dims: channels C_i of the maps, fine to coarse;
     - factors: side of the output divided by the side of each map;

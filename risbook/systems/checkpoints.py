@@ -52,8 +52,8 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
     """
     if system.loadable and system.name not in SYSTEMS:
         warn_user(
-            f"risbook.load cannot build a system called {system.name!r}; add it by "
-            "risbook.systems.register_system"
+            f"risbook.load cannot build a system called {system.name!r}: set model.name to the "
+            "preset whose builder made it, or add one by risbook.systems.register_system"
         )
     check_saveable(system)
     values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}

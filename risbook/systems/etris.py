@@ -35,6 +35,7 @@ from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.builders import NO_INPUTS, BuildInputs
+from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
 from risbook.systems.part_names import BRIDGERS, TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system_towers import PEFTSystemConfig, build_mask_head, build_towers
@@ -78,6 +79,7 @@ class ETRIS(PEFTSystem):
     """
 
     config: ETRISConfig
+    old_weights = OLD_ETRIS_WEIGHTS
     backbone_parts = (*PEFTSystem.backbone_parts, BRIDGERS)
     attribute_hints: ClassVar[Mapping[str, str]] = {
         **PEFTSystem.attribute_hints,

@@ -13,6 +13,7 @@ from risbook.config import Depth, Size, configuration
 from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.systems.builders import NO_INPUTS, BuildInputs
+from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_WEIGHTS
 from risbook.systems.system import System
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
@@ -51,6 +52,7 @@ class FirstModel(System):
     """
 
     config: FirstModelConfig
+    old_weights = OLD_FIRST_MODEL_WEIGHTS
 
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
 """Earlier names of fields of configurations and of weights in checkpoints.
 
 Checkpoints and result files on disk keep these names. The left side of each table is the old name,
-the right side the present one. In the table of weights both sides are prefixes of names.
+the right side the present one. In the tables of weights both sides are prefixes of names.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,14 @@ from risbook.adapters.methods.peft_methods import get_peft_method
 from risbook.config import Aliases
 from risbook.errors import ArgumentError
 
-OLD_WEIGHTS: Mapping[str, str] = {
-    # first-model
+OLD_FIRST_MODEL_WEIGHTS: Mapping[str, str] = {
     "text_tower.reader.": "text_tower.gru.",
     "decoder.compare.": "decoder.context_blocks.",
     "decoder.sharpen.": "decoder.upsample_blocks.",
     "decoder.answer.": "decoder.mask_conv.",
-    # ETRIS
+}
+
+OLD_ETRIS_WEIGHTS: Mapping[str, str] = {
     "neck.bring.": "head.neck.resize.",
     "neck.": "head.neck.",
     "decoder.": "head.decoder.",
@@ -39,26 +40,27 @@ OLD_FIRST_MODEL_KEYS: Aliases = {
 
 
 def rename_old_weights(
-    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], old_weights: Mapping[str, str]
 ) -> dict[str, Tensor]:
     """The tensors of a checkpoint under the names that the system has now.
 
     Args:
         state: tensors by name, old or present.
         expected: the system's own state. A name that it has is kept, and an old name is replaced
-            only by one that it has, so that one table serves all systems.
+            only by one that it has.
+        old_weights: the system's table.
     """
-    return {_present_name(name, expected): value for name, value in state.items()}
 
-
-def _present_name(name: str, expected: Mapping[str, Tensor]) -> str:
-    if name in expected:
+    def present_name(name: str) -> str:
+        if name in expected:
+            return name
+        for old, new in old_weights.items():
+            present = new + name.removeprefix(old)
+            if name.startswith(old) and present in expected:
+                return present
         return name
-    for old, new in OLD_WEIGHTS.items():
-        present = new + name.removeprefix(old)
-        if name.startswith(old) and present in expected:
-            return present
-    return name
+
+    return {present_name(name): value for name, value in state.items()}
 
 
 def _out_indices(last_blocks: Any) -> dict[str, Any]:

@@ -23,15 +23,20 @@ from risbook.adapters.methods.applied_peft import (
 from risbook.adapters.methods.peft_application import apply_peft
 from risbook.adapters.methods.peft_config import PEFTConfig
 from risbook.adapters.methods.snapshot import restored_on_error
+from risbook.decoder.mask_head import MaskHead
 from risbook.errors import ArgumentError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.systems.part_names import ADAPTER_PARTS, POS_EMBED_PARTS, TOWER_PARTS
+from risbook.systems.part_names import (
+    ADAPTER_PARTS,
+    POS_EMBED_PARTS,
+    TOWER_PARTS,
+    tower_attribute,
+)
 from risbook.systems.system import System
 from risbook.systems.system_towers import PEFTSystemConfig, context_dims, prepare_tower
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import (
     MODALITIES,
-    STAGES,
     Modality,
     StageContext,
     StagedImageTower,
@@ -193,7 +198,7 @@ class PEFTSystem(System):
         context: StageContext | None = None
         carry: Any = None
         maps: list[Tensor] = []
-        for stage in STAGES:
+        for stage in range(1, image_tower.num_stages + 1):
             context = StageContext(text_state, padding, image_tower.stage_map(image_state))
             image_state = image_tower.run_stage(
                 stage, image_state, context=context, intermediates=of_image
@@ -239,7 +244,7 @@ class PEFTSystem(System):
         tuned = {name for name, value in self.named_parameters() if value.requires_grad}
         for modality, tower in self.towers.items():
             for name, value in tower.state_dict().items():
-                full_name = f"{modality}_tower.{name}"
+                full_name = f"{tower_attribute(modality)}.{name}"
                 if full_name not in tuned and came_from_file(tower, name, value):
                     del state[full_name]
         return state
@@ -248,18 +253,17 @@ class PEFTSystem(System):
         """Names that a checkpoint must hold: what no tower's file brought."""
         names = set(self.state_dict())
         for modality, tower in self.towers.items():
-            names -= {
-                f"{modality}_tower.{n}" for n in tower.state_dict() if came_from_file(tower, n)
-            }
+            prefix = tower_attribute(modality)
+            names -= {f"{prefix}.{n}" for n in tower.state_dict() if came_from_file(tower, n)}
         return names
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part of a parameter: towers, their adapters and position embeddings, other parts."""
         first, _, rest = name.partition(".")
-        modality = next((m for m in MODALITIES if first == f"{m}_tower"), None)
+        modality = next((m for m in MODALITIES if first == tower_attribute(m)), None)
         if modality is None:
-            # the parts of a mask head are counted one by one
-            return super().part_of(name.removeprefix("head."), parameter)
+            parts_are_counted = isinstance(getattr(self, first), MaskHead)
+            return super().part_of(rest if parts_are_counted else name, parameter)
         tower = self.towers[modality]
         # Position embeddings are a part of their own, because no paper counts them; a tower that
         # is tuned as a whole is tuned with them.
@@ -271,7 +275,7 @@ class PEFTSystem(System):
     def weights_origins(self) -> dict[str, dict[str, Any]]:
         """Where each tower's weights come from, as plain values."""
         return {
-            f"{modality}_tower": weights_origin(tower).as_dict()
+            tower_attribute(modality): weights_origin(tower).as_dict()
             for modality, tower in self.towers.items()
         }
 

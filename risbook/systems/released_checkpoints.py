@@ -17,6 +17,7 @@ from risbook.errors import ArgumentError, DataError, RisbookError
 from risbook.systems.builders import BuildInputs
 from risbook.systems.checkpoints import save_system
 from risbook.systems.mismatch import first_mismatch
+from risbook.systems.part_names import tower_attribute
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system_presets import (
     SYSTEMS,
@@ -27,6 +28,7 @@ from risbook.systems.system_presets import (
 from risbook.systems.system_towers import PEFTSystemConfig
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import tokenizer_of
+from risbook.towers.stages import MODALITIES
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
 from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
 from risbook.towers.weights.tensor_files import file_digest, read_weights
@@ -160,7 +162,7 @@ def _meta_system(name: str, overrides: Mapping[str, Any]) -> PEFTSystem:
 
 def _towers_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The entries of both towers."""
-    prefixes = ("image_tower.", "text_tower.")
+    prefixes = tuple(f"{tower_attribute(modality)}." for modality in MODALITIES)
     return {entry: value for entry, value in state.items() if entry.startswith(prefixes)}
 
 

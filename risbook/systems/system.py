@@ -57,6 +57,8 @@ class System(nn.Module):
     backbone_parts: ClassVar[tuple[str, ...]] = ()
     #: attributes that other libraries have, and what to write here
     attribute_hints: ClassVar[Mapping[str, str]] = SYSTEM_HINTS
+    #: earlier names of weights in checkpoints -> those of today, see `rename_old_weights`
+    old_weights: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Any, *, name: str, image_size: int, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -296,7 +298,7 @@ class System(nn.Module):
             DataError: names the entry that is missing, unknown or of another shape.
         """
         current = self.state_dict()
-        state = rename_old_weights(state, current)
+        state = rename_old_weights(state, current, self.old_weights)
         if misfit := first_mismatch(state, current, sorted(self.required_keys())):
             raise DataError(misfit)
         ready = {name: value.to(current[name].dtype) for name, value in state.items()}

@@ -72,7 +72,10 @@ def list_models() -> dict[str, str]:
 
 
 def build_named(name: str, config: Any, inputs: BuildInputs = NO_INPUTS) -> System:
-    """Call a preset's builder, and give the system the preset's name."""
+    """Call a preset's builder, and give the system the preset's name.
+
+    A builder does not know the name, because several presets share it.
+    """
     system = get_system_preset(name).build(config, inputs)
     system.name = name
     return system

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -17,7 +17,7 @@ from risbook.systems.builders import NO_INPUTS, BuildInputs
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.presets import get_tower_preset
-from risbook.towers.stages import STAGES, StagedImageTower, StagedTextTower, StagedTower
+from risbook.towers.stages import DEFAULT_NUM_STAGES, StagedImageTower, StagedTextTower, StagedTower
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
 OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
@@ -43,6 +43,9 @@ class PEFTSystemConfig:
         text_peft: the same for the text tower.
     """
 
+    #: stages of both towers, each of which gives a map
+    num_stages: ClassVar[int] = DEFAULT_NUM_STAGES
+
     image_tower: str
     text_tower: str
     weights: str = "auto"
@@ -58,7 +61,7 @@ class PEFTSystemConfig:
 
 @dataclass(frozen=True)
 class Towers:
-    """Two towers of three stages, prepared for a system, and their tokenizer.
+    """Two towers of as many stages, prepared for a system, and their tokenizer.
 
     Args:
         image: the image tower.
@@ -85,8 +88,8 @@ def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> T
         inputs: towers or a tokenizer to use in place of those that the configuration names.
 
     Raises:
-        RisbookError: if a tower has no three stages, its weights are not available, or a method
-            cannot work on it.
+        RisbookError: if a tower has another number of stages, its weights are not available, or a
+            method cannot work on it.
     """
     image_tower, text_tower, tokenizer = inputs.image_tower, inputs.text_tower, inputs.tokenizer
     if image_tower is None:
@@ -104,10 +107,10 @@ def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> T
         (text_tower, config.text_out_indices),
     ):
         tower.set_stages(out_indices)
-        if tower.num_stages != len(STAGES):
+        if tower.num_stages != config.num_stages:
             raise ArgumentError(
                 f"{type(tower).__name__} has {tower.num_stages} stages; a system needs "
-                f"{len(STAGES)}"
+                f"{config.num_stages}"
             )
     dims, train_pos_embed = context_dims(image_tower, text_tower), config.train_pos_embed
     prepare_tower(image_tower, config.image_peft, dims, train_pos_embed=train_pos_embed)

@@ -1,7 +1,7 @@
 """The families of towers. Four words say what a tower is:
 
 - family: published networks that one class computes, for instance "dinov2". Their files of weights
-  have the names of one entry of `risbook.towers.weights.published_formats`.
+  have the names of one entry of `risbook.towers.published_formats`.
 - style: "clip" or "dinov2", an argument of `ImageTransformer`. It chooses norms, activation and
   position embeddings, so that one class computes two families, see `risbook.towers.vision_styles`.
 - architecture: "vit" or "resnet", of an image tower's class: its maps are tokens on a grid, or maps
@@ -18,9 +18,9 @@ from typing import Any
 from risbook.registry import Registry
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.published_formats import PUBLISHED_FORMATS, PublishedFormats
 from risbook.towers.stages import Tower
 from risbook.towers.text_transformer import TextTransformer
-from risbook.towers.weights.published_formats import PUBLISHED_FORMATS, PublishedFormats
 
 
 @dataclass(frozen=True)

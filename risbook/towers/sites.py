@@ -4,6 +4,11 @@ A block adds twice to the tokens x: x + scale(layer(norm(x))), with attention as
 with the MLP. Adapters change one of these two sums (He et al., 2022, "Towards a unified view of
 parameter-efficient transfer learning", section 3), so a tower has one `Site` at each. A `Placement`
 says what an adapter reads there and what becomes of its output.
+
+A site knows nothing of other blocks. DETRIS (Huang et al., 2025) needs no more, because its dense
+connections lie between the convolutions inside one adapter; nor does MiCA (Li et al., 2026), whose
+adapters read the tokens of their own block and the text. The adapters of both that join image and
+text are placements at the MLP that add ``scale(out + adapter(normed, context))``.
 """
 
 from abc import ABC, abstractmethod
@@ -18,6 +23,11 @@ from risbook.towers.stages import StageContext
 Branch = Literal["attention", "mlp"]
 #: the branches of a block, in the order in which they are added
 BRANCHES: tuple[Branch, ...] = get_args(Branch)
+
+
+def site_key(block: int, branch: Branch) -> str:
+    """The name of a site in a tower's `adapters`: "3_attention" for the attention of block 3."""
+    return f"{block}_{branch}"
 
 
 class Site(NamedTuple):

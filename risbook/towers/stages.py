@@ -29,9 +29,8 @@ Architecture = Literal["resnet", "vit"]
 Modality = Literal["image", "text"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
-#: the stages of a system: ETRIS and DETRIS (Huang et al., 2025) take three maps. A tower by itself
-#: may have others.
-STAGES = (1, 2, 3)
+#: ETRIS and DETRIS (Huang et al., 2025) take three maps
+DEFAULT_NUM_STAGES = 3
 
 
 class StageContext(NamedTuple):
@@ -58,7 +57,7 @@ class StageContext(NamedTuple):
 class StagedTower(nn.Module, ABC):
     """A tower that runs stage by stage: `begin_stages`, then `run_stage` for each stage.
 
-    A tower has `num_stages` stages; systems require three, and `set_stages` makes them.
+    A tower has `num_stages` stages; `set_stages` makes those that a system requires.
     Between two stages a tower has a state: the tokens of a text tower, the map of a ResNet, tokens
     and grid of a vision transformer.
 
@@ -96,7 +95,7 @@ class StagedTower(nn.Module, ABC):
 
     @abstractmethod
     def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
-        """Set the three stages that a system requires.
+        """Set the stages that a system requires.
 
         Args:
             out_indices: last block of each stage of a transformer, counted from 0; None or empty

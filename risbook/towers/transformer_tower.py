@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from risbook.errors import ArgumentError
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
-from risbook.towers.sites import BRANCHES, Branch, Placement, Site
-from risbook.towers.stages import STAGES, StageContext, StagedTower
+from risbook.towers.sites import BRANCHES, Branch, Placement, Site, site_key
+from risbook.towers.stages import DEFAULT_NUM_STAGES, StageContext, StagedTower
 
 BranchLayers = tuple[nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
 
@@ -33,7 +33,7 @@ class TransformerTower(StagedTower):
             stages of equal depth, as in ETRIS.
 
     Attributes:
-        adapters: placements by site, "3_attention" for the attention branch of block 3.
+        adapters: placements by `site_key`.
         prompts: (1, K, C), or one row per block where prompts are deep; None at first.
     """
 
@@ -122,8 +122,8 @@ class TransformerTower(StagedTower):
         norm, layer, scale = self.branch_layers(block, branch)
         normed = norm(tokens)
         site = Site(tokens, normed, layer(normed), scale, context, grid, self.num_extra_tokens)
-        name = f"{block}_{branch}"
-        added: Tensor = self.adapters[name](site) if name in self.adapters else scale(site.out)
+        key = site_key(block, branch)
+        added: Tensor = self.adapters[key](site) if key in self.adapters else scale(site.out)
         return added
 
     def run_stage_blocks(
@@ -158,21 +158,21 @@ class TransformerTower(StagedTower):
         return len(self.out_indices)
 
     def set_stages(self, out_indices: Sequence[int] | None = None) -> None:
-        """Divide all blocks into the three stages that a system requires.
+        """Divide all blocks into stages, as a system requires.
 
         Args:
             out_indices: last block of each stage, counted from 0; None or empty to leave them
                 unchanged.
 
         Raises:
-            ArgumentError: unless there are three, and the last is the tower's last block.
+            ArgumentError: unless the last is the tower's last block.
         """
         depth = len(self.blocks)
         indices = check_out_indices(out_indices or self.out_indices, depth=depth)
-        if len(indices) != len(STAGES) or indices[-1] != depth - 1:
+        if indices[-1] != depth - 1:
             raise ArgumentError(
-                f"out_indices is {list(indices)}; it must be {len(STAGES)} rising numbers of "
-                f"blocks, of which the last is the tower's last, {depth - 1}"
+                f"out_indices is {list(indices)}; it must be rising numbers of blocks, of which "
+                f"the last is the tower's last, {depth - 1}"
             )
         self.out_indices = indices
 
@@ -197,14 +197,14 @@ class TransformerTower(StagedTower):
             )
         if branch not in BRANCHES:
             raise ArgumentError(f'no branch "{branch}" in a block: choose {" or ".join(BRANCHES)}')
-        site = f"{block}_{branch}"
-        if site in self.adapters:
+        key = site_key(block, branch)
+        if key in self.adapters:
             raise ArgumentError(
                 f"block {block} already has an adapter at its {branch} branch "
-                f"({type(self.adapters[site]).__name__}): each branch takes one"
+                f"({type(self.adapters[key]).__name__}): each branch takes one"
             )
         like = next(self.parameters())
-        self.adapters[site] = placement.to(device=like.device, dtype=like.dtype)
+        self.adapters[key] = placement.to(device=like.device, dtype=like.dtype)
 
     # Prompts.
 
@@ -277,9 +277,8 @@ def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple
     (3, 7, 11)
     """
     if out_indices is None:
-        if depth < len(STAGES):
-            return tuple(range(depth))
-        return tuple(depth * stage // len(STAGES) - 1 for stage in STAGES)
+        count = min(depth, DEFAULT_NUM_STAGES)
+        return tuple(depth * stage // count - 1 for stage in range(1, count + 1))
     indices = tuple(out_indices)
     rising = all(before < after for before, after in pairwise((-1, *indices)))
     if not indices or not rising or indices[-1] >= depth:

@@ -25,7 +25,7 @@ from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import read_log
-from risbook.training.training_config import TrainingConfig
+from risbook.training.training_config import FREE_ON_RESUME, TrainingConfig
 from risbook.training.training_data import TrainingData, open_training_data
 
 
@@ -47,6 +47,8 @@ def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> Tra
     """
     if is_preset:
         get_system_preset(system)  # an unknown name is reported before any other mistake
+    if isinstance(loss := fields.get("loss"), str) and loss:
+        LOSSES.lookup(loss)  # before the data are opened
     if isinstance(steps := fields.get("steps"), int):
         # A short run would otherwise end before its learning rate has risen, and with two or three
         # rows in its log.
@@ -114,7 +116,8 @@ def train_system(
     run = RunFolder(folder)
 
     def differences(path: Path) -> list[str]:
-        return config.difference(TrainingConfig.load(path))
+        names = config.difference(TrainingConfig.load(path))
+        return [name for name in names if name not in FREE_ON_RESUME]
 
     run.check(differences, resume=resume)
     # CUDA or CPU: recurrent networks on packed rows are untested on other devices.
@@ -125,7 +128,7 @@ def train_system(
         if is_main:
             run.check_idle()
         if config.loss and loss is None:
-            loss = LOSSES.lookup(config.loss)  # before the data are opened
+            loss = LOSSES.lookup(config.loss)
         set_seed(config.seed)
         data = data or open_training_data(config)
         if system is None:

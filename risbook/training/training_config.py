@@ -24,6 +24,8 @@ from risbook.training.old_runs import OLD_NAMES
 Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
+#: fields that change neither weights nor scores, so that a run may be resumed with others
+FREE_ON_RESUME = ("save_every", "log_every", "cache_images", "num_workers")
 
 
 @configuration

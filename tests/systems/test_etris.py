@@ -286,16 +286,7 @@ def test_adapters_of_both_towers_get_tokens_map_and_mask(modality: str) -> None:
 
 def test_a_neck_of_ones_own_reads_the_text_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     class WordNeck(nn.Module):
-        def __init__(
-            self,
-            *,
-            map_dims: Any,
-            factors: Any,
-            text_dim: int,
-            sentence_dim: int,
-            dim: int,
-            scale: float = 1.0,
-        ) -> None:
+        def __init__(self, *, map_dims: Any, text_dim: int, dim: int, scale: float = 1.0) -> None:
             super().__init__()
             self.scale = scale
             self.linear = nn.Linear(map_dims[1] + text_dim, dim)

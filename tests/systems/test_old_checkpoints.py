@@ -7,6 +7,7 @@ import torch
 
 from risbook.config import to_values
 from risbook.files import read_json
+from risbook.systems import ETRIS, FirstModel
 from risbook.systems.old_checkpoints import rename_old_weights
 from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
 
@@ -76,13 +77,13 @@ def test_old_names_of_weights_follow_the_system_that_reads_them() -> None:
     zero = torch.zeros(1)
     old = {"decoder.compare.0.weight": zero, "neck.bring.0.weight": zero, "logit_scale": zero}
     first_model = {"decoder.context_blocks.0.weight": zero, "logit_scale": zero}
-    assert list(rename_old_weights(old, first_model)) == [
+    assert list(rename_old_weights(old, first_model, FirstModel.old_weights)) == [
         "decoder.context_blocks.0.weight",
         "neck.bring.0.weight",
         "logit_scale",
     ]
     etris = {"head.neck.resize.0.weight": zero, "head.decoder.compare.0.weight": zero}
-    assert list(rename_old_weights(old, etris)) == [
+    assert list(rename_old_weights(old, etris, ETRIS.old_weights)) == [
         "head.decoder.compare.0.weight",
         "head.neck.resize.0.weight",
         "logit_scale",

@@ -8,10 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from risbook.adapters import apply_peft
+from risbook.config import configuration
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed
-from risbook.systems import build_system, count_parameters, load_system
+from risbook.systems import (
+    PEFTSystem,
+    PEFTSystemConfig,
+    build_system,
+    build_towers,
+    count_parameters,
+    load_system,
+)
 from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import build_etris
 from risbook.systems.system_presets import system_config
@@ -231,6 +239,34 @@ def test_a_system_requires_three_stages(registered: Path) -> None:
     assert tower.num_stages == len(tower(torch.zeros(1, 3, 96, 96)).maps) == 2
     with pytest.raises(ArgumentError, match="TwoStageTower has 2 stages; a system needs 3"):
         build_etris(system_config("etris-mini"), BuildInputs(image_tower=tower))
+
+
+@configuration
+class TwoStageConfig(PEFTSystemConfig):
+    """A system of two stages."""
+
+    num_stages = 2
+
+
+def test_a_configuration_says_how_many_stages_there_are() -> None:
+    config = TwoStageConfig(
+        image_tower="clip-mini-image",
+        text_tower="clip-mini-text",
+        image_size=96,
+        max_tokens=24,
+        image_out_indices=(5, 11),
+        text_out_indices=(5, 11),
+    )
+    towers = build_towers(config)
+    system = PEFTSystem(towers.image, towers.text, config=config, tokenizer=towers.tokenizer)
+    stages: list[int] = []
+
+    def between(stage: int, feature_map: Tensor, text_tokens: Tensor, *_: Any, **__: Any) -> Any:
+        stages.append(stage)
+        return feature_map, text_tokens, None
+
+    maps, _ = system.run_towers(torch.zeros(1, 3, 96, 96), system.tokenizer(["left"]), between)
+    assert stages == [1, 2] and len(maps) == 2
 
 
 def test_a_grid_that_is_given_takes_the_place_of_the_one_for_the_size() -> None:

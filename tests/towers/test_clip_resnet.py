@@ -14,7 +14,7 @@ from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import Intermediates
 from risbook.towers.attention_pool import AttentionPool
 from risbook.towers.clip_resnet import CLIPResNet
-from risbook.towers.weights.published_formats import PUBLISHED_FORMATS
+from risbook.towers.published_formats import PUBLISHED_FORMATS
 
 VISUAL = "backbone.visual."
 KEY_MAPPINGS = PUBLISHED_FORMATS["clip-resnet"].key_mappings

@@ -16,13 +16,13 @@ from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.families import FAMILIES, TowerFamily, register_tower_family
 from risbook.towers.freezing import freeze
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.weights.loading import convert, load_weights
-from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin, weights_origin
-from risbook.towers.weights.published_formats import (
+from risbook.towers.published_formats import (
     PUBLISHED_FORMATS,
     KeyMapping,
     PublishedFormats,
 )
+from risbook.towers.weights.loading import convert, load_weights
+from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin, weights_origin
 from risbook.towers.weights.tensor_files import check_tensors, file_digest, find_file, read_weights
 
 

@@ -92,6 +92,8 @@ def test_a_stopped_run_keeps_to_the_curve(config: TrainingConfig, tmp_path: Path
 def test_another_schedule_is_another_run(config: TrainingConfig, tmp_path: Path) -> None:
     config = replace(config, steps=1)
     train_system(config, tmp_path / "run", show_progress=False)
+    other = replace(config, log_every=1, num_workers=1)  # which changes no weight
+    train_system(other, tmp_path / "run", resume=True, show_progress=False)
     with pytest.raises(RisbookError, match="that run had another schedule"):
         train_system(
             replace(config, schedule="cosine"),

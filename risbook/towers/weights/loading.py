@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.towers.stages import Tower
-from risbook.towers.weights.published_formats import (
+from risbook.towers.published_formats import (
     PUBLISHED_FORMATS,
     State,
     get_published_formats,
 )
+from risbook.towers.stages import Tower
 
 
 def load_weights(
