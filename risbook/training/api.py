@@ -18,7 +18,7 @@ from risbook.keyword_aliases import keyword_aliases
 from risbook.synonyms import TRAIN_FIELDS, TRAIN_KEYWORDS
 from risbook.systems import System
 from risbook.systems.checkpoints import list_shipped
-from risbook.systems.losses import Loss
+from risbook.systems.losses import LOSSES, Loss
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.system_presets import get_system_preset, system_config
 from risbook.training.named_sources import NamedSources
@@ -119,6 +119,8 @@ def train(
     system_name = system.name if system else str(model)
     fields = rename_fields(fields, {**OLD_NAMES, **TRAIN_FIELDS})
     if isinstance(loss, str):
+        if loss:
+            LOSSES.lookup(loss)  # an unknown name is reported before the data are opened
         fields["loss"], loss = loss, None
     if isinstance(optimizer, str):
         fields["optimizer"], optimizer = optimizer, None

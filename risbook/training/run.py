@@ -47,8 +47,6 @@ def resolve_config(system: str, *, is_preset: bool = True, **fields: Any) -> Tra
     """
     if is_preset:
         get_system_preset(system)  # an unknown name is reported before any other mistake
-    if isinstance(loss := fields.get("loss"), str) and loss:
-        LOSSES.lookup(loss)  # before the data are opened
     if isinstance(steps := fields.get("steps"), int):
         # A short run would otherwise end before its learning rate has risen, and with two or three
         # rows in its log.
