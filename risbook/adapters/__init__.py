@@ -2,7 +2,7 @@
 
 A new adapter inside one tower is a pure module in a file of its own, a `Placement` of it for
 `tower.add_adapter`, and a method that `register_peft_method` adds to `PEFT_METHODS`, so that
-checkpoints can name it. `risbook.adapters.methods` applies these methods. An adapter that reads the
+checkpoints can name it. `risbook.adapters.peft` applies these methods. An adapter that reads the
 other modality gets it as the context of its site; `risbook.adapters.placement` has an example. An
 adapter between two towers is called by its system, as the Bridger is.
 """
@@ -10,10 +10,10 @@ adapter between two towers is called by its system, as the Bridger is.
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
 from risbook.adapters.interactor import Interactor, InteractorT
-from risbook.adapters.methods.merge_lora import merge_lora
-from risbook.adapters.methods.peft_application import apply_lora, apply_peft, apply_to_tower
-from risbook.adapters.methods.peft_config import PEFTConfig
-from risbook.adapters.methods.peft_methods import (
+from risbook.adapters.peft.apply_peft import apply_lora, apply_peft, apply_to_tower
+from risbook.adapters.peft.merge_lora import merge_lora
+from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_methods import (
     PEFT_METHODS,
     PEFTMethod,
     list_peft_methods,

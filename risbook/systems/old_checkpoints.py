@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from risbook.adapters.methods.peft_methods import get_peft_method
+from risbook.adapters.peft.peft_methods import get_peft_method
 from risbook.config import Aliases
 from risbook.errors import ArgumentError
 

@@ -15,14 +15,14 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
-from risbook.adapters.methods.applied_peft import (
+from risbook.adapters.peft.apply_peft import apply_peft, apply_to_tower
+from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_notes import (
     adapter_parameters,
     applied_peft,
     unnamed_adapters,
 )
-from risbook.adapters.methods.peft_application import apply_peft
-from risbook.adapters.methods.peft_config import PEFTConfig
-from risbook.adapters.methods.snapshot import restored_on_error
+from risbook.adapters.peft.snapshot import restored_on_error
 from risbook.decoder.mask_head import MaskHead
 from risbook.errors import ArgumentError, RisbookError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
@@ -33,7 +33,7 @@ from risbook.systems.part_names import (
     tower_attribute,
 )
 from risbook.systems.system import System
-from risbook.systems.system_towers import PEFTSystemConfig, context_dims, prepare_tower
+from risbook.systems.system_towers import PEFTSystemConfig, context_dims
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import (
     MODALITIES,
@@ -100,6 +100,8 @@ class PEFTSystem(System):
             )
         self.image_tower = image_tower
         self.text_tower = text_tower
+        for tower in self.towers.values():
+            tower.train_pos_embed = config.train_pos_embed
 
     @property
     def config(self) -> Any:
@@ -146,7 +148,6 @@ class PEFTSystem(System):
             ArgumentError: if a tower has a method already, or the method cannot work on it.
         """
         dims = context_dims(self.image_tower, self.text_tower)
-        train_pos_embed = self._config.train_pos_embed
         with restored_on_error(self):  # the second tower may refuse what the first has taken
             for modality in (tower,) if tower else MODALITIES:
                 if applied := applied_peft(self.towers[modality]):
@@ -155,9 +156,7 @@ class PEFTSystem(System):
                         f"{applied[0].method!r} already: load a new model"
                     )
                 try:
-                    prepare_tower(
-                        self.towers[modality], peft, dims, train_pos_embed=train_pos_embed
-                    )
+                    apply_to_tower(self.towers[modality], peft, context_dims=dims)
                 except RisbookError as error:
                     raise ArgumentError(
                         f'{modality} tower: {error}; tower="image" or tower="text" gives one tower '

@@ -1,6 +1,5 @@
 """The two towers of a system: named by its configuration, built, frozen, prepared for tuning."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -8,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 import torch
 from pydantic import Field
 
-from risbook.adapters.methods.peft_application import apply_to_tower
-from risbook.adapters.methods.peft_config import PEFTConfig
+from risbook.adapters.peft.apply_peft import apply_to_tower
+from risbook.adapters.peft.peft_config import PEFTConfig
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import ArgumentError
@@ -17,7 +16,7 @@ from risbook.systems.builders import NO_INPUTS, BuildInputs
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.presets import get_tower_preset
-from risbook.towers.stages import DEFAULT_NUM_STAGES, StagedImageTower, StagedTextTower, StagedTower
+from risbook.towers.stages import DEFAULT_NUM_STAGES, StagedImageTower, StagedTextTower
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
 OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
@@ -112,9 +111,10 @@ def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> T
                 f"{type(tower).__name__} has {tower.num_stages} stages; a system needs "
                 f"{config.num_stages}"
             )
-    dims, train_pos_embed = context_dims(image_tower, text_tower), config.train_pos_embed
-    prepare_tower(image_tower, config.image_peft, dims, train_pos_embed=train_pos_embed)
-    prepare_tower(text_tower, config.text_peft, dims, train_pos_embed=train_pos_embed)
+        tower.train_pos_embed = config.train_pos_embed
+    dims = context_dims(image_tower, text_tower)
+    apply_to_tower(image_tower, config.image_peft, context_dims=dims)
+    apply_to_tower(text_tower, config.text_peft, context_dims=dims)
     if tokenizer is None and torch.get_default_device().type == "meta":
         tokenizer = ShapeOnlyTokenizer(config.max_tokens)
     elif tokenizer is None:
@@ -170,14 +170,6 @@ def build_text_tower(name: str, *, weights: str | Path) -> StagedTextTower:
     tower = build_tower(name, weights=weights)
     assert isinstance(tower, StagedTextTower)
     return tower
-
-
-def prepare_tower(
-    tower: StagedTower, peft: PEFTConfig, dims: Mapping[str, Any], *, train_pos_embed: bool
-) -> None:
-    """Freeze a tower, but for its method and its position embeddings, if it has any; in place."""
-    tower.train_pos_embed = train_pos_embed
-    apply_to_tower(tower, peft, context_dims=dims)
 
 
 def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:

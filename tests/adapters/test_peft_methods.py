@@ -26,7 +26,7 @@ from tiny_towers import (
 from torch import nn
 
 from risbook.adapters import PEFT_METHODS, PEFTConfig, PEFTMethod, apply_peft
-from risbook.adapters.methods.peft_methods import read_options
+from risbook.adapters.peft.peft_methods import read_options
 from risbook.config import from_values, to_values
 from risbook.errors import ArgumentError, RisbookError
 

@@ -2,7 +2,7 @@
 
 from dataclasses import field
 
-from risbook.adapters.methods.peft_methods import read_options
+from risbook.adapters.peft.peft_methods import read_options
 from risbook.config import Options, configuration
 from risbook.errors import ArgumentError
 

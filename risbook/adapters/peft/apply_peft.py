@@ -13,10 +13,10 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import nn
 
-from risbook.adapters.methods.applied_peft import adapter_parameters, note_peft
-from risbook.adapters.methods.peft_config import PEFTConfig
-from risbook.adapters.methods.peft_methods import PEFT_METHODS, get_peft_method, read_options
-from risbook.adapters.methods.snapshot import restored_on_error
+from risbook.adapters.peft.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_methods import PEFT_METHODS, get_peft_method, read_options
+from risbook.adapters.peft.peft_notes import adapter_parameters, note_peft
+from risbook.adapters.peft.snapshot import restored_on_error
 from risbook.errors import ArgumentError
 from risbook.towers.freezing import freeze
 from risbook.towers.stages import MODALITIES, Modality, StagedTower

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from risbook.adapters.methods.applied_peft import forget_peft
+from risbook.adapters.peft.peft_notes import forget_peft
 from risbook.errors import ArgumentError
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from risbook.adapters.methods.peft_config import PEFTConfig
+from risbook.adapters.peft.peft_config import PEFTConfig
 from risbook.towers.transformer_tower import TransformerTower
 
 #: attributes of a module
