@@ -220,9 +220,9 @@ def test_a_model_is_evaluated_counted_saved_and_called_with_sentences(tmp_path: 
         logits = model(batch["image"], batch["text"])
         assert torch.equal(logits, copy(batch["image"], batch["text"]))
         token_ids = model.tokenizer(batch["text"])
-        assert torch.equal(logits, model(images=batch["image"], token_ids=token_ids))
+        assert torch.equal(logits, model(images=batch["image"], text=token_ids))
         assert torch.equal(logits, model(image=batch["image"], token_ids=token_ids))  # type: ignore[call-arg]
-        assert torch.equal(logits, model(batch["image"], text=batch["text"]))  # type: ignore[call-arg]
+        assert torch.equal(logits, model(batch["image"], text=batch["text"]))
     assert logits.shape[-1] < batch["mask"].shape[-1]
     loss = model.loss(model(batch["image"], batch["text"]), batch["mask"])
     loss.backward()

@@ -74,18 +74,18 @@ class NetworkSystem(System):
         self.network = network
         self.training = network.training
 
-    def __call__(self, images: Tensor, token_ids: Any, **options: Any) -> Tensor:
+    def __call__(self, images: Tensor, text: Any, **options: Any) -> Tensor:
         """Logits of images and sentences; images keep their size."""
-        logits: Tensor = nn.Module.__call__(self, images, token_ids, **options)
+        logits: Tensor = nn.Module.__call__(self, images, text, **options)
         return logits
 
-    def forward(self, images: Tensor, token_ids: Any, **options: Any) -> Tensor:
+    def forward(self, images: Tensor, text: Any, **options: Any) -> Tensor:  # type: ignore[override]
         """Logits (B, 1, h, w) of images and B sentences; the network gets the options as well.
 
         Raises:
             ArgumentError: if the network returns another shape.
         """
-        sentences = [token_ids] if isinstance(token_ids, str) else list(token_ids)
+        sentences = [text] if isinstance(text, str) else list(text)
         logits: Tensor = self.network(images, sentences, **options)
         if logits.ndim != 4 or logits.shape[:2] != (len(images), 1):
             raise ArgumentError(

@@ -117,9 +117,9 @@ class System(nn.Module):
                 owner, name, dir(self), self.attribute_hints, prefix="model"
             ) from None
 
-    @keyword_aliases({"image": "images", "text": "token_ids"}, name="model")
+    @keyword_aliases({"image": "images", "token_ids": "text"}, name="model")
     def __call__(
-        self, images: Tensor, token_ids: Tensor | str | Sequence[str], **options: Any
+        self, images: Tensor, text: Tensor | str | Sequence[str], **options: Any
     ) -> Tensor:
         """Logits of `forward`, also of sentences, and of letterboxed squares of another size.
 
@@ -127,7 +127,7 @@ class System(nn.Module):
             images: (B, 3, S, S). Squares of another side than `image_size` are resized to it, with
                 a warning, because a model that was trained at one size is poor at others;
                 `forward` computes at the size that it is given.
-            token_ids: (B, L); or B sentences, which are tokenised.
+            text: B sentences, which are tokenised; or their token ids (B, L).
             options: other arguments of `forward`.
 
         Raises:
@@ -150,10 +150,10 @@ class System(nn.Module):
                 self._warns_of_size = False
             size = (self.image_size, self.image_size)
             images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
-        if not isinstance(token_ids, Tensor):
-            sentences = [token_ids] if isinstance(token_ids, str) else list(token_ids)
-            token_ids = self.tokenizer(sentences).to(images.device)
-        logits: Tensor = super().__call__(images, token_ids, **options)
+        if not isinstance(text, Tensor):
+            sentences = [text] if isinstance(text, str) else list(text)
+            text = self.tokenizer(sentences).to(images.device)
+        logits: Tensor = super().__call__(images, text, **options)
         return logits
 
     def forward(
@@ -162,7 +162,7 @@ class System(nn.Module):
         """Logits (B, 1, S / s, S / s) of images (B, 3, S, S) and token ids (B, L).
 
         The stride s is the decoder's: 4 in the published systems. Call the system itself,
-        ``model(images, token_ids)``, which takes B sentences in place of the token ids as well, and
+        ``model(images, text)``, which takes B sentences in place of the token ids as well, and
         resizes images of another size than `image_size`. This method resizes nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} has no forward pass: define forward")
