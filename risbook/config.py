@@ -172,7 +172,11 @@ def _rename(values: Mapping[str, Any], aliases: Aliases) -> tuple[dict[str, Any]
 
 
 def _merge(values: Mapping[str, Any], changes: Mapping[str, Any], config: Any) -> dict[str, Any]:
-    """Values with changes at their dotted places; `config` tells which are configurations."""
+    """Values with changes at their dotted places.
+
+    A mapping changes single fields of an inner configuration, but it replaces a field that is a
+    mapping itself, such as options. `config` tells the two apart.
+    """
     merged = dict(values)
     for name, value in changes.items():
         outer, dot, rest = str(name).partition(".")

@@ -62,7 +62,8 @@ class ConcatenationDecoder(nn.Module):
         Args:
             maps: at strides 2, 4, 8 and 16.
             text_features: features of B sentences; only the sentence embedding is used.
-            intermediates: gets "fused" and "context", both (B, dim, H / 8, W / 8).
+            intermediates: gets "fused" and, after the dilated blocks, "context", both (B, dim,
+                H / 8, W / 8).
 
         Returns:
             Logits (B, 1, H / 2, W / 2).

@@ -25,7 +25,7 @@ class BuildInputs:
         sentences: training expressions; a system with its own vocabulary makes it from them.
         folder: a checkpoint whose vocabulary is read instead.
         image_tower: takes the place of the one that the configuration names.
-        text_tower: the same.
+        text_tower: takes the place of the configuration's text tower.
         tokenizer: takes the place of the text tower's.
     """
 

@@ -71,7 +71,7 @@ class ETRIS(PEFTSystem):
 
     Args:
         image_tower: an image tower of three stages, frozen by `build_towers` or the caller.
-        text_tower: its text tower, the same.
+        text_tower: a text tower of three stages, frozen as the image tower is.
         head: the mask head.
         bridgers: the Bridgers.
         tokenizer: the text tower's.

@@ -9,9 +9,8 @@ files: those that such a file does not have, and those whose values differ from 
 the file is noted. So an adapter is saved whenever it was added, frozen or not.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from torch import Tensor, nn
 
@@ -45,20 +44,37 @@ from risbook.towers.stages import (
 )
 from risbook.towers.weights.origin import came_from_file, weights_origin
 
-#: A module between the stages of both towers. It takes the number of the stage, counted from 1, the
-#: stage's map (B, C, h, w), the text tower's tokens (B, L, T), prompts included, what it returned
-#: third after the previous stage (None at first), and ``key_padding_mask=`` (B, L). It returns the
-#: map and the tokens with which the towers continue, and anything for its next call.
-StageHook = Callable[..., tuple[Tensor, Tensor, Any]]
+
+class StageHook(Protocol):
+    """A module between the stages of both towers, for instance `Bridgers`."""
+
+    def __call__(
+        self,
+        stage: int,
+        feature_map: Tensor,
+        text_tokens: Tensor,
+        carry: Any,
+        /,
+        *,
+        key_padding_mask: Tensor,
+    ) -> tuple[Tensor, Tensor, Any]:
+        """The map and the tokens with which the towers continue, and anything for the next call.
+
+        Args:
+            stage: its number, counted from 1.
+            feature_map: of the stage, (B, C, h, w).
+            text_tokens: of the text tower, (B, L, T), prompts included.
+            carry: what the call after the previous stage returned third; None at first.
+            key_padding_mask: bool (B, L), true for padding.
+        """
 
 
 class PEFTSystem(System):
     """Base class of the systems with adapters between or inside two frozen towers.
 
     Args:
-        image_tower: a tower whose parameters are tuned or frozen, as `build_towers` or the caller
-            set them.
-        text_tower: the same.
+        image_tower: an image tower; `build_towers` or the caller has frozen what is not tuned.
+        text_tower: a text tower, prepared in this way as well.
         config: the choices; a `PEFTSystemConfig`, so that it can name the method of each tower.
         tokenizer: the text tower's.
 
@@ -72,8 +88,8 @@ class PEFTSystem(System):
         *TOWER_PARTS.values(),
         *ADAPTER_PARTS.values(),
     )
-    #: whether the constructor itself adds adapters or prompts to the towers; those of other systems
-    #: have to come from a method, which a checkpoint can name
+    #: whether the builder of the system adds adapters or prompts to the towers; those of other
+    #: systems have to come from a method, which a checkpoint can name
     builds_adapters: ClassVar[bool] = False
     image_tower: StagedImageTower
     text_tower: StagedTextTower

@@ -43,7 +43,7 @@ def get_system_preset(name: str) -> SystemPreset:
     """Look a preset up.
 
     Raises:
-        ArgumentError: if there is none of that name; the message lists those there are.
+        ArgumentError: if no preset has this name; the message lists the names of all presets.
     """
     return SYSTEMS.lookup(name)
 

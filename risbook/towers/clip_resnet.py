@@ -28,7 +28,7 @@ class CLIPResNet(StagedImageTower):
     its head) and under OpenAI's names in `attention_pool`.
 
     In training mode the batch norms use the batch and update their running statistics although
-    their weights are frozen: so does ETRIS as released, whose "frozen" tower is in training mode.
+    their weights are frozen. The released ETRIS, whose frozen tower is in training mode, does so.
     `norm_eval` keeps those of the body in evaluation mode; that of `connect`, which no checkpoint
     contains, still learns its statistics.
 
@@ -230,7 +230,11 @@ def _body(*, layers: Sequence[int], width: int) -> nn.Module:
 
 
 def _narrow(block: Any, middle: int) -> None:
-    """Give a bottleneck the middle width that CLIP has; timm rounds it up to a multiple of 8."""
+    """Give a bottleneck the middle width that CLIP has; timm rounds it up to a multiple of 8.
+
+    Only towers narrower than CLIP's need it. New are the convolutions that read or write the middle
+    channels, and the batch norms of these channels.
+    """
     first, second, last = block.conv1_1x1, block.conv2_kxk, block.conv3_1x1
     if first.conv.out_channels == middle:
         return

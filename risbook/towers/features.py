@@ -1,6 +1,6 @@
 """The outputs of towers: two records that adapters, decoders and systems exchange.
 
-Letters of shapes, in the docstrings of towers, adapters, layers and decoders:
+The docstrings of towers, adapters, layers and decoders write sizes with these letters:
 
 | letter | meaning |
 |---|---|

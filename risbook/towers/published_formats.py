@@ -116,6 +116,8 @@ def _check_pairs(state: State, *names: str) -> None:
             raise DataError(f"{name} is missing beside {present[0]}")
 
 
+# One table per publisher and kind of tower: expressions for published names and replacements,
+# applied in this order (`KeyMapping.names`). Those of blocks are shared.
 _OPENAI_BLOCK = (
     (r"\.attn\.out_proj\.", ".attn.proj."),
     (r"\.attn\.in_proj_", ".attn.qkv."),

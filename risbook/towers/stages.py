@@ -144,7 +144,8 @@ class StagedImageTower(StagedTower):
         architecture: what the maps are made of, which chooses the form of ETRIS's Bridgers: "vit"
             for tokens on a grid (any transformer), "resnet" for maps of a convolutional network.
         pos_grid: side of the images that the tower was trained at, divided by `image_step`; that is
-            the side of the grid of position embeddings, if it has any.
+            the side of the grid of position embeddings. A tower without any may have `image_size`
+            instead.
         norm_eval: whether the batch norms of the pretrained network stay in evaluation mode when
             the tower is trained.
         norm_eval_excludes: names of children whose batch norms are in training mode all the same:

@@ -89,7 +89,7 @@ class TransformerTower(StagedTower):
             start: first block, counted from 0.
             stop: the block after the last; None for all that are left.
             context: handed to every adapter, see `Site`.
-            grid: the same.
+            grid: h and w of the patches, handed to every adapter; None in a text tower.
 
         Returns:
             (B, N, C).

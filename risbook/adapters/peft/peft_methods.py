@@ -176,7 +176,7 @@ def get_peft_method(name: str) -> PEFTMethod:
     """Look a method up.
 
     Raises:
-        ArgumentError: if there is none of that name; the message lists those there are.
+        ArgumentError: if no method has this name; the message lists the names of all methods.
     """
     if name == "bridger" and name not in PEFT_METHODS:
         raise ArgumentError(
