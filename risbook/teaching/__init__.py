@@ -1,8 +1,10 @@
 """Teaching: checkers for the exercises, tables of text, and small measures of the chapters."""
 
+from risbook.teaching.anchor_pairs import anchor_pairs
 from risbook.teaching.coarse_masks import coarsen
 from risbook.teaching.examples import Example, SceneObject, load_examples, load_objects
 from risbook.teaching.exercises import check, check_solution, check_value, compare_prediction
+from risbook.teaching.outcomes import Outcome, collect_outcomes, iou_with_objects
 from risbook.teaching.sentence_statistics import (
     REAL_SENTENCES,
     SentenceStatistics,
@@ -16,15 +18,19 @@ from risbook.teaching.word_order import SameWordPair, same_word_pairs, select_ob
 __all__ = [
     "REAL_SENTENCES",
     "Example",
+    "Outcome",
     "SameWordPair",
     "SceneObject",
     "SentenceStatistics",
+    "anchor_pairs",
     "check",
     "check_solution",
     "check_value",
     "coarsen",
+    "collect_outcomes",
     "compare_prediction",
     "describe_sentences",
+    "iou_with_objects",
     "load_examples",
     "load_objects",
     "mean_and_error",
