@@ -33,6 +33,7 @@ RETOLD: tuple[str, ...] = (
     "book/task/referring_segmentation",
     "book/task/data_and_metrics",
     "book/task/first_model",
+    "book/task/model_analysis",
 )
 
 PARTS = (

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def load_objects(data: ReferData, image_id: int) -> tuple[SceneObject, ...]:
     Raises:
         DataError: there is no such image, or a segmentation is malformed.
     """
-    return _decode_objects(data, image_id, _read_colours(data))
+    return _decode_objects(data, image_id, _read_colours(data.folder / "scenes.json"))
 
 
 def load_examples(data: ReferData, split: str) -> list[Example]:
@@ -95,7 +96,7 @@ def load_examples(data: ReferData, split: str) -> list[Example]:
     >>> example.target in example.same_category
     True
     """
-    colours = _read_colours(data)
+    colours = _read_colours(data.folder / "scenes.json")
     objects_of: dict[int, tuple[SceneObject, ...]] = {}
     examples = []
     for row in data.expressions.split(split):
@@ -118,9 +119,9 @@ def _decode_objects(
     )
 
 
-def _read_colours(data: ReferData) -> dict[int, str]:
+@lru_cache(maxsize=8)  # the file of a large set takes a second, and examples are loaded often
+def _read_colours(path: Path) -> Mapping[int, str]:
     """Annotation id -> colour, from the ``scenes.json`` that only drawn sets have."""
-    path = data.folder / "scenes.json"
     if not path.is_file():
         return {}
     scenes: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = read_json(path)
