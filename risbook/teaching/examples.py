@@ -119,11 +119,13 @@ def _decode_objects(
     )
 
 
-@lru_cache(maxsize=8)  # the file of a large set takes a second, and examples are loaded often
 def _read_colours(path: Path) -> Mapping[int, str]:
     """Annotation id -> colour, from the ``scenes.json`` that only drawn sets have."""
-    if not path.is_file():
-        return {}
+    return _colours_of(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@lru_cache(maxsize=8)  # the file of a large set takes a second, and objects are loaded often
+def _colours_of(path: Path, _changed: int) -> Mapping[int, str]:
     scenes: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = read_json(path)
     try:
         return {fact["ann_id"]: fact["colour"] for s in scenes.values() for fact in s["things"]}
