@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from risbook.data import open_data
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
 
 import first_model_ablations
@@ -14,7 +16,7 @@ def test_variants_change_one_part_of_the_chapters_model() -> None:
     chapter = first_model_ablations.read_definitions()
     feature_map, embeddings = torch.randn(2, 3, 4, 5), torch.randn(2, 6)
     full = chapter["concatenate"](feature_map, embeddings)
-    variant = first_model_ablations.concatenate_without_coordinates(feature_map, embeddings)
+    variant = first_model_ablations.ZeroCoordinates(torch.nn.Identity())(full)
     assert variant.shape == full.shape == (2, 11, 4, 5)
     assert torch.equal(variant[:, :9], full[:, :9])
     assert not variant[:, 9:].any() and full[:, 9:].any()
@@ -26,3 +28,22 @@ def test_variants_change_one_part_of_the_chapters_model() -> None:
 
     bag = chapter["BagOfWordsTower_solution"](vocab_size=7, word_dim=4, text_dim=6)
     assert torch.allclose(bag(torch.tensor([[2, 3]])), bag(torch.tensor([[3, 2]])))
+
+
+def test_a_variant_is_trained_and_scored_with_the_code_of_the_chapter() -> None:
+    chapter = first_model_ablations.read_definitions()
+    data = open_data("refscenes-sample")
+    train_data, val_data = (chapter["load_split"](data, split) for split in ("train", "val"))
+    vocabulary = chapter["build_vocabulary"](train_data.sentences)
+    tokenizer = chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"])
+    items = chapter["ImagesWithSentences"](train_data)
+    items.items = (items.items * 16)[:16]
+    chapter["STEPS"] = 1
+    for variant in first_model_ablations.VARIANTS:
+        result = first_model_ablations.train_variant(
+            chapter, variant, 0, tokenizer, items, val_data
+        )
+        (row,) = result["rows"]
+        assert result["row"] == variant
+        assert row["count"] == len(val_data)
+        assert 0 <= row["mIoU"] <= 1

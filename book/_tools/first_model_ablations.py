@@ -21,6 +21,7 @@ from book_config import ROOT
 import risbook
 from risbook.evaluation.result_files import describe_device
 from risbook.files import write_json
+from risbook.training.precision import choose_precision
 
 CHAPTER = ROOT / "book" / "task" / "first_model.ipynb"
 RESULTS = ROOT / "book" / "results"
@@ -38,16 +39,15 @@ def main() -> None:
     torch.set_num_threads(1)
     chapter = read_definitions()
     data = chapter["open_data"]("refscenes")
-    rows = {split: chapter["expressions_without_people"](data, split) for split in ("train", "val")}
-    sentences = [row.sent for row in rows["train"]]
-    tokenizer = chapter["Tokenizer"](sentences, length=chapter["MAX_WORDS"])
-    train_set = chapter["RefScenesDataset"](data, rows["train"], tokenizer)
-    val_set = chapter["EvaluationSet"](data, rows["val"], tokenizer)
+    train_data, val_data = (chapter["load_split"](data, split) for split in ("train", "val"))
+    vocabulary = chapter["build_vocabulary"](train_data.sentences)
+    tokenizer = chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"])
+    train_set = chapter["ImagesWithSentences"](train_data)
     for seed in options.seeds:
         for variant in ("full",) if options.live else VARIANTS:
             path = RESULTS / suite / f"{variant}-{seed}.json"
             if not path.exists():
-                result = train_variant(chapter, variant, seed, train_set, val_set)
+                result = train_variant(chapter, variant, seed, tokenizer, train_set, val_data)
                 flag = " --live" if options.live else ""
                 command = f"python book/_tools/first_model_ablations.py --seeds {seed}{flag}"
                 write_json(path, {"suite": suite, "command": command, **result})
@@ -71,47 +71,55 @@ def read_definitions() -> dict[str, Any]:
 
 
 def train_variant(
-    chapter: dict[str, Any], variant: str, seed: int, train_set: Any, val_set: Any
+    chapter: dict[str, Any], variant: str, seed: int, tokenizer: Any, train_set: Any, val_data: Any
 ) -> dict[str, Any]:
     """Train one variant with one seed; returns the content of its result file."""
     torch.manual_seed(seed)
     loader = chapter["build_loader"](train_set)
-    vocab_size = len(train_set.tokenizer.vocabulary)
-    model = chapter["FirstModel"](vocab_size=vocab_size)
+    model = chapter["FirstModel"](tokenizer)
     if variant == "no-coordinates":
-        model.decoder.concatenate = concatenate_without_coordinates
+        model.decoder.fuse = ZeroCoordinates(model.decoder.fuse)
     if variant == "bag-of-words":
         tower_class = chapter["BagOfWordsTower_solution"]
+        vocab_size = len(tokenizer.vocabulary)
         model.text_tower = tower_class(vocab_size=vocab_size, word_dim=96, text_dim=192)
     if variant == "no-sentence":
         model.text_tower = PaddingOnly(model.text_tower)
     model = model.to(memory_format=torch.channels_last)
+    precision = choose_precision("auto", torch.device("cpu"))
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+    model.forward = autocast(model.forward)
     start = time.process_time()
     losses = chapter["train"](model, loader, steps=chapter["STEPS"])
     seconds = time.process_time() - start
-    summary = chapter["score_masks"](chapter["predict_masks"](model, val_set), val_set)
+    del model.forward  # 32 bits again
+    scores = risbook.evaluate(model, val_data, show_progress=False)
     return {
         "row": variant,
         "seed": seed,
         "date": datetime.date.today().isoformat(),
         "device": describe_device(torch.device("cpu")),
-        "precision": chapter["PRECISION"],
+        "precision": precision,
         "risbook": risbook.__version__,
         "torch": torch.__version__,
         "seconds": round(seconds, 1),
         "last_loss": round(sum(losses[-50:]) / 50, 4),
-        "rows": [{"set": "refscenes without people", "split": "val", **summary.as_dict()}],
+        "rows": [{"set": "refscenes without people", "split": "val", **scores}],
     }
 
 
-def concatenate_without_coordinates(
-    feature_map: torch.Tensor, sentence_embedding: torch.Tensor
-) -> torch.Tensor:
-    """As `concatenate` of the chapter, with 0 in place of both coordinates."""
-    batch, _, height, width = feature_map.shape
-    copies = sentence_embedding[:, :, None, None].expand(-1, -1, height, width)
-    zeros = torch.zeros(batch, 2, height, width)
-    return torch.cat([feature_map, copies, zeros], dim=1)
+class ZeroCoordinates(torch.nn.Module):
+    """The fusion with 0 in place of both coordinates, which are its last two channels."""
+
+    def __init__(self, fuse: torch.nn.Module) -> None:
+        super().__init__()
+        self.fuse = fuse
+
+    def forward(self, concatenated: torch.Tensor) -> torch.Tensor:
+        """Fuse what `concatenate` joined, (B, C + P + 2, H, W)."""
+        pieces, xy = concatenated[:, :-2], concatenated[:, -2:]
+        fused: torch.Tensor = self.fuse(torch.cat([pieces, torch.zeros_like(xy)], dim=1))
+        return fused
 
 
 class PaddingOnly(torch.nn.Module):

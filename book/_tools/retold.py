@@ -48,7 +48,6 @@ RetoldRule = Callable[[Notebook, Chapter], Iterator[str]]
 
 KINDS = ("fill in", "change and measure", "read the evidence")
 WORDS = (2000, 4500)
-MORE_WORDS = {"1.3": 5000}  # a chapter that builds a whole model
 CODE_CELLS = (20, 50)
 MOST_LINES = 60
 MOST_FIGURES = 12
@@ -99,9 +98,8 @@ def rule(function: RetoldRule) -> RetoldRule:
 def size(book: Notebook, chapter: Chapter) -> Iterator[str]:
     """A chapter is read in two sittings at most, and its file opens everywhere."""
     words = count_words(text_of(book))
-    most = MORE_WORDS.get(chapter.number, WORDS[1])
-    if not WORDS[0] <= words <= most:
-        yield f"{words} words, not {WORDS[0]} to {most}"
+    if not WORDS[0] <= words <= WORDS[1]:
+        yield f"{words} words, not {WORDS[0]} to {WORDS[1]}"
     cells = visible_code(book)
     if not CODE_CELLS[0] <= len(cells) <= CODE_CELLS[1]:
         yield f"{len(cells)} visible code cells, not {CODE_CELLS[0]} to {CODE_CELLS[1]}"

@@ -9,11 +9,13 @@ from risbook.figures.diagrams import list_diagrams, show_diagram
 from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
 from risbook.figures.interactive import FrameSlider
 from risbook.figures.label_maps import show_label_map, write_numbers
+from risbook.figures.number_grids import show_number_grids
 from risbook.figures.overlays import show_referring, wrap_title
 from risbook.figures.paint import paint_mask
 from risbook.figures.palette import CYCLE, ROLES, rgba, use_style
 from risbook.figures.panels import compare_masks, show_panels
 from risbook.figures.predictions import show_predictions
+from risbook.figures.seeds import show_seeds
 from risbook.figures.sentence_box import SentenceBox
 from risbook.figures.threshold_slider import threshold_slider
 
@@ -33,9 +35,11 @@ __all__ = [
     "show_heatmap",
     "show_label_map",
     "show_matrix",
+    "show_number_grids",
     "show_panels",
     "show_predictions",
     "show_referring",
+    "show_seeds",
     "smooth",
     "threshold_slider",
     "use_style",

@@ -10,13 +10,15 @@ from risbook.figures.overlays import as_bytes, as_mask
 from risbook.figures.palette import ROLES, rgba
 
 
-def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55) -> NDArray[np.uint8]:
+def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55, edge: int = 0) -> NDArray[np.uint8]:
     """Lay a translucent fill over the pixels of a mask; all others stay as they are.
 
     Args:
         image: PIL image, array or tensor (H, W, 3), uint8 in 0..255 or float in 0..1.
         mask: (H, W), true where the fill goes.
         alpha: opacity of the fill, 0 to 1.
+        edge: width of a white edge inside the mask, pixels; it keeps the fill visible on an object
+            of its own colour.
 
     Returns:
         (H, W, 3) uint8.
@@ -34,4 +36,14 @@ def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55) -> NDArray[np.uint
     painted = pixels.astype(np.float64)
     colour = np.array(rgba(ROLES["prediction"])[:3]) * 255
     painted[flags] = (1 - alpha) * painted[flags] + alpha * colour
+    painted[flags & ~_shrink(flags, edge)] = 255
     return painted.round().astype(np.uint8)
+
+
+def _shrink(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """Take so many layers of pixels off the border of a mask; the image's border is none."""
+    for _ in range(pixels):
+        padded = np.pad(mask, 1, constant_values=True)
+        neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+        mask = np.logical_and.reduce([mask, *neighbours])
+    return mask

@@ -36,7 +36,9 @@ class SentenceBox:
 
     def predict(self, sentence: str) -> bytes:
         """The image with the predicted mask of a sentence, as the bytes of a PNG."""
-        return encode_png(paint_mask(self.image, self.model.predict(self.image, sentence)))
+        mask = self.model.predict(self.image, sentence)
+        edge = 1 + self.image.shape[1] // 300
+        return encode_png(paint_mask(self.image, mask, edge=edge))
 
     def __repr__(self) -> str:
         return f"SentenceBox({self.sentence!r})"

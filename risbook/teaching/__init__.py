@@ -13,7 +13,12 @@ from risbook.teaching.sentence_statistics import (
 from risbook.teaching.standard_error import mean_and_error
 from risbook.teaching.text_table import print_table
 from risbook.teaching.word_functions import word_functions
-from risbook.teaching.word_order import SameWordPair, same_word_pairs, select_object
+from risbook.teaching.word_order import (
+    SameWordPair,
+    count_selected_pairs,
+    same_word_pairs,
+    select_object,
+)
 
 __all__ = [
     "REAL_SENTENCES",
@@ -29,6 +34,7 @@ __all__ = [
     "coarsen",
     "collect_outcomes",
     "compare_prediction",
+    "count_selected_pairs",
     "describe_sentences",
     "iou_with_objects",
     "load_examples",

@@ -1,13 +1,17 @@
 """Two sentences of the same words about two objects: a test of whether a model uses their order."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from risbook.data import ReferData
+
+if TYPE_CHECKING:
+    from risbook.systems import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,24 @@ def same_word_pairs(data: ReferData, split: str, *, margin: float = 0.1) -> list
                     sentences = (f"{outer} left of {inner}", f"{inner} left of {outer}")
                     pairs.append(SameWordPair(image_id, sentences, (left, middle)))
     return pairs
+
+
+def count_selected_pairs(model: "System", data: ReferData, pairs: Iterable[SameWordPair]) -> int:
+    """Count the pairs of which a model selects both objects.
+
+    A model that ignores the order of the words selects the same object twice, and so counts none.
+
+    Args:
+        model: has ``predict(image, sentence)``, which returns a mask (H, W).
+        data: the set that the pairs come from.
+        pairs: what `same_word_pairs` returns.
+    """
+    count = 0
+    for pair in pairs:
+        image, objects = data.image(pair.image_id), data.objects(pair.image_id)
+        masks = [model.predict(image, sentence) for sentence in pair.sentences]
+        count += tuple(select_object(mask, objects) for mask in masks) == pair.targets
+    return count
 
 
 def select_object(

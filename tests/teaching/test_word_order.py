@@ -4,7 +4,7 @@ import numpy as np
 
 from risbook.data import open_data
 from risbook.data.sample_list import from_samples
-from risbook.teaching import same_word_pairs, select_object
+from risbook.teaching import count_selected_pairs, same_word_pairs, select_object
 
 
 def box(left: int, right: int) -> np.ndarray:
@@ -58,3 +58,23 @@ def test_the_selected_object_has_the_largest_iou():
     assert select_object(box(0, 60), objects) == 1
     assert select_object(box(70, 80), objects) is None
     assert select_object(box(0, 1), []) is None
+
+
+class Names:
+    """Predicts the mask of an object whose category the sentence names at a place."""
+
+    def __init__(self, objects, place: int):
+        self.masks, self.place = dict(reversed(objects)), place  # the first of a category counts
+
+    def predict(self, image, sentence):
+        return self.masks[sentence.split()[self.place]]
+
+
+def test_a_pair_counts_if_both_objects_are_selected():
+    data = scene(("dog", 0), ("cat", 40), ("dog", 80))
+    pairs = same_word_pairs(data, data.splits[0])
+    objects = data.objects(pairs[0].image_id)
+    assert count_selected_pairs(Names(objects, 0), data, pairs) == 1  # the word that comes first
+    assert count_selected_pairs(Names(objects, -1), data, pairs) == 0
+    always_cat = Names([("left", objects[1][1])], 1)
+    assert count_selected_pairs(always_cat, data, pairs) == 0
