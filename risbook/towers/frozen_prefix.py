@@ -48,7 +48,7 @@ class CachedImages(NamedTuple):
 
 
 class FrozenPrefixCache:
-    """Tokens of images after frozen blocks.
+    """Tokens of images after frozen blocks, for each tower its own.
 
     Args:
         max_bytes: when the tokens take so many bytes, no more are kept: each epoch reads all
@@ -64,7 +64,7 @@ class FrozenPrefixCache:
         self.num_bytes = 0
         self.hits = 0
         self.misses = 0
-        self._tokens: dict[tuple[bytes, int], Tensor] = {}
+        self._tokens: dict[tuple[ImageTransformer, bytes, int], Tensor] = {}
 
     def recognise(self, images: Tensor) -> CachedImages:
         """Images (B, 3, H, W) with their digests; other shapes and precisions give others."""
@@ -94,18 +94,18 @@ class FrozenPrefixCache:
         """
         rows = []
         for index, key in enumerate(source.keys):
-            row = self._tokens.get((key, stop))
+            row = self._tokens.get((tower, key, stop))
             if row is None:
                 self.misses += 1
                 image = source.images[index : index + 1]
                 row = _compute_row(tower, image, tokens[index : index + 1], start, stop)
-                self._keep((key, stop), row)
+                self._keep((tower, key, stop), row)
             else:
                 self.hits += 1
             rows.append(row)
         return torch.cat(rows)
 
-    def _keep(self, key: tuple[bytes, int], row: Tensor) -> None:
+    def _keep(self, key: "tuple[ImageTransformer, bytes, int]", row: Tensor) -> None:
         size = row.numel() * row.element_size()
         if self.num_bytes + size <= self.max_bytes:
             self._tokens[key] = row

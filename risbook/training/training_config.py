@@ -25,7 +25,7 @@ Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
 #: fields that change neither weights nor scores, so that a run may be resumed with others
-FREE_ON_RESUME = ("save_every", "log_every", "cache_images", "num_workers")
+FREE_ON_RESUME = ("save_every", "log_every", "cache_images", "cache_frozen", "num_workers")
 
 
 @configuration
@@ -68,7 +68,8 @@ class TrainingConfig:
         log_every: steps between two rows of the log.
         cache_images: keep letterboxed images in memory.
         cache_frozen: keep in memory what the frozen blocks of the image tower below everything that
-            is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 3 GB.
+            is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 3 GB. Results are
+            those without it up to rounding.
         num_workers: loader processes.
     """
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from risbook.adapters import apply_peft
 from risbook.systems import build_system
@@ -62,6 +63,15 @@ def test_the_cache_gives_what_the_blocks_compute(tower: ImageTransformer) -> Non
         torch.testing.assert_close(first[stage], expected, atol=TOLERANCE, rtol=0)
     for index in range(len(batch)):  # an image by itself: bit for bit
         assert torch.equal(first[0][index], tower(batch[index : index + 1]).maps[0][0])
+
+
+def test_two_towers_share_no_tokens() -> None:
+    towers = nn.ModuleList(freeze(build_tower("dinov2-mini", weights="random")) for _ in range(2))
+    with torch.no_grad(), cache_frozen_prefix(towers) as cache:
+        cached = [tower(images(1)).maps[-1] for tower in towers]
+        assert (cache.hits, cache.misses) == (0, 6)
+    for tower, output in zip(towers, cached, strict=True):
+        assert torch.equal(output, tower(images(1)).maps[-1])
 
 
 def test_other_pixels_sizes_and_precisions_are_other_images(tower: ImageTransformer) -> None:
@@ -188,6 +198,10 @@ def test_training_with_the_cache_is_training(config: TrainingConfig, tmp_path: P
     )
     assert whole.keys() == stopped.keys()
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    # The cache may be dropped when a run is resumed.
+    train_system(
+        replace(config, cache_frozen=False), tmp_path / "whole", resume=True, show_progress=False
+    )
 
 
 @pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
