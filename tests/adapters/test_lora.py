@@ -9,8 +9,9 @@ import torch
 from tiny_towers import DEPTH, KINDS, answers, make, same, tuned
 from torch import nn
 
-from risbook.adapters import apply_peft
+from risbook.adapters import apply_peft, merge_lora
 from risbook.adapters.lora import add_lora
+from risbook.decoder.hierarchical_alignment import SentenceGate
 from risbook.errors import ArgumentError, RisbookError
 
 PROJECTIONS = {
@@ -110,3 +111,75 @@ def test_importing_the_methods_is_light() -> None:
     code = f"import sys, risbook.adapters; print(*({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def make_encoder(*, norm_first: bool = False) -> nn.Module:
+    layer = nn.TransformerEncoderLayer(
+        16, 2, 32, batch_first=True, norm_first=norm_first, dropout=0.0
+    )
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=not norm_first)
+
+
+@pytest.mark.parametrize("targets", [None, ["self_attn"], ["linear1"]])
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_pytorchs_attention_is_changed_and_merged(targets: Any, norm_first: bool) -> None:
+    torch.manual_seed(0)
+    encoder = make_encoder(norm_first=norm_first)
+    tokens = torch.randn(2, 5, 16)
+    padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    names = set(encoder.state_dict())
+    with torch.no_grad():
+        before = encoder.eval()(tokens)
+    apply_peft(encoder, "lora", r=2, target_modules=targets)
+    assert encoder(tokens).requires_grad
+    torch.testing.assert_close(encoder(tokens), before)
+    for parameter in tuned(encoder).values():
+        nn.init.normal_(parameter, std=0.3)
+    outputs = []
+    for training in (True, False):
+        with torch.set_grad_enabled(training):
+            encoder.train(training)
+            outputs.append(encoder(tokens))
+    torch.testing.assert_close(*outputs, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(outputs[0], before, atol=1e-2)
+    with torch.no_grad():
+        padded = encoder(tokens, src_key_padding_mask=padding)
+        merge_lora(encoder)
+        torch.testing.assert_close(encoder(tokens), outputs[0].detach(), atol=1e-4, rtol=1e-4)
+        again = encoder(tokens, src_key_padding_mask=padding)
+    torch.testing.assert_close(again[~padding], padded[~padding], atol=1e-4, rtol=1e-4)
+    assert set(encoder.state_dict()) == names
+
+
+def test_a_layer_that_the_attention_does_not_call_is_refused() -> None:
+    encoder = make_encoder()
+    with pytest.raises(
+        ArgumentError, match=r"no effect.*name the attention itself, 'layers.0.self"
+    ):
+        apply_peft(encoder, "lora", target_modules=["out_proj"])
+    assert all("lora" not in name for name in encoder.state_dict())
+    with pytest.raises(ArgumentError, match="contains none that LoRA can change"):
+        apply_peft(nn.Sequential(SentenceGate(16)), "lora")
+
+
+def test_a_merge_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = apply_peft(make_encoder(), "lora", target_modules=["self_attn", "linear1"])
+    for parameter in tuned(encoder).values():
+        nn.init.normal_(parameter)
+    modules = dict(encoder.named_modules())
+    state = {name: value.clone() for name, value in encoder.state_dict().items()}
+
+    def fail() -> None:
+        raise ValueError("no merge")
+
+    layer: Any = encoder.get_submodule("layers.1.linear1")
+    monkeypatch.setattr(layer, "merge", fail)
+    with pytest.raises(ValueError, match="no merge"):
+        merge_lora(encoder)
+    assert dict(encoder.named_modules()) == modules
+    assert same(encoder.state_dict().values(), state.values())
+    monkeypatch.undo()
+    tokens = torch.randn(2, 5, 16)
+    with torch.no_grad():
+        expected = encoder(tokens)
+        torch.testing.assert_close(merge_lora(encoder)(tokens), expected, atol=1e-4, rtol=1e-4)
