@@ -14,7 +14,7 @@ This one multiplies what a branch adds by a gate from the mean of the text token
 ...         super().__init__()
 ...         self.linear = nn.Linear(text_dim, embed_dim)
 ...     def forward(self, tokens, text_tokens, key_padding_mask=None):
-...         weights = torch.ones(text_tokens.shape[:2])  # (B, L)
+...         weights = torch.ones_like(text_tokens[:, :, 0])  # (B, L)
 ...         if key_padding_mask is not None:
 ...             weights = (~key_padding_mask).to(text_tokens.dtype)
 ...         weights = weights / weights.sum(dim=1, keepdim=True)
