@@ -26,18 +26,19 @@ class FrameSlider:
 
     In JupyterLab and Colab with a running kernel the control is an ipywidgets slider (only
     what versions 7 and 8 share); everywhere else the same output holds self-contained HTML.
-    The slider obeys the arrow keys, and without JavaScript the first image is visible.
+    The slider obeys the arrow keys, and without JavaScript the image `start` is visible.
 
     Args:
         frames: matplotlib figures (closed afterwards), PIL images or arrays (H, W, 3).
         labels: one short line per frame, shown below it.
         title: what the slider changes, in a few words.
         alt: text that stands for the image for readers who do not see it.
+        start: index of the frame that is shown first.
         width: largest width on the page, pixels.
         colours: size of the PNG's palette; 256 is visually lossless for the book's drawings.
 
     Raises:
-        DataError: there are no frames, or not one label per frame.
+        DataError: there are no frames, not one label per frame, or no frame `start`.
     """
 
     def __init__(
@@ -47,16 +48,22 @@ class FrameSlider:
         labels: Sequence[str],
         title: str,
         alt: str,
+        start: int = 0,
         width: int = 560,
         colours: int = 256,
     ) -> None:
         self.frames = [encode_png(frame, colours) for frame in frames]
         self.labels = [str(label) for label in labels]
-        self.title, self.alt, self.width = title, alt, width
+        self.title, self.alt, self.start, self.width = title, alt, start, width
         if not self.frames or len(self.frames) != len(self.labels):
             raise DataError(
                 f"FrameSlider: {len(self.frames)} frames and {len(self.labels)} labels; "
                 "give at least one frame and one label per frame."
+            )
+        if not 0 <= start < len(self.frames):
+            raise DataError(
+                f"FrameSlider: start is {start}, but the frames have the indices "
+                f"0 to {len(self.frames) - 1}."
             )
 
     def __repr__(self) -> str:
@@ -71,9 +78,10 @@ class FrameSlider:
             title=html.escape(self.title),
             alt=html.escape(self.alt),
             width=int(self.width),
-            first=coded[0],
+            first=coded[self.start],
+            start=self.start,
             last=len(coded) - 1,
-            label=html.escape(self.labels[0]),
+            label=html.escape(self.labels[self.start]),
             frames=json.dumps(coded),
             # "</script" would end the script element, and "<!--<script" swallow the page behind it.
             labels=json.dumps(self.labels).replace("<", "\\u003c"),
@@ -91,10 +99,12 @@ class FrameSlider:
         ipywidgets = live_widgets()
         if ipywidgets is None:
             return None
-        image = ipywidgets.Image(value=self.frames[0], format="png")
+        image = ipywidgets.Image(value=self.frames[self.start], format="png")
         image.layout.max_width = f"{self.width}px"
-        caption = ipywidgets.Label(value=self.labels[0])
-        slider = ipywidgets.IntSlider(min=0, max=len(self.frames) - 1, readout=False)
+        caption = ipywidgets.Label(value=self.labels[self.start])
+        slider = ipywidgets.IntSlider(
+            value=self.start, min=0, max=len(self.frames) - 1, readout=False
+        )
 
         def move(change: dict[str, Any]) -> None:
             image.value = self.frames[change["new"]]

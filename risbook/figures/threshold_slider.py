@@ -14,8 +14,11 @@ from risbook.metrics import iou
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: From 0.05 to 0.95, with 0.35, the threshold of the released codes, among them.
-THRESHOLDS = tuple(np.arange(0.05, 0.96, 0.15).round(2).tolist())
+#: Closer together around 0.35, the threshold of the released codes, and 0.5.
+THRESHOLDS = (0.05, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.65, 0.8, 0.95)
+
+#: Where the curve of the IoU is computed.
+CURVE_THRESHOLDS = tuple(np.linspace(0, 1, 51).round(2).tolist())
 
 
 def threshold_slider(
@@ -30,7 +33,7 @@ def threshold_slider(
     """Show the mask and its IoU for several thresholds; make it the last line of a cell.
 
     Each position of the slider shows the image with ground truth, prediction and hatched errors,
-    beside the curve of the IoU over all thresholds.
+    beside the curve of the IoU over 51 thresholds. The position nearest to `marked` is shown first.
 
     Args:
         image: as `show_referring` takes it, (H, W, 3).
@@ -52,36 +55,38 @@ def threshold_slider(
             f"threshold_slider: needs a truth and probabilities of size {size} (H, W) and at "
             f"least one threshold; the probabilities are {values.shape}."
         )
-    masks = [values > threshold for threshold in thresholds]
-    ious = [iou(mask, true_mask) for mask in masks]
+    curve = [iou(values > threshold, true_mask) for threshold in CURVE_THRESHOLDS]
     frames: list[Figure] = []
     labels: list[str] = []
-    for threshold, mask in zip(thresholds, masks, strict=True):
-        figure = _draw_curve(thresholds, ious, marked=marked, current=len(frames))
+    for threshold in thresholds:
+        mask = values > threshold
+        score = iou(mask, true_mask)
+        figure = _draw_curve(curve, current=(threshold, score), marked=marked)
         image_axes = figure.axes[0]
         show_referring(pixels[crop], true_mask[crop], mask[crop], error=True, ax=image_axes)
         frames.append(figure)
-        labels.append(f"threshold {threshold:.2f}: IoU {ious[len(labels)]:.2f}")
+        labels.append(f"threshold {threshold:.2f}: IoU {score:.2f}")
     return FrameSlider(
         frames=frames,
         labels=labels,
         title="Move the threshold",
         alt="An object with its ground-truth outline, the predicted fill and hatched errors, "
         "beside the curve of the IoU over the threshold. The fill shrinks as the threshold grows.",
+        start=int(np.argmin(np.abs(np.asarray(thresholds) - marked))),
         width=720,
         colours=96,
     )
 
 
 def _draw_curve(
-    thresholds: Sequence[float], ious: Sequence[float], *, marked: float, current: int
+    curve: Sequence[float], *, current: tuple[float, float], marked: float
 ) -> "Figure":
     """Draw the curve into the right half of a figure whose left half is empty."""
     import matplotlib.pyplot as plt
 
     figure, (_, ax) = plt.subplots(1, 2, figsize=(7.2, 4.6), width_ratios=(1, 1.25))
-    ax.plot(thresholds, ious, color=CYCLE[0])
-    ax.plot(thresholds[current], ious[current], "o", color=ROLES["error"], markersize=9)
+    ax.plot(CURVE_THRESHOLDS, curve, color=CYCLE[0])
+    ax.plot(*current, "o", color=ROLES["error"], markersize=9)
     ax.axvline(marked, color="black", linestyle=":", linewidth=1)
     ax.text(marked + 0.02, 0.04, f"{marked:g}")
     ax.set(xlabel="threshold", ylabel="IoU", xlim=(0, 1), ylim=(0, 1))

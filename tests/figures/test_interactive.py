@@ -89,6 +89,25 @@ def test_the_live_control_moves_image_and_words(monkeypatch):
     assert frames()._widget() is None
 
 
+def test_the_frame_that_is_shown_first_can_be_chosen(monkeypatch):
+    page = frames(start=2)._repr_html_()
+    coded = re.search(r'<img src="data:image/png;base64,([^"]+)" alt="x">', page).group(1)
+    image = Image.open(io.BytesIO(base64.b64decode(coded)))
+    assert image.convert("RGB").getpixel((5, 5)) == (250, 250, 250)
+    assert 'max="2" value="2"' in page
+    assert '<output aria-live="polite">c</output>' in page
+    ipywidgets = pytest.importorskip("ipywidgets")
+    monkeypatch.setattr("risbook.figures.interactive.live_widgets", lambda: ipywidgets)
+    _, _, slider, caption = frames(start=2)._widget().children
+    assert (slider.value, caption.value) == (2, "c")
+
+
+@pytest.mark.parametrize("start", [-1, 3])
+def test_a_start_without_a_frame_is_refused(start):
+    with pytest.raises(DataError, match=f"start is {start}, but the frames have the indices 0 to 2"):
+        frames(start=start)
+
+
 def test_frames_and_labels_must_match():
     with pytest.raises(DataError, match="3 frames and 1 labels"):
         frames(labels=["only one"])

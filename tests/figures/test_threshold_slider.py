@@ -28,6 +28,7 @@ def test_labels_hold_the_iou_of_each_threshold_on_all_pixels():
         "threshold 0.70: IoU 0.00",
     ]
     assert len(slider.frames) == 3
+    assert slider.start == 0  # the threshold nearest to 0.35
     assert plt.get_fignums() == open_figures
 
 
