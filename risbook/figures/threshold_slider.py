@@ -78,9 +78,7 @@ def threshold_slider(
     )
 
 
-def _draw_curve(
-    curve: Sequence[float], *, current: tuple[float, float], marked: float
-) -> "Figure":
+def _draw_curve(curve: Sequence[float], *, current: tuple[float, float], marked: float) -> "Figure":
     """Draw the curve into the right half of a figure whose left half is empty."""
     import matplotlib.pyplot as plt
 

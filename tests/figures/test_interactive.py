@@ -104,7 +104,9 @@ def test_the_frame_that_is_shown_first_can_be_chosen(monkeypatch):
 
 @pytest.mark.parametrize("start", [-1, 3])
 def test_a_start_without_a_frame_is_refused(start):
-    with pytest.raises(DataError, match=f"start is {start}, but the frames have the indices 0 to 2"):
+    with pytest.raises(
+        DataError, match=f"start is {start}, but the frames have the indices 0 to 2"
+    ):
         frames(start=start)
 
 
