@@ -9,7 +9,7 @@ from published_names import openai_state
 from torch import Tensor, nn
 
 from risbook.systems.etris import ETRIS
-from risbook.systems.rename_etris import BRIDGER_PARTS
+from risbook.systems.etris.rename_etris import BRIDGER_PARTS
 from risbook.towers.clip_resnet import CLIPResNet
 
 

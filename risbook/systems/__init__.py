@@ -4,20 +4,21 @@
 `System.from_pretrained` reads one of a given class. The files of this room, by what they do:
 
 - base classes: system, peft_system, network_system;
-- composition: etris, first_model, and for every system on two towers system_towers;
-- names: builders (what a preset is), etris_presets, system_presets (the table of all);
-- files: checkpoints, mismatch, old_checkpoints, released_checkpoints, rename_etris;
+- composition: first_model, the folder etris, and for every system on two towers system_towers;
+- names: system_preset (what a preset is), system_presets (the table of all);
+- files: checkpoints, mismatch, old_checkpoints, released_checkpoints;
 - masks: inference, postprocess, evaluation_mode, losses;
 - counts: parameters, part_names.
 
 A new system on two towers is a configuration derived from `PEFTSystemConfig`, a class derived from
 `PEFTSystem` with a `forward`, a builder that calls `build_towers`, and a `SystemPreset` for
-`register_system`; ``tests/systems/test_toy_system.py`` has one of forty lines.
+`register_system`; ``tests/systems/test_toy_system.py`` has one of forty lines. If the builder adds
+adapters or prompts to the towers itself, the class sets ``builds_adapters = True``, so that they
+can be saved.
 """
 
 from risbook.adapters.bridger import BridgerConfig
 from risbook.decoder.mask_head import MaskHeadConfig
-from risbook.systems.builders import BuildInputs, SystemPreset
 from risbook.systems.checkpoints import list_shipped, load_system, save_system
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
@@ -28,6 +29,7 @@ from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.postprocess import THRESHOLD, predict_mask
 from risbook.systems.released_checkpoints import convert_released, load_released
 from risbook.systems.system import System
+from risbook.systems.system_preset import BuildInputs, SystemPreset
 from risbook.systems.system_presets import (
     SYSTEMS,
     build_meta_system,

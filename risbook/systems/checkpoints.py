@@ -13,10 +13,10 @@ from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError, warn_user
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
-from risbook.systems.builders import BuildInputs
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
+from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import (
     SHIPPED_SYSTEMS,
     SYSTEMS,

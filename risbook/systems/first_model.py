@@ -12,9 +12,9 @@ from torch import Tensor
 from risbook.config import Depth, Size, configuration
 from risbook.decoder.concatenation import ConcatenationDecoder
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.systems.builders import NO_INPUTS, BuildInputs
 from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_WEIGHTS
 from risbook.systems.system import System
+from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
 from risbook.towers.recurrent import RecurrentTower

@@ -6,7 +6,6 @@ The three tables are by modality.
 TOWER_PARTS = {"image": "image tower", "text": "text tower"}
 ADAPTER_PARTS = {"image": "image adapters", "text": "text adapters"}
 POS_EMBED_PARTS = {"image": "image position embedding", "text": "text position embedding"}
-BRIDGERS = "bridgers"
 
 
 def tower_attribute(modality: str) -> str:

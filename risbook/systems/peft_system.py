@@ -250,7 +250,8 @@ class PEFTSystem(System):
                 raise RisbookError(
                     f"the {modality} tower of {self.name} has {unnamed[0]}, which a checkpoint "
                     "cannot name: register the adapter by register_peft_method and apply it by "
-                    "apply_peft"
+                    "apply_peft; or, if the builder of the system adds it, set "
+                    f"builds_adapters = True in the class {type(self).__name__}"
                 )
 
     def saved_state(self) -> dict[str, Tensor]:

@@ -14,11 +14,11 @@ from typing import Any
 from torch import Tensor
 
 from risbook.errors import ArgumentError, DataError, RisbookError
-from risbook.systems.builders import BuildInputs
 from risbook.systems.checkpoints import save_system
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.part_names import tower_attribute
 from risbook.systems.peft_system import PEFTSystem
+from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import (
     SYSTEMS,
     build_meta_system,

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from risbook.registry import Registry
-from risbook.systems.builders import NO_INPUTS, BuildInputs, SystemPreset
-from risbook.systems.etris_presets import ETRIS_PRESETS
+from risbook.systems.etris.etris_presets import ETRIS_PRESETS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
 from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_KEYS
 from risbook.systems.system import System
+from risbook.systems.system_preset import NO_INPUTS, BuildInputs, SystemPreset
 
 #: the checkpoints that come with the package
 SHIPPED_SYSTEMS = Path(__file__).resolve().parent.parent / "checkpoints"

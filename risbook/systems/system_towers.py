@@ -12,7 +12,7 @@ from risbook.adapters.peft.peft_config import PEFTConfig
 from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import ArgumentError
-from risbook.systems.builders import NO_INPUTS, BuildInputs
+from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
 from risbook.towers.build import build_tower, tokenizer_of
 from risbook.towers.presets import get_tower_preset

@@ -13,9 +13,9 @@ from torch import Tensor
 from risbook.adapters.bridger import BridgerConfig
 from risbook.config import with_overrides
 from risbook.decoder.mask_head import MaskHeadConfig
-from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
-from risbook.systems.rename_etris import BRIDGER_PARTS, rename_etris
+from risbook.systems.etris.rename_etris import BRIDGER_PARTS, rename_etris
+from risbook.systems.system_preset import BuildInputs
 from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.clip_resnet import CLIPResNet
 from risbook.towers.image_transformer import ImageTransformer

@@ -17,11 +17,11 @@ from risbook.decoder.mask_head import NECKS, register_neck
 from risbook.errors import ArgumentError, DataError, RisbookError
 from risbook.intermediates import Intermediates
 from risbook.systems import build_system, load_system, save_system
-from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import ETRIS, build_etris
-from risbook.systems.etris_presets import ETRIS_PRESETS
+from risbook.systems.etris.etris_presets import ETRIS_PRESETS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
+from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import build_meta_system, get_system_preset, system_config
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.features import TextFeatures

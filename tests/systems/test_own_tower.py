@@ -20,8 +20,8 @@ from risbook.systems import (
     count_parameters,
     load_system,
 )
-from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import build_etris
+from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import system_config
 from risbook.systems.system_towers import build_image_tower
 from risbook.towers import (

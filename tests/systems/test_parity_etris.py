@@ -14,10 +14,10 @@ from parity import Recording
 from released_files import official_state
 
 from risbook.intermediates import Intermediates
-from risbook.systems.builders import BuildInputs
 from risbook.systems.etris import build_etris
+from risbook.systems.etris.rename_etris import rename_etris
 from risbook.systems.losses import resize_target
-from risbook.systems.rename_etris import rename_etris
+from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import build_meta_system, system_config
 from risbook.tokenizers.interface import ShapeOnlyTokenizer
 from risbook.towers.build import build_tower

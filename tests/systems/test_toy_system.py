@@ -22,7 +22,7 @@ from risbook.systems import (
     load_system,
     register_system,
 )
-from risbook.systems.builders import NO_INPUTS, BuildInputs
+from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.systems.system_presets import SYSTEMS
 from risbook.towers.sites import Site
 from risbook.towers.stages import StageContext

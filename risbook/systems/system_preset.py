@@ -1,7 +1,7 @@
-"""Builders: functions that make a system of a configuration, and the presets that name them.
+"""What a preset of a system is: a configuration and the function that builds a system of it.
 
-A builder is called with a configuration and `BuildInputs`. Under the meta device it makes shapes
-alone: it reads no weights and needs no tokenizer.
+This function, the builder, is called with a configuration and `BuildInputs`. Under the meta device
+it makes shapes alone: it reads no weights and needs no tokenizer.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -34,13 +34,16 @@ from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
-from risbook.systems.builders import NO_INPUTS, BuildInputs
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
-from risbook.systems.part_names import BRIDGERS, TOWER_PARTS
+from risbook.systems.part_names import TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem
+from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.systems.system_towers import PEFTSystemConfig, build_mask_head, build_towers
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import StagedImageTower, StagedTextTower
+
+#: the part under which reports count the Bridgers
+BRIDGERS = "bridgers"
 
 
 @configuration
@@ -66,8 +69,8 @@ class ETRISConfig(PEFTSystemConfig):
 class ETRIS(PEFTSystem):
     """Frozen towers with a Bridger after each stage and a mask head.
 
-    Input are letterboxed images (B, 3, S, S) and token ids (B, L); output are mask logits
-    (B, 1, S / 4, S / 4), or with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
+    Input are letterboxed images (B, 3, S, S) and token ids (B, L), output are mask logits, see
+    `forward`.
 
     Args:
         image_tower: an image tower of three stages, frozen by `build_towers` or the caller.
@@ -116,7 +119,8 @@ class ETRIS(PEFTSystem):
             intermediates: gets what `bridge` and `MaskHead` record.
 
         Returns:
-            (B, 1, S / 4, S / 4); with a transformer (B, 1, 4 S / patch_size, 4 S / patch_size).
+            (B, 1, 4 S / s, 4 S / s) with s the stride of the middle map: 16 with a ResNet, the
+            patch size with a transformer.
         """
         maps, text_state = self.bridge(images, token_ids, intermediates=intermediates)
         text_features = self.text_tower.final_features(

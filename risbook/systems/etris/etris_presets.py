@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from risbook.adapters.bridger import BridgerConfig
 from risbook.decoder.mask_head import MaskHeadConfig
-from risbook.systems.builders import SystemPreset
-from risbook.systems.etris import ETRISConfig, build_etris
+from risbook.systems.etris.etris_system import ETRISConfig, build_etris
+from risbook.systems.etris.rename_etris import rename_etris
 from risbook.systems.old_checkpoints import old_etris_keys
-from risbook.systems.rename_etris import rename_etris
+from risbook.systems.system_preset import SystemPreset
 
 # A run of an hour underfits, so the small ones have no dropout.
 _MINI = ETRISConfig(
