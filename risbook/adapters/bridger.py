@@ -85,8 +85,8 @@ class BridgerOutput:
     It unpacks into map and text tokens: ``feature_map, text_tokens = bridger(...)``.
 
     Args:
-        feature_map: with the term that is added, in the shape in which it came.
-        text_tokens: the same, (B, L, T).
+        feature_map: the map with the term that is added, in the shape in which it came.
+        text_tokens: the text tokens with the term that is added, (B, L, T).
         image_delta: the term added to the map, in its shape.
         text_delta: the term added to the text tokens, (B, L, T).
         inputs: reduced tokens before the interactors. The next Bridger gets `inputs` or `outputs`;

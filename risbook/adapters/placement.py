@@ -50,7 +50,7 @@ from risbook.towers.sites import Placement, Site
 
 
 class Serial(Placement):
-    """After the branch: out + adapter(out), with out after LayerScale; tokens (B, N, C) both."""
+    """After the branch: scale(out) + adapter(scale(out)), see `Site`."""
 
     def forward(self, site: Site) -> Tensor:
         """The sum that the block adds to its tokens, (B, N, C)."""
@@ -60,7 +60,7 @@ class Serial(Placement):
 
 
 class Parallel(Placement):
-    """Beside the branch: out + adapter(x), with x before the norm of the branch, (B, N, C)."""
+    """Beside the branch: scale(out) + adapter(x), see `Site`."""
 
     def forward(self, site: Site) -> Tensor:
         """The sum that the block adds to its tokens, (B, N, C)."""

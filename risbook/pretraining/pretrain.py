@@ -33,7 +33,7 @@ def pretrain(
             another run.
     """
     loop = objective.loop
-    run = RunFolder(folder, settings_file="pretraining.json")
+    run = RunFolder(folder, config_file="pretraining.json")
     # as JSON gives them back: lists in place of tuples
     values = json.loads(json.dumps({**(settings or {}), "loop": asdict(loop)}))
 

@@ -53,7 +53,7 @@ class StageHook(Protocol):
         stage: int,
         feature_map: Tensor,
         text_tokens: Tensor,
-        carry: Any,
+        previous: Any,
         /,
         *,
         key_padding_mask: Tensor,
@@ -64,7 +64,7 @@ class StageHook(Protocol):
             stage: its number, counted from 1.
             feature_map: of the stage, (B, C, h, w).
             text_tokens: of the text tower, (B, L, T), prompts included.
-            carry: what the call after the previous stage returned third; None at first.
+            previous: what the call after the previous stage returned third; None at first.
             key_padding_mask: bool (B, L), true for padding.
         """
 
@@ -73,7 +73,8 @@ class PEFTSystem(System):
     """Base class of the systems with adapters between or inside two frozen towers.
 
     Args:
-        image_tower: an image tower; `build_towers` or the caller has frozen what is not tuned.
+        image_tower: an image tower; `build_towers` or the caller has frozen what is not tuned, and
+            set `train_pos_embed` as the configuration has it.
         text_tower: a text tower, prepared in this way as well.
         config: the choices; a `PEFTSystemConfig`, so that it can name the method of each tower.
         tokenizer: the text tower's.
@@ -116,8 +117,6 @@ class PEFTSystem(System):
             )
         self.image_tower = image_tower
         self.text_tower = text_tower
-        for tower in self.towers.values():
-            tower.train_pos_embed = config.train_pos_embed
 
     @property
     def config(self) -> Any:
@@ -211,7 +210,7 @@ class PEFTSystem(System):
         text_state = text_tower.begin_stages(token_ids, intermediates=of_text)
         image_state = image_tower.begin_stages(images, intermediates=of_image)
         context: StageContext | None = None
-        carry: Any = None
+        previous: Any = None
         maps: list[Tensor] = []
         for stage in range(1, image_tower.num_stages + 1):
             context = StageContext(text_state, padding, image_tower.stage_map(image_state))
@@ -222,8 +221,8 @@ class PEFTSystem(System):
                 stage, text_state, context=context, intermediates=of_text
             )
             stage_map = image_tower.stage_map(image_state)
-            feature_map, text_state, carry = between_stages(
-                stage, stage_map, text_state, carry, key_padding_mask=padding
+            feature_map, text_state, previous = between_stages(
+                stage, stage_map, text_state, previous, key_padding_mask=padding
             )
             if feature_map is not stage_map:  # a map that is left alone may come from a cache
                 image_state = image_tower.with_stage_map(image_state, feature_map)

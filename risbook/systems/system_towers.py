@@ -74,9 +74,10 @@ class Towers:
 
     @property
     def factors(self) -> list[float]:
-        """Side of the middle map divided by the side of each map."""
+        """Side of the middle map, of two the second, divided by the side of each map."""
         strides = self.image.strides
-        return [stride / strides[1] for stride in strides]
+        middle = strides[len(strides) // 2]
+        return [stride / middle for stride in strides]
 
 
 def build_towers(config: PEFTSystemConfig, inputs: BuildInputs = NO_INPUTS) -> Towers:

@@ -12,7 +12,7 @@ def freeze(module: ModuleT) -> ModuleT:
 
     Gradients still flow through a frozen tower to adapters inside or below it. And a later
     ``train()`` on the system around it sets training mode again, so that batch norms use the
-    batch's statistics, as in the released ETRIS; `CLIPResNet` has an option against that.
+    batch's statistics, as in the released ETRIS, unless an image tower has `norm_eval`.
 
     Returns:
         The module itself.

@@ -7,8 +7,7 @@ says what an adapter reads there and what becomes of its output.
 
 A site knows nothing of other blocks. DETRIS (Huang et al., 2025) needs no more, because its dense
 connections lie between the convolutions inside one adapter; nor does MiCA (Li et al., 2026), whose
-adapters read the tokens of their own block and the text. The adapters of both that join image and
-text are placements at the MLP that add ``scale(out + adapter(normed, context))``.
+adapters read the tokens of their own block and the text.
 """
 
 from abc import ABC, abstractmethod
@@ -32,6 +31,14 @@ def site_key(block: int, branch: Branch) -> str:
 
 class Site(NamedTuple):
     """One branch of one block, as a placement reads it: the block adds scale(out) to x.
+
+    In place of scale(out), a block with an adapter adds:
+
+    | placement | sum |
+    |---|---|
+    | `Serial` | scale(out) + adapter(scale(out)) |
+    | `Parallel` | scale(out) + adapter(x) |
+    | that of DETRIS and MiCA at the MLP | scale(out + adapter(normed, context)) |
 
     Args:
         x: (B, N, C) tokens that come to the branch, before its norm.

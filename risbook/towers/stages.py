@@ -316,7 +316,7 @@ class StagedTextTower(StagedTower):
         """Run the tower.
 
         Args:
-            token_ids: (B, L), an end token in each row, 0 where padded.
+            token_ids: (B, L), as the tokenizer of the tower pads them.
             context: handed to every adapter, see `risbook.towers.sites.Site`.
             intermediates: gets what `begin_stages`, `run_stage` and `final_features` record.
 

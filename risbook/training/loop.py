@@ -171,7 +171,7 @@ class TrainingLoop:
                 self._stop_together(signals)
 
     def train_step(self, batch: tuple[Any, ...]) -> float:
-        """Update the weights once, with the log and the checkpoint where they are due.
+        """Update the weights once, with the log and the saved state where they are due.
 
         Returns:
             The loss before the update, the mean of all processes.

@@ -99,8 +99,8 @@ def train_system(
         loss: a function in place of the loss of the configuration, see `Loss`. The configuration
             does not hold it, so a run that is resumed with another function is not refused.
         optimizer: in place of the optimiser of the configuration, a function that makes one of
-            groups of parameters and ``lr``; likewise. Or an optimiser, of whose groups each keeps
-            its own rate as the peak of the schedule.
+            groups of parameters and ``lr``, which the configuration does not hold either. Or an
+            optimiser, of whose groups each keeps its own rate as the peak of the schedule.
 
     Returns:
         The trained system, in evaluation mode.

@@ -10,13 +10,13 @@ from filelock import FileLock, Timeout
 from risbook.errors import RisbookError, warn_user
 from risbook.files import write_json
 
-#: what a run writes, beside the file of its settings
+#: what a run writes, beside the file of its configuration
 STATE_FILE = "progress.pt"
 LOG_FILE = "log.jsonl"
 RUN_FILES = (STATE_FILE, LOG_FILE, "config.json", "model.safetensors", "tokenizer.json")
 LOCK_FILE = ".run.lock"
 
-#: Takes the settings file of the recorded run, returns the names of the settings that differ.
+#: Takes the configuration file of the recorded run, returns the names of the fields that differ.
 Differences = Callable[[Path], Sequence[str]]
 
 
@@ -25,13 +25,13 @@ class RunFolder:
 
     Args:
         path: the folder; it need not exist yet.
-        settings_file: name of the file with the run's settings. It is written before the
+        config_file: name of the file with the run's configuration. It is written before the
             first step, so a folder without it holds no run.
     """
 
-    def __init__(self, path: Path, *, settings_file: str = "training.json") -> None:
+    def __init__(self, path: Path, *, config_file: str = "training.json") -> None:
         self.path = path
-        self.settings_file = path / settings_file
+        self.config_file = path / config_file
         self.state_file = path / STATE_FILE
         self.log_file = path / LOG_FILE
         # The operating system frees this lock when it kills the process; a marker file would stay.
@@ -43,27 +43,27 @@ class RunFolder:
         Without `resume` the folder must be free.
 
         Raises:
-            RisbookError: says which file or which settings are in the way.
+            RisbookError: says which file or which fields are in the way.
         """
         if not resume:
             self.check_free()
             return
-        if not self.settings_file.is_file():
+        if not self.config_file.is_file():
             raise RisbookError(
-                f"{self.settings_file}: no run to resume here; start one without resume"
+                f"{self.config_file}: no run to resume here; start one without resume"
             )
-        if different := differences(self.settings_file):
+        if different := differences(self.config_file):
             raise RisbookError(
-                f"{self.settings_file}: that run had another {', '.join(different)}; "
-                "resume with its own settings or train into another folder"
+                f"{self.config_file}: that run had another {', '.join(different)}; "
+                "resume with its own configuration or train into another folder"
             )
 
-    def begin(self, settings: Mapping[str, Any], differences: Differences, *, resume: bool) -> None:
-        """Lock the folder, check it again, and write the settings as JSON."""
+    def begin(self, config: Mapping[str, Any], differences: Differences, *, resume: bool) -> None:
+        """Lock the folder, check it again, and write the configuration as JSON."""
         self.lock()
         self.check(differences, resume=resume)  # another run may have started in the meantime
         self.remove_leftovers()
-        write_json(self.settings_file, settings)
+        write_json(self.config_file, config)
 
     def check_free(self) -> None:
         """Refuse a folder that holds a run, a checkpoint or a part of one.
@@ -71,7 +71,7 @@ class RunFolder:
         Raises:
             RisbookError: names the file.
         """
-        if self.settings_file.exists():
+        if self.config_file.exists():
             raise RisbookError(
                 f"{self.path} already holds a run; continue it with resume, or name another folder"
             )
@@ -121,7 +121,7 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Delete the half-written files of a killed process; every other file stays."""
-        names = "|".join(re.escape(name) for name in (*RUN_FILES, self.settings_file.name))
+        names = "|".join(re.escape(name) for name in (*RUN_FILES, self.config_file.name))
         leftover = re.compile(rf"\.({names})\.\d+\.tmp")
         for entry in self.path.iterdir():
             if leftover.fullmatch(entry.name):

@@ -272,3 +272,17 @@ def test_a_configuration_says_how_many_stages_there_are() -> None:
 def test_a_grid_that_is_given_takes_the_place_of_the_one_for_the_size() -> None:
     tower = build_image_tower("clip-mini-image", weights="random", image_size=64, pos_grid=5)
     assert tower.pos_grid == 5
+
+
+@pytest.mark.parametrize(
+    ("out_indices", "factors"), [((11,), [1]), ((5, 11), [1, 1]), ((3, 7, 11), [1, 1, 1])]
+)
+def test_the_middle_map_of_any_number_of_stages(
+    out_indices: tuple[int, ...], factors: list[float]
+) -> None:
+    config = PEFTSystemConfig(
+        image_tower="clip-mini-image", text_tower="clip-mini-text", image_size=96, max_tokens=24
+    )
+    towers = build_towers(config)
+    towers.image.set_stages(out_indices)
+    assert towers.factors == factors

@@ -187,3 +187,11 @@ def test_other_parts_than_those_of_the_registered_system_are_refused(
     system.image_tower.add_adapter(3, "mlp", TextConditioned(128, 128, 4))
     with pytest.raises(RisbookError, match=r"image_tower\.adapters\.3_mlp\.down\.weight is not"):
         system.save_pretrained(tmp_path / "run")
+
+
+def test_adapters_that_the_class_does_not_declare_are_refused(
+    toy: ToyConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Toy, "builds_adapters", False)
+    with pytest.raises(RisbookError, match="set builds_adapters = True in the class Toy"):
+        build_toy(toy).save_pretrained(tmp_path)

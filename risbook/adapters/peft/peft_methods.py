@@ -189,6 +189,9 @@ def get_peft_method(name: str) -> PEFTMethod:
 def read_options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a method by their names here, with aliases replaced and values checked.
 
+    The values stay plain, as a configuration holds them and JSON writes them; `apply_to_tower`
+    brings them to the types of the method.
+
     Raises:
         ArgumentError: if there is no such method or option, one option is given twice, or its value
             is not of the type that the method declares.
