@@ -136,10 +136,11 @@ class TextTransformer(TransformerTower, StagedTextTower):
             )
         # On a GPU this comparison would make the processor wait at every call.
         if token_ids.device.type == "cpu" and token_ids.numel():
-            largest = int(token_ids.max())
-            if largest >= self.vocab_size or int(token_ids.min()) < 0:
+            smallest, largest = int(token_ids.min()), int(token_ids.max())
+            if largest >= self.vocab_size or smallest < 0:
+                wrong = smallest if smallest < 0 else largest
                 raise DataError(
-                    f"token id {largest}: this text tower knows {self.vocab_size} ids, from 0; "
+                    f"token id {wrong}: this text tower knows {self.vocab_size} ids, from 0; "
                     "were the sentences tokenised for another one?"
                 )
         embedded: Tensor = self.text.embeddings(input_ids=token_ids)

@@ -108,7 +108,10 @@ class TrainingLoop:
         self.max_grad_norm = max_grad_norm
         self.on_step = on_step
         self.on_row = on_row
-        self.trainable_parameters = [p for p in objective.parameters() if p.requires_grad]
+        # Weights that the optimiser leaves alone keep old gradients, which would enter the norm.
+        self.clipped_parameters = [
+            weight for group in optimizer.param_groups for weight in group["params"]
+        ]
 
         self.state = RunStateFile(folder.state_file, objective, self.optimizer, accelerator.scaler)
         self.progress = self.state.load() if resume else Progress()
@@ -190,7 +193,7 @@ class TrainingLoop:
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(losses["loss"])
         if self.max_grad_norm is not None:
-            self.accelerator.clip_grad_norm_(self.trainable_parameters, self.max_grad_norm)
+            self.accelerator.clip_grad_norm_(self.clipped_parameters, self.max_grad_norm)
         self.optimizer.step()
         self.objective.update(progress.step + 1, self.config.steps)
 

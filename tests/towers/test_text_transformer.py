@@ -172,3 +172,5 @@ def test_sentences_that_it_cannot_read_are_refused_in_one_line() -> None:
         tower(row(3, length=13))
     with pytest.raises(DataError, match=r"^token id 30: this text tower knows 30 ids"):
         tower(torch.tensor([[START, 30, END]]))
+    with pytest.raises(DataError, match=r"^token id -1: this text tower knows 30 ids"):
+        tower(torch.tensor([[START, -1, END]]))

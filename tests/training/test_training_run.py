@@ -316,3 +316,20 @@ def test_an_optimiser_can_train_again(tmp_path: Path, config: TrainingConfig) ->
         for name in ("first", "second")
     )
     assert first[0] == 0.1 and first == second
+
+
+def test_only_the_weights_of_the_optimiser_enter_the_clipped_norm(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    clipped = replace(config, steps=3, max_grad_norm=0.1)
+    weights = []
+    for freeze in (False, True):
+        torch.manual_seed(0)
+        system = build_system(config.system, sentences=["the red ball"], overrides=config.overrides)
+        for name, weight in system.named_parameters():
+            weight.requires_grad_(not freeze or name.startswith("decoder."))
+        optimizer = torch.optim.SGD(system.decoder.parameters(), lr=0.1)
+        folder = tmp_path / str(freeze)
+        train_system(clipped, folder, system=system, show_progress=False, optimizer=optimizer)
+        weights.append(system.decoder.mask_conv.weight.detach().clone())
+    assert torch.allclose(weights[0], weights[1], atol=1e-6)
