@@ -14,6 +14,7 @@ from risbook.figures.overlays import (
     title_inches,
     wrap_title,
 )
+from risbook.metrics import iou
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,14 +102,13 @@ def compare_masks(image: Any, truth: Any, prediction: Any, title: str = "") -> d
     truth_mask = as_mask(truth, as_image(image).shape[:2], "truth")
     prediction_mask = as_mask(prediction, as_image(image).shape[:2], "prediction")
     assert truth_mask is not None and prediction_mask is not None
-    union = int((truth_mask | prediction_mask).sum())
-    iou = int((truth_mask & prediction_mask).sum()) / union if union else 0.0
+    score = f"IoU {iou(prediction_mask, truth_mask):.2f}"
     return {
         "image": image,
         "truth": truth_mask,
         "prediction": prediction_mask,
         "error": truth_mask ^ prediction_mask,
-        "title": f"{title}: IoU {iou:.2f}" if title else f"IoU {iou:.2f}",
+        "title": f"{title}: {score}" if title else score,
     }
 
 

@@ -67,9 +67,14 @@ def iou_with_objects(mask: BoolMask, objects: Sequence[SceneObject]) -> NDArray[
     Returns:
         K values; 0 where both masks are empty.
     """
-    object_masks = np.stack([obj.mask for obj in objects])  # (K, H, W)
-    intersection = (object_masks & mask).sum(axis=(1, 2))
-    union = (object_masks | mask).sum(axis=(1, 2))
+    return iou_with_masks(mask, [obj.mask for obj in objects])
+
+
+def iou_with_masks(mask: BoolMask, masks: Sequence[BoolMask]) -> NDArray[np.float64]:
+    """Intersection over union of a mask (H, W) with each of K others; 0 where both are empty."""
+    others = np.stack(masks)  # (K, H, W)
+    intersection = (others & mask).sum(axis=(1, 2))
+    union = (others | mask).sum(axis=(1, 2))
     return np.asarray(intersection / np.maximum(union, 1), np.float64)
 
 

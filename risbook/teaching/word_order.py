@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risbook.data import ReferData
+from risbook.teaching.outcomes import iou_with_masks
 
 if TYPE_CHECKING:
     from risbook.systems import System
@@ -94,6 +95,8 @@ def select_object(
     >>> select_object(np.array([[0, 1, 1, 1]], dtype=bool), [("cup", left), ("cup", right)])
     1
     """
-    ious = [(mask & each).sum() / (mask | each).sum() for _, each in objects]
-    best = int(np.argmax(ious)) if ious else -1
-    return best if ious and ious[best] > 0 else None
+    if not objects:
+        return None
+    ious = iou_with_masks(mask, [object_mask for _, object_mask in objects])
+    best = int(ious.argmax())
+    return best if ious[best] > 0 else None

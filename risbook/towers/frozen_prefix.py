@@ -12,10 +12,10 @@ With `dinov2-s` frozen below a mask head and batches of 8 such images, a trainin
 processor time without the cache, 0.4 to 0.6 s with it, and 1.6 to 2.0 s where an image came for the
 first time.
 
-The cache is exact. It keeps the float type in which the blocks compute. A frozen block gets one
-image at a time, so that the tokens of an image do not depend on the batch in which the image first
-came, and a run that is stopped and resumed equals one without interruption. Between batches of one
-and of many images, float32 differs in its last bits.
+What is read equals, bit for bit, what the blocks compute for the image alone: a frozen block gets
+one image at a time, so the tokens do not depend on the batch in which the image first came, and a
+run that is stopped and resumed equals one without interruption. A training without the cache
+computes in batches, which differ from single images in the last bits of float32.
 """
 
 import re
