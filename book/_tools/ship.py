@@ -33,8 +33,12 @@ def train_command(config: TrainingConfig) -> str:
     if config.lr_multipliers:
         groups = " ".join(f"{name}={times:g}" for name, times in config.lr_multipliers.items())
         schedule += f"--lr-multipliers {groups} "
+    subset = ""
+    if config.num_images:
+        subset = f"--num-images {config.num_images} --subset-seed {config.subset_seed} "
     return (
-        f"risbook train {config.system} --data {' '.join(config.data)} --steps {config.steps} "
+        f"risbook train {config.system} --data {' '.join(config.data)} {subset}"
+        f"--steps {config.steps} "
         f"--batch-size {config.batch_size} --learning-rate {config.learning_rate:g} {schedule}"
         f"--seed {config.seed} --out runs/{config.system}"
     )

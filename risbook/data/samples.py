@@ -10,7 +10,6 @@ import random
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +19,9 @@ from torch.utils.data import BatchSampler, Dataset
 
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, Referent, TextKind
+from risbook.data.image_subset import ImageKey, choose_images
 from risbook.data.letterbox import Letterbox, normalise
+from risbook.errors import ArgumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
-def image_key(source: ReferData, expression: Expression) -> tuple[Path, str]:
+def image_key(source: ReferData, expression: Expression) -> ImageKey:
     """A name that is equal where two sets share an image: sets in one root share their folder."""
     return source.image_folders[0].resolve(), expression.file_name
 
@@ -82,6 +83,12 @@ class TrainingSamples(Dataset[Sample]):
         seed: decides, with the epoch, which sentence is drawn.
         text_kind: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
         cache_images: keep letterboxed images in memory, 3 S^2 bytes per image.
+        num_images: train on the objects of so many images, see `image_subset`; 0 for all images.
+            Sets that share images share the subset.
+        subset_seed: decides which images; it does not depend on `seed`.
+
+    Raises:
+        ArgumentError: there are fewer than `num_images` images.
     """
 
     def __init__(
@@ -93,6 +100,8 @@ class TrainingSamples(Dataset[Sample]):
         seed: int = 0,
         text_kind: TextKind = "sent",
         cache_images: bool = False,
+        num_images: int = 0,
+        subset_seed: int = 0,
     ) -> None:
         self.sources = tuple(sources)
         self.image_size = image_size
@@ -119,10 +128,25 @@ class TrainingSamples(Dataset[Sample]):
         ]
         #: objects left out because another set evaluates on their image
         self.dropped = len(referents) - len(self.objects)
-        self._cache: dict[tuple[Path, str], NDArray[np.uint8]] | None = {} if cache_images else None
+        if num_images:
+            self._keep_images(num_images, subset_seed)
+        self._cache: dict[ImageKey, NDArray[np.uint8]] | None = {} if cache_images else None
 
     def __len__(self) -> int:
         return len(self.objects)
+
+    def _keep_images(self, num_images: int, seed: int) -> None:
+        """Leave out all objects but those of a subset of the images."""
+        images = [image_key(source, row.expressions[0]) for source, row in self.objects]
+        if num_images > (total := len(set(images))):
+            names = ", ".join(source.name for source in self.sources)
+            raise ArgumentError(
+                f"num_images is {num_images}, but there are {total} images to train on in {names}; "
+                f"give at most {total}, or 0 for all"
+            )
+        subset = choose_images(images, num_images=num_images, seed=seed)
+        pairs = zip(self.objects, images, strict=True)
+        self.objects = [pair for pair, image in pairs if image in subset]
 
     def with_image_size(self, image_size: int) -> "TrainingSamples":
         """The same samples with another side of the letterboxed square."""

@@ -79,6 +79,8 @@ def run_study(
             steps=study.steps if steps is None else steps,
             batch_size=study.batch_size,
             learning_rate=run.learning_rate or study.learning_rate,
+            num_images=run.num_images,
+            subset_seed=run.subset_seed,
             seed=seed,
             precision=precision,
             save_every=200,

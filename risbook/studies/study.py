@@ -15,6 +15,8 @@ class Run:
     overrides: Mapping[str, Any] = field(default_factory=dict)  # of the study's configuration
     seeds: tuple[int, ...] = (0,)  # one training each
     learning_rate: float | None = None  # where the study's does not suit this row
+    num_images: int = 0  # training images, a subset of those of the study's data; 0 for all
+    subset_seed: int = 0  # which images those are, for all seeds of the run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,11 @@ class TrainingConfig:
         system: a preset's name.
         data: names or folders of the sets to train on, as in `risbook.data.open_data`.
         splits: splits to train on.
+        num_images: train on the objects of so many images of these splits, 0 for all images. A
+            smaller number chooses a part of what a larger number chooses. Sets that share images
+            share the subset. What is evaluated does not change.
+        subset_seed: decides which images `num_images` chooses. It is not `seed`, so that runs of
+            several seeds learn from the same labels.
         partition: "unc", "google" or "umd" where a folder holds several, "" for its default.
         image_folder: folder of the images where they do not lie beside the sets, "" otherwise.
         overrides: fields of the preset's configuration, by dotted name.
@@ -76,6 +81,8 @@ class TrainingConfig:
     system: str
     data: Annotated[tuple[str, ...], Field(min_length=1, examples=[["refscenes"]])]
     splits: Annotated[tuple[str, ...], Field(min_length=1, examples=[["train"]])] = ("train",)
+    num_images: Count = 0
+    subset_seed: Seed = 0
     partition: str = ""
     image_folder: str = ""
     overrides: Options = field(default_factory=dict)

@@ -41,7 +41,7 @@ def open_training_data(
 
     Raises:
         DataError: for missing or empty sets.
-        ArgumentError: for wrong `eval_splits`.
+        ArgumentError: for wrong `eval_splits`, and for more images than there are.
     """
     opened = dict(sources or {})
 
@@ -58,6 +58,8 @@ def open_training_data(
         seed=config.seed,
         text_kind=config.text_kind,
         cache_images=config.cache_images,
+        num_images=config.num_images,
+        subset_seed=config.subset_seed,
     )
     if not samples.objects:
         raise DataError(f"there is nothing to train on in {', '.join(config.data)}")

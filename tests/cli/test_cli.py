@@ -236,6 +236,8 @@ def test_with_data_the_defaults_are_those_of_the_configuration() -> None:
     config = config_of("first-model", "--data", "a", "b", "--no-cache-images", "--split", "val")
     assert (config.data, config.splits, config.cache_images) == (("a", "b"), ("val",), False)
     assert config_of("first-model", "--data", "a", "--text", "raw").text_kind == "raw"
+    config = config_of("first-model", "--data", "a", "--num-images", "125", "--subset-seed", "3")
+    assert (config.num_images, config.subset_seed, config.seed) == (125, 3, 0)
 
 
 def test_the_released_schedule_is_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:

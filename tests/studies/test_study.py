@@ -84,6 +84,25 @@ def test_a_run_that_two_studies_share_is_made_once(study: Study, tmp_path: Path)
     read_measured(tmp_path / "results", shipped=tmp_path / "none")
 
 
+def test_a_run_may_learn_from_fewer_images(study: Study, tmp_path: Path) -> None:
+    runs = (
+        Run("all", SMALL),
+        Run("few", SMALL, num_images=5),
+        Run("other-few", SMALL, num_images=5, subset_seed=1),
+    )
+    study = replace(study, runs=runs)
+    files = run_study(study, tmp_path / "runs", tmp_path / "results", report=lambda _: None)
+    records = [json.loads(path.read_text()) for path in files]
+    training = [about["settings"]["training"] for about in records]
+    assert [(t["num_images"], t["subset_seed"]) for t in training] == [(0, 0), (5, 0), (5, 1)]
+    assert len({about["weights_sha256"] for about in records}) == 3
+    # A result from before the field is one of all images.
+    for name in ("num_images", "subset_seed"):
+        training[0].pop(name)
+    files[0].write_text(json.dumps(records[0]))
+    run_study(study, tmp_path / "runs", tmp_path / "results", report=pytest.fail)
+
+
 @functools.cache
 def build_once(name: str, overrides: str) -> System:
     """A system by its overrides as JSON."""

@@ -89,6 +89,25 @@ def test_without_data_a_shipped_system_is_trained_as_its_checkpoint_was() -> Non
     assert resolve_config("first-model", seed=3).seed == 3
 
 
+def test_a_run_learns_from_a_subset_of_the_images(
+    config: TrainingConfig, fields: dict[str, Any], tmp_path: Path
+) -> None:
+    val = f"{config.data[0]}:val"
+    train = {"model": "first-model", "data": config.data[0], "eval_data": val, **fields}
+    train["batch_size"] = 999
+    model = risbook.train(**train, out=tmp_path / "run", num_images=5)
+    steps = [row for row in model.history if row["kind"] == "step"]
+    assert steps[-1]["epoch"] == 2  # the objects of 5 images are one batch
+    (row,) = [row for row in model.history if row["kind"] == "evaluation"]
+    assert row["count"] == len(risbook.data.load(val))
+    recorded = TrainingConfig.load(tmp_path / "run" / "training.json")
+    assert (recorded.num_images, recorded.subset_seed) == (5, 0)
+    with pytest.raises(RisbookError, match="that run had another num_images"):
+        risbook.train(**train, out=tmp_path / "run", num_images=6, resume=True)
+    with pytest.raises(RisbookError, match="num_images is 25, but there are 24 images"):
+        risbook.train(**train, num_images=25)
+
+
 @pytest.mark.parametrize(
     "text", ["validation_data", "val_dataset", "eval_dataset", "val_data", "eval_data"]
 )

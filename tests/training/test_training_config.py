@@ -63,6 +63,16 @@ def test_settings_of_every_study_are_read() -> None:
         assert config.overrides == training["changes"]
 
 
+def test_a_run_from_before_subsets_learned_from_all_images(tmp_path: Path) -> None:
+    PLAIN.save(tmp_path / "training.json")
+    values = json.loads((tmp_path / "training.json").read_text())
+    assert (values.pop("num_images"), values.pop("subset_seed")) == (0, 0)
+    (tmp_path / "training.json").write_text(json.dumps(values))
+    assert TrainingConfig.load(tmp_path / "training.json") == PLAIN
+    with pytest.raises(RisbookError, match="num_images is -1; it must be a whole number from 0"):
+        TrainingConfig(system="first-model", data=("refscenes",), num_images=-1)
+
+
 def test_an_old_multiplier_of_one_is_no_multiplier() -> None:
     values = {**to_values(PLAIN), "lr_multipliers": {}}
     del values["lr_multipliers"]
