@@ -1,6 +1,7 @@
 """Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,20 +12,31 @@ from risbook.registry import Registry
 #: scalars by name, of which "loss" is minimised and all are logged
 Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
 
+#: how a target is taken from a mask, see `resize_target`
+TargetSampling = Literal["nearest", "corners"]
 
-def resize_target(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Bring the letterboxed mask to the size of the logits, as the released codes do.
 
-    Nearest neighbour: the target of logit (i, j) is the mask's pixel (s i, s j) with stride s
-    (ETRIS, Xu et al., 2023, and DETRIS, Huang et al., 2025; training code).
+def resize_target(
+    mask: Tensor, size: Sequence[int], *, sampling: TargetSampling = "nearest"
+) -> Tensor:
+    """Bring the letterboxed mask to the size of the logits.
+
+    - "nearest", as the released codes do: the target of logit (i, j) is the mask's pixel (s i, s j)
+      with stride s (ETRIS, Xu et al., 2023, and DETRIS, Huang et al., 2025; training code). At the
+      test, the same codes enlarge with aligned corners, which puts logit (i, j) elsewhere: the
+      first on the first pixel, the last on the last. The two differ by up to s - 1 pixels.
+    - "corners" samples the mask bilinearly where that enlargement puts the logits.
 
     Args:
         mask: (B, 1, S, S) in [0, 1].
         size: height and width of the logits.
+        sampling: which of the two.
 
     Returns:
         (B, 1, *size).
     """
+    if sampling == "corners":
+        return F.interpolate(mask, size=tuple(size), mode="bilinear", align_corners=True)
     return F.interpolate(mask, size=tuple(size), mode="nearest")
 
 

@@ -19,6 +19,7 @@ from risbook.config import (
 )
 from risbook.data.expressions import TextKind
 from risbook.files import read_json, write_json
+from risbook.systems.losses import TargetSampling
 from risbook.training.old_runs import OLD_NAMES
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
@@ -62,6 +63,8 @@ class TrainingConfig:
         max_grad_norm: gradients are scaled down to this norm, 0 for no limit.
         loss: "cross-entropy", "dice", their sum "cross-entropy-dice", or a name that
             `register_loss` added; "" for the system's own.
+        target_sampling: how the loss's target is taken from a mask: "nearest" as released, or
+            "corners", which avoids a shift, see `risbook.systems.losses.resize_target`.
         seed: decides the initial weights, the order of the samples, their sentences and dropout.
         precision: "no" is float32; "auto" is bf16 or fp16 where the machine computes them fast.
         text_kind: "sent" for the cleaned sentences, "raw" for those as they were typed.
@@ -96,6 +99,7 @@ class TrainingConfig:
     weight_decay: NonNegativeNumber = 0.0
     max_grad_norm: NonNegativeNumber = 0.0
     loss: str = ""
+    target_sampling: TargetSampling = "nearest"
     seed: Seed = 0
     precision: Precision = "auto"
     text_kind: TextKind = "sent"

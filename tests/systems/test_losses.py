@@ -1,6 +1,7 @@
 """The loss of the released codes: its target and its value by hand."""
 
 import torch
+import torch.nn.functional as F
 
 from risbook.systems import FirstModel
 from risbook.systems.losses import cross_entropy_dice, mask_cross_entropy, resize_target
@@ -9,6 +10,18 @@ from risbook.systems.losses import cross_entropy_dice, mask_cross_entropy, resiz
 def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
     mask = torch.arange(64.0).reshape(1, 1, 8, 8)
     assert resize_target(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
+
+
+
+def test_corners_are_sampled_where_the_enlargement_puts_the_logits() -> None:
+    ramp = torch.arange(9.0).expand(1, 1, 9, 9)
+    target = resize_target(ramp, (3, 3), sampling="corners")
+    assert target[0, 0, 0].tolist() == [0, 4, 8]
+    enlarged = F.interpolate(target, size=(9, 9), mode="bilinear", align_corners=True)
+    assert torch.allclose(enlarged, ramp)
+    nearest = resize_target(ramp, (3, 3))
+    shifted = F.interpolate(nearest, size=(9, 9), mode="bilinear", align_corners=True)
+    assert float((ramp - shifted).max()) == 2  # s - 1
 
 
 def test_the_loss_is_mean_binary_cross_entropy() -> None:
