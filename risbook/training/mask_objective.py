@@ -66,9 +66,7 @@ class MaskObjective(Objective):
     def forward(self, images: Tensor, token_ids: Tensor, masks: Tensor) -> dict[str, Tensor]:
         """The losses of images (B, 3, S, S), ids (B, L) and masks (B, 1, S, S)."""
         logits = self.system(images, token_ids)
-        target = resize_target(
-            masks, logits.shape[-2:], sampling=self.config.target_sampling
-        )
+        target = resize_target(masks, logits.shape[-2:], sampling=self.config.target_sampling)
         return named_losses(self.loss(logits.float(), target))
 
     def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

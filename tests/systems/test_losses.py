@@ -12,7 +12,6 @@ def test_the_target_of_a_logit_is_pixel_4i_4j() -> None:
     assert resize_target(mask, (2, 2)).flatten().tolist() == [0, 4, 32, 36]
 
 
-
 def test_corners_are_sampled_where_the_enlargement_puts_the_logits() -> None:
     ramp = torch.arange(9.0).expand(1, 1, 9, 9)
     target = resize_target(ramp, (3, 3), sampling="corners")
