@@ -16,6 +16,7 @@ import torch
 from risbook.data.catalog import separate_split
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
+from risbook.evaluation.packed_scores import pack_scores
 from risbook.evaluation.result_files import read_result, write_result
 from risbook.files import write_json
 from risbook.studies.run_settings import (
@@ -73,7 +74,7 @@ def run_study(
         path = results / study.name / f"{run.key}-{seed}.json"
         paths.append(path)
         config = TrainingConfig(
-            system=study.system,
+            system=run.system or study.system,
             data=study.data,
             overrides={**run.overrides, **source},
             steps=study.steps if steps is None else steps,
@@ -126,7 +127,7 @@ def _make_result(
     for eval_split in settings["eval_splits"]:
         name, split = separate_split(eval_split)
         scores = evaluate(system, name, split, limit=settings["limit"], show_progress=False)
-        rows.append({"set": name, "split": split, **scores})
+        rows.append({"set": name, "split": split, **scores, "ious": pack_scores(scores.ious)})
     parameters = count_parameters(system)
     about = {
         **labels,

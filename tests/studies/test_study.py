@@ -10,6 +10,7 @@ import pytest
 
 from risbook.cli import main
 from risbook.errors import RisbookError
+from risbook.evaluation.packed_scores import unpack_scores
 from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
 from risbook.systems.system import System
@@ -57,6 +58,10 @@ def test_a_study_leaves_one_result_a_run_and_can_be_resumed(study: Study, tmp_pa
     assert about["settings"]["training"]["learning_rate"] == 2e-3
     assert about["command"] == "risbook study small --only wide"
     assert about["tuned"] > 0 and about["precision"] in ("no", "bf16", "fp16")
+    (row,) = about["rows"]
+    ious = unpack_scores(row["ious"])
+    assert len(ious) == row["count"] == 4
+    assert abs(ious.mean() - row["mIoU"]) < 1e-4
     numbers = read_measured(tmp_path / "results", shipped=tmp_path / "none")
     assert {run.seed for run in numbers if run.row == "narrow"} == {0, 1}
     # done is done
@@ -101,6 +106,15 @@ def test_a_run_may_learn_from_fewer_images(study: Study, tmp_path: Path) -> None
         training[0].pop(name)
     files[0].write_text(json.dumps(records[0]))
     run_study(study, tmp_path / "runs", tmp_path / "results", report=pytest.fail)
+
+
+def test_a_run_may_be_of_another_system(study: Study, tmp_path: Path) -> None:
+    small = {"map_dims": (8, 8, 8, 8), "blocks": 1, "decoder_dim": 8}
+    runs = (Run("first", {**small, "image_size": 32}, system="first-model"),)
+    study = replace(study, system="etris-mini", runs=runs)
+    (file,) = run_study(study, tmp_path / "runs", tmp_path / "results", report=lambda _: None)
+    about = json.loads(file.read_text())
+    assert about["system"] == about["settings"]["training"]["system"] == "first-model"
 
 
 @functools.cache
