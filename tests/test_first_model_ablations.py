@@ -26,8 +26,8 @@ def test_variants_change_one_part_of_the_chapters_model() -> None:
     first, second = padded(torch.tensor([[2, 3, 0]])), padded(torch.tensor([[4, 0, 0]]))
     assert torch.equal(first, second)
 
-    bag = chapter["BagOfWordsTower_solution"](vocab_size=7, word_dim=4, text_dim=6)
-    assert torch.allclose(bag(torch.tensor([[2, 3]])), bag(torch.tensor([[3, 2]])))
+    bag = first_model_ablations.BagOfWordsTower(vocab_size=7, word_dim=4, text_dim=6)
+    assert torch.allclose(bag(torch.tensor([[2, 3, 0]])), bag(torch.tensor([[3, 2]])))
 
 
 def test_a_variant_is_trained_and_scored_with_the_code_of_the_chapter() -> None:

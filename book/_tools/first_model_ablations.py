@@ -80,9 +80,8 @@ def train_variant(
     if variant == "no-coordinates":
         model.decoder.fuse = ZeroCoordinates(model.decoder.fuse)
     if variant == "bag-of-words":
-        tower_class = chapter["BagOfWordsTower_solution"]
         vocab_size = len(tokenizer.vocabulary)
-        model.text_tower = tower_class(vocab_size=vocab_size, word_dim=96, text_dim=192)
+        model.text_tower = BagOfWordsTower(vocab_size=vocab_size, word_dim=96, text_dim=192)
     if variant == "no-sentence":
         model.text_tower = PaddingOnly(model.text_tower)
     start = time.process_time()
@@ -115,6 +114,23 @@ class ZeroCoordinates(torch.nn.Module):
         pieces, xy = concatenated[:, :-2], concatenated[:, -2:]
         fused: torch.Tensor = self.fuse(torch.cat([pieces, torch.zeros_like(xy)], dim=1))
         return fused
+
+
+class BagOfWordsTower(torch.nn.Module):
+    """The mean of the word vectors, and a linear layer."""
+
+    def __init__(self, *, vocab_size: int, word_dim: int, text_dim: int) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(vocab_size, word_dim, padding_idx=0)
+        self.project = torch.nn.Linear(word_dim, text_dim)
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """Encode token ids (B, L) as sentence embeddings (B, text_dim); padding does not count."""
+        vectors = self.embedding(token_ids)  # (B, L, word_dim)
+        is_word = (token_ids != 0)[:, :, None]  # (B, L, 1)
+        count = is_word.sum(dim=1).clamp(min=1)  # (B, 1)
+        embedding: torch.Tensor = self.project((vectors * is_word).sum(dim=1) / count)
+        return embedding
 
 
 class PaddingOnly(torch.nn.Module):

@@ -26,7 +26,8 @@ class FrameSlider:
 
     In JupyterLab and Colab with a running kernel the control is an ipywidgets slider (only
     what versions 7 and 8 share); everywhere else the same output holds self-contained HTML.
-    The slider obeys the arrow keys, and without JavaScript the image `start` is visible.
+    All frames also stand small below the slider. It obeys the arrow keys, and without JavaScript
+    the image `start` is visible.
 
     Args:
         frames: matplotlib figures (closed afterwards), PIL images or arrays (H, W, 3).

@@ -1,6 +1,7 @@
 """Teaching: checkers for the exercises, tables of text, and small measures of the chapters."""
 
 from risbook.teaching.anchor_pairs import anchor_pairs
+from risbook.teaching.anchor_sentences import names_side, needs_anchor
 from risbook.teaching.coarse_masks import coarsen
 from risbook.teaching.examples import Example, SceneObject, load_examples, load_objects
 from risbook.teaching.exercises import check, check_solution, check_value, compare_prediction
@@ -40,6 +41,8 @@ __all__ = [
     "load_examples",
     "load_objects",
     "mean_and_error",
+    "names_side",
+    "needs_anchor",
     "print_table",
     "same_word_pairs",
     "select_object",

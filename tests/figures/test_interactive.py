@@ -113,3 +113,9 @@ def test_a_start_without_a_frame_is_refused(start):
 def test_frames_and_labels_must_match():
     with pytest.raises(DataError, match="3 frames and 1 labels"):
         frames(labels=["only one"])
+
+
+def test_all_frames_are_shown_small_below_the_slider():
+    page = frames()._repr_html_()
+    assert '<div class="ris-all"></div>' in page  # filled by the script, from the same frames
+    assert page.count("ris-all") == 5  # three rules of style, the grid, the script
