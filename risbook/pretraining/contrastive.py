@@ -1,17 +1,21 @@
 """Contrastive pretraining, as CLIP does it: an image and its sentence get similar vectors.
 
 Learning transferable visual models from natural language supervision (Radford et al., 2021),
-section 2.3. Two things differ from CLIP, because RefScenes is small:
+section 2.3. Three things differ from CLIP, because RefScenes is small:
 
-- One step in three takes whole scenes with their captions, the others crops of one object with an
+- Some steps take whole scenes with their captions, the others crops of one object with an
   expression. Colours and counts suffice to tell scenes apart, so a network trained on scenes alone
   does not learn shapes.
+- In a step with scenes, regions of their last feature maps are compared with expressions as well,
+  see `region_vectors`. Without it a patch of the small transformer says little about the kind of
+  thing that it shows.
 - A batch holds the same sentence more than once. All images of a sentence count as positives, in
   equal parts.
 """
 
 import random
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +29,9 @@ from risbook.pretraining.augmentations import (
     normalise_views,
     uniform,
 )
-from risbook.pretraining.image_corpus import ImageCorpus
+from risbook.pretraining.image_corpus import DescribedObject, ImageCorpus
 from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
+from risbook.pretraining.region_vectors import region_vectors
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.clip import CLIP
 
@@ -65,6 +70,8 @@ class ContrastiveConfig:
         max_words: longest part of a caption, words.
         expression_share: share of the scenes that come with an expression of one of their objects
             in place of their caption.
+        scene_regions: described objects per scene whose regions are compared with an expression;
+            0 for none.
     """
 
     scene_size: int = 96
@@ -75,6 +82,37 @@ class ContrastiveConfig:
     zoom: tuple[float, float] = (1.05, 2.8)
     max_words: int = 36
     expression_share: float = 0.2
+    scene_regions: int = 0
+
+
+class SceneViews(NamedTuple):
+    """Views of whole scenes with their text.
+
+    Args:
+        views: (B, 3, S, S) in [0, 1].
+        texts: B texts.
+        scene_indices: (B,): number of each scene in the corpus.
+        boxes: (B, 4): where the view lies on its canvas, x, y, width and height, pixels.
+    """
+
+    views: Tensor
+    texts: list[str]
+    scene_indices: Tensor
+    boxes: Tensor
+
+
+class Regions(NamedTuple):
+    """Regions of views with an expression each.
+
+    Args:
+        view_indices: (N,): number of the view in the batch.
+        boxes: (N, 4): x, y, width and height in units of the view's side.
+        texts: N expressions that name no place.
+    """
+
+    view_indices: Tensor
+    boxes: Tensor
+    texts: list[str]
 
 
 class ContrastiveObjective(PretrainingObjective):
@@ -114,31 +152,53 @@ class ContrastiveObjective(PretrainingObjective):
                 "every sentence here may name a place; take refscenes+ or refscenesg as well"
             )
         self._expressions: list[list[str]] = [[] for _ in range(len(corpus))]
+        self._scene_objects: list[list[DescribedObject]] = [[] for _ in range(len(corpus))]
         for described in corpus.objects:
             self._expressions[described.image_index].append(described.text)
+            if not described.spatial:
+                self._scene_objects[described.image_index].append(described)
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Loss of a step, and under "scenes_right" or "objects_right" the share of images whose
-        most similar sentence is their own.
+        """Losses of a step, and under "scenes_right", "regions_right" or "objects_right" the share
+        of images or regions whose most similar sentence is their own.
         """
-        with_objects = step % (1 + self.config.object_steps) > 0
-        sample = self.sample_objects if with_objects else self.sample_scenes
-        views, texts = sample(generator)
-        device = self.clip.logit_scale.device
+        if step % (1 + self.config.object_steps) > 0:
+            views, texts = self.sample_objects(generator)
+            images = normalise_views(views).to(self.device)
+            return self._compare("objects", self.clip.image_tower.pooled(images), texts)
+        scenes = self.sample_scenes(generator)
+        images = normalise_views(scenes.views).to(self.device)
+        if not self.config.scene_regions:
+            return self._compare("scenes", self.clip.image_tower.pooled(images), scenes.texts)
+        regions = self.sample_regions(scenes, generator)
+        vectors, feature_map = self.clip.image_tower.pooled_with_map(images)
+        losses = self._compare("scenes", vectors, scenes.texts)
+        vectors = region_vectors(
+            feature_map, regions.view_indices.to(self.device), regions.boxes.to(self.device)
+        )
+        region_losses = self._compare("regions", vectors, regions.texts)
+        return {**losses, **region_losses, "loss": losses["loss"] + region_losses["loss"]}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the towers are."""
+        return self.clip.logit_scale.device
+
+    def _compare(self, name: str, vectors: Tensor, texts: list[str]) -> dict[str, Tensor]:
+        """The contrastive loss of image vectors (B, P), not normalised, and their B sentences."""
         tokens = self.tokenizer(texts)
-        tokens = tokens[:, : int((tokens != 0).sum(dim=1).max())].to(device)
+        tokens = tokens[:, : int((tokens != 0).sum(dim=1).max())].to(self.device)
         positives = (tokens[:, None] == tokens[None]).all(dim=-1)
-        logits = self.clip(normalise_views(views).to(device), tokens)
+        logits = self.clip.compare(vectors, self.clip.text_vectors(tokens))
         loss = contrastive_loss(logits.float(), positives)
         accuracy = positives.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()
-        name = "objects" if with_objects else "scenes"
         return {"loss": loss, name: loss.detach(), f"{name}_right": accuracy}
 
-    def sample_scenes(self, generator: torch.Generator) -> tuple[Tensor, list[str]]:
+    def sample_scenes(self, generator: torch.Generator) -> SceneViews:
         """Whole scenes, moved and scaled a little, and a sentence each."""
         count = min(self.config.scene_batch, len(self.corpus))
         indices = torch.randperm(len(self.corpus), generator=generator)[:count]
-        rng = random.Random(int(torch.randint(2**31, (1,), generator=generator)))
+        rng = _python_rng(generator)
         side = self.corpus.canvas.shape[-1]
         scale = uniform(count, 0.92, 1.08, generator) * side
         x, y = (
@@ -147,7 +207,26 @@ class ContrastiveObjective(PretrainingObjective):
         boxes = torch.stack([x, y, scale, scale], dim=1)
         views = crop(self.corpus.canvas[indices], boxes, self.config.scene_size)
         texts = [self._sample_text(index, rng) for index in indices.tolist()]
-        return jitter_brightness(views, generator), texts
+        return SceneViews(jitter_brightness(views, generator), texts, indices, boxes)
+
+    def sample_regions(self, scenes: SceneViews, generator: torch.Generator) -> Regions:
+        """Some described objects of each scene, with one expression each."""
+        rng = _python_rng(generator)
+        view_indices, boxes, texts = [], [], []
+        for view, index in enumerate(scenes.scene_indices.tolist()):
+            by_box: dict[tuple[float, ...], list[str]] = {}
+            for described in self._scene_objects[index]:
+                by_box.setdefault(described.box, []).append(described.text)
+            count = min(self.config.scene_regions, len(by_box))
+            for box in rng.sample(list(by_box), count):
+                view_indices.append(view)
+                boxes.append(box)
+                texts.append(rng.choice(by_box[box]))
+        views = torch.tensor(view_indices)
+        origin, side = scenes.boxes[views, :2], scenes.boxes[views, 2:]
+        x_y, size = torch.tensor(boxes).split(2, dim=1)
+        relative = torch.cat([(x_y - origin) / side, size / side], dim=1)
+        return Regions(views, relative, texts)
 
     def _sample_text(self, index: int, rng: random.Random) -> str:
         """Some sentences of a caption, in their order, or now and then an expression."""
@@ -175,3 +254,7 @@ class ContrastiveObjective(PretrainingObjective):
         canvas = self.corpus.canvas[[described.image_index for described in objects]]
         views = crop(canvas, boxes, self.config.object_size)
         return jitter_brightness(views, generator), [described.text for described in objects]
+
+
+def _python_rng(generator: torch.Generator) -> random.Random:
+    return random.Random(int(torch.randint(2**31, (1,), generator=generator)))

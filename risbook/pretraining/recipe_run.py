@@ -17,11 +17,12 @@ from risbook.files import write_atomically, write_json
 from risbook.pretraining.image_corpus import read_corpus
 from risbook.pretraining.pretrain import pretrain
 from risbook.pretraining.pretraining_objective import PretrainingConfig
-from risbook.pretraining.recipes import RecipeSetup, get_recipe
+from risbook.pretraining.recipes import RecipeInputs, RecipeSetup, get_recipe
 from risbook.pretraining.tower_card import tower_card
 from risbook.pretraining.tower_scores import score_tower
 from risbook.towers.build import save_tower
 from risbook.towers.presets import get_tower_preset
+from risbook.towers.weights.origin import weights_origin
 from risbook.training.precision import choose_precision
 from risbook.training.run_folder import LOG_FILE, RunFolder
 from risbook.training.run_log import read_log
@@ -35,17 +36,23 @@ def run_recipe(
     device: torch.device,
     resume: bool = False,
     text: str | Path = "auto",
+    init: Path | None = None,
+    probed: Sequence[ReferData] = (),
     overrides: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Pretrain the towers of a recipe, write them, and score them.
 
     Args:
         name: one of `risbook.pretraining.recipes.RECIPES`.
-        sources: drawn sets. Training reads their training images, the scores their other images.
+        sources: drawn sets; training reads their training images.
         folder: gets the run's settings, log and state, and a folder for each tower.
         device: where to compute.
         resume: continue from the state in the folder.
         text: folder of a text tower, for a recipe that needs one; "auto" for the shipped one.
+        init: folder with a folder of weights for each tower, from which the run starts; None for
+            random weights.
+        probed: drawn sets for the scores. Probes learn from their training images and are tested
+            on the others; `sources` if there are none.
         overrides: fields of the recipe's `PretrainingConfig` to change.
 
     Returns:
@@ -58,17 +65,27 @@ def run_recipe(
     loop = replace(recipe.loop, **(overrides or {}))
     corpus = read_corpus(sources)
     torch.manual_seed(loop.seed)
-    setup = recipe.build(corpus, text, loop)
+    setup = recipe.build(RecipeInputs(corpus, loop, text=text, init=init))
     if not resume:
         for tower in setup.towers:
             RunFolder(folder / tower).check_free()
     setup.objective.to(device)
-    settings = {"recipe": name, "text": str(text), "config": asdict(recipe.config)}
+    digests = {name: weights_origin(tower).sha256 for name, tower in setup.towers.items()}
+    initial = {name: digest for name, digest in digests.items() if digest}
+    settings = {
+        "recipe": name,
+        "text": str(text),
+        "config": asdict(recipe.config),
+        "init": initial,
+        "world": list(recipe.world),
+    }
     pretrain(setup.objective, folder, device=device, resume=resume, settings=settings)
     setup.objective.to("cpu").eval()
     about = {
-        "command": _command(name, loop, str(text)),
+        "command": _command(name, loop, str(text), init),
         "recipe": name,
+        "init": initial,
+        "images": len(corpus),
         "loop": asdict(loop),
         "config": asdict(recipe.config),
         "precision": choose_precision(loop.precision, device),
@@ -80,10 +97,10 @@ def run_recipe(
     }
     if setup.clip is not None:
         about["scale"] = round(float(setup.clip.scale.detach()), 4)
-    return [_keep_tower(tower, setup, sources, folder, about) for tower in setup.towers]
+    return [_keep_tower(tower, setup, probed or sources, folder, about) for tower in setup.towers]
 
 
-def _command(name: str, loop: PretrainingConfig, text: str) -> str:
+def _command(name: str, loop: PretrainingConfig, text: str, init: Path | None) -> str:
     """The command line that repeats the run."""
     words = ["risbook", "pretrain", name, "--out", f"runs/{name}"]
     for key in ("steps", "seed", "precision"):
@@ -91,6 +108,8 @@ def _command(name: str, loop: PretrainingConfig, text: str) -> str:
             words += [f"--{key}", str(getattr(loop, key))]
     if text != "auto":
         words += ["--text", text]
+    if init is not None:
+        words += ["--init", init.name]
     return shlex.join(words)
 
 

@@ -26,8 +26,6 @@ from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.stages import Tower
 from risbook.towers.text_transformer import TextTransformer
 
-#: the drawn sets whose training images pretraining reads
-SETS = ("refscenes", "refscenes+", "refscenesg")
 MAX_TOKENS = 77
 
 
@@ -49,25 +47,54 @@ class RecipeSetup:
 
 
 @dataclass(frozen=True)
+class RecipeInputs:
+    """What a recipe's towers and objective are built from.
+
+    Args:
+        corpus: the training images.
+        loop: its steps may be others than the recipe's.
+        text: folder of a text tower, which not every recipe needs; "auto" for the shipped one.
+        init: folder that holds a folder of weights for each tower of the recipe, from which the
+            run starts; None for random weights.
+    """
+
+    corpus: ImageCorpus
+    loop: PretrainingConfig
+    text: str | Path = "auto"
+    init: Path | None = None
+
+    def weights(self, tower: str) -> str | Path:
+        """Where the initial weights of a tower are from."""
+        return "random" if self.init is None else self.init / tower
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a tower, or a pair, is pretrained.
 
     Args:
         loop: the length of the run, its learning rate and its seed.
         config: what the objective's batches hold.
-        build: builds towers and objective from the corpus, the folder of a text tower ("auto" for
-            the shipped one), which not every recipe needs, and the loop, whose steps may be others
-            than the recipe's.
+        build: builds towers and objective.
+        world: the drawn world whose training images are read, its size and its seed.
     """
 
     loop: PretrainingConfig
     config: ContrastiveConfig | DistillationConfig
-    build: Callable[[ImageCorpus, str | Path, PretrainingConfig], RecipeSetup]
+    build: Callable[[RecipeInputs], RecipeSetup]
+    world: tuple[str, int] = ("pretraining", 1)
 
 
-CLIP_CONFIG = ContrastiveConfig()
+CLIP_CONFIG = ContrastiveConfig(object_steps=1, object_batch=192, scene_regions=4)
 #: a ResNet's coarsest stride is 32: it needs larger views
-RESNET_CONFIG = ContrastiveConfig(scene_size=192, object_size=96, scene_batch=64, object_batch=128)
+RESNET_CONFIG = ContrastiveConfig(
+    scene_size=192,
+    object_size=96,
+    scene_batch=64,
+    object_batch=128,
+    object_steps=1,
+    scene_regions=4,
+)
 DINOV2_CONFIG = DistillationConfig()
 
 
@@ -82,50 +109,67 @@ def init_clip_params(tower: ImageTransformer) -> None:
         nn.init.normal_(block.mlp.fc2.weight, std=residual_std)
 
 
-def _clip_mini(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -> RecipeSetup:
-    tokenizer = WordTokenizer.from_sentences(corpus.sentences(), length=MAX_TOKENS, ends=True)
-    image = build_tower("clip-mini-image", weights="random")
-    assert isinstance(image, ImageTransformer)
-    init_clip_params(image)
-    text_tower = build_tower("clip-mini-text", weights="random", vocab_size=tokenizer.vocab_size)
-    assert isinstance(text_tower, TextTransformer)
+def _clip_mini(inputs: RecipeInputs) -> RecipeSetup:
+    weights = inputs.weights("clip-mini-text")
+    if inputs.init is None:
+        sentences = inputs.corpus.sentences()
+        tokenizer = WordTokenizer.from_sentences(sentences, length=MAX_TOKENS, ends=True)
+        text_tower = build_tower(
+            "clip-mini-text", weights=weights, vocab_size=tokenizer.vocab_size
+        )
+    else:
+        tokenizer = _word_tokenizer(weights)
+        text_tower = build_tower("clip-mini-text", weights=weights)
+    image = build_tower("clip-mini-image", weights=inputs.weights("clip-mini-image"))
+    assert isinstance(image, ImageTransformer) and isinstance(text_tower, TextTransformer)
+    if inputs.init is None:
+        init_clip_params(image)
     towers: dict[str, Tower] = {"clip-mini-image": image, "clip-mini-text": text_tower}
     clip = CLIP(image_tower=image, text_tower=text_tower)
-    return _pair_setup(clip, tokenizer, corpus, CLIP_CONFIG, loop, towers)
+    return _pair_setup(clip, tokenizer, inputs, CLIP_CONFIG, towers)
 
 
-def _clip_mini_rn(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -> RecipeSetup:
-    text_tower = build_tower("clip-mini-text", weights=text)
-    tokenizer = tokenizer_of("clip-mini-text", length=MAX_TOKENS, weights=text)
-    assert isinstance(text_tower, TextTransformer) and isinstance(tokenizer, WordTokenizer)
+def _clip_mini_rn(inputs: RecipeInputs) -> RecipeSetup:
+    text_tower = build_tower("clip-mini-text", weights=inputs.text)
+    assert isinstance(text_tower, TextTransformer)
     # The residual branch of CRIS and ETRIS is not CLIP's: it starts random in their systems.
-    image = build_tower("clip-mini-rn-image", weights="random", connect=False)
+    weights = inputs.weights("clip-mini-rn-image")
+    image = build_tower("clip-mini-rn-image", weights=weights, connect=False)
     assert isinstance(image, CLIPResNet)
     clip = CLIP(image_tower=image, text_tower=freeze(text_tower))
-    return _pair_setup(clip, tokenizer, corpus, RESNET_CONFIG, loop, {"clip-mini-rn-image": image})
+    towers: dict[str, Tower] = {"clip-mini-rn-image": image}
+    return _pair_setup(clip, _word_tokenizer(inputs.text), inputs, RESNET_CONFIG, towers)
+
+
+def _word_tokenizer(weights: str | Path) -> WordTokenizer:
+    """The tokenizer beside the weights of a small text tower."""
+    tokenizer = tokenizer_of("clip-mini-text", length=MAX_TOKENS, weights=weights)
+    assert isinstance(tokenizer, WordTokenizer)
+    return tokenizer
 
 
 def _pair_setup(
     clip: CLIP,
     tokenizer: WordTokenizer,
-    corpus: ImageCorpus,
+    inputs: RecipeInputs,
     config: ContrastiveConfig,
-    loop: PretrainingConfig,
     towers: Mapping[str, Tower],
 ) -> RecipeSetup:
     objective = ContrastiveObjective(
-        clip=clip, tokenizer=tokenizer, corpus=corpus, config=config, loop=loop
+        clip=clip, tokenizer=tokenizer, corpus=inputs.corpus, config=config, loop=inputs.loop
     )
     return RecipeSetup(objective=objective, towers=towers, tokenizer=tokenizer, clip=clip)
 
 
-def _dinov2_mini(corpus: ImageCorpus, text: str | Path, loop: PretrainingConfig) -> RecipeSetup:
+def _dinov2_mini(inputs: RecipeInputs) -> RecipeSetup:
     # DINOv2's initialisation (LayerScale 1e-5, weights of 0.02) is for long runs of wide towers. At
     # this width the blocks do next to nothing at first, and had learned nothing after 400 steps.
     tower = build_tower("dinov2-mini", weights="random", layer_scale=1.0)
     assert isinstance(tower, ImageTransformer)
     init_clip_params(tower)
-    objective = DistillationObjective(tower=tower, corpus=corpus, config=DINOV2_CONFIG, loop=loop)
+    objective = DistillationObjective(
+        tower=tower, corpus=inputs.corpus, config=DINOV2_CONFIG, loop=inputs.loop
+    )
     return RecipeSetup(objective=objective, towers={"dinov2-mini": objective.tower})
 
 

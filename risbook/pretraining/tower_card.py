@@ -19,8 +19,8 @@ def tower_card(name: str, folder: Path) -> str:
     lines = [
         f"# {name}",
         "",
-        f"{count:,} parameters, trained from random weights on RefScenes: its training "
-        "images, captions, expressions and their boxes, no mask and no category.",
+        f"{count:,} parameters, trained from {_start(name, about)} on {_images(about)}: their "
+        "captions, expressions and boxes, no mask and no category.",
         "",
         f"- pretraining: `{about['command']}`",
         f"- {about['loop']['steps']:,} steps, seed {about['loop']['seed']}, precision "
@@ -38,6 +38,16 @@ def tower_card(name: str, folder: Path) -> str:
     if "patches" in scores:
         lines += _patch_lines(scores["patches"], scores["scenes"])
     return "\n".join(lines) + "\n"
+
+
+def _start(name: str, about: Mapping[str, Any]) -> str:
+    digest = about.get("init", {}).get(name)
+    return f"earlier weights (SHA-256 `{digest[:16]}`)" if digest else "random weights"
+
+
+def _images(about: Mapping[str, Any]) -> str:
+    count = f"{about['images']:,} " if "images" in about else "the training "
+    return f"{count}images of RefScenes"
 
 
 def _retrieval_lines(scores: Mapping[str, Any]) -> list[str]:

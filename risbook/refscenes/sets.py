@@ -50,7 +50,9 @@ STANDARD = WorldSize(name="standard", refscenes=(4000, 200, 120, 120), refscenes
 TINY = WorldSize(name="tiny", refscenes=(24, 8, 6, 6), refscenesg=(12, 6, 6))
 #: The world in the package: coarser JPEG, so that it stays below half a megabyte.
 SAMPLE = WorldSize(name="sample", refscenes=(9, 3, 2, 2), refscenesg=(5, 2, 2), quality=80)
-SIZES = {size.name: size for size in (STANDARD, TINY, SAMPLE)}
+#: For pretraining alone: towers have met more than the training set of the task, as in life.
+PRETRAINING = WorldSize(name="pretraining", refscenes=(28_000, 0, 0, 0), refscenesg=(12_000, 0, 0))
+SIZES = {size.name: size for size in (STANDARD, TINY, SAMPLE, PRETRAINING)}
 
 
 @dataclass(frozen=True, slots=True)

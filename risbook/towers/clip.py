@@ -49,4 +49,8 @@ class CLIP(nn.Module):
 
     def forward(self, images: Tensor, token_ids: Tensor) -> Tensor:
         """Scaled cosines of every image with every sentence, (B images, B' sentences)."""
-        return self.scale * self.image_vectors(images) @ self.text_vectors(token_ids).T
+        return self.compare(self.image_tower.pooled(images), self.text_vectors(token_ids))
+
+    def compare(self, vectors: Tensor, text_vectors: Tensor) -> Tensor:
+        """Scaled cosines of vectors (N, P), not normalised, with unit vectors (M, P) of text."""
+        return self.scale * F.normalize(vectors.float(), dim=-1) @ text_vectors.T

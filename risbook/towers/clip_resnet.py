@@ -110,10 +110,19 @@ class CLIPResNet(StagedImageTower):
 
     def pooled(self, images: Tensor) -> Tensor:
         """CLIP's vectors (B, P), not normalised, of normalised images (B, 3, H, W)."""
+        return self.attention_pool.pooled(self._last_layer(images))
+
+    def pooled_with_map(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The result of `pooled`, (B, P), and the dense map of the attention pool, (B, P, h, w)."""
+        feature_map = self._last_layer(images)
+        return self.attention_pool.pooled(feature_map), self.attention_pool(feature_map)
+
+    def _last_layer(self, images: Tensor) -> Tensor:
+        """The map (B, C, h, w) of layer 4."""
         feature_map = self.stem(images)
         for layer in (1, 2, 3, 4):
             feature_map = self.forward_layer(feature_map, layer)
-        return self.attention_pool.pooled(feature_map)
+        return feature_map
 
     # The interface of `risbook.towers.stages`: stages 1, 2 and 3 are layers 2, 3 and 4.
 

@@ -243,6 +243,12 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         tokens, grid = self.embed(images)
         return self.forward_final(self.forward_blocks(tokens, grid=grid)[:, :1])[:, 0]
 
+    def pooled_with_map(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The result of `pooled`, (B, P), and the final map of the patches, (B, P, h, w)."""
+        tokens, grid = self.embed(images)
+        tokens = self.forward_final(self.forward_blocks(tokens, grid=grid))
+        return tokens[:, 0], self.tokens_to_map(tokens, grid)
+
     # The interface of `risbook.towers.stages`.
 
     def begin_stages(

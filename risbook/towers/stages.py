@@ -242,6 +242,10 @@ class StagedImageTower(StagedTower):
     def pooled(self, images: Tensor) -> Tensor:
         """One vector per image, (B, 3, H, W) to (B, P), not normalised."""
 
+    @abstractmethod
+    def pooled_with_map(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors of `pooled`, (B, P), and the final maps (B, P, h, w), in one pass."""
+
     def forward(
         self,
         images: Tensor,

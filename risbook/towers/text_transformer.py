@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from risbook.errors import ArgumentError, DataError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.quick_gelu import QuickGELU
 from risbook.tokenizers.sentence_tokenizer import padding_mask
 from risbook.towers.features import TextFeatures
 from risbook.towers.sites import Branch
@@ -87,6 +88,8 @@ class TextTransformer(TransformerTower, StagedTextTower):
             eos_token_id=self.end_id,
         )
         self.text: Any = CLIPTextModel(config)
+        for block in self.blocks:
+            block.mlp.activation_fn = QuickGELU()
         self.projection = nn.Parameter(torch.randn(embed_dim, output_dim) * embed_dim**-0.5)
 
     @property

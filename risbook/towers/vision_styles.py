@@ -9,9 +9,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from risbook.layers.pos_embed import Grid, resize_clip_pos_embed, resize_dinov2_pos_embed
+from risbook.layers.quick_gelu import QuickGELU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class VisionStyle:
         class_pos_embed: whether the class token has a position embedding, the first row.
         pre_norm: whether there is a norm before the blocks.
         layer_scale: whether LayerScale multiplies the output of each branch.
-        activation: of the MLPs, by timm's name.
+        activation: of the MLPs, a name of timm or a class.
         norm_eps: added to the variance in every norm.
         resize: the rule that brings position embeddings to another grid.
         resized_once: whether a system resizes the embeddings when it is built, so that the resized
@@ -32,7 +33,7 @@ class VisionStyle:
     class_pos_embed: bool
     pre_norm: bool
     layer_scale: bool
-    activation: str
+    activation: str | type[nn.Module]
     norm_eps: float
     resize: Callable[[Tensor, Grid], Tensor]
     resized_once: bool
@@ -43,7 +44,7 @@ STYLES: dict[str, VisionStyle] = {
         class_pos_embed=True,
         pre_norm=True,
         layer_scale=False,
-        activation="quick_gelu",
+        activation=QuickGELU,
         norm_eps=1e-5,
         resize=resize_clip_pos_embed,
         resized_once=True,
