@@ -81,13 +81,51 @@ def test_crops_of_objects_come_with_expressions_that_name_no_place(corpus: Image
 
 def test_a_text_is_a_part_of_the_caption_or_an_expression(corpus: ImageCorpus) -> None:
     contrastive = objective(corpus, scene_batch=6, object_batch=8)
-    views, texts = contrastive.sample_scenes(torch.Generator().manual_seed(0))
-    assert views.shape == (len(texts), 3, 32, 32)
+    scenes = contrastive.sample_scenes(torch.Generator().manual_seed(0))
+    texts = scenes.texts
+    assert scenes.views.shape == (len(texts), 3, 32, 32)
     sentences = {sentence for caption in corpus.captions for sentence in caption}
     sentences |= {entry.text for entry in corpus.objects}
     for text in texts:
         parts = [f"{part.rstrip('.')}." for part in text.split(". ")]
         assert text in sentences or sentences.issuperset(parts)
+
+
+def test_regions_lie_where_their_objects_are_in_the_view(corpus: ImageCorpus) -> None:
+    contrastive = objective(corpus, scene_batch=6, object_batch=8, scene_regions=2)
+    scenes = contrastive.sample_scenes(torch.Generator().manual_seed(0))
+    regions = contrastive.sample_regions(scenes, torch.Generator().manual_seed(1))
+    side = corpus.canvas.shape[-1]
+    assert len(regions.texts) == len(regions.boxes) == len(regions.view_indices) > 6
+    for view, box, text in zip(regions.view_indices, regions.boxes, regions.texts, strict=True):
+        described = [
+            entry
+            for entry in corpus.objects
+            if entry.image_index == scenes.scene_indices[view] and entry.text == text
+        ]
+        # back from units of the view to pixels of the canvas
+        x, y, width, _ = scenes.boxes[view]
+        on_canvas = torch.stack(
+            [x + box[0] * width, y + box[1] * width, box[2] * width, box[3] * width]
+        )
+        assert any(
+            torch.allclose(on_canvas, torch.tensor(entry.box), atol=1e-3 * side)
+            for entry in described
+        )
+        assert not any(entry.spatial and entry.box == described[0].box for entry in described)
+
+
+def test_regions_are_compared_in_steps_with_scenes_alone(corpus: ImageCorpus) -> None:
+    contrastive = objective(corpus, scene_batch=6, object_batch=8, scene_regions=2)
+    with_scenes = contrastive(0, torch.Generator().manual_seed(0))
+    assert with_scenes.keys() == {"loss", "scenes", "scenes_right", "regions", "regions_right"}
+    parts = with_scenes["scenes"] + with_scenes["regions"]
+    assert torch.allclose(with_scenes["loss"].detach(), parts)
+    assert contrastive(1, torch.Generator().manual_seed(0)).keys() == {
+        "loss",
+        "objects",
+        "objects_right",
+    }
 
 
 def test_it_learns(corpus: ImageCorpus) -> None:
