@@ -52,7 +52,11 @@ $(VENV)/.complete: requirements.txt pyproject.toml $(CONSTRAINTS)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+# The repository holds the weights that every test needs; those of the real DINOv2 are fetched.
+DINOV2 = @$(PYTHON) -m risbook towers get dinov2-s || echo
+
 book: $(READY) ## Build the book; prints where the page is.
+	$(DINOV2) "The notebooks show what was recorded with dinov2-s."
 	@$(PYTHON) book/_tools/vendor_mathjax.py
 	$(PYTHON) -c 'from jupyter_book.cli.main import main; main()' build . -n --keep-going $(BOOKFLAGS)
 	@$(PYTHON) book/_tools/check_html.py _build/html
@@ -60,10 +64,8 @@ book: $(READY) ## Build the book; prints where the page is.
 	@echo "The book is ready. Open this file in a browser:"
 	@echo "  $(CURDIR)/$(HTML)"
 
-# Weights that no test can do without are in the repository; those of the real DINOv2 are fetched.
 test: $(READY) ## Run every test: units, doctests, and all notebooks (pytest --nbval).
-	@$(PYTHON) -m risbook towers get dinov2-s || \
-	  echo "The tests of dinov2-s are skipped."
+	$(DINOV2) "The tests of dinov2-s are skipped."
 	$(PYTHON) -m pytest --nbval $(ARGS)
 
 test-oldest: ## Run the unit tests with the oldest releases that requirements.txt allows.

@@ -65,12 +65,15 @@ def run_recipe(
     loop = replace(recipe.loop, **(overrides or {}))
     corpus = read_corpus(sources)
     torch.manual_seed(loop.seed)
-    setup = recipe.build(RecipeInputs(corpus, loop, text=text, init=init))
+    setup = recipe.build(RecipeInputs(corpus, loop, text=text, init=init, folder=folder))
     if not resume:
         for tower in setup.towers:
             RunFolder(folder / tower).check_free()
     setup.objective.to(device)
-    digests = {name: weights_origin(tower).sha256 for name, tower in setup.towers.items()}
+    digests = {
+        name: weights_origin(tower).sha256
+        for name, tower in {**setup.origins, **setup.towers}.items()
+    }
     initial = {name: digest for name, digest in digests.items() if digest}
     settings = {
         "recipe": name,

@@ -7,12 +7,18 @@ are 1.5 times as fast there as four of 32.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import nn
 
 from risbook.pretraining.contrastive import ContrastiveConfig, ContrastiveObjective
+from risbook.pretraining.feature_distillation import (
+    FeatureDistillationConfig,
+    FeatureDistillationObjective,
+    init_from_clip,
+    read_or_compute,
+)
 from risbook.pretraining.image_corpus import ImageCorpus
 from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.pretraining.self_distillation import DistillationConfig, DistillationObjective
@@ -38,12 +44,14 @@ class RecipeSetup:
         towers: the towers to keep, by shipped name.
         tokenizer: of the text tower, if there is one.
         clip: the pair of towers, if there is one.
+        origins: other towers that the run starts or learns from, by name.
     """
 
     objective: PretrainingObjective
     towers: Mapping[str, Tower]
     tokenizer: WordTokenizer | None = None
     clip: CLIP | None = None
+    origins: Mapping[str, Tower] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,16 @@ class RecipeInputs:
         corpus: the training images.
         loop: its steps may be others than the recipe's.
         text: folder of a text tower, which not every recipe needs; "auto" for the shipped one.
-        init: folder that holds a folder of weights for each tower of the recipe, from which the
-            run starts; None for random weights.
+        init: folder that holds a folder of weights for each tower from which the run starts; None
+            for random weights, and for the shipped ones where the recipe starts from another tower.
+        folder: where a recipe keeps what it computes once; None to compute it anew.
     """
 
     corpus: ImageCorpus
     loop: PretrainingConfig
     text: str | Path = "auto"
     init: Path | None = None
+    folder: Path | None = None
 
     def weights(self, tower: str) -> str | Path:
         """Where the initial weights of a tower are from."""
@@ -80,7 +90,7 @@ class Recipe:
     """
 
     loop: PretrainingConfig
-    config: ContrastiveConfig | DistillationConfig
+    config: ContrastiveConfig | FeatureDistillationConfig | DistillationConfig
     build: Callable[[RecipeInputs], RecipeSetup]
     world: tuple[str, int] = ("pretraining", 1)
 
@@ -95,6 +105,7 @@ RESNET_CONFIG = ContrastiveConfig(
     object_steps=1,
     scene_regions=4,
 )
+FEATURE_CONFIG = FeatureDistillationConfig()
 DINOV2_CONFIG = DistillationConfig()
 
 
@@ -114,9 +125,7 @@ def _clip_mini(inputs: RecipeInputs) -> RecipeSetup:
     if inputs.init is None:
         sentences = inputs.corpus.sentences()
         tokenizer = WordTokenizer.from_sentences(sentences, length=MAX_TOKENS, ends=True)
-        text_tower = build_tower(
-            "clip-mini-text", weights=weights, vocab_size=tokenizer.vocab_size
-        )
+        text_tower = build_tower("clip-mini-text", weights=weights, vocab_size=tokenizer.vocab_size)
     else:
         tokenizer = _word_tokenizer(weights)
         text_tower = build_tower("clip-mini-text", weights=weights)
@@ -162,10 +171,29 @@ def _pair_setup(
 
 
 def _dinov2_mini(inputs: RecipeInputs) -> RecipeSetup:
-    # DINOv2's initialisation (LayerScale 1e-5, weights of 0.02) is for long runs of wide towers. At
-    # this width the blocks do next to nothing at first, and had learned nothing after 400 steps.
-    tower = build_tower("dinov2-mini", weights="random", layer_scale=1.0)
-    assert isinstance(tower, ImageTransformer)
+    tower = _random_dinov2()
+    clip_weights = "auto" if inputs.init is None else inputs.init / "clip-mini-image"
+    clip_tower = build_tower("clip-mini-image", weights=clip_weights)
+    teacher = build_tower(FEATURE_CONFIG.teacher)
+    assert isinstance(clip_tower, ImageTransformer) and isinstance(teacher, ImageTransformer)
+    init_from_clip(tower, clip_tower)
+    path = None if inputs.folder is None else inputs.folder / "teacher_features.safetensors"
+    objective = FeatureDistillationObjective(
+        tower=tower,
+        features=read_or_compute(path, teacher.eval(), inputs.corpus, FEATURE_CONFIG),
+        corpus=inputs.corpus,
+        config=FEATURE_CONFIG,
+        loop=inputs.loop,
+    )
+    return RecipeSetup(
+        objective=objective,
+        towers={"dinov2-mini": tower},
+        origins={"clip-mini-image": clip_tower, FEATURE_CONFIG.teacher: teacher},
+    )
+
+
+def _dinov2_mini_alone(inputs: RecipeInputs) -> RecipeSetup:
+    tower = _random_dinov2()
     init_clip_params(tower)
     objective = DistillationObjective(
         tower=tower, corpus=inputs.corpus, config=DINOV2_CONFIG, loop=inputs.loop
@@ -173,12 +201,20 @@ def _dinov2_mini(inputs: RecipeInputs) -> RecipeSetup:
     return RecipeSetup(objective=objective, towers={"dinov2-mini": objective.tower})
 
 
+def _random_dinov2() -> ImageTransformer:
+    # DINOv2's initialisation (LayerScale 1e-5, weights of 0.02) is for long runs of wide towers. At
+    # this width the blocks do next to nothing at first, and had learned nothing after 400 steps.
+    tower = build_tower("dinov2-mini", weights="random", layer_scale=1.0)
+    assert isinstance(tower, ImageTransformer)
+    return tower
+
+
 RECIPES: Registry[Recipe] = Registry(
     "recipe",
     {
         # a CLIP pair: image transformer and text transformer
         "clip-mini": Recipe(
-            loop=PretrainingConfig(steps=6000, learning_rate=1e-3, warmup=200, weight_decay=0.05),
+            loop=PretrainingConfig(steps=1600, learning_rate=1e-3, warmup=200, weight_decay=0.05),
             config=CLIP_CONFIG,
             build=_clip_mini,
         ),
@@ -188,13 +224,21 @@ RECIPES: Registry[Recipe] = Registry(
             config=RESNET_CONFIG,
             build=_clip_mini_rn,
         ),
-        # an image transformer with registers, by self-distillation
+        # an image transformer with registers, from the CLIP transformer, by the features of a real
+        # DINOv2
         "dinov2-mini": Recipe(
+            loop=PretrainingConfig(steps=2000, learning_rate=1e-3, warmup=100, weight_decay=0.05),
+            config=FEATURE_CONFIG,
+            build=_dinov2_mini,
+        ),
+        # the same from random weights, by self-distillation alone
+        "dinov2-mini-alone": Recipe(
             loop=PretrainingConfig(
                 steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, max_grad_norm=3.0
             ),
             config=DINOV2_CONFIG,
-            build=_dinov2_mini,
+            build=_dinov2_mini_alone,
+            world=("standard", 0),
         ),
     },
 )
