@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from risbook.files import write_atomically
@@ -192,8 +192,9 @@ def read_or_compute(
     )
     if path is not None and path.is_file():
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("about") == about:
-                return TeacherFeatures(**{name: file.get_tensor(name) for name in file.keys()})
+            is_same = (file.metadata() or {}).get("about") == about
+        if is_same:
+            return TeacherFeatures(**load_file(path))
     features = compute_teacher_features(teacher, corpus, config)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
