@@ -56,7 +56,7 @@ class FeatureDistillationConfig:
     teacher_block: int = 8
     teacher_size: int = 168
     student_size: int = 96
-    num_images: int = 12_000
+    num_images: int = 6_000
     batch_size: int = 64
     num_directions: int = 64
     background_weight: float = 0.2

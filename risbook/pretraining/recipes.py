@@ -227,7 +227,7 @@ RECIPES: Registry[Recipe] = Registry(
         # an image transformer with registers, from the CLIP transformer, by the features of a real
         # DINOv2
         "dinov2-mini": Recipe(
-            loop=PretrainingConfig(steps=2000, learning_rate=1e-3, warmup=100, weight_decay=0.05),
+            loop=PretrainingConfig(steps=1200, learning_rate=1e-3, warmup=50, weight_decay=0.05),
             config=FEATURE_CONFIG,
             build=_dinov2_mini,
         ),
