@@ -63,12 +63,12 @@ def run_recipe(
     """
     recipe = get_recipe(name)
     loop = replace(recipe.loop, **(overrides or {}))
+    if not resume:
+        for tower in recipe.towers:
+            RunFolder(folder / tower).check_free()
     corpus = read_corpus(sources)
     torch.manual_seed(loop.seed)
     setup = recipe.build(RecipeInputs(corpus, loop, text=text, init=init, folder=folder))
-    if not resume:
-        for tower in setup.towers:
-            RunFolder(folder / tower).check_free()
     setup.objective.to(device)
     digests = {
         name: weights_origin(tower).sha256

@@ -85,12 +85,14 @@ class Recipe:
     Args:
         loop: the length of the run, its learning rate and its seed.
         config: what the objective's batches hold.
+        towers: names of the towers that it leaves.
         build: builds towers and objective.
         world: the drawn world whose training images are read, its size and its seed.
     """
 
     loop: PretrainingConfig
     config: ContrastiveConfig | FeatureDistillationConfig | DistillationConfig
+    towers: tuple[str, ...]
     build: Callable[[RecipeInputs], RecipeSetup]
     world: tuple[str, int] = ("pretraining", 1)
 
@@ -216,12 +218,14 @@ RECIPES: Registry[Recipe] = Registry(
         "clip-mini": Recipe(
             loop=PretrainingConfig(steps=1600, learning_rate=1e-3, warmup=200, weight_decay=0.05),
             config=CLIP_CONFIG,
+            towers=("clip-mini-image", "clip-mini-text"),
             build=_clip_mini,
         ),
         # a CLIP ResNet for the text tower of clip-mini
         "clip-mini-rn": Recipe(
             loop=PretrainingConfig(steps=1500, learning_rate=2e-3, warmup=100, weight_decay=0.05),
             config=RESNET_CONFIG,
+            towers=("clip-mini-rn-image",),
             build=_clip_mini_rn,
         ),
         # an image transformer with registers, from the CLIP transformer, by the features of a real
@@ -229,6 +233,7 @@ RECIPES: Registry[Recipe] = Registry(
         "dinov2-mini": Recipe(
             loop=PretrainingConfig(steps=1200, learning_rate=1e-3, warmup=50, weight_decay=0.05),
             config=FEATURE_CONFIG,
+            towers=("dinov2-mini",),
             build=_dinov2_mini,
         ),
         # the same from random weights, by self-distillation alone
@@ -237,6 +242,7 @@ RECIPES: Registry[Recipe] = Registry(
                 steps=5000, learning_rate=2e-3, warmup=100, weight_decay=0.05, max_grad_norm=3.0
             ),
             config=DINOV2_CONFIG,
+            towers=("dinov2-mini",),
             build=_dinov2_mini_alone,
             world=("standard", 0),
         ),

@@ -13,6 +13,7 @@ from risbook.errors import RisbookError
 from risbook.pretraining import RECIPES, run_recipe
 from risbook.pretraining.tower_card import tower_card
 from risbook.towers import build_tower, tokenizer_of, weights_origin
+from risbook.towers.info import weights_status
 
 CPU = torch.device("cpu")
 
@@ -25,7 +26,11 @@ def sample() -> ReferData:
 
 def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Path) -> None:
     (folder,) = run_recipe(
-        "dinov2-mini", [sample], tmp_path, device=CPU, overrides={"steps": 1, "precision": "no"}
+        "dinov2-mini-alone",
+        [sample],
+        tmp_path,
+        device=CPU,
+        overrides={"steps": 1, "precision": "no"},
     )
     assert {path.name for path in folder.iterdir()} == {
         "README.md",
@@ -37,7 +42,7 @@ def test_a_recipe_ends_in_a_tower_with_its_card(sample: ReferData, tmp_path: Pat
     }
     about = json.loads((folder / "pretraining.json").read_text())
     assert about["command"] == (
-        "risbook pretrain dinov2-mini --out runs/dinov2-mini --steps 1 --precision no"
+        "risbook pretrain dinov2-mini-alone --out runs/dinov2-mini-alone --steps 1 --precision no"
     )
     assert about["loop"]["seed"] == 0 and about["config"]["crops"]["num_small"] == 4
     text = (folder / "README.md").read_text()
@@ -60,6 +65,40 @@ def test_a_pair_leaves_two_towers_and_a_vocabulary(sample: ReferData, tmp_path: 
     scores = json.loads((folders[0] / "scores.json").read_text())
     assert scores["retrieval"]["count"] > 0
     assert {row["weights"] for row in scores["kinds"]} == {"pretrained", "random"}
+
+
+def test_a_pair_starts_from_earlier_weights(sample: ReferData, tmp_path: Path) -> None:
+    overrides = {"steps": 1, "precision": "no"}
+    folders = run_recipe("clip-mini", [sample], tmp_path / "first", device=CPU, overrides=overrides)
+    digest = weights_origin(build_tower("clip-mini-image", weights=folders[0])).sha256
+    again = run_recipe(
+        "clip-mini",
+        [sample],
+        tmp_path / "second",
+        device=CPU,
+        init=tmp_path / "first",
+        overrides={**overrides, "learning_rate": 1e-12},
+    )
+    about = json.loads((again[0] / "pretraining.json").read_text())
+    assert about["init"]["clip-mini-image"] == digest
+    assert about["command"].endswith("--init first")
+    assert f"earlier weights (SHA-256 `{digest[:16]}`)" in (again[0] / "README.md").read_text()
+    first, second = (build_tower("clip-mini-image", weights=part[0]) for part in (folders, again))
+    for name, value in first.state_dict().items():
+        torch.testing.assert_close(second.state_dict()[name], value, msg=name)
+
+
+def test_dinov2_mini_learns_from_the_real_one(sample: ReferData, tmp_path: Path) -> None:
+    if weights_status("dinov2-s") not in ("in the cache", "RISBOOK_WEIGHTS"):
+        pytest.skip("needs the weights of dinov2-s: run `risbook towers get dinov2-s`")
+    (folder,) = run_recipe(
+        "dinov2-mini", [sample], tmp_path, device=CPU, overrides={"steps": 2, "precision": "no"}
+    )
+    about = json.loads((folder / "pretraining.json").read_text())
+    assert set(about["init"]) == {"clip-mini-image", "dinov2-s"}
+    assert about["config"]["teacher_block"] == 8
+    assert (tmp_path / "teacher_features.safetensors").is_file()
+    assert build_tower("dinov2-mini", weights=folder).num_prefix_tokens == 5
 
 
 def test_a_tower_folder_of_somebody_else_is_kept(sample: ReferData, tmp_path: Path) -> None:
