@@ -154,6 +154,17 @@ TOWERS: Registry[TowerPreset] = Registry(
             {**_MINI, "context_length": 77, "output_dim": 128},
             tokenizer_class=WordTokenizer,
         ),
+        # the same two towers, trained further on the 40,000 images of a wider world, regions included
+        "clip-mini-40k-image": TowerPreset(
+            "clip-vit",
+            {**_MINI, **_MINI_PATCHES, "output_dim": 128},
+            text_tower="clip-mini-40k-text",
+        ),
+        "clip-mini-40k-text": TowerPreset(
+            "clip-text",
+            {**_MINI, "context_length": 77, "output_dim": 128},
+            tokenizer_class=WordTokenizer,
+        ),
         "clip-mini-rn-image": TowerPreset(
             "clip-resnet",
             {"layers": (2, 2, 2, 2), "width": 16, "output_dim": 128, "num_heads": 8, "pos_grid": 6},
