@@ -154,7 +154,7 @@ TOWERS: Registry[TowerPreset] = Registry(
             {**_MINI, "context_length": 77, "output_dim": 128},
             tokenizer_class=WordTokenizer,
         ),
-        # the same two towers, trained further on the 40,000 images of a wider world, regions included
+        # the same two, trained further on 40,000 images of a wider world, and on regions of them
         "clip-mini-40k-image": TowerPreset(
             "clip-vit",
             {**_MINI, **_MINI_PATCHES, "output_dim": 128},
