@@ -29,6 +29,15 @@ def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_world(tmp_path_factory.mktemp("worlds") / "tiny", size=TINY, progress=False)
 
 
+@pytest.fixture(scope="session")
+def unseen_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn world of a few dozen scenes: the folder that holds refscenes-unseen."""
+    from risbook.refscenes import UNSEEN_TINY, make_world
+
+    root = tmp_path_factory.mktemp("worlds") / "unseen-tiny"
+    return make_world(root, size=UNSEEN_TINY, progress=False)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def quiet_progress_bars() -> Iterator[None]:
     """Progress bars would hide what a failing test printed."""

@@ -45,7 +45,7 @@ comes with the package: first-model, etris-mini.
 
 #: the commands, each a function in the file of its name, with what it does
 SUMMARIES = {
-    "data": "make, count and show data",
+    "data": "list, make, count and show data",
     "towers": "parameters, input sizes, feature shapes and weights of the towers",
     "params": "parameters of every system: tuned, frozen, dead, share of the towers",
     "pretrain": "pretrain a small tower on RefScenes",
@@ -56,14 +56,14 @@ SUMMARIES = {
     "study": "compare systems under one budget; can be stopped and resumed",
     "results": "tables of published and own results, and a check of the book's pages",
 }
-#: of a command that has several functions, those that are typed behind it
+#: of a command that has several functions, those that are typed behind it; without one of them,
+#: `risbook data` lists the sets, and `risbook towers` prints a table of the towers
 ACTIONS = {
     "data": {
         "make": "draw RefScenes into a folder",
         "counts": "objects, sentences and images per split, beside the published counts",
         "show": "draw one expression: image, sentence, mask",
     },
-    # `risbook towers` without an action prints the table
     "towers": {
         "get": "bring the weights of a tower to this machine",
         "probe": "measure what probes find after every block of an image tower",

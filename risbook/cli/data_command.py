@@ -1,4 +1,4 @@
-"""``risbook data``: make RefScenes, count a set, look at one of its expressions."""
+"""``risbook data``: list the sets, make RefScenes, count a set, look at one of its expressions."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -8,22 +8,46 @@ from risbook.config import Seed
 from risbook.errors import RisbookError
 
 
+def data(*, json: bool = False) -> None:
+    """List the sets that have a name.
+
+    Args:
+        json: print JSON instead of a table.
+
+    `risbook data counts NAME` counts objects, sentences and images per split of a set,
+    `risbook data show NAME --out FILE.png` draws one of its expressions, and `risbook data make`
+    draws the scenes of RefScenes before they are needed.
+    """
+    from risbook.data.catalog import list_datasets
+
+    rows = [{"set": name, "what it is": text} for name, text in list_datasets().items()]
+    if json:
+        print_json(rows)
+    else:
+        print_table(rows)
+
+
 def make(
-    *, out: Path | None = None, size: Literal["standard", "tiny"] = "standard", seed: Seed = 0
+    *,
+    out: Path | None = None,
+    size: Literal["standard", "tiny", "unseen", "unseen-tiny"] = "standard",
+    seed: Seed = 0,
 ) -> None:
     """Draw the scenes of RefScenes into a folder.
 
     Args:
         out: folder (default: the cache, where other commands look).
-        size: how many scenes.
+        size: which sets, and how many scenes: refscenes, refscenes+ and refscenesg for standard
+            and tiny, refscenes-unseen for unseen and unseen-tiny.
         seed: of the scenes and sentences.
     """
-    from risbook.refscenes import STANDARD, TINY, make_world, world_folder
+    from risbook.refscenes import make_world, world_folder
+    from risbook.refscenes.sets import SIZES
 
     if out is None:
         print(world_folder(size=size, seed=seed))
     else:
-        print(make_world(out, size={"standard": STANDARD, "tiny": TINY}[size], seed=seed))
+        print(make_world(out, size=SIZES[size], seed=seed))
 
 
 def counts(

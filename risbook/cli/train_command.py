@@ -15,8 +15,9 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
 
     Args:
         system: its name; risbook params lists them.
-        data: refscenes, refscenes+ or refscenesg, with -sample for the few scenes that come with
-            the package, or folders in the REFER layout, with instances.json and refs(...).p.
+        data: names that risbook data lists, for instance refscenes+, with -sample for the few
+            scenes that come with the package, or folders in the REFER layout, with instances.json
+            and refs(...).p.
         out: folder of the run (default: runs/ and the system's name).
         resume: continue the run in --out.
         overrides: fields of the system's configuration, for instance image_size=256.
@@ -25,6 +26,7 @@ def train(system: str, *, out: Path | None = None, resume: bool = False, **field
     for example:
       risbook train etris-mini                 as the checkpoint that comes with the package
       risbook train first-model --data refscenes refscenes+ --steps 10000 --out runs/first
+      risbook train etris-mini --data refscenes-unseen --num-images 125 --out runs/few
       risbook train first-model --data path/to/refcoco --splits testA testB --out runs/overfit
       risbook train etris-rn50 --data path/to/refcoco --schedule milestones --learning-rate 1e-4 \\
           --steps 66250                        as ETRIS was released: 50 epochs of 42,404 objects

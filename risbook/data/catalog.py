@@ -1,9 +1,9 @@
 """Open a referring dataset by name or by folder, with its images and masks.
 
 A name is one of three kinds: the real sets ("refcoco", "refcoco+", "refcocog"), which lie under
-a folder of your own, the drawn sets ("refscenes", "refscenes+", "refscenesg"), which risbook
-draws on first use, and their small samples ("refscenes-sample" and so on), which come with the
-package. Anything else is taken for the path of a folder with ``instances.json``.
+a folder of your own, the drawn sets ("refscenes", "refscenes+", "refscenesg", "refscenes-unseen"),
+which risbook draws on first use, and their small samples ("refscenes-sample" and so on), which come
+with the package. Anything else is taken for the path of a folder with ``instances.json``.
 """
 
 import difflib
@@ -20,15 +20,17 @@ from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.refscenes.manifest import digests_of_world
 
 REAL_NAMES = ("refcoco", "refcoco+", "refcocog")
-REFSCENES_NAMES = ("refscenes", "refscenes+", "refscenesg")
+REFSCENES_NAMES = ("refscenes", "refscenes+", "refscenesg", "refscenes-unseen")
 SAMPLE_NAMES = tuple(f"{name}-sample" for name in REFSCENES_NAMES)
 NAMES = (*REFSCENES_NAMES, *SAMPLE_NAMES, *REAL_NAMES)
 
 #: In front of the path of a file with rows of Hugging Face.
 HF_PREFIX = "hf:"
 
-#: Size of the drawn world that the drawn names stand for.
-WORLD_SIZE = "standard"
+#: drawn set -> the drawn world that holds it, and the world of its sample
+WORLDS = dict.fromkeys(REFSCENES_NAMES, ("standard", "sample")) | {
+    "refscenes-unseen": ("unseen", "unseen-sample")
+}
 
 #: Where images lie below the folder that holds the dataset folders.
 IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "images")
@@ -40,6 +42,9 @@ def list_datasets() -> dict[str, str]:
         REFSCENES_NAMES, "drawn scenes in RefCOCO's format, made at first use"
     )
     samples = dict.fromkeys(SAMPLE_NAMES, "a few drawn scenes that come with the package")
+    refscenes["refscenes-unseen"] = (
+        "drawn at first use; test_unseen refers to kinds that train never shows"
+    )
     return (
         refscenes | samples | dict.fromkeys(REAL_NAMES, "COCO photographs; root= names your folder")
     )
@@ -56,10 +61,10 @@ def open_data(
     """Open a dataset by name or by folder.
 
     Args:
-        name: "refcoco", "refcoco+" or "refcocog" (with root); "refscenes", "refscenes+" or
-            "refscenesg", drawn on first use; one of these with "-sample" behind it;
-            "hf:rows.parquet" (or .jsonl, .json), rows of Hugging Face, see `hf_rows`; or a folder
-            that holds ``instances.json``.
+        name: "refcoco", "refcoco+" or "refcocog" (with root); "refscenes", "refscenes+",
+            "refscenesg" or "refscenes-unseen", drawn on first use; one of these with "-sample"
+            behind it; "hf:rows.parquet" (or .jsonl, .json), rows of Hugging Face, see `hf_rows`; or
+            a folder that holds ``instances.json``.
         partition: which way of cutting into splits, "unc", "google" or "umd"; see `read_refer`.
         images: folder of the images. Without it they are searched for in
             images/mscoco/images/train2014, images/train2014 and images, beside the dataset's
@@ -161,9 +166,11 @@ def _dataset_folder(name: str | Path, root: Path | None) -> Path:
         # Drawing needs more of the package than reading does, so it is loaded on demand.
         from risbook import refscenes
 
+        drawn_set = name.removesuffix("-sample")
+        world, sample = WORLDS[drawn_set]
         if name in SAMPLE_NAMES:
-            return Path(refscenes.sample_folder()) / name.removesuffix("-sample")
-        return Path(refscenes.world_folder(WORLD_SIZE)) / name
+            return Path(refscenes.sample_folder(sample)) / drawn_set
+        return Path(refscenes.world_folder(world)) / drawn_set
     folder = Path(name)
     if (folder / "instances.json").is_file():
         return folder

@@ -9,8 +9,8 @@ order in which a scene comes about, the files are:
    adds light_effects. Masks become polygons; parts labels their pixels.
 3. Text: descriptions (logical form), semantics (what a description denotes), expression_generator,
    phrase_builder (English words) and annotation_styles (RefCOCO's, RefCOCO+'s, G-Ref's); captions.
-4. Datasets: sets (sizes and splits), records (the REFER files), write, manifest, partial_folder;
-   scaled_scenes renders them again at a larger size.
+4. Datasets: sets (sizes and splits), unseen_kinds (what one of them holds out), records (the REFER
+   files), write, manifest, partial_folder; scaled_scenes renders them again at a larger size.
 
 Names are loaded when they are used, so importing this package costs nothing.
 """
@@ -19,7 +19,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from risbook.refscenes.sets import FAMILIES, SAMPLE, STANDARD, TINY, WorldSize, generate_scene
+    from risbook.refscenes.sets import (
+        FAMILIES,
+        SAMPLE,
+        STANDARD,
+        TINY,
+        UNSEEN,
+        UNSEEN_SAMPLE,
+        UNSEEN_TINY,
+        WorldSize,
+        generate_scene,
+    )
     from risbook.refscenes.write import make_world, sample_folder, world_folder
 
 __all__ = [
@@ -27,6 +37,9 @@ __all__ = [
     "SAMPLE",
     "STANDARD",
     "TINY",
+    "UNSEEN",
+    "UNSEEN_SAMPLE",
+    "UNSEEN_TINY",
     "WorldSize",
     "generate_scene",
     "make_world",

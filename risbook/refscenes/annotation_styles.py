@@ -57,6 +57,7 @@ ANNOTATION_STYLES: dict[str, AnnotationStyle] = {
         word_range=(8, 15),
     ),
 }  # fmt: skip
+ANNOTATION_STYLES["refscenes-unseen"] = ANNOTATION_STYLES["refscenes+"]
 
 
 def roughen(rng: random.Random, sent: str, *, full_phrases: bool) -> str:

@@ -39,11 +39,19 @@ _RELATIONS = ("left", "right", "next", "behind", "front", "between")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpressionGenerator:
-    """Generates expressions for the objects of one scene; `rng` is the source of all choices."""
+    """Generates expressions for the objects of one scene.
+
+    Args:
+        interpreter: of the scene.
+        style: how annotators write.
+        rng: source of all choices.
+        required_words: a sentence has at least one of them; empty for any sentence.
+    """
 
     interpreter: Interpreter
     style: AnnotationStyle
     rng: random.Random
+    required_words: frozenset[str] = frozenset()
 
     def sentences(self, target: int) -> list[tuple[str, str]]:
         """Generate one to four sentences for an object, given its index.
@@ -60,6 +68,8 @@ class ExpressionGenerator:
             if description is None or description in accepted.values():
                 continue
             sent = self._phrase(description)
+            if self.required_words and self.required_words.isdisjoint(sent.split()):
+                continue
             fits = shortest <= len(sent.split()) <= longest
             (accepted if fits else wrong_length).setdefault(sent, description)
             if len(accepted) == count:

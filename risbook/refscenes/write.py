@@ -4,7 +4,6 @@ import argparse
 import json
 import shutil
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
@@ -15,13 +14,12 @@ from risbook.progress_bar import progress_bar
 from risbook.refscenes import manifest
 from risbook.refscenes.partial_folder import partial_folder
 from risbook.refscenes.records import WORLD_VERSION, DatasetFiles, coco_annotations, scene_record
-from risbook.refscenes.sets import FAMILIES, SAMPLE, SIZES, WorldSize, generate_world
+from risbook.refscenes.sets import SIZES, WorldSize, generate_world
 
 #: Where the real sets have their images, below the folder that holds the sets.
 IMAGES = Path("images", "mscoco", "images", "train2014")
-_SAMPLE_FOLDER = Path(__file__).resolve().parent / "sample"
-#: dataset -> its partition
-_PARTITIONS = {name: family.partition for family in FAMILIES for name in family.sets}
+#: the worlds that come with the package, each in a folder of its name
+SAMPLES = ("sample", "unseen-sample")
 _NOTE = """RefScenes: a drawn world for referring image segmentation.
 
 All pictures were painted and all sentences and captions written by the programs of risbook
@@ -35,7 +33,7 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
     (root / IMAGES).mkdir(parents=True)
     (root / "LICENSE").mkdir()
     (root / "LICENSE" / "README.txt").write_text(_NOTE, encoding="ascii")
-    files = {name: DatasetFiles(name, partition) for name, partition in _PARTITIONS.items()}
+    files = {name: DatasetFiles(name, partition) for name, partition in size.partitions.items()}
     scenes, total = generate_world(size, seed), size.total
     label = "drawing RefScenes"
     for annotated in progress_bar(scenes, show=progress, total=total, desc=label, unit="scene"):
@@ -53,7 +51,7 @@ def _write_world(root: Path, size: WorldSize, seed: int, progress: bool) -> None
 
 def _stamp(size: WorldSize, seed: int) -> str:
     """What a world was made from, as JSON."""
-    made_from = {"version": WORLD_VERSION, "seed": seed, "size": asdict(size)}
+    made_from = {"version": WORLD_VERSION, "seed": seed, "size": size.to_record()}
     return json.dumps(made_from, sort_keys=True) + "\n"
 
 
@@ -80,8 +78,8 @@ def _check_world(root: Path, size: WorldSize, seed: int) -> None:
         manifest.write_manifest(root)
 
 
-def _complete(root: Path) -> bool:
-    return all((root / name / "scenes.json").is_file() for name in _PARTITIONS)
+def _complete(root: Path, size: WorldSize) -> bool:
+    return all((root / name / "scenes.json").is_file() for name in size.partitions)
 
 
 def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = True) -> Path:
@@ -92,7 +90,7 @@ def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = T
 
     Args:
         root: the folder to make; it must not exist, be empty, or hold a complete world.
-        size: how many images.
+        size: which sets, and how many images.
         seed: seed of all scenes.
         progress: show a progress bar.
 
@@ -104,18 +102,21 @@ def make_world(root: Path, *, size: WorldSize, seed: int = 0, progress: bool = T
         RisbookError: `root` cannot be written.
     """
     root = Path(root)
-    if _complete(root):
+    if _complete(root, size):
         _check_world(root, size, seed)
         return root
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(f"{root}: is no RefScenes world; remove it or choose another folder")
+        sets = ", ".join(size.partitions)
+        raise DataError(
+            f"{root}: is no RefScenes world with {sets}; remove it or choose another folder"
+        )
     try:
         with partial_folder(root) as folder:
             _write_world(folder, size, seed, progress)
             try:
                 folder.rename(root)
             except OSError:
-                if not _complete(root):
+                if not _complete(root, size):
                     raise
     except OSError as error:
         raise write_error(root, error) from error
@@ -126,11 +127,13 @@ def world_folder(size: str = "standard", seed: int = 0) -> Path:
     """Find a drawn world in the cache; it is drawn on first use.
 
     Args:
-        size: name of a preset: standard (a minute or two of drawing), tiny or sample.
+        size: name of a preset: standard, tiny or sample for refscenes, refscenes+ and refscenesg;
+            unseen, unseen-tiny or unseen-sample for refscenes-unseen. Standard and unseen take a
+            minute or two of drawing.
         seed: seed of all scenes.
 
     Returns:
-        The folder that holds refscenes, refscenes+, refscenesg and images.
+        The folder that holds the sets and their images.
 
     Raises:
         DataError: the size is unknown, files are missing or altered, or there is no home folder.
@@ -141,31 +144,39 @@ def world_folder(size: str = "standard", seed: int = 0) -> Path:
     return make_world(cache_folder() / name, size=SIZES[size], seed=seed)
 
 
-def sample_folder() -> Path:
-    """The small world that comes with the package.
+def sample_folder(size: str = "sample") -> Path:
+    """A small world that comes with the package.
+
+    Args:
+        size: "sample" for refscenes, refscenes+ and refscenesg; "unseen-sample" for
+            refscenes-unseen.
 
     Raises:
         DataError: the package was installed without it, or it is damaged.
     """
-    if not _complete(_SAMPLE_FOLDER):
-        raise DataError(
-            f"{_SAMPLE_FOLDER}: missing; run python -m risbook.refscenes.write --sample"
-        )
-    manifest.check_sizes(_SAMPLE_FOLDER)
-    return _SAMPLE_FOLDER
+    folder = _sample_path(size)
+    if not _complete(folder, SIZES[size]):
+        raise DataError(f"{folder}: missing; run python -m risbook.refscenes.write --sample {size}")
+    manifest.check_sizes(folder)
+    return folder
+
+
+def _sample_path(size: str) -> Path:
+    return Path(__file__).resolve().parent / size
 
 
 def main() -> None:
-    """Command line: draw the sample that the package carries, or a world in the cache."""
+    """Command line: draw a sample that the package carries, or a world in the cache."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--sample", action="store_true", help="draw the package's sample anew")
+    parser.add_argument("--sample", choices=SAMPLES, help="draw this world of the package anew")
     parser.add_argument("--size", choices=sorted(SIZES), default="standard")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--check", action="store_true", help="compare every file's digest as well")
     options = parser.parse_args()
     if options.sample:
-        shutil.rmtree(_SAMPLE_FOLDER, ignore_errors=True)
-        folder = make_world(_SAMPLE_FOLDER, size=SAMPLE)
+        folder = _sample_path(options.sample)
+        shutil.rmtree(folder, ignore_errors=True)
+        make_world(folder, size=SIZES[options.sample])
     else:
         folder = world_folder(options.size, options.seed)
     if options.check:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from risbook.cli import SUMMARIES, main, read_arguments
 from risbook.cli.evaluate_command import training_data
+from risbook.data.catalog import list_datasets
 from risbook.evaluation import read_result
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
@@ -116,6 +117,37 @@ def test_counts_as_json(tiny_world: Path, capsys: pytest.CaptureFixture[str]) ->
     rows = json.loads(capsys.readouterr().out)
     assert [row["split"] for row in rows] == ["train", "val", "testA", "testB"]
     assert all(row["sentences"] >= row["objects"] >= row["images"] > 0 for row in rows)
+
+
+def test_seen_and_unseen_kinds_are_scored_as_any_split(
+    unseen_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run, result = unseen_world / "refscenes-unseen", tmp_path / "run", tmp_path / "x.json"
+    assert main(train_words(data, run)) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--json", "--out", str(result)]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["split"] for row in rows] == ["val", "test_seen", "test_unseen"]
+    assert all(row["set"] == "refscenes-unseen" and row["count"] > 5 for row in rows)
+    assert read_result(result)["rows"] == rows
+
+
+def test_data_lists_every_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(list_datasets())
+    assert max(map(len, lines)) <= 100
+    assert main(["data", "--json"]) == 0
+    names = [row["set"] for row in json.loads(capsys.readouterr().out)]
+    assert {"refscenes+", "refscenes-unseen", "refscenes-unseen-sample"} <= set(names)
+
+
+def test_make_draws_either_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for size, name in (("tiny", "refscenesg"), ("unseen-tiny", "refscenes-unseen")):
+        out = tmp_path / size
+        assert main(["data", "make", "--size", size, "--out", str(out)]) == 0
+        assert capsys.readouterr().out == f"{out}\n"
+        assert (out / name / "scenes.json").is_file()
 
 
 def test_show_draws_a_picture(

@@ -192,16 +192,22 @@ def test_drawn_names_ask_the_painter(tmp_path: Path, monkeypatch: pytest.MonkeyP
         sizes.append(size)
         return tmp_path / "world"
 
+    def sample_folder(size: str) -> Path:
+        sizes.append(size)
+        return tmp_path / "sample"
+
     module = risbook.refscenes
     monkeypatch.setattr(module, "world_folder", world_folder, raising=False)
-    monkeypatch.setattr(module, "sample_folder", lambda: tmp_path / "sample", raising=False)
+    monkeypatch.setattr(module, "sample_folder", sample_folder, raising=False)
     for name in REFSCENES_NAMES:
         data = open_data(name)
         assert (data.name, data.folder) == (name, tmp_path / "world" / name)
-    assert sizes == ["standard"] * len(REFSCENES_NAMES)
-    data = open_data("refscenes+-sample")
-    assert (data.name, data.folder) == ("refscenes+-sample", tmp_path / "sample" / "refscenes+")
-    assert len(sizes) == len(REFSCENES_NAMES)
+    assert sizes == ["standard", "standard", "standard", "unseen"]
+    sizes.clear()
+    for name in REFSCENES_NAMES:
+        data = open_data(f"{name}-sample")
+        assert (data.name, data.folder) == (f"{name}-sample", tmp_path / "sample" / name)
+    assert sizes == ["sample", "sample", "sample", "unseen-sample"]
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)

@@ -57,9 +57,10 @@ def test_the_manifest_lists_every_file(world: Path) -> None:
     check_digests(world)
 
 
-def test_the_sample_of_the_package_is_whole() -> None:
-    assert len(read_manifest(sample_folder())) > 20
-    check_digests(sample_folder())
+@pytest.mark.parametrize(("sample", "count"), [("sample", 20), ("unseen-sample", 13)])
+def test_the_samples_of_the_package_are_whole(sample: str, count: int) -> None:
+    assert len(read_manifest(sample_folder(sample))) > count
+    check_digests(sample_folder(sample))
 
 
 def test_a_deleted_image_is_noticed_when_the_world_is_opened(world: Path) -> None:

@@ -1,4 +1,4 @@
-"""The drawn world as files: the REFER layout, its splits, and the same bytes every time."""
+"""Drawn worlds as files: the REFER layout, their splits, and the same bytes every time."""
 
 import hashlib
 import json
@@ -18,10 +18,20 @@ from refscenes_evaluator import denoted
 from risbook import refscenes
 from risbook.data.masks import decode_mask
 from risbook.errors import DataError
-from risbook.refscenes.sets import FAMILIES, SAMPLE, TINY, WorldSize, generate_scene
-from risbook.refscenes.write import IMAGES
+from risbook.refscenes.sets import (
+    FAMILIES,
+    SAMPLE,
+    SIZES,
+    TINY,
+    UNSEEN_TINY,
+    WorldSize,
+    generate_scene,
+)
+from risbook.refscenes.write import IMAGES, SAMPLES
 
 SETS = {name: family for family in FAMILIES for name in family.sets}
+#: set -> the tiny world that holds it
+SIZE_OF = {name: size for size in (TINY, UNSEEN_TINY) for name in size.partitions}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +39,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny world."""
     root = tmp_path_factory.mktemp("worlds") / "tiny"
     return refscenes.make_world(root, size=TINY, progress=False)
+
+
+@pytest.fixture(scope="module")
+def roots(world: Path, unseen_world: Path) -> dict[str, Path]:
+    """Each set, and the folder of the tiny world that holds it."""
+    return {name: world if size is TINY else unseen_world for name, size in SIZE_OF.items()}
 
 
 def load(root: Path, name: str) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
@@ -52,7 +68,8 @@ def digests(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_layout_is_that_of_refer(world: Path, name: str) -> None:
+def test_layout_is_that_of_refer(roots: dict[str, Path], name: str) -> None:
+    world = roots[name]
     instances, refs, scenes = load(world, name)
     images = {image["id"]: image for image in instances["images"]}
     annotations = {annotation["id"]: annotation for annotation in instances["annotations"]}
@@ -94,29 +111,30 @@ def test_layout_is_that_of_refer(world: Path, name: str) -> None:
     assert set(ann_ids) == set(annotations)
 
 
-def test_pickles_hold_plain_values_only(world: Path) -> None:
+def test_pickles_hold_plain_values_only(roots: dict[str, Path]) -> None:
     for name, family in SETS.items():
-        data = (world / name / f"refs({family.partition}).p").read_bytes()
+        data = (roots[name] / name / f"refs({family.partition}).p").read_bytes()
         opcodes = {opcode.name for opcode, _, _ in pickletools.genops(data)}
         assert not opcodes & {"GLOBAL", "REDUCE", "STACK_GLOBAL", "BUILD", "INST", "OBJ", "NEWOBJ"}
         assert data[:2] == b"\x80\x02"
 
 
-def test_split_sizes_and_no_leak(world: Path) -> None:
+def test_split_sizes_and_no_leak(world: Path, roots: dict[str, Path]) -> None:
     split_of: dict[int, set[str]] = {}
-    file_of: dict[int, str] = {}
+    file_of: dict[int, Path] = {}
     for name, family in SETS.items():
-        instances, refs, _ = load(world, name)
-        file_of |= {image["id"]: image["file_name"] for image in instances["images"]}
+        instances, refs, _ = load(roots[name], name)
+        images = roots[name] / IMAGES
+        file_of |= {image["id"]: images / image["file_name"] for image in instances["images"]}
         for ref in refs:
             split_of.setdefault(ref["image_id"], set()).add(ref["split"])
-        counts = TINY.refscenes if family.partition == "unc" else TINY.refscenesg
+        counts = SIZE_OF[name].families[family]
         for split, count in zip(family.splits, counts, strict=True):
             assert len({ref["image_id"] for ref in refs if ref["split"] == split}) == count
     assert all(len(splits) == 1 for splits in split_of.values())
     pixels: dict[bytes, int] = {}
-    for image_id, file_name in file_of.items():
-        with Image.open(world / IMAGES / file_name) as image_file:
+    for image_id, file in file_of.items():
+        with Image.open(file) as image_file:
             digest = hashlib.sha256(np.asarray(image_file).tobytes()).digest()
         assert pixels.setdefault(digest, image_id) == image_id
     shared, _, _ = load(world, "refscenes")
@@ -129,11 +147,12 @@ def test_split_sizes_and_no_leak(world: Path) -> None:
 
 
 def test_same_bytes_again_and_in_another_process(tmp_path: Path) -> None:
-    small = WorldSize(name="x", refscenes=(3, 1, 1, 1), refscenesg=(1, 1, 1))
+    small = WorldSize(name="x", refscenes=(3, 1, 1, 1), refscenesg=(1, 1, 1), unseen=(2, 1, 1, 3))
     here = refscenes.make_world(tmp_path / "here", size=small, progress=False)
     code = (
         "import sys; from pathlib import Path; from risbook.refscenes import *;"
-        "size = WorldSize(name='x', refscenes=(3, 1, 1, 1), refscenesg=(1, 1, 1));"
+        "images = {'refscenes': (3, 1, 1, 1), 'refscenesg': (1, 1, 1), 'unseen': (2, 1, 1, 3)};"
+        "size = WorldSize(name='x', **images);"
         "make_world(Path(sys.argv[1]), size=size, progress=False)"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "3"}
@@ -198,15 +217,19 @@ def test_world_folder_uses_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert folder.parent == tmp_path and "v1" in folder.name
     assert (folder / "refscenesg" / "refs(umd).p").is_file()
     assert refscenes.world_folder("sample") == folder
+    unseen = refscenes.world_folder("unseen-sample")
+    assert unseen != folder and (unseen / "refscenes-unseen" / "refs(zero-shot).p").is_file()
     with pytest.raises(DataError, match="size: unknown 'huge'"):
         refscenes.world_folder("huge")
 
 
-def test_the_committed_sample_is_what_the_code_draws(tmp_path: Path) -> None:
-    kept = refscenes.sample_folder()
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_committed_sample_is_what_the_code_draws(sample: str, tmp_path: Path) -> None:
+    kept = refscenes.sample_folder(sample)
     assert sum(path.stat().st_size for path in kept.rglob("*") if path.is_file()) < 500_000
-    fresh = refscenes.make_world(tmp_path / "sample", size=SAMPLE, progress=False)
-    for name in SETS:
+    fresh = refscenes.make_world(tmp_path / "sample", size=SIZES[sample], progress=False)
+    assert (kept / "world.json").read_bytes() == (fresh / "world.json").read_bytes()
+    for name in SIZES[sample].partitions:
         for old, new in zip(load(kept, name)[1:], load(fresh, name)[1:], strict=True):
             assert old == new
     names = sorted(path.name for path in (kept / IMAGES).iterdir())

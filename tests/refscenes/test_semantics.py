@@ -20,7 +20,7 @@ from risbook.refscenes.scene_types import SUPERCATEGORY_OF, Scene, SceneObject, 
 from risbook.refscenes.semantics import Interpreter
 from risbook.refscenes.sets import FAMILIES, AnnotatedScene, generate_scene
 
-SCENES = {"refscenes": 45, "refscenesg": 60}
+SCENES = {"refscenes": 45, "refscenesg": 60, "refscenes-unseen": 45}
 LOCATION_WORDS = {
     "left", "right", "middle", "center", "front", "back", "behind", "next", "beside", "between",
     "near", "nearest", "closest", "farthest", "far", "leftmost", "rightmost", "second", "third",
@@ -50,7 +50,7 @@ def sentence_rows(name: str) -> list[tuple[dict[str, Any], int, str, str]]:
     return rows
 
 
-SETS = ("refscenes", "refscenes+", "refscenesg")
+SETS = ("refscenes", "refscenes+", "refscenesg", "refscenes-unseen")
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -105,8 +105,9 @@ def test_the_evaluator_notices_ambiguity_and_refuses_nonsense() -> None:
             Parser(nonsense).sentence()
 
 
-def test_no_location_word_in_refscenes_plus() -> None:
-    words = {word for *_, sent in sentence_rows("refscenes+") for word in sent.split()}
+@pytest.mark.parametrize("name", ["refscenes+", "refscenes-unseen"])
+def test_no_location_word_in_the_style_of_refscenes_plus(name: str) -> None:
+    words = {word for *_, sent in sentence_rows(name) for word in sent.split()}
     assert not words & LOCATION_WORDS
     located = {word for *_, sent in sentence_rows("refscenes") for word in sent.split()}
     assert {"left", "right", "middle", "front", "behind", "second", "next"} <= located
@@ -114,7 +115,12 @@ def test_no_location_word_in_refscenes_plus() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shortest", "longest"),
-    [("refscenes", 3.2, 4.0), ("refscenes+", 3.0, 4.0), ("refscenesg", 8.5, 12.0)],
+    [
+        ("refscenes", 3.2, 4.0),
+        ("refscenes+", 3.0, 4.0),
+        ("refscenesg", 8.5, 12.0),
+        ("refscenes-unseen", 3.0, 4.0),
+    ],
 )
 def test_length_and_number_of_sentences(name: str, shortest: float, longest: float) -> None:
     lengths = [len(sent.split()) for *_, sent in sentence_rows(name)]

@@ -117,6 +117,24 @@ def test_a_run_may_be_of_another_system(study: Study, tmp_path: Path) -> None:
     assert about["system"] == about["settings"]["training"]["system"] == "first-model"
 
 
+def test_seen_and_unseen_kinds_are_scored_as_any_split(
+    study: Study, unseen_world: Path, tmp_path: Path
+) -> None:
+    place = str(unseen_world / "refscenes-unseen")
+    splits = (f"{place}:test_seen", f"{place}:test_unseen")
+    study = replace(study, data=(place,), runs=(Run("few", SMALL, num_images=5),))
+    study = replace(study, eval_splits=splits, limit=0)
+    (path,) = run_study(study, tmp_path / "runs", tmp_path / "results", report=lambda _: None)
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["split"] for row in rows] == ["test_seen", "test_unseen"]
+    numbers = read_measured(tmp_path / "results", shipped=tmp_path / "none")
+    scores = [number for number in numbers if number.measure == "mIoU"]
+    assert {(number.row, number.split) for number in scores} == {
+        ("few", "test_seen"),
+        ("few", "test_unseen"),
+    }
+
+
 @functools.cache
 def build_once(name: str, overrides: str) -> System:
     """A system by its overrides as JSON."""
