@@ -14,7 +14,7 @@ from risbook.errors import ArgumentError, warn_user
 from risbook.systems import System, build_system, save_system
 from risbook.systems.checkpoints import check_saveable
 from risbook.systems.losses import LOSSES, Loss
-from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset
+from risbook.systems.system_presets import SHIPPED_SYSTEMS, get_system_preset, system_config
 from risbook.towers.frozen_prefix import (
     cache_frozen_prefix,
     count_frozen_blocks,
@@ -127,6 +127,8 @@ def train_system(
             run.check_idle()
         if config.loss and loss is None:
             loss = LOSSES.lookup(config.loss)
+        if system is None:
+            system_config(config.system, config.overrides)  # mistakes are told before data are read
         set_seed(config.seed)
         data = data or open_training_data(config)
         if system is None:
