@@ -3,8 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+
+def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:
+    """Give long texts short names: a report names tests, and a process's environment holds one."""
+    if isinstance(val, str | bytes) and len(val) > 100:
+        return f"{argname} of {len(val)}"
+    return None
 
 
 @pytest.fixture(scope="session")

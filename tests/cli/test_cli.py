@@ -240,7 +240,7 @@ def test_a_mistake_is_one_clear_line(
 
 
 def test_verbose_shows_where_it_came_from() -> None:
-    words = [sys.executable, "-m", "risbook", "-v", "evaluate", "nowhere", "--data", "refscenes"]
+    words = [sys.executable, "-m", "risbook", "-v", "data", "counts", "nowhere"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" in done.stderr

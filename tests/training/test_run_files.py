@@ -111,7 +111,6 @@ def test_moments_of_another_shape_are_noticed_before_the_first_step(
         ("no JSON", "not a row"),
         ("[" * 100_000, "not a row"),
     ],
-    ids=str,
 )
 def test_a_log_with_other_keys_is_told_by_line(
     config: TrainingConfig, run: Path, line: str, message: str
