@@ -1,6 +1,7 @@
 """Settings that make the bare commands `pytest` and `pytest --nbval` right for this project."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ sys.path.insert(0, str(ROOT / "book" / "_tools"))
 # they then take the time of those that work (see the Makefile). Set before torch is imported;
 # notebook kernels inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+# Worker processes (`pytest -n 2`) share the cores: where there are too few, each has one thread.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1 and (os.cpu_count() or 1) < 2 * WORKERS:
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -89,8 +94,31 @@ def _in_environment(collector: Any) -> None:
     collector.setup = setup
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files: a notebook's cells stay together, and fixtures of a module."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # the order of pytest_collection_modifyitems
+    return LoadFileScheduling(config, log)
+
+
+def seconds_to_run(path: Path) -> int:
+    """What a notebook's header says of the time it takes; 0 for other files."""
+    if path.suffix != ".ipynb":
+        return 0
+    match = re.search(r"(\d+) (s|min) to run", path.read_text(encoding="utf-8"))
+    if match is None:
+        return 1  # a notebook that was not executed yet
+    return int(match[1]) * (60 if match[2] == "min" else 1)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip slow tests unless asked for."""
+    """Order the files for workers, and skip slow tests unless asked for."""
+    if WORKERS > 1:
+        # Notebooks take minutes, so they come first: at the end no worker waits for another.
+        seconds = {path: seconds_to_run(path) for path in {item.path for item in items}}
+        items.sort(key=lambda item: -seconds[item.path])
     if config.getoption("--slow"):
         return
     skip = pytest.mark.skip(reason="slow: run with --slow")
