@@ -7,7 +7,7 @@ gives 2 where rings overlap.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,10 @@ from risbook.data.checks import show
 from risbook.errors import DataError
 
 BoolMask = npt.NDArray[np.bool_]
+
+#: How a loss takes its target from a mask, see `risbook.systems.losses.resize_target`. It stands
+#: here because configurations name it, and they are read without torch.
+TargetSampling = Literal["nearest", "corners"]
 
 #: Run lengths are 32 bit numbers in COCO's code; a larger canvas cannot be meant.
 MAX_PIXELS = 2**30

@@ -1,19 +1,16 @@
 """Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from risbook.data.masks import TargetSampling
 from risbook.registry import Registry
 
 #: takes logits (B, 1, h, w), float32, and a target of the same size in [0, 1]; returns a scalar, or
 #: scalars by name, of which "loss" is minimised and all are logged
 Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
-
-#: how a target is taken from a mask, see `resize_target`
-TargetSampling = Literal["nearest", "corners"]
 
 
 def resize_target(

@@ -18,8 +18,8 @@ from risbook.config import (
     to_values,
 )
 from risbook.data.expressions import TextKind
+from risbook.data.masks import TargetSampling
 from risbook.files import read_json, write_json
-from risbook.systems.losses import TargetSampling
 from risbook.training.old_runs import OLD_NAMES
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
