@@ -83,19 +83,28 @@ def paired_difference(
     expressions_per_image = np.bincount(image_index)
     # Sums per image: a resample is then a weighted sum over images and seeds.
     first_sums, second_sums = (
-        np.stack([np.bincount(image_index, weights=run) for run in part])
-        for part in (first, second)
+        _sums_per_image(first, image_index),
+        _sums_per_image(second, image_index),
     )
     rng = np.random.default_rng(0)
     num_images = len(expressions_per_image)
     image_counts = rng.multinomial(num_images, np.full(num_images, 1 / num_images), num_resamples)
-    means = (
-        _resampled_means(first_sums, image_counts, rng)
-        - _resampled_means(second_sums, image_counts, rng)
-    ) / (image_counts @ expressions_per_image)
+    first_means = _resampled_means(first_sums, image_counts, rng)
+    second_means = _resampled_means(second_sums, image_counts, rng)
+    means = (first_means - second_means) / (image_counts @ expressions_per_image)
     low, high = np.quantile(means, [0.025, 0.975])
     mean = first.mean() - second.mean()
     return PairedDifference(float(mean), float(low), float(high), count, num_images)
+
+
+def _sums_per_image(
+    runs: npt.NDArray[np.float64], image_index: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Sums of the scores (R, N) over the expressions of each image, (R, images)."""
+    sums = np.zeros((len(runs), int(image_index.max()) + 1))
+    for run, run_sums in zip(runs, sums, strict=True):
+        np.add.at(run_sums, image_index, run)
+    return sums
 
 
 def _resampled_means(

@@ -224,8 +224,9 @@ class ContrastiveObjective(PretrainingObjective):
                 texts.append(rng.choice(by_box[box]))
         views = torch.tensor(view_indices)
         origin, side = scenes.boxes[views, :2], scenes.boxes[views, 2:]
-        x_y, size = torch.tensor(boxes).split(2, dim=1)
-        relative = torch.cat([(x_y - origin) / side, size / side], dim=1)
+        absolute = torch.tensor(boxes)
+        corners, sizes = absolute[:, :2], absolute[:, 2:]
+        relative = torch.cat([(corners - origin) / side, sizes / side], dim=1)
         return Regions(views, relative, texts)
 
     def _sample_text(self, index: int, rng: random.Random) -> str:

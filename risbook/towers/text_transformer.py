@@ -89,7 +89,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
         )
         self.text: Any = CLIPTextModel(config)
         for block in self.blocks:
-            block.mlp.activation_fn = QuickGELU()
+            block.get_submodule("mlp").activation_fn = QuickGELU()
         self.projection = nn.Parameter(torch.randn(embed_dim, output_dim) * embed_dim**-0.5)
 
     @property
