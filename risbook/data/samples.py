@@ -7,6 +7,7 @@ a generator, so a run that was killed can go on exactly where it was.
 """
 
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ class TrainingSamples(Dataset[Sample]):
         image_size: side S of the letterboxed square, pixels.
         seed: decides, with the epoch, which sentence is drawn.
         text_kind: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
-        cache_images: keep letterboxed images in memory, 3 S^2 bytes per image.
+        cache_images: keep letterboxed images in memory, 3 S^2 bytes per image, and their masks, a
+            few hundred bytes per object.
         num_images: train on the objects of so many images, see `image_subset`; 0 for all images.
             Sets that share images share the subset.
         subset_seed: decides which images; it does not depend on `seed`.
@@ -130,7 +132,9 @@ class TrainingSamples(Dataset[Sample]):
         self.dropped = len(referents) - len(self.objects)
         if num_images:
             self._keep_images(num_images, subset_seed)
-        self._cache: dict[ImageKey, NDArray[np.uint8]] | None = {} if cache_images else None
+        self.cache_images = cache_images
+        self._images: dict[ImageKey, NDArray[np.uint8]] = {}
+        self._masks: dict[int, bytes] = {}  # compressed, by the number of the object
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -152,7 +156,7 @@ class TrainingSamples(Dataset[Sample]):
         """The same samples with another side of the letterboxed square."""
         samples = copy(self)
         samples.image_size = image_size
-        samples._cache = None if self._cache is None else {}
+        samples._images, samples._masks = {}, {}
         return samples
 
     def sentences(self) -> Iterator[str]:
@@ -175,19 +179,31 @@ class TrainingSamples(Dataset[Sample]):
         return Sample(
             image=self._image(source, expression, letterbox),
             text=expression.text(self.text_kind),
-            mask=letterbox.mask(source.mask(expression)),
+            mask=self._mask(index, source, expression, letterbox),
         )
 
     def _image(
         self, source: ReferData, expression: Expression, letterbox: Letterbox
     ) -> NDArray[np.uint8]:
         key = image_key(source, expression)
-        if self._cache is not None and key in self._cache:
-            return self._cache[key]
+        if key in self._images:
+            return self._images[key]
         image = letterbox.image(source.image(expression))
-        if self._cache is not None:
-            self._cache[key] = image
+        if self.cache_images:
+            self._images[key] = image
         return image
+
+    def _mask(
+        self, index: int, source: ReferData, expression: Expression, letterbox: Letterbox
+    ) -> NDArray[np.float32]:
+        if index in self._masks:
+            levels = np.frombuffer(zlib.decompress(self._masks[index]), np.uint8)
+        else:
+            levels = letterbox.mask_levels(source.mask(expression))
+            if self.cache_images:
+                self._masks[index] = zlib.compress(levels.tobytes(), level=1)
+        square = levels.reshape(self.image_size, self.image_size)
+        return square.astype(np.float32) / np.float32(255)
 
 
 class EpochBatches(BatchSampler):

@@ -74,7 +74,7 @@ class TrainingConfig:
         eval_limit: expressions of each split that are evaluated, 0 for all.
         save_every: steps between two saved states, from which a stopped run can go on.
         log_every: steps between two rows of the log.
-        cache_images: keep letterboxed images in memory.
+        cache_images: keep letterboxed images and masks in memory.
         cache_frozen: keep in memory what the frozen blocks of the image tower below everything that
             is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 3 GB. Results are
             those without it up to rounding.

@@ -57,13 +57,18 @@ def test_every_sentence_is_drawn_sooner_or_later(samples: TrainingSamples) -> No
     assert sent_ids == {expression.sent_id for expression in samples.objects[index][1].expressions}
 
 
-def test_kept_images_are_the_same_images(tiny_world: Path) -> None:
+def test_kept_images_and_masks_are_the_same(tiny_world: Path) -> None:
     source = open_data(tiny_world / "refscenes")
     kept = TrainingSamples(sources=[source], image_size=32, cache_images=True)
     fresh = TrainingSamples(sources=[source], image_size=32)
     first = kept[3].image
+    mask = kept[3].mask
     assert np.array_equal(first, fresh[3].image)
     assert kept[3].image is first
+    assert mask.dtype == np.float32 and np.array_equal(mask, fresh[3].mask)
+    assert np.array_equal(kept[3].mask, mask)
+    larger = kept.with_image_size(48)
+    assert larger[3].mask.shape == (48, 48) == larger[3].image.shape[:2]
 
 
 def test_no_set_trains_on_what_another_holds_out(tiny_world: Path) -> None:
