@@ -70,9 +70,7 @@ def measure(variant: str, checkouts: dict[str, Path], rounds: int, precision: st
             training.take(count=number >= WARMUP)
     for name, training in trainings.items():
         training.stop()
-        processor, wall = (
-            [1000 * t for t in times] for times in zip(*training.times, strict=True)
-        )
+        processor, wall = ([1000 * t for t in times] for times in zip(*training.times, strict=True))
         print(
             f"{variant:10} {name:8} {statistics.median(processor):8.0f} {min(processor):8.0f} "
             f"{statistics.median(wall):8.0f} {min(wall):8.0f}",
