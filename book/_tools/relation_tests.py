@@ -8,7 +8,7 @@ it, so all of its splits are searched. The unit of the standard errors is the im
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from risbook.teaching import (
     Example,
     anchor_pairs,
     collect_outcomes,
+    drop_anchor,
     load_examples,
     load_objects,
     mean_and_error,
@@ -109,7 +110,8 @@ def measure_pairs(model: System, located: Sequence[Located]) -> dict[str, Any]:
     is_right = np.array([outcome.is_right for outcome in outcomes])
     firsts, seconds = outcomes[0::2], outcomes[1::2]
     same = [a.selected is b.selected for a, b in zip(firsts, seconds, strict=True)]
-    random = [1 / len(outcome.example.same_category) ** 2 for outcome in firsts]
+    chances = np.array([1 / len(outcome.example.same_category) for outcome in outcomes])
+    random = chances[0::2] * chances[1::2]  # both objects, each among those of its category
     both = is_right[0::2] & is_right[1::2]
     image_ids = [outcome.example.image_id for outcome in firsts]
     return summarise(both, random, image_ids) | {
@@ -120,22 +122,32 @@ def measure_pairs(model: System, located: Sequence[Located]) -> dict[str, Any]:
 
 
 def measure_sentences(model: System, located: Sequence[Located]) -> dict[str, Any]:
-    """Measure the share of right selections."""
+    """Measure the share of right selections, with and without the anchor in the sentence."""
     outcomes = select(model, located)
+    cut = select(model, located, drop_anchor)
     random = [1 / len(outcome.example.same_category) for outcome in outcomes]
     image_ids = [outcome.example.image_id for outcome in outcomes]
-    return summarise([outcome.is_right for outcome in outcomes], random, image_ids)
+    right = np.array([outcome.is_right for outcome in outcomes], float)
+    right_without = np.array([outcome.is_right for outcome in cut], float)
+    gain, error = mean_and_error(right - right_without, image_ids)
+    return summarise(right, random, image_ids) | {
+        "without anchor": float(right_without.mean()),
+        "gain of anchor": gain,
+        "error of that gain": error,
+    }
 
 
-def select(model: System, located: Sequence[Located]) -> list[Any]:
+def select(
+    model: System, located: Sequence[Located], change: Callable[[str], str] = str
+) -> list[Any]:
     """Predict every example with the images of its set, in the given order."""
     outcomes: list[Any] = []
     for data, example in located:
-        outcomes += collect_outcomes(model.predict, data, [example])
+        outcomes += collect_outcomes(model.predict, data, [example], [change(example.sentence)])
     return outcomes
 
 
-def summarise(right: Any, random: Sequence[float], image_ids: Sequence[int]) -> dict[str, Any]:
+def summarise(right: Any, random: Any, image_ids: Sequence[int]) -> dict[str, Any]:
     """Mean, standard error, the mean of random selection, and the paired difference from it."""
     share, error = mean_and_error(right, image_ids)
     gain, gain_error = mean_and_error(np.asarray(right, float) - np.asarray(random), image_ids)

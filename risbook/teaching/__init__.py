@@ -1,7 +1,7 @@
 """Teaching: checkers for the exercises, tables of text, and small measures of the chapters."""
 
 from risbook.teaching.anchor_pairs import anchor_pairs
-from risbook.teaching.anchor_sentences import names_side, needs_anchor
+from risbook.teaching.anchor_sentences import drop_anchor, names_side, needs_anchor
 from risbook.teaching.coarse_masks import coarsen
 from risbook.teaching.examples import Example, SceneObject, load_examples, load_objects
 from risbook.teaching.exercises import check, check_solution, check_value, compare_prediction
@@ -37,6 +37,7 @@ __all__ = [
     "compare_prediction",
     "count_selected_pairs",
     "describe_sentences",
+    "drop_anchor",
     "iou_with_objects",
     "load_examples",
     "load_objects",

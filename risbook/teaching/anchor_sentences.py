@@ -1,4 +1,4 @@
-"""Sentences whose second object decides which object is meant."""
+"""Sentences whose second object, the anchor, decides which object is meant."""
 
 import re
 
@@ -31,3 +31,16 @@ def names_side(example: Example) -> bool:
         example: a sentence with a relation.
     """
     return re.search(r"\b(left|right) of\b", example.sentence) is not None
+
+
+def drop_anchor(sentence: str) -> str:
+    """Cut a sentence behind its first relation, so that it no longer names the anchor.
+
+    Args:
+        sentence: a normalised sentence; without a relation it stays as it is.
+
+    >>> drop_anchor("kid in front of lady")
+    'kid in front of'
+    """
+    match = _RELATION.search(sentence)
+    return sentence if match is None else sentence[: match.end()]

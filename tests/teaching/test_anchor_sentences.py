@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from risbook.teaching import Example, SceneObject, names_side, needs_anchor
+from risbook.teaching import Example, SceneObject, drop_anchor, names_side, needs_anchor
 
 MASK = np.ones((2, 2), dtype=bool)
 KID, OTHER_KID, LADY = (
@@ -37,3 +37,8 @@ def test_one_object_of_the_category_needs_no_anchor():
 def test_sides_are_told_from_other_relations():
     assert names_side(example("kid left of lady", KID)) and names_side(example("a right of b", KID))
     assert not names_side(example("left kid behind lady", KID))
+
+
+def test_the_anchor_is_dropped_and_the_relation_stays():
+    assert drop_anchor("left kid behind the tall lady") == "left kid behind"
+    assert drop_anchor("red kid") == "red kid"
