@@ -242,9 +242,12 @@ class StagedImageTower(StagedTower):
     def pooled(self, images: Tensor) -> Tensor:
         """One vector per image, (B, 3, H, W) to (B, P), not normalised."""
 
-    @abstractmethod
     def pooled_with_map(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The vectors of `pooled`, (B, P), and the final maps (B, P, h, w), in one pass."""
+        """The vectors of `pooled`, (B, P), and the final maps (B, P, h, w).
+
+        The towers of risbook compute both in one pass; here the tower runs twice.
+        """
+        return self.pooled(images), self(images).maps[-1]
 
     def forward(
         self,
