@@ -29,7 +29,7 @@ from risbook.pretraining.augmentations import (
     normalise_views,
     uniform,
 )
-from risbook.pretraining.image_corpus import DescribedObject, ImageCorpus
+from risbook.pretraining.image_corpus import Box, ImageCorpus
 from risbook.pretraining.pretraining_objective import PretrainingConfig, PretrainingObjective
 from risbook.pretraining.region_vectors import region_vectors
 from risbook.tokenizers.word_tokenizer import WordTokenizer
@@ -152,11 +152,13 @@ class ContrastiveObjective(PretrainingObjective):
                 "every sentence here may name a place; take refscenes+ or refscenesg as well"
             )
         self._expressions: list[list[str]] = [[] for _ in range(len(corpus))]
-        self._scene_objects: list[list[DescribedObject]] = [[] for _ in range(len(corpus))]
+        # for each scene, the boxes of its objects with their expressions that name no place
+        self._texts_of_boxes: list[dict[Box, list[str]]] = [{} for _ in range(len(corpus))]
         for described in corpus.objects:
             self._expressions[described.image_index].append(described.text)
             if not described.spatial:
-                self._scene_objects[described.image_index].append(described)
+                texts_of_boxes = self._texts_of_boxes[described.image_index]
+                texts_of_boxes.setdefault(described.box, []).append(described.text)
 
     def forward(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of a step, and under "scenes_right", "regions_right" or "objects_right" the share
@@ -214,14 +216,12 @@ class ContrastiveObjective(PretrainingObjective):
         rng = _python_rng(generator)
         view_indices, boxes, texts = [], [], []
         for view, index in enumerate(scenes.scene_indices.tolist()):
-            by_box: dict[tuple[float, ...], list[str]] = {}
-            for described in self._scene_objects[index]:
-                by_box.setdefault(described.box, []).append(described.text)
-            count = min(self.config.scene_regions, len(by_box))
-            for box in rng.sample(list(by_box), count):
+            texts_of_boxes = self._texts_of_boxes[index]
+            count = min(self.config.scene_regions, len(texts_of_boxes))
+            for box in rng.sample(list(texts_of_boxes), count):
                 view_indices.append(view)
                 boxes.append(box)
-                texts.append(rng.choice(by_box[box]))
+                texts.append(rng.choice(texts_of_boxes[box]))
         views = torch.tensor(view_indices)
         origin, side = scenes.boxes[views, :2], scenes.boxes[views, 2:]
         absolute = torch.tensor(boxes)

@@ -16,6 +16,9 @@ from risbook.data.letterbox import BORDER
 from risbook.errors import DataError
 from risbook.progress_bar import progress_bar
 
+#: x, y, width and height, pixels
+Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class DescribedObject:
@@ -29,7 +32,7 @@ class DescribedObject:
     """
 
     image_index: int
-    box: tuple[float, float, float, float]
+    box: Box
     text: str
     spatial: bool
 

@@ -38,9 +38,6 @@ class Study:
     learning_rate: float = 1e-3  # peak of the schedule
     eval_splits: tuple[str, ...] = ("refscenes+:val",)  # as "set:split"
     limit: int = 0  # expressions of each split, evenly taken; 0 for all
-    # The smallest difference of two runs with all their seeds that the study can tell from none,
-    # percent of mIoU: half the width of the paired 95 % interval. Fixed before the study is run.
-    smallest_difference: float | None = None
 
     def __post_init__(self) -> None:
         keys = [run.key for run in self.runs]

@@ -94,6 +94,9 @@ _BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
 _LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
 _MINI = {"embed_dim": 128, "depth": 12, "num_heads": 2}
 _MINI_PATCHES = {"patch_size": 8, "pos_grid": 12}
+_CLIP_MINI = {**_MINI, **_MINI_PATCHES, "output_dim": 128}
+#: the vocabulary's size is that of the shipped tokenizer
+_CLIP_MINI_TEXT = {**_MINI, "context_length": 77, "output_dim": 128}
 # The out_indices of the DINOv2 towers with registers are the blocks after which the released code
 # of DETRIS (Huang et al., 2025) takes a map, counted from 0 as there.
 _VIT14 = {"patch_size": 14, "pos_grid": 37}
@@ -143,27 +146,12 @@ TOWERS: Registry[TowerPreset] = Registry(
         "dinov2-vitl14": TowerPreset(
             "dinov2", {**_LARGE, "out_indices": (8, 16, 23), **_DINOV2}, DINOV2_L
         ),
-        "clip-mini-image": TowerPreset(
-            "clip-vit",
-            {**_MINI, **_MINI_PATCHES, "output_dim": 128},
-            text_tower="clip-mini-text",
-        ),
-        # the vocabulary's size is that of the shipped tokenizer
-        "clip-mini-text": TowerPreset(
-            "clip-text",
-            {**_MINI, "context_length": 77, "output_dim": 128},
-            tokenizer_class=WordTokenizer,
-        ),
+        "clip-mini-image": TowerPreset("clip-vit", _CLIP_MINI, text_tower="clip-mini-text"),
+        "clip-mini-text": TowerPreset("clip-text", _CLIP_MINI_TEXT, tokenizer_class=WordTokenizer),
         # the same two, trained further on 40,000 images of a wider world, and on regions of them
-        "clip-mini-40k-image": TowerPreset(
-            "clip-vit",
-            {**_MINI, **_MINI_PATCHES, "output_dim": 128},
-            text_tower="clip-mini-40k-text",
-        ),
+        "clip-mini-40k-image": TowerPreset("clip-vit", _CLIP_MINI, text_tower="clip-mini-40k-text"),
         "clip-mini-40k-text": TowerPreset(
-            "clip-text",
-            {**_MINI, "context_length": 77, "output_dim": 128},
-            tokenizer_class=WordTokenizer,
+            "clip-text", _CLIP_MINI_TEXT, tokenizer_class=WordTokenizer
         ),
         "clip-mini-rn-image": TowerPreset(
             "clip-resnet",

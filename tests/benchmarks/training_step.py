@@ -2,7 +2,7 @@
 
     python tests/benchmarks/training_step.py                       # medians of every variant
     python tests/benchmarks/training_step.py --against ../before   # and those of another checkout
-    python tests/benchmarks/training_step.py --parts --variants etris
+    python tests/benchmarks/training_step.py --variants etris      # one variant alone
 
 The variants are rows of the studies. A step is one of `risbook.train`: 32 samples of refscenes+ at
 96 pixels, data included. Both checkouts take their steps in turn, each in a process of its own, so
