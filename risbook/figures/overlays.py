@@ -3,6 +3,7 @@
 Shape and texture carry the meaning, so that the figure also reads without colour.
 """
 
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,12 +116,18 @@ def show_referring(
 def wrap_title(title: str, width: int = 30) -> str:
     """Break a title into lines of at most `width` characters, losing none of it.
 
+    A number stays on the line of the word before it, so a line can be longer than `width`.
+
     >>> wrap_title("the dog on the left", 11)
     'the dog on\\nthe left'
+    >>> wrap_title("the rightmost vase, IoU 0.03", 25)
+    'the rightmost vase,\\nIoU 0.03'
     """
-    lines = textwrap.wrap(" ".join(title.split()), max(width, 8), break_long_words=False)
-    # A dollar would otherwise start mathematics.
-    return "\n".join(lines).replace("$", r"\$")
+    # `textwrap` breaks no line at a no-break space.
+    joined = re.sub(r" (?=[+-]?[.\d])", "\N{NO-BREAK SPACE}", " ".join(title.split()))
+    lines = textwrap.wrap(joined, max(width, 8), break_long_words=False)
+    text = "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+    return text.replace("$", r"\$")  # a dollar would otherwise start mathematics
 
 
 def as_image(image: Any) -> NDArray[Any]:

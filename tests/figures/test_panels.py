@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from risbook.errors import DataError
-from risbook.figures import compare_masks, show_panels, use_style
+from risbook.figures import compare_masks, show_panels, use_style, wrap_title
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,13 @@ def test_titles_are_wrapped_and_never_cut():
         assert " ".join(ax.get_title().split()) == words
         extent = ax.title.get_window_extent()
         assert extent.x0 >= -1 and extent.y1 <= height + 1 and extent.x1 <= width + 1
+
+
+def test_a_number_in_a_title_stays_with_the_word_before_it():
+    panel = {"image": image(), "title": "the rightmost vase, IoU 0.03"}
+    (ax,) = show_panels([panel]).axes
+    assert ax.get_title() == "the rightmost vase,\nIoU 0.03"
+    assert wrap_title("gain -0.25", 8) == "gain -0.25"
 
 
 def test_portrait_and_landscape_share_a_row():
