@@ -16,7 +16,7 @@ def study(
     weights: str = "auto",
     steps: PositiveCount | None = None,
     limit: Count | None = None,
-    precision: Precision = "auto",
+    precision: Precision | None = None,
 ) -> None:
     """Train and evaluate every run of a study that has no result yet.
 
@@ -28,7 +28,7 @@ def study(
         weights: of the towers.
         steps: another number of optimiser steps.
         limit: another number of expressions per split, 0 for all.
-        precision: arithmetic; auto, 16 bit where the machine is fast at it.
+        precision: arithmetic (default: the study's; auto, 16 bit where the machine is fast at it).
 
     for example:
       risbook study                                the studies that there are

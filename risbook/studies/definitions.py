@@ -1,4 +1,4 @@
-"""The studies of the book: the comparison and the ablations of ETRIS, small.
+"""The studies of the book; here the comparison and the ablations of ETRIS, small.
 
 Each repeats the rows of a table of the paper (Xu et al., 2023) on the small CLIP pair and the drawn
 world. The paper trains on RefCOCO with CLIP RN101 for 50 epochs; the budget here is a few minutes
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from risbook.registry import Registry
+from risbook.studies.few_labels import FEW_LABELS_RATES
 from risbook.studies.study import Run, Study
 
 MINI = "etris-mini"
@@ -139,5 +140,9 @@ CODE = Study(
 )
 
 STUDIES: Registry[Study] = Registry(
-    "study", {study.name: study for study in (PET, RATES, BRIDGERS, ZOOM, MODULES, WIDTH, CODE)}
+    "study",
+    {
+        study.name: study
+        for study in (PET, RATES, BRIDGERS, ZOOM, MODULES, WIDTH, CODE, FEW_LABELS_RATES)
+    },
 )

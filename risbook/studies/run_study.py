@@ -43,7 +43,7 @@ def run_study(
     weights: str | Path = "auto",
     steps: int | None = None,
     limit: int | None = None,
-    precision: Precision = "auto",
+    precision: Precision | None = None,
     report: Callable[[str], None] = print,
 ) -> list[Path]:
     """Make the runs that have no result yet.
@@ -56,7 +56,7 @@ def run_study(
         weights: where the towers' weights are from.
         steps: other than the study's, for a trial, as `limit` is; the results hold both.
         limit: other than the study's.
-        precision: arithmetic of the training.
+        precision: arithmetic of the training, other than the study's.
         report: called with a line about each run that starts.
 
     Returns:
@@ -68,23 +68,12 @@ def run_study(
     """
     selected = study.select_runs(only)
     limit = study.limit if limit is None else limit
-    source = {} if weights == "auto" else {"weights": str(weights)}
     paths = []
     for number, (run, seed) in enumerate(selected, start=1):
         path = results / study.name / f"{run.key}-{seed}.json"
         paths.append(path)
-        config = TrainingConfig(
-            system=run.system or study.system,
-            data=study.data,
-            overrides={**run.overrides, **source},
-            steps=study.steps if steps is None else steps,
-            batch_size=study.batch_size,
-            learning_rate=run.learning_rate or study.learning_rate,
-            num_images=run.num_images,
-            subset_seed=run.subset_seed,
-            seed=seed,
-            precision=precision,
-            save_every=200,
+        config = run_training_config(
+            study, run, seed, weights=weights, steps=steps, precision=precision
         )
         settings = run_settings(config, study.eval_splits, limit)
         if path.is_file():
@@ -108,6 +97,36 @@ def run_study(
             path, config, folder / path.stem, command=command, settings=settings, labels=labels
         )
     return paths
+
+
+def run_training_config(
+    study: Study,
+    run: Run,
+    seed: int,
+    *,
+    weights: str | Path = "auto",
+    steps: int | None = None,
+    precision: Precision | None = None,
+) -> TrainingConfig:
+    """The training of a run with one of its seeds; keyword arguments as in `run_study`."""
+    source = {} if weights == "auto" else {"weights": str(weights)}
+    return TrainingConfig(
+        **{
+            "system": run.system or study.system,
+            "data": study.data,
+            "overrides": {**run.overrides, **source},
+            "steps": (run.steps or study.steps) if steps is None else steps,
+            "batch_size": study.batch_size,
+            "learning_rate": run.learning_rate or study.learning_rate,
+            "num_images": run.num_images,
+            "subset_seed": run.subset_seed,
+            "seed": seed,
+            "save_every": 200,
+            **study.training,
+            **run.training,
+            **({} if precision is None else {"precision": precision}),
+        }
+    )
 
 
 def _make_result(
@@ -143,12 +162,13 @@ def _make_result(
 
 def _command(study: Study, run: Run, config: TrainingConfig, limit: int) -> list[str]:
     """The words that make the result of a run again."""
+    default = run_training_config(study, run, config.seed)
     words = ["risbook", "study", study.name, "--only", run.key]
-    for option, value, default in (
-        ("--steps", config.steps, study.steps),
+    for option, value, usual in (
+        ("--steps", config.steps, default.steps),
         ("--limit", limit, study.limit),
-        ("--precision", config.precision, "auto"),
+        ("--precision", config.precision, default.precision),
         ("--weights", config.overrides.get("weights", "auto"), "auto"),
     ):
-        words += [option, str(value)] if value != default else []
+        words += [option, str(value)] if value != usual else []
     return words

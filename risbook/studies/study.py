@@ -16,8 +16,10 @@ class Run:
     seeds: tuple[int, ...] = (0,)  # one training each
     learning_rate: float | None = None  # where the study's does not suit this row
     system: str = ""  # a preset in place of the study's
+    steps: int = 0  # optimiser steps in place of the study's
     num_images: int = 0  # training images, a subset of those of the study's data; 0 for all
     subset_seed: int = 0  # which images those are, for all seeds of the run
+    training: Mapping[str, Any] = field(default_factory=dict)  # more fields of `TrainingConfig`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Study:
     learning_rate: float = 1e-3  # peak of the schedule
     eval_splits: tuple[str, ...] = ("refscenes+:val",)  # as "set:split"
     limit: int = 0  # expressions of each split, evenly taken; 0 for all
+    training: Mapping[str, Any] = field(default_factory=dict)  # more fields of `TrainingConfig`
 
     def __post_init__(self) -> None:
         keys = [run.key for run in self.runs]

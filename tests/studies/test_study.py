@@ -13,6 +13,10 @@ from risbook.errors import RisbookError
 from risbook.evaluation.packed_scores import unpack_scores
 from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
+from risbook.studies.few_labels import STEPS, WAYS
+from risbook.studies.run_settings import describe_differences, read_settings, run_settings
+from risbook.studies.run_study import run_training_config
+from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta_system, build_system, system_config
 
@@ -141,6 +145,10 @@ def build_once(name: str, overrides: str) -> System:
     return build_system(name, sentences=["object"], overrides=json.loads(overrides))
 
 
+#: studies of many hours, whose results are committed as they come
+UNDER_WAY = ("few-labels-rates",)
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_results_of_the_book_still_count(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,8 +160,15 @@ def test_results_of_the_book_still_count(
         lambda name, *, sentences, overrides: build_once(name, json.dumps(overrides)),
     )
     study, results = STUDIES[name], results_folder()
-    paths = run_study(study, tmp_path, results, report=pytest.fail)
-    assert sorted(paths) == sorted((results / name).glob("*.json"))
+    files = sorted((results / name).glob("*.json"))
+    if name not in UNDER_WAY:
+        assert sorted(run_study(study, tmp_path, results, report=pytest.fail)) == files
+        return
+    runs = {f"{run.key}-{seed}": (run, seed) for run, seed in study.select_runs()}
+    for path in files:
+        training = run_training_config(study, *runs[path.stem])
+        expected = run_settings(training, study.eval_splits, study.limit)
+        assert not describe_differences(read_settings(path), expected), path
 
 
 def test_names_of_earlier_versions_are_compared(tmp_path: Path) -> None:
@@ -173,14 +188,20 @@ def test_names_of_earlier_versions_are_compared(tmp_path: Path) -> None:
 
 
 def test_shared_rows_have_no_overrides() -> None:
-    plain = {run.key for study in STUDIES.values() for run in study.runs if not run.overrides}
+    plain = {
+        run.key
+        for study in STUDIES.values()
+        for run in study.runs
+        if not run.overrides and not run.system
+    }
     whole = {"etris", "etris-1e-3", "stages-123", "all", "width-32", "deconv", "released"}
     other_rates = {f"etris-{rate}" for rate in ("3e-4", "2e-3", "4e-3", "8e-3")}
     assert plain == whole | other_rates
     for study in STUDIES.values():
         for run in study.runs:
+            system = run.system or study.system
             for name, value in run.overrides.items():
-                assert system_config(study.system, {name: value}) != system_config(study.system)
+                assert system_config(system, {name: value}) != system_config(system)
 
 
 def test_some_rows_and_wrong_names(study: Study, tmp_path: Path) -> None:
@@ -246,6 +267,29 @@ def test_a_result_is_older_than_a_field_and_still_counts(study: Study, tmp_path:
     path.write_text(json.dumps(about))
     with pytest.raises(RisbookError, match=r"training\.steps: 1000 there, 2 here"):
         run()
+
+
+def test_a_run_has_steps_and_training_fields_of_its_own(study: Study) -> None:
+    run = Run("few", SMALL, steps=7, num_images=3, training={"batch_size": 2})
+    changed = replace(study, runs=(run,), training={"precision": "no", "weight_decay": 0.1})
+    config = run_training_config(changed, run, 5)
+    assert (config.steps, config.num_images, config.batch_size, config.seed) == (7, 3, 2, 5)
+    assert (config.precision, config.weight_decay) == ("no", 0.1)
+    config = run_training_config(changed, run, 5, steps=1, precision="bf16")
+    assert (config.steps, config.precision) == (1, "bf16")
+
+
+def test_ways_of_the_label_study_differ_in_what_they_tune() -> None:
+    study = STUDIES["few-labels-rates"]
+    tuned = {}
+    for way in WAYS:
+        run = next(run for run in study.runs if run.key.startswith(f"{way}-"))
+        config = run_training_config(study, run, 0)
+        assert (config.steps, config.batch_size, config.precision) == (STEPS[500], 16, "no")
+        system = build_once(config.system, json.dumps(dict(config.overrides)))
+        tuned[way] = count_parameters(system).backbone_tuned
+    assert tuned["scratch"] == tuned["frozen"] == 0
+    assert 0 < tuned["etris"] < tuned["parallel"] < tuned["full"]
 
 
 def test_keys_are_names() -> None:
