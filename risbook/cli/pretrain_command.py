@@ -29,7 +29,7 @@ def pretrain(
         precision: arithmetic (default: auto, 16 bit where the machine is fast at it).
         text: clip-mini-rn only: folder of the text tower (default: the shipped one).
         init: folder that holds a folder for each tower from which the run starts (default: random
-            weights; for dinov2-mini, which starts from clip-mini-image, the shipped ones).
+            weights; for dinov2-mini, which starts from clip-mini-40k-image, the shipped ones).
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
         resume: go on from the state in --out.
 

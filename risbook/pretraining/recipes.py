@@ -174,8 +174,8 @@ def _pair_setup(
 
 def _dinov2_mini(inputs: RecipeInputs) -> RecipeSetup:
     tower = _random_dinov2()
-    clip_weights = "auto" if inputs.init is None else inputs.init / "clip-mini-image"
-    clip_tower = build_tower("clip-mini-image", weights=clip_weights)
+    clip_weights = "auto" if inputs.init is None else inputs.init / "clip-mini-40k-image"
+    clip_tower = build_tower("clip-mini-40k-image", weights=clip_weights)
     teacher = build_tower(FEATURE_CONFIG.teacher)
     assert isinstance(clip_tower, ImageTransformer) and isinstance(teacher, ImageTransformer)
     init_from_clip(tower, clip_tower)
@@ -190,7 +190,7 @@ def _dinov2_mini(inputs: RecipeInputs) -> RecipeSetup:
     return RecipeSetup(
         objective=objective,
         towers={"dinov2-mini": tower},
-        origins={"clip-mini-image": clip_tower, FEATURE_CONFIG.teacher: teacher},
+        origins={"clip-mini-40k-image": clip_tower, FEATURE_CONFIG.teacher: teacher},
     )
 
 

@@ -1,12 +1,12 @@
 """How five ways of training use little labelled data, on kinds that were labelled and on new ones.
 
 The set "refscenes-unseen" neither shows nor names sheep, buses and beanies in its training images;
-the small CLIP pair has met all three in pretraining. Each way trains on nested parts of its 8,000
-images. Steps grow with the data and are the same for all ways; 16 samples per step.
+the small CLIP pair has met all three in pretraining. Each method trains on nested parts of its
+8,000 images. Steps grow with the data and are the same for all methods; 16 samples per step.
 
 What the study can see was measured before it ran: with 300 test images, the paired difference of
 two single runs has a 95 % interval of ±1.5 points of mIoU on seen kinds and ±2.0 points on unseen
-kinds. Three seeds per run make it narrower where the runs of a way agree.
+kinds. Three seeds per run make it narrower where the runs of a method agree.
 
 The arithmetic is float32 on every machine, so runs of different machines can stand in one table.
 """
@@ -41,8 +41,8 @@ def _both_towers(method: str, **options: Any) -> dict[str, Any]:
     return {**_NO_BRIDGER, "image_peft": peft, "text_peft": peft}
 
 
-#: preset, overrides and further fields of the training of each way
-WAYS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
+#: preset, overrides and further fields of the training of each method
+METHODS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "scratch": ("first-model", {}, {}),
     "frozen": ("etris-mini", _NO_BRIDGER, {"cache_frozen": True}),
     "full": ("etris-mini", _both_towers("full"), {}),
@@ -50,7 +50,7 @@ WAYS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "etris": ("etris-mini", _TOWERS, {"cache_frozen": True}),
 }
 
-#: The grid of each way; its middle comes from the rates of the study "etris-rates".
+#: The grid of each method; its middle comes from the rates of the study "etris-rates".
 RATES: Mapping[str, tuple[str, ...]] = {
     "scratch": ("1e-3", "2e-3", "4e-3", "8e-3"),
     "frozen": ("2e-3", "4e-3", "8e-3", "16e-3"),
@@ -60,8 +60,8 @@ RATES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _run(key: str, way: str, num_images: int, rate: str, seeds: tuple[int, ...]) -> Run:
-    system, overrides, training = WAYS[way]
+def _run(key: str, method: str, num_images: int, rate: str, seeds: tuple[int, ...]) -> Run:
+    system, overrides, training = METHODS[method]
     return Run(
         key,
         overrides,
@@ -86,8 +86,8 @@ FEW_LABELS_RATES = Study(
     name="few-labels-rates",
     summary="learning rates of five ways of training, 500 images",
     runs=tuple(
-        _run(f"{way}-{rate}", way, RATE_IMAGES, rate, (0,))
-        for way, rates in RATES.items()
+        _run(f"{method}-{rate}", method, RATE_IMAGES, rate, (0,))
+        for method, rates in RATES.items()
         for rate in rates
     ),
     **_BUDGET,

@@ -95,7 +95,7 @@ def test_dinov2_mini_learns_from_the_real_one(sample: ReferData, tmp_path: Path)
         "dinov2-mini", [sample], tmp_path, device=CPU, overrides={"steps": 2, "precision": "no"}
     )
     about = json.loads((folder / "pretraining.json").read_text())
-    assert set(about["init"]) == {"clip-mini-image", "dinov2-s"}
+    assert set(about["init"]) == {"clip-mini-40k-image", "dinov2-s"}
     assert about["config"]["teacher_block"] == 8
     assert (tmp_path / "teacher_features.safetensors").is_file()
     assert build_tower("dinov2-mini", weights=folder).num_prefix_tokens == 5

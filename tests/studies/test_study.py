@@ -13,7 +13,7 @@ from risbook.errors import RisbookError
 from risbook.evaluation.packed_scores import unpack_scores
 from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
-from risbook.studies.few_labels import STEPS, WAYS
+from risbook.studies.few_labels import METHODS, STEPS
 from risbook.studies.run_settings import describe_differences, read_settings, run_settings
 from risbook.studies.run_study import run_training_config
 from risbook.systems.parameters import count_parameters
@@ -282,12 +282,12 @@ def test_a_run_has_steps_and_training_fields_of_its_own(study: Study) -> None:
 def test_ways_of_the_label_study_differ_in_what_they_tune() -> None:
     study = STUDIES["few-labels-rates"]
     tuned = {}
-    for way in WAYS:
-        run = next(run for run in study.runs if run.key.startswith(f"{way}-"))
+    for method in METHODS:
+        run = next(run for run in study.runs if run.key.startswith(f"{method}-"))
         config = run_training_config(study, run, 0)
         assert (config.steps, config.batch_size, config.precision) == (STEPS[500], 16, "no")
         system = build_once(config.system, json.dumps(dict(config.overrides)))
-        tuned[way] = count_parameters(system).backbone_tuned
+        tuned[method] = count_parameters(system).backbone_tuned
     assert tuned["scratch"] == tuned["frozen"] == 0
     assert 0 < tuned["etris"] < tuned["parallel"] < tuned["full"]
 
