@@ -2,7 +2,11 @@
 
 from risbook.evaluation.baselines import BASELINES, score_baseline
 from risbook.evaluation.evaluate import evaluate
-from risbook.evaluation.paired_difference import PairedDifference, paired_difference
+from risbook.evaluation.paired_difference import (
+    PairedDifference,
+    mean_with_interval,
+    paired_difference,
+)
 from risbook.evaluation.result_files import read_result, write_result
 from risbook.evaluation.score_system import ScoredPrediction, predict_batch, score_system
 from risbook.metrics import Scores, Summary
@@ -16,6 +20,7 @@ __all__ = [
     "Scores",
     "Summary",
     "evaluate",
+    "mean_with_interval",
     "paired_difference",
     "predict_batch",
     "predict_mask",

@@ -32,12 +32,14 @@ class Metrics(dict[str, float]):
 
     Attributes:
         ious: IoU of each expression, in the order of the data.
+        image_ids: the image of each of them, see `paired_difference`.
 
     >>> Metrics({"mIoU": 0.5})["miou"]
     0.5
     """
 
     ious: list[float]
+    image_ids: list[int]
 
     def __repr__(self) -> str:
         """The metrics with four decimals."""
@@ -84,7 +86,8 @@ def evaluate(
 
     Returns:
         "count", "mIoU", "oIoU" and "Pr@0.5" to "Pr@0.9", the metrics from 0 to 1. Its attribute
-        `ious` lists the IoU of each expression, in the order of the data.
+        `ious` lists the IoU of each expression, in the order of the data, and `image_ids` their
+        images.
 
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
@@ -106,6 +109,7 @@ def evaluate(
     ious = scores.ious()
     expressions = take_evenly(dataset.expressions, limit)
     metrics.ious = [ious[expression.sent_id] for expression in expressions]
+    metrics.image_ids = [expression.image_id for expression in expressions]
     if _predictions_are_empty(scores, dataset, expressions):
         is_system = isinstance(model, System)
         reason = f": no probability is above the threshold {threshold:g}" if is_system else ""

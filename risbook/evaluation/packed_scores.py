@@ -6,6 +6,7 @@ A study compares models expression by expression, so its results keep every IoU:
 
 import base64
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -42,3 +43,37 @@ def unpack_scores(text: str) -> npt.NDArray[np.float64]:
     if numbers.size and int(numbers.max()) > _ONE:
         raise DataError(f"scores of a result file: {text[:20]!r} holds a score above 1")
     return numbers / _ONE
+
+
+def pack_image_ids(image_ids: Sequence[int]) -> str:
+    """Which neighbouring expressions share an image, as the numbers of expressions per image.
+
+    Args:
+        image_ids: the image of each expression; those of one image stand together.
+
+    Raises:
+        DataError: they do not.
+
+    >>> pack_image_ids([7, 7, 7, 4, 4])
+    '3 2'
+    """
+    groups = [(image, len(list(group))) for image, group in groupby(image_ids)]
+    if len({image for image, _ in groups}) < len(groups):
+        raise DataError("expressions of one image do not stand together, so they cannot be packed")
+    return " ".join(str(count) for _, count in groups)
+
+
+def unpack_image_ids(text: str) -> list[int]:
+    """The image of each expression, images counted from 0.
+
+    Raises:
+        DataError: it is no such text.
+
+    >>> unpack_image_ids("3 2")
+    [0, 0, 0, 1, 1]
+    """
+    try:
+        counts = [int(word) for word in text.split()]
+    except ValueError as error:
+        raise DataError(f"images of a result file: {text[:20]!r} is damaged ({error})") from error
+    return [image for image, count in enumerate(counts) for _ in range(count)]

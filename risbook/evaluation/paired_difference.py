@@ -97,6 +97,18 @@ def paired_difference(
     return PairedDifference(float(mean), float(low), float(high), count, num_images)
 
 
+def mean_with_interval(
+    scores: npt.ArrayLike, image_ids: Sequence[int], *, num_resamples: int = NUM_RESAMPLES
+) -> PairedDifference:
+    """The mean of one model's scores with its interval, as the difference from 0.
+
+    Arguments and errors as in `paired_difference`. Two such intervals that overlap do not say that
+    two models are equal: for that, compare them expression by expression.
+    """
+    zeros = np.zeros(len(image_ids))
+    return paired_difference(scores, zeros, image_ids, num_resamples=num_resamples)
+
+
 def _sums_per_image(
     runs: npt.NDArray[np.float64], image_index: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ import torch
 from risbook.data.catalog import separate_split
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
-from risbook.evaluation.packed_scores import pack_scores
+from risbook.evaluation.packed_scores import pack_image_ids, pack_scores
 from risbook.evaluation.result_files import read_result, write_result
 from risbook.files import write_json
 from risbook.studies.run_settings import (
@@ -146,7 +146,8 @@ def _make_result(
     for eval_split in settings["eval_splits"]:
         name, split = separate_split(eval_split)
         scores = evaluate(system, name, split, limit=settings["limit"], show_progress=False)
-        rows.append({"set": name, "split": split, **scores, "ious": pack_scores(scores.ious)})
+        single = {"ious": pack_scores(scores.ious), "images": pack_image_ids(scores.image_ids)}
+        rows.append({"set": name, "split": split, **scores, **single})
     parameters = count_parameters(system)
     about = {
         **labels,

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from risbook.errors import DataError
-from risbook.evaluation.packed_scores import pack_scores, unpack_scores
+from risbook.evaluation.packed_scores import (
+    pack_image_ids,
+    pack_scores,
+    unpack_image_ids,
+    unpack_scores,
+)
 
 
 def test_scores_come_back() -> None:
@@ -19,3 +24,13 @@ def test_scores_come_back() -> None:
 def test_damage_is_reported(text: str) -> None:
     with pytest.raises(DataError, match="scores of a result file"):
         unpack_scores(text)
+
+
+def test_images_come_back_as_groups() -> None:
+    image_ids = [40, 40, 7, 9, 9, 9]
+    assert unpack_image_ids(pack_image_ids(image_ids)) == [0, 0, 1, 2, 2, 2]
+    assert unpack_image_ids(pack_image_ids([])) == []
+    with pytest.raises(DataError, match="do not stand together"):
+        pack_image_ids([1, 2, 1])
+    with pytest.raises(DataError, match="damaged"):
+        unpack_image_ids("3 two")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from risbook.errors import ArgumentError
-from risbook.evaluation.paired_difference import paired_difference
+from risbook.evaluation.paired_difference import mean_with_interval, paired_difference
 
 RNG = np.random.default_rng(0)
 
@@ -47,3 +47,10 @@ def test_seeds_that_differ_widen_the_interval() -> None:
 def test_other_expressions_are_refused() -> None:
     with pytest.raises(ArgumentError, match="3 and 2 scores for 3 expressions"):
         paired_difference([0.1, 0.2, 0.3], [0.1, 0.2], [1, 2, 3])
+
+
+def test_one_model_has_the_interval_of_its_mean() -> None:
+    scores = RNG.random(300)
+    result = mean_with_interval(scores, list(range(300)))
+    assert result.mean == pytest.approx(scores.mean())
+    assert result.half_width == pytest.approx(1.96 * scores.std() / 300**0.5, rel=0.15)

@@ -10,7 +10,7 @@ import pytest
 
 from risbook.cli import main
 from risbook.errors import RisbookError
-from risbook.evaluation.packed_scores import unpack_scores
+from risbook.evaluation.packed_scores import unpack_image_ids, unpack_scores
 from risbook.ledger.measured import read_measured, results_folder
 from risbook.studies import STUDIES, Run, Study, run_study
 from risbook.studies.few_labels import METHODS, STEPS
@@ -64,7 +64,7 @@ def test_a_study_leaves_one_result_a_run_and_can_be_resumed(study: Study, tmp_pa
     assert about["tuned"] > 0 and about["precision"] in ("no", "bf16", "fp16")
     (row,) = about["rows"]
     ious = unpack_scores(row["ious"])
-    assert len(ious) == row["count"] == 4
+    assert len(ious) == row["count"] == len(unpack_image_ids(row["images"])) == 4
     assert abs(ious.mean() - row["mIoU"]) < 1e-4
     numbers = read_measured(tmp_path / "results", shipped=tmp_path / "none")
     assert {run.seed for run in numbers if run.row == "narrow"} == {0, 1}
