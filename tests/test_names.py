@@ -52,6 +52,7 @@ FORBIDDEN = {
 EXCEPTIONS = {
     ("book/etris/bridger.ipynb", "mask_padding"),  # whether, not which
     ("risbook/adapters/bridger.py", "mask_padding"),
+    ("risbook/adapters/dense_placements.py", "mask_padding"),
     ("risbook/data/opencv_warp.py", "taps"),  # of a filter
     ("risbook/ledger/sources.py", "reader"),  # of a CSV file
     ("risbook/refscenes/people.py", "eye"),  # of a person

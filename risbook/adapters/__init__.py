@@ -3,12 +3,23 @@
 A new adapter inside one tower is a pure module in a file of its own, a `Placement` of it for
 `tower.add_adapter`, and a method that `register_peft_method` adds to `PEFT_METHODS`, so that
 checkpoints can name it. `risbook.adapters.peft` applies these methods. An adapter that reads the
-other modality gets it as the context of its site; `risbook.adapters.placement` has an example. An
-adapter between two towers is called by its system, as the Bridger is.
+other modality gets it as the context of its site, as the Dense Aligner does;
+`risbook.adapters.placement` has a small example. An adapter between two towers is called by its
+system, as the Bridger is.
 """
 
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
+from risbook.adapters.dense_aligner import DenseAligner
+from risbook.adapters.dense_placements import (
+    AlignerPlacement,
+    DenseAlignerConfig,
+    TextAdapterConfig,
+    TextAdapterPlacement,
+    add_dense_aligners,
+    add_text_adapters,
+)
+from risbook.adapters.dmoc import DMoC
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.peft.apply_peft import apply_lora, apply_peft, apply_to_tower
 from risbook.adapters.peft.merge_lora import merge_lora
@@ -20,16 +31,21 @@ from risbook.adapters.peft.peft_methods import (
     register_peft_method,
 )
 from risbook.adapters.placement import Parallel, Serial
+from risbook.adapters.text_adapter import TextAdapter
 from risbook.adapters.zoom_layer import ZoomLayer
 from risbook.attribute_hints import lazy_attributes
 from risbook.towers.sites import Placement, Site
 
 __all__ = [
     "PEFT_METHODS",
+    "AlignerPlacement",
     "Bottleneck",
     "Bridger",
     "BridgerConfig",
     "Bridgers",
+    "DMoC",
+    "DenseAligner",
+    "DenseAlignerConfig",
     "Interactor",
     "InteractorT",
     "PEFTConfig",
@@ -38,7 +54,12 @@ __all__ = [
     "Placement",
     "Serial",
     "Site",
+    "TextAdapter",
+    "TextAdapterConfig",
+    "TextAdapterPlacement",
     "ZoomLayer",
+    "add_dense_aligners",
+    "add_text_adapters",
     "apply_lora",
     "apply_peft",
     "apply_to_tower",

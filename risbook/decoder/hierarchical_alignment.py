@@ -77,6 +77,8 @@ class HierarchicalAlignment(Neck):
             ResNet, (1, 1, 1) for a vision transformer.
         sentence_dim: P, channels of the sentence embedding.
         dim: C, channels of the output.
+        residual: whether the fused map without coordinates is added to the output, as in the
+            released code of DETRIS (Huang et al., 2025); ETRIS does not.
 
     Raises:
         ArgumentError: if there are not three maps.
@@ -89,8 +91,10 @@ class HierarchicalAlignment(Neck):
         factors: Sequence[float],
         sentence_dim: int,
         dim: int,
+        residual: bool = False,
     ) -> None:
         super().__init__()
+        self.residual = residual
         if len(map_dims) != 3 or len(factors) != 3:
             raise ArgumentError(
                 f"hierarchical alignment takes three maps; map_dims {tuple(map_dims)}, "
@@ -131,5 +135,6 @@ class HierarchicalAlignment(Neck):
         ]
         for stage, feature_map in enumerate(gated, start=1):
             intermediates.sub("stages")[str(stage)] = feature_map
-        fused: Tensor = self.coordconv(self.aggr(torch.cat(gated, dim=1)))
-        return fused
+        aggregated: Tensor = self.aggr(torch.cat(gated, dim=1))
+        fused: Tensor = self.coordconv(aggregated)
+        return fused + aggregated if self.residual else fused

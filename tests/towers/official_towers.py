@@ -1,19 +1,17 @@
-"""Helpers of the parity tests: recorded weights into our towers, and the recorded adapters.
-
-The released codes adapt most blocks that the kits recorded. What their adapters compute is written
-here once more, straight from their names, so that the towers around them can be compared.
-"""
+"""Helpers of the parity tests: recorded weights into our towers, and the recorded adapters."""
 
 import re
 from collections.abc import Mapping, Sequence
 
-import torch
 import torch.nn.functional as F
-from einops import rearrange
 from parity import below
 from recorded_sizes import text_sizes, vit_sizes
 from torch import Tensor
 
+from risbook.adapters.dense_aligner import DenseAligner
+from risbook.adapters.dense_placements import AlignerPlacement, TextAdapterPlacement
+from risbook.adapters.rename_dense_adapters import rename_dense_adapter
+from risbook.adapters.text_adapter import TextAdapter
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
 
@@ -157,55 +155,24 @@ def dinov2_block(block: Weights, to: str) -> dict[str, Tensor]:
     return state
 
 
-def mixture(weights: Weights, x: Tensor) -> Tensor:
-    """The chained convolutions of a recorded adapter (DETRIS, D-MoC), without what is added.
-
-    Args:
-        weights: entries ``dense_branch*``.
-        x: (B, d, L) for words, (B, d, h, w) for patches.
-    """
-
-    def unit(name: str, x: Tensor) -> Tensor:
-        kernel = weights[f"{name}.conv.weight"]
-        convolve = F.conv1d if kernel.ndim == 3 else F.conv2d
-        y = convolve(x, kernel, weights[f"{name}.conv.bias"], padding=kernel.shape[-1] // 2)
-        norm = below(weights, f"{name}.bn.")
-        return F.batch_norm(
-            y, norm["running_mean"], norm["running_var"], norm["weight"], norm["bias"], eps=1e-3
-        ).relu()
-
-    first = unit("dense_branch1", x)
-    second = unit("dense_branch2.1", unit("dense_branch2.0", torch.cat([x, first], 1)))
-    third = unit("dense_branch3.1", unit("dense_branch3.0", torch.cat([x, first, second], 1)))
-    return torch.cat([first, second, third], 1)
+def recorded_aligner(weights: Weights, *, num_heads: int) -> AlignerPlacement:
+    """A recorded Dense Aligner of DETRIS, in its place."""
+    bottleneck_dim, dim = weights["D_fc1.weight"].shape
+    attn_dim, text_dim = weights["cross.text_proj.weight"].shape
+    aligner = DenseAligner(
+        dim=dim,
+        text_dim=text_dim,
+        bottleneck_dim=bottleneck_dim,
+        attn_dim=attn_dim,
+        num_heads=num_heads,
+    )
+    aligner.load_state_dict(rename_dense_adapter(weights), strict=True)
+    return AlignerPlacement(aligner.eval().requires_grad_(False))
 
 
-def linear(weights: Weights, name: str, x: Tensor) -> Tensor:
-    """A recorded linear layer."""
-    return F.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
-
-
-def text_adapter(weights: Weights, x: Tensor) -> Tensor:
-    """The recorded Text Adapter of DETRIS and TALENT on words (B, L, C)."""
-    hidden = linear(weights, "D_fc1", x).relu()
-    mixed = mixture(weights, hidden[:, 1:].transpose(1, 2)).transpose(1, 2)
-    return linear(weights, "D_fc2", hidden + torch.cat([hidden[:, :1], mixed], 1))
-
-
-def dense_aligner(weights: Weights, x: Tensor, text: Tensor, *, heads: int) -> Tensor:
-    """The recorded Dense Aligner of DETRIS on tokens (B, 5 + g * g, C) and words (B, L, T)."""
-    hidden = linear(weights, "D_fc1", x).relu()
-    side = round((x.shape[1] - 5) ** 0.5)
-    patches = rearrange(hidden[:, 5:], "b (row column) c -> b c row column", row=side)
-    mixed = (mixture(weights, patches) + patches).flatten(2).transpose(1, 2)
-    query = linear(weights, "cross.image_proj", mixed)
-    words = linear(weights, "cross.text_proj", text)
-    attention = below(weights, "cross.multihead_attn.")
-    attended, _ = F.multi_head_attention_forward(
-        query.transpose(0, 1), words.transpose(0, 1), words.transpose(0, 1),
-        query.shape[-1], heads, attention["in_proj_weight"], attention["in_proj_bias"],
-        None, None, False, 0.0, attention["out_proj.weight"], attention["out_proj.bias"],
-        training=False, need_weights=False,
-    )  # fmt: skip
-    attended = linear(weights, "cross.back_proj", attended.transpose(0, 1))
-    return linear(weights, "D_fc2", hidden + torch.cat([hidden[:, :5], attended], 1))
+def recorded_text_adapter(weights: Weights) -> TextAdapterPlacement:
+    """A recorded Text Adapter of DETRIS or TALENT, in its place."""
+    bottleneck_dim, dim = weights["D_fc1.weight"].shape
+    adapter = TextAdapter(dim=dim, bottleneck_dim=bottleneck_dim)
+    adapter.load_state_dict(rename_dense_adapter(weights), strict=True)
+    return TextAdapterPlacement(adapter.eval().requires_grad_(False))

@@ -4,16 +4,14 @@ import pytest
 import torch
 from official_towers import (
     Weights,
-    dense_aligner,
     dinov2_block,
     dinov2_tower,
+    recorded_aligner,
     without_adapters,
 )
 from parity import Recording, assert_near, below
-from torch import Tensor, nn
 
 from risbook.towers.image_transformer import ImageTransformer
-from risbook.towers.sites import Site
 from risbook.towers.stages import StageContext
 
 
@@ -34,20 +32,6 @@ def one_block(weights: Weights, *, heads: int) -> ImageTransformer:
     return tower.eval().requires_grad_(False)
 
 
-class AtMLP(nn.Module):
-    """A recorded Dense Aligner: it reads the input of the MLP, and is added inside LayerScale."""
-
-    def __init__(self, weights: Weights, heads: int) -> None:
-        super().__init__()
-        self.weights, self.heads = weights, heads
-
-    def forward(self, site: Site) -> Tensor:
-        assert site.context is not None
-        text_tokens = site.context.text_tokens
-        aligned = dense_aligner(self.weights, site.normed, text_tokens, heads=self.heads)
-        return site.scale(site.out + 0.2 * aligned)
-
-
 @pytest.mark.parametrize("kit", ["mica/vision_block.npz", "talent/vision_block.npz"])
 def test_parity_plain_block(kit: str) -> None:
     file = Recording(kit)
@@ -59,7 +43,7 @@ def test_parity_block_with_dense_aligner() -> None:
     file = Recording("detris/dino_block_da_small.npz")
     weights = file.below("sd/")
     tower = one_block(weights, heads=4)
-    tower.add_adapter(0, "mlp", AtMLP(below(weights, "adapter."), heads=4))
+    tower.add_adapter(0, "mlp", recorded_aligner(below(weights, "adapter."), num_heads=4))
     context = StageContext(text_tokens=file["in/text"])
     assert_near(tower.forward_blocks(file["in/x"], context=context), file["out/eval"])
 
@@ -82,7 +66,7 @@ def test_parity_whole_tower() -> None:
     plain = tower(file["in/img"]).maps[-1]
     for number in range(len(tower.blocks)):
         if adapter := below(weights, f"blocks.{number}.adapter."):
-            tower.add_adapter(number, "mlp", AtMLP(adapter, heads=4))
+            tower.add_adapter(number, "mlp", recorded_aligner(adapter, num_heads=4))
     maps = tower(file["in/img"], context=StageContext(file["out/eval_txt"])).maps
     for number, features in enumerate(maps):
         assert_near(features, file[f"out/eval_vis{number}"])

@@ -4,27 +4,15 @@ import pytest
 import torch
 from official_towers import (
     Weights,
+    recorded_text_adapter,
     rename_text_block,
-    text_adapter,
     text_tower,
     without_adapters,
 )
 from parity import Recording, assert_near, below
-from torch import Tensor, nn
+from torch import Tensor
 
-from risbook.towers.sites import Site
 from risbook.towers.text_transformer import TextTransformer
-
-
-class AtMLP(nn.Module):
-    """A recorded Text Adapter beside the MLP: DETRIS adds 0.2 times its output."""
-
-    def __init__(self, weights: Weights) -> None:
-        super().__init__()
-        self.weights = weights
-
-    def forward(self, site: Site) -> Tensor:
-        return site.scale(site.out) + 0.2 * text_adapter(self.weights, site.x)
 
 
 @pytest.mark.parametrize("backbone", ["vit", "rn"])
@@ -62,7 +50,7 @@ def test_parity_text_tower_with_adapters(kit: str) -> None:
     plain = tower(words).text_tokens
     for number in range(len(tower.blocks)):
         if adapter := below(weights, f"transformer.resblocks.{number}.adapter."):
-            tower.add_adapter(number, "mlp", AtMLP(adapter))
+            tower.add_adapter(number, "mlp", recorded_text_adapter(adapter))
     assert len(tower.adapters) == 2
     features = tower(words)
     assert_near(features.text_tokens, file["out/eval_txt"])
@@ -84,7 +72,7 @@ def test_parity_one_adapted_text_block() -> None:
         output_dim=1,
     )
     tower.blocks[0].load_state_dict(rename_text_block(without_adapters(block), ""), strict=True)
-    tower.add_adapter(0, "mlp", AtMLP(below(block, "adapter.")))
+    tower.add_adapter(0, "mlp", recorded_text_adapter(below(block, "adapter.")))
     assert_near(tower.eval().forward_blocks(x), file["out/eval_LBD"].transpose(0, 1))
 
 

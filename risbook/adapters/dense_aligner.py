@@ -1,0 +1,219 @@
+"""The Dense Aligner (DA): image tokens of a frozen block attend to the text, at few channels.
+
+DETRIS (Huang et al., 2025); released code. The image tokens y are reduced to r channels. D-MoC
+mixes each patch with its neighbours. The result is the query of a cross-attention over the text
+tokens t, the textual prior. A linear layer brings the tokens back to C channels:
+
+$$h = \\text{ReLU}(W_{down}\\, y) \\qquad s = h + \\text{D-MoC}(h) \\qquad
+\\text{DA}(y, t) = W_{up}\\, (h + \\text{Attention}(s, t, t))$$
+
+The text tokens are those of the *finished* text tower: in DETRIS it runs before the image tower.
+
+Three facts of the released code that the figure of the paper does not show:
+
+- D-MoC reaches the output only as the query. At the initial weights the attention is nearly flat,
+  so the gradients of D-MoC's convolutions are about 1e-4 of those of the two outer layers. With
+  `add_mixture` D-MoC is also added to the sum, as it is in the Text Adapter.
+- The extra tokens (class token, registers) are no part of the map: they skip D-MoC and attention.
+  Instead of an attention output, h itself is added to them, which gives 2 h.
+- Padding of the text takes part in the attention. A key padding mask excludes it.
+"""
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from risbook.adapters.dmoc import DMoC
+from risbook.errors import ArgumentError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.attention import MultiHeadAttention
+from risbook.layers.pos_embed import Grid
+
+#: the class token and four registers, of DINOv2 with registers
+MAX_EXTRA_TOKENS = 5
+
+
+class DenseAligner(nn.Module):
+    """Image tokens (B, N, C) and text tokens (B, L, T) to what is added to the image tokens.
+
+    It works in any vision transformer. DETRIS adds 0.2 times its result to the output of the MLP,
+    see `risbook.adapters.dense_placements`.
+
+    >>> import torch
+    >>> aligner = DenseAligner(dim=64, text_dim=48, bottleneck_dim=16, attn_dim=16, num_heads=2)
+    >>> tokens = torch.randn(2, 1 + 6 * 6, 64)  # a class token and 6 x 6 patches
+    >>> aligner(tokens, torch.randn(2, 17, 48)).shape
+    torch.Size([2, 37, 64])
+
+    Args:
+        dim: C, channels of the image tokens.
+        text_dim: T, channels of the text tokens.
+        bottleneck_dim: r, channels between the two outer linear layers, a multiple of 16.
+        attn_dim: channels of the cross-attention.
+        num_heads: its heads, which divide `attn_dim`.
+        dropout: probability that an attention weight is dropped in training.
+        add_mixture: whether D-MoC(h) is added to the patches beside the attention; not as released.
+        zero_init: whether W_up starts at zero, so that the tower first computes what it computed
+            without the adapter; not as released.
+        squeeze: see `DMoC`.
+
+    Raises:
+        ArgumentError: if `bottleneck_dim` is no multiple of 16, or the heads do not divide
+            `attn_dim`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dim: int,
+        text_dim: int,
+        bottleneck_dim: int = 128,
+        attn_dim: int = 128,
+        num_heads: int = 8,
+        dropout: float = 0.1,
+        add_mixture: bool = False,
+        zero_init: bool = False,
+        squeeze: bool = True,
+    ) -> None:
+        super().__init__()
+        if attn_dim % num_heads:
+            raise ArgumentError(f"num_heads is {num_heads}; it must divide attn_dim, {attn_dim}")
+        self.down = nn.Linear(dim, bottleneck_dim)
+        self.dmoc = DMoC(bottleneck_dim, squeeze=squeeze)
+        self.cross = TextAttention(
+            bottleneck_dim,
+            text_dim=text_dim,
+            attn_dim=attn_dim,
+            num_heads=num_heads,
+            dropout=dropout,
+        )
+        self.up = nn.Linear(bottleneck_dim, dim)
+        self.add_mixture = add_mixture
+        init_as_released(self)
+        if zero_init:
+            nn.init.zeros_(self.up.weight)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        text_tokens: Tensor,
+        *,
+        grid: Grid | None = None,
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        """Align image tokens with a text.
+
+        Args:
+            tokens: (B, N, C), the h w patches row by row, after any extra tokens.
+            text_tokens: (B, L, T).
+            grid: h and w. None for the largest square that N holds, with at most 5 extra tokens;
+                give it for every image that is not square.
+            key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
+                released.
+            intermediates: gets "query", the map s (B, r, h, w); "attn", the attention weights
+                (B, heads, h w, L); and "attn_out", the map (B, r, h, w) that is added to h.
+
+        Returns:
+            (B, N, C).
+
+        Raises:
+            ArgumentError: if N does not fit the grid.
+        """
+        height, width = _grid_of(tokens, grid)
+        hidden = self.down(tokens).relu()  # (B, N, r)
+        num_extra_tokens = tokens.shape[1] - height * width
+        extra, patches = hidden[:, :num_extra_tokens], hidden[:, num_extra_tokens:]
+        feature_map = rearrange(patches, "b (h w) r -> b r h w", h=height)
+        mixture = self.dmoc(feature_map)  # (B, r, h, w)
+        query = intermediates["query"] = feature_map + mixture
+        attn_out = self.cross(
+            rearrange(query, "b r h w -> b (h w) r"),
+            text_tokens,
+            key_padding_mask=key_padding_mask,
+            intermediates=intermediates,
+        )
+        intermediates["attn_out"] = rearrange(attn_out, "b (h w) r -> b r h w", h=height)
+        if self.add_mixture:
+            attn_out = attn_out + rearrange(mixture, "b r h w -> b (h w) r")
+        aligned: Tensor = self.up(hidden + torch.cat([extra, attn_out], dim=1))
+        return aligned
+
+
+class TextAttention(nn.Module):
+    """Attention of patches (B, N, r) over text tokens (B, L, T), at its own number of channels.
+
+    The text tokens are projected once, to what serves as keys and as values.
+
+    Args:
+        dim: r, channels of the patches.
+        text_dim: T, channels of the text tokens.
+        attn_dim: channels of the attention.
+        num_heads: its heads.
+        dropout: probability that an attention weight is dropped in training.
+    """
+
+    def __init__(
+        self, dim: int, *, text_dim: int, attn_dim: int, num_heads: int, dropout: float
+    ) -> None:
+        super().__init__()
+        # the released names
+        self.image_proj = nn.Linear(dim, attn_dim)
+        self.text_proj = nn.Linear(text_dim, attn_dim)
+        self.multihead_attn = MultiHeadAttention(attn_dim, num_heads, dropout=dropout)
+        self.back_proj = nn.Linear(attn_dim, dim)
+
+    def forward(
+        self,
+        patches: Tensor,
+        text_tokens: Tensor,
+        *,
+        key_padding_mask: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
+    ) -> Tensor:
+        """What each patch reads from the text, (B, N, r); see `DenseAligner.forward`."""
+        memory = self.text_proj(text_tokens)  # (B, L, attn_dim)
+        attn_out = self.multihead_attn(
+            self.image_proj(patches),
+            memory,
+            memory,
+            key_padding_mask=key_padding_mask,
+            intermediates=intermediates,
+        )
+        projected: Tensor = self.back_proj(attn_out)
+        return projected
+
+
+def init_as_released(module: nn.Module) -> None:
+    """Initial weights as they are in effect in the released code.
+
+    DINOv2's constructor initialises every linear layer after the adapters have been made: normal
+    of deviation 0.02, cut at 2, and biases 0. Convolutions have Kaiming's normal rule, fan-in, and
+    biases 0. What is left, the attention's input projection and the batch norms, is torch's own.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):  # the attention's output projection included
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _grid_of(tokens: Tensor, grid: Grid | None) -> Grid:
+    """The grid of the patches, checked against the number of tokens, or the largest square."""
+    count = tokens.shape[1]
+    if grid is None:
+        side = math.isqrt(count)
+        if not 0 < side**2 >= count - MAX_EXTRA_TOKENS:
+            raise ArgumentError(
+                f"{count} tokens are no square of patches and at most {MAX_EXTRA_TOKENS} extra "
+                "tokens: give the rows and columns of patches, grid=(h, w)"
+            )
+        return side, side
+    if grid[0] * grid[1] > count:
+        raise ArgumentError(f"{count} tokens cannot hold {grid[0]} x {grid[1]} patches")
+    return grid
