@@ -148,3 +148,18 @@ def test_captions_get_their_class_and_other_text_in_italics_does_not():
     captions.mark_captions(None, document)
     classes = [paragraph["classes"] for paragraph in document.children]
     assert classes == [["ris-caption"], [], []]
+
+
+def test_an_answer_after_a_folded_cell_is_open_and_others_stay_folded():
+    nodes = pytest.importorskip("docutils.nodes")
+    answers = pytest.importorskip("folded_answers")
+    text = "<details><summary>Answer</summary>It is 0.33.</details>"
+    document = nodes.section()
+    for tag in ("tag_hide-cell", "tag_hide-input"):
+        caption = nodes.paragraph("", "A caption.", classes=["ris-caption"])
+        document += [nodes.container(classes=["cell", tag]), caption]
+        document += nodes.raw("", text, format="html")
+    answers.join_answers(None, document)
+    assert document.children[2].astext().startswith('<details class="ris-answer" open>')
+    assert document.children[5].astext() == text
+    assert document.children[0]["prompt_show"] == "Show the answer"

@@ -463,6 +463,8 @@ def test_time_to_read_counts_words_and_visible_code():
     assert reading_minutes(book) == minutes + 10
     first(book, "assert 1").source = "\n".join(["assert 1"] * 121)
     assert reading_minutes(book) == minutes + 10
+    first(book, "print(2)").metadata["tags"] = ["hide-input"]
+    assert reading_minutes(book) == minutes
 
 
 def test_normal_form_forgets_who_ran_it():

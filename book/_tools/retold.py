@@ -52,6 +52,7 @@ CODE_CELLS = (20, 50)
 MOST_LINES = 60
 MOST_FIGURES = 12
 MOST_BYTES = 1_500_000
+FOLDED = {"hide-input", "hide-cell", "solution"}  # code that a reader need not open
 LONGEST_LINE = 88  # what the page shows at 1280 pixels without scrolling
 
 # What readers stumbled over, and what to write.
@@ -282,7 +283,7 @@ def count_words(text: str) -> int:
 
 def reading_minutes(book: Notebook) -> int:
     """Estimate the time to read: 130 words and 12 lines of unfolded code per minute."""
-    cells = [cell for cell in visible_code(book) if not is_solution(cell)]
+    cells = [cell for cell in visible_code(book) if not FOLDED & set(tags_of(cell))]
     lines = sum(bool(line.strip()) for cell in cells for line in cell.source.splitlines())
     return max(1, round(count_words(text_of(book)) / 130 + lines / 12))
 
