@@ -4,8 +4,8 @@ python book/_tools/first_model_ablations.py             every variant with seeds
 python book/_tools/first_model_ablations.py --seeds 0   one seed
 
 The classes, the training loop and the recipe are those of the notebook: the script executes its
-imports, constants, functions and classes, and none of its other cells. A run whose result file
-exists is left out.
+imports, constants, functions and classes, and none of its other cells. The variants train 900
+steps, the live run as many as the chapter. A run whose result file exists is left out.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from risbook.training.precision import choose_precision
 CHAPTER = ROOT / "book" / "task" / "first_model.ipynb"
 RESULTS = ROOT / "book" / "results"
 VARIANTS = ("full", "no-coordinates", "bag-of-words", "no-sentence")
+ABLATION_STEPS = 900
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
@@ -47,7 +48,10 @@ def main() -> None:
         for variant in ("full",) if options.live else VARIANTS:
             path = RESULTS / suite / f"{variant}-{seed}.json"
             if not path.exists():
-                result = train_variant(chapter, variant, seed, tokenizer, train_set, val_data)
+                steps = chapter["STEPS"] if options.live else ABLATION_STEPS
+                result = train_variant(
+                    chapter, variant, seed, steps, tokenizer, train_set, val_data
+                )
                 flag = " --live" if options.live else ""
                 command = f"python book/_tools/first_model_ablations.py --seeds {seed}{flag}"
                 write_json(path, {"suite": suite, "command": command, **result})
@@ -71,7 +75,13 @@ def read_definitions() -> dict[str, Any]:
 
 
 def train_variant(
-    chapter: dict[str, Any], variant: str, seed: int, tokenizer: Any, train_set: Any, val_data: Any
+    chapter: dict[str, Any],
+    variant: str,
+    seed: int,
+    steps: int,
+    tokenizer: Any,
+    train_set: Any,
+    val_data: Any,
 ) -> dict[str, Any]:
     """Train one variant with one seed; returns the content of its result file."""
     torch.manual_seed(seed)
@@ -85,7 +95,7 @@ def train_variant(
     if variant == "no-sentence":
         model.text_tower = PaddingOnly(model.text_tower)
     start = time.process_time()
-    losses = chapter["train"](model, loader, steps=chapter["STEPS"])
+    losses = chapter["train"](model, loader, steps=steps)
     seconds = time.process_time() - start
     scores = risbook.evaluate(model, val_data, show_progress=False)
     return {
