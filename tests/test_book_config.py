@@ -163,3 +163,9 @@ def test_an_answer_after_a_folded_cell_is_open_and_others_stay_folded():
     assert document.children[2].astext().startswith('<details class="ris-answer" open>')
     assert document.children[5].astext() == text
     assert document.children[0]["prompt_show"] == "Show the answer"
+
+
+def test_the_style_sheet_hides_captions_of_folded_cells_alone():
+    style = (ROOT / "book" / "_static" / "risbook.css").read_text(encoding="utf-8")
+    rules = re.findall(r"^.*details:not\(\[open\]\).*$", style, re.MULTILINE)
+    assert rules and all("div.cell.tag_hide-cell:has(" in rule for rule in rules)
