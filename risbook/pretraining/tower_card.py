@@ -19,8 +19,8 @@ def tower_card(name: str, folder: Path) -> str:
     lines = [
         f"# {name}",
         "",
-        f"{count:,} parameters, trained from {_start(name, about)} on {_images(about)}: their "
-        "captions, expressions and boxes, no mask and no category.",
+        f"{count:,} parameters, trained from {_start(name, about)} on {_data(about)}, no mask and "
+        "no category.",
         "",
         f"- pretraining: `{about['command']}`",
         f"- {about['loop']['steps']:,} steps, seed {about['loop']['seed']}, precision "
@@ -41,13 +41,30 @@ def tower_card(name: str, folder: Path) -> str:
 
 
 def _start(name: str, about: Mapping[str, Any]) -> str:
-    digest = about.get("init", {}).get(name)
-    return f"earlier weights (SHA-256 `{digest[:16]}`)" if digest else "random weights"
+    """The weights from which the run started, and the teacher if there was one."""
+    origins = dict(about.get("init", {}))
+    teacher = about.get("config", {}).get("teacher", "")
+    teacher_digest = origins.pop(teacher, "")
+    if name in origins:
+        start = f"earlier weights (SHA-256 `{origins[name][:16]}`)"
+    elif teacher and origins:
+        [(other, digest)] = origins.items()
+        start = f"the weights of {other} (SHA-256 `{digest[:16]}`)"
+    else:
+        start = "random weights"
+    if teacher:
+        start += f" to predict the features of {teacher} (SHA-256 `{teacher_digest[:16]}`)"
+    return start
 
 
-def _images(about: Mapping[str, Any]) -> str:
-    count = f"{about['images']:,} " if "images" in about else "the training "
-    return f"{count}images of RefScenes"
+def _data(about: Mapping[str, Any]) -> str:
+    """The images, and what of their annotations was read."""
+    count = about.get("images")
+    if "teacher" in about.get("config", {}):
+        count = min(count or 0, about["config"]["num_images"])
+        return f"{count:,} images of RefScenes: their pixels and the boxes of described objects"
+    number = f"{count:,} " if count else "the training "
+    return f"{number}images of RefScenes: their captions, expressions and boxes"
 
 
 def _retrieval_lines(scores: Mapping[str, Any]) -> list[str]:
