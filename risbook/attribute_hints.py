@@ -53,6 +53,14 @@ def missing_attribute(
 
 
 def close_name(name: str, names: Iterable[str]) -> str:
-    """The one of `names` that is spelled most like `name`, "" where none is close."""
-    close = get_close_matches(name.lower(), list(names), n=1, cutoff=0.7)
+    """The one of `names` that is spelled most like `name`, "" where none is close.
+
+    A longer form of the name comes before other names that look like it:
+
+    >>> close_name("etris", ["detris-s", "etris-mini"])
+    'etris-mini'
+    """
+    names = list(names)
+    longer = [other for other in names if other.startswith(f"{name.lower()}-")]
+    close = longer or get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     return close[0] if close else ""

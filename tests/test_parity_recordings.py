@@ -12,7 +12,6 @@ TESTS = Path(__file__).parent
 #: Files of parts that are not built yet. Whoever builds such a part compares the file and takes
 #: its name off; the list only shrinks.
 NOT_YET_BUILT = {
-    "detris/state_dict_keys_Lmix.tsv",
     "mica/box_loss.npz",
     "mica/caa_text.npz",
     "mica/caa_vision.npz",
@@ -38,7 +37,6 @@ NOT_YET_BUILT = {
 
 #: Files of which only the towers are compared so far: their systems are not built yet either.
 ONLY_TOWERS = {
-    "detris/full_small.npz",
     "mica/towers_small.npz",
     "mica/vision_block.npz",
     "talent/towers_small.npz",

@@ -34,7 +34,7 @@ for example:
   risbook train first-model --data refscenes --steps 2000 --out runs/first
   risbook evaluate etris-mini              on every split of what it learned from
   risbook convert etris-rn50 best_model.pth --out runs/etris-rn50
-                                           a checkpoint of the released ETRIS as one of ours
+                                           a checkpoint of the released ETRIS or DETRIS as ours
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
   risbook study etris-pet                  a comparison of many runs; can be stopped and resumed
   risbook results etris-main               published results and ours, with their sources
@@ -50,7 +50,7 @@ SUMMARIES = {
     "params": "parameters of every system: tuned, frozen, dead, share of the towers",
     "pretrain": "pretrain a small tower on RefScenes",
     "train": "train a system",
-    "convert": "turn a checkpoint of the released ETRIS into one of ours",
+    "convert": "turn a checkpoint of the released ETRIS or DETRIS into one of ours",
     "evaluate": "score a checkpoint",
     "predict": "segment the object that a sentence refers to",
     "study": "compare systems under one budget; can be stopped and resumed",

@@ -1,14 +1,15 @@
-"""``risbook convert``: a checkpoint of the released ETRIS as one of ours."""
+"""``risbook convert``: a checkpoint of the released ETRIS or DETRIS as one of ours."""
 
 from pathlib import Path
 from typing import Any
 
 
 def convert(system: str, file: Path, *, out: Path, overrides: dict[str, Any] | None = None) -> None:
-    """Turn a checkpoint of the released training of ETRIS into one that evaluate and predict read.
+    """Turn a released checkpoint of ETRIS or DETRIS into one that evaluate and predict read.
 
     Args:
-        system: as what it was trained, etris-rn50, etris-rn101 or etris-vitb16.
+        system: as what it was trained: etris-rn50, etris-rn101, etris-vitb16, detris-b, detris-l
+            or detris-l-mixed.
         file: best_model.pth or last_model.pth.
         out: folder of the checkpoint to write.
         overrides: what the file was trained with instead of the preset's, for instance

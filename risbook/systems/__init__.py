@@ -4,7 +4,8 @@
 `System.from_pretrained` reads one of a given class. The files of this room, by what they do:
 
 - base classes: system, peft_system, network_system;
-- composition: first_model, the folder etris, and for every system on two towers system_towers;
+- composition: first_model, the folders etris and detris, and for every system on two towers
+  system_towers;
 - names: system_preset (what a preset is), system_presets (the table of all);
 - files: checkpoints, mismatch, old_checkpoints, released_checkpoints;
 - masks: inference, postprocess, evaluation_mode, losses;
@@ -20,6 +21,7 @@ can be saved.
 from risbook.adapters.bridger import BridgerConfig
 from risbook.decoder.mask_head import MaskHeadConfig
 from risbook.systems.checkpoints import list_shipped, load_system, save_system
+from risbook.systems.detris import DETRIS, DETRISConfig, build_detris
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.losses import register_loss
@@ -47,11 +49,13 @@ from risbook.systems.system_towers import (
 )
 
 __all__ = [
+    "DETRIS",
     "ETRIS",
     "SYSTEMS",
     "THRESHOLD",
     "BridgerConfig",
     "BuildInputs",
+    "DETRISConfig",
     "ETRISConfig",
     "FirstModel",
     "FirstModelConfig",
@@ -62,6 +66,7 @@ __all__ = [
     "System",
     "SystemPreset",
     "Towers",
+    "build_detris",
     "build_etris",
     "build_image_tower",
     "build_mask_head",

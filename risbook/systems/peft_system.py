@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from risbook.adapters.peft.apply_peft import apply_peft, apply_to_tower
 from risbook.adapters.peft.peft_config import PEFTConfig
 from risbook.adapters.peft.peft_notes import (
-    adapter_parameters,
     applied_peft,
+    is_adapter_parameter,
     unnamed_adapters,
 )
 from risbook.adapters.peft.snapshot import restored_on_error
@@ -284,7 +284,7 @@ class PEFTSystem(System):
         # is tuned as a whole is tuned with them.
         if parameter is tower.pos_embed and not all(p.requires_grad for p in tower.parameters()):
             return POS_EMBED_PARTS[modality]
-        parts = ADAPTER_PARTS if rest in adapter_parameters(tower) else TOWER_PARTS
+        parts = ADAPTER_PARTS if is_adapter_parameter(tower, rest) else TOWER_PARTS
         return parts[modality]
 
     def weights_origins(self) -> dict[str, dict[str, Any]]:

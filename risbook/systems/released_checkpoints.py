@@ -1,9 +1,9 @@
 """Checkpoints that the authors' code wrote: read as they are, or converted to one of risbook.
 
-The released training of ETRIS writes ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
-kkakkkka/ETRIS): a dictionary whose "state_dict" holds the whole model, both CLIP towers included,
-under names that begin with "module.". `SystemPreset.rename_released` knows the names of a system's
-released code. Only names and tensors are read; nothing in a file is run.
+The released trainings write ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
+kkakkkka/ETRIS and jiaqihuang01/DETRIS): a dictionary whose "state_dict" holds the whole model, both
+towers included, under names that begin with "module.". `SystemPreset.rename_released` knows the
+names of a system's released code. Only names and tensors are read; nothing in a file is run.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,8 @@ def load_released(
 
     Args:
         path: the ``.pth`` file; a plain state dict is accepted, too.
-        name: the preset that it was trained as: "etris-rn50", "etris-rn101" or "etris-vitb16".
+        name: the preset that it was trained as: "etris-rn50", "etris-rn101", "etris-vitb16",
+            "detris-b", "detris-l" or "detris-l-mixed".
         overrides: fields of the preset's configuration to change, where the file was trained with
             others. The file does not hold its `max_tokens`: 17 for RefCOCO and RefCOCO+, 22 for
             RefCOCOg.

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from risbook.registry import Registry
+from risbook.systems.detris.detris_presets import DETRIS_PRESETS
 from risbook.systems.etris.etris_presets import ETRIS_PRESETS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
 from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_KEYS
@@ -30,6 +31,7 @@ SYSTEMS: Registry[SystemPreset] = Registry(
             old_keys=lambda values: OLD_FIRST_MODEL_KEYS,
         ),
         **ETRIS_PRESETS,
+        **DETRIS_PRESETS,
     },
 )
 

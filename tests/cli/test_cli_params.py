@@ -31,4 +31,5 @@ def test_all_systems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_wrong_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["params", "etris"]) == 2
-    assert "no system is called 'etris'; there are: first-model" in capsys.readouterr().err
+    message = "no system is called 'etris'; did you mean 'etris-mini'? there are: first-model"
+    assert message in capsys.readouterr().err

@@ -43,13 +43,21 @@ def forget_peft(module: nn.Module, method: str) -> None:
 
 def adapter_parameters(tower: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that were added to a tower, by name: adapters, prompts and LoRA."""
-    prefixes = ["adapters.", "prompts"] if isinstance(tower, TransformerTower) else []
-    for name, module in tower.named_modules():
+    parameters = tower.named_parameters()
+    return {name: value for name, value in parameters if is_adapter_parameter(tower, name)}
+
+
+def is_adapter_parameter(tower: nn.Module, name: str) -> bool:
+    """Whether a parameter, by its name in the tower, was added to it."""
+    if isinstance(tower, TransformerTower) and name.startswith(("adapters.", "prompts")):
+        return True
+    module = tower
+    for attribute in name.split(".")[:-1]:
         # peft's layers say under which attributes they keep their own parameters
-        for attribute in getattr(module, "adapter_layer_names", ()):
-            prefixes.append(f"{name}.{attribute}.")
-    start = tuple(prefixes)
-    return {name: value for name, value in tower.named_parameters() if name.startswith(start)}
+        if attribute in getattr(module, "adapter_layer_names", ()):
+            return True
+        module = getattr(module, attribute)
+    return False
 
 
 def unnamed_adapters(tower: nn.Module) -> list[str]:

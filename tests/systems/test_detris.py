@@ -1,0 +1,218 @@
+"""DETRIS beside its parity: what is tuned and saved, ablations, other towers, released files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from official_detris import detris_overrides, small_towers
+from parity import Recording
+from released_files import write_released
+from torch import Tensor
+
+from risbook.config import with_overrides
+from risbook.errors import DataError, RisbookError
+from risbook.systems import DETRIS, SystemPreset, build_system, load_released, load_system
+from risbook.systems.detris import DETRISConfig, build_detris
+from risbook.systems.detris.rename_detris import rename_detris
+from risbook.systems.system_preset import BuildInputs
+from risbook.systems.system_presets import SYSTEMS
+from risbook.tokenizers.interface import ShapeOnlyTokenizer
+from risbook.training import train
+
+
+def answer(system: Any, *, height: int | None = None) -> Tensor:
+    side = system.image_size
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(1, 3, height or side, side, generator=generator)
+    tokens = system.tokenizer(["the left dog"])
+    with torch.no_grad():
+        logits: Tensor = system.eval().forward(images, tokens)
+    return logits
+
+
+@pytest.fixture(scope="module")
+def mini() -> DETRIS:
+    torch.manual_seed(0)
+    system = build_system("detris-mini")
+    assert isinstance(system, DETRIS)
+    return system
+
+
+def test_gradients_reach_what_is_tuned_alone(mini: DETRIS) -> None:
+    mini.train()
+    tokens = mini.tokenizer(["left dog", "the red mug on the right"])
+    mini.forward(torch.randn(2, 3, 96, 96), tokens).pow(2).mean().backward()
+    mini.eval()
+    parts = (".adapters.", "head.")
+    for name, parameter in mini.named_parameters():
+        is_tuned = any(part in name for part in parts)
+        assert parameter.requires_grad == (parameter.grad is not None) == is_tuned, name
+        parameter.grad = None
+    groups = mini.parameter_groups()
+    tuned = {name for name, value in mini.named_parameters() if value.requires_grad}
+    in_group = {id(value) for value in groups["adapters"]}
+    adapters = {name for name, value in mini.named_parameters() if id(value) in in_group}
+    assert adapters == {name for name in tuned if ".adapters." in name}
+
+
+def test_a_checkpoint_holds_what_is_tuned(mini: DETRIS, tmp_path: Path) -> None:
+    mini.save_pretrained(tmp_path)
+    saved = set(mini.saved_state())
+    assert all(name.startswith(("head.", "unused.")) or ".adapters." in name for name in saved)
+    again = load_system(tmp_path)
+    assert again.config == mini.config and answer(again).equal(answer(mini))
+
+
+def test_images_that_are_not_square(mini: DETRIS) -> None:
+    assert answer(mini, height=64).shape == (1, 1, 32, 48)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "image_adapters", "text_adapters"),
+    [
+        ({"aligner": None}, 0, 6),
+        ({"text_adapter": None}, 6, 0),
+        ({"aligner.blocks": [10, 11], "text_adapter.blocks": []}, 2, 0),
+        ({"aligner": None, "text_adapter": None, "image_peft.method": "houlsby"}, 24, 0),
+    ],
+)
+def test_ablations(overrides: dict[str, Any], image_adapters: int, text_adapters: int) -> None:
+    system: Any = build_system("detris-mini", overrides=overrides)
+    assert len(system.image_tower.adapters) == image_adapters
+    assert len(system.text_tower.adapters) == text_adapters
+    assert answer(system).shape == (1, 1, 48, 48)
+
+
+def test_towers_without_blocks_or_with_fewer() -> None:
+    with pytest.raises(
+        RisbookError, match=r"CLIPResNet has no transformer .*aligner.blocks to \[\]"
+    ):
+        build_system("detris-mini", overrides={"image_tower": "clip-mini-rn-image"})
+    with pytest.raises(RisbookError, match="no block 12 to add an adapter to"):
+        build_system("detris-mini", overrides={"aligner.blocks": [12]})
+    system: Any = build_system("detris-mini", overrides={"image_tower": "clip-mini-image"})
+    assert system.unused.mask_token is None and answer(system).shape == (1, 1, 48, 48)
+
+
+def test_it_trains(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    system: Any = build_system("detris-mini")
+    before = {name: value.clone() for name, value in system.state_dict().items()}
+    train(
+        system,
+        "refscenes-sample",
+        steps=2,
+        batch_size=2,
+        cache_frozen=True,
+        out=tmp_path,
+        show_progress=False,
+    )
+    for name, value in system.named_parameters():
+        assert value.requires_grad or value.equal(before[name]), name
+    for tower in ("image_tower", "text_tower"):
+        name = f"{tower}.adapters.1_mlp.adapter.up.weight"
+        assert not system.state_dict()[name].equal(before[name])
+        name = f"{tower}.adapters.1_mlp.adapter.dmoc.branches.0.bn.running_mean"
+        assert not system.state_dict()[name].equal(before[name])
+
+
+# released files
+
+
+@pytest.fixture
+def recorded_preset(monkeypatch: pytest.MonkeyPatch) -> Recording:
+    """The recorded small model as the preset "detris-recorded"."""
+    file = Recording("detris/full_small.npz")
+
+    def build(config: DETRISConfig, inputs: BuildInputs) -> DETRIS:
+        image_tower, text_tower = small_towers(file)
+        tokenizer = inputs.tokenizer or ShapeOnlyTokenizer(config.max_tokens)
+        return build_detris(
+            config,
+            BuildInputs(image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer),
+        )
+
+    config = with_overrides(DETRISConfig(), detris_overrides(file))
+    # a function of its own: the messages need not compare the file with all other presets
+    preset = SystemPreset(
+        "as recorded", config, build, rename_released=lambda state: rename_detris(state)
+    )
+    monkeypatch.setitem(SYSTEMS, "detris-recorded", preset)
+    return file
+
+
+def released_state(file: Recording) -> dict[str, Tensor]:
+    """The recorded weights; the recordings hold scalars in the shape (1,)."""
+    scalars = ("num_batches_tracked", "logit_scale")
+    return {k: v.reshape(()) if k.endswith(scalars) else v for k, v in file.below("sd/").items()}
+
+
+def test_a_released_checkpoint_computes_what_was_recorded(
+    recorded_preset: Recording, tmp_path: Path
+) -> None:
+    file = recorded_preset
+    path = write_released(released_state(file), tmp_path / "best_model.pth")
+    system = load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
+    with torch.no_grad():
+        file.compare("out/eval_logits", system(file["in/img"], file["in/word"]))
+    # nothing is lost: the class token's position embedding is kept beside the sum
+    state = system.state_dict()
+    class_token = state["image_tower.vit.cls_token"] - state["unused.class_pos_embed"]
+    torch.testing.assert_close(class_token, file["sd/dinov2.cls_token"])
+    assert state["unused.mask_token"].equal(file["sd/dinov2.mask_token"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dinov2.blocks.1.adapter.D_fc1.weight",
+        "txt_backbone.transformer.resblocks.3.adapter.dense_branch1.bn.running_var",
+        "dinov2.blocks.0.ls1.gamma",
+        "dinov2.mask_token",
+        "txt_backbone.logit_scale",
+        "neck.aggr.0.weight",
+        "proj.txt.bias",
+    ],
+)
+def test_a_key_too_few_is_an_error(recorded_preset: Recording, tmp_path: Path, name: str) -> None:
+    state = released_state(recorded_preset)
+    ours = next(k for k, v in rename_detris(state).items() if v is state[name])
+    del state[name]
+    path = write_released(state, tmp_path / "best_model.pth")
+    with pytest.raises(DataError, match=ours):
+        load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "backbone.positional_embedding",
+        "dinov2.blocks.0.adapter.S_fc1.weight",
+        "dinov2.blocks.0.adapter.D_fc1.weight",
+        "neck.extra.weight",
+    ],
+)
+def test_a_key_too_many_is_an_error(recorded_preset: Recording, tmp_path: Path, name: str) -> None:
+    state = released_state(recorded_preset) | {name: torch.zeros(3)}
+    path = write_released(state, tmp_path / "best_model.pth")
+    with pytest.raises(DataError) as error:
+        load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
+    assert any(part in str(error.value) for part in (name, "0_mlp.adapter.down.weight", "S_fc1"))
+
+
+def test_padding_can_be_masked_in_the_dense_aligners() -> None:
+    """With the mask, more padding changes the image features only through the Text Adapters."""
+    overrides = {"aligner.mask_padding": True, "text_adapter": None}
+    for changes, is_same in ((overrides, True), ({"text_adapter": None}, False)):
+        system: Any = build_system("detris-mini", overrides=changes)
+        for name, parameter in system.named_parameters():
+            if ".adapters." in name and parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.3)
+        tokens = system.tokenizer(["the left dog"])
+        images = torch.randn(1, 3, 96, 96)
+        length = int((tokens != 0).sum())
+        with torch.no_grad():
+            padded = system.encode(images, tokens)[0].maps[0]
+            short = system.encode(images, tokens[:, :length])[0].maps[0]
+        assert torch.allclose(padded, short, atol=1e-4) == is_same
