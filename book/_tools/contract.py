@@ -34,6 +34,7 @@ RETOLD: tuple[str, ...] = (
     "book/task/data_and_metrics",
     "book/task/first_model",
     "book/task/model_analysis",
+    "book/etris/bridger",
 )
 
 PARTS = (

@@ -12,6 +12,7 @@ import argparse
 import ast
 import datetime
 import time
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -58,17 +59,17 @@ def main() -> None:
                 print("wrote", path.name, flush=True)
 
 
-def read_definitions() -> dict[str, Any]:
-    """Execute the imports, constants, functions and classes of the chapter."""
+def read_definitions(chapter: Path = CHAPTER) -> dict[str, Any]:
+    """Execute the imports, constants, functions and classes of a chapter."""
     names: dict[str, Any] = {"__name__": "chapter"}
-    for cell in nbformat.read(CHAPTER, as_version=4).cells:
+    for cell in nbformat.read(chapter, as_version=4).cells:
         if cell.cell_type != "code" or cell.metadata.get("risbook"):
             continue  # text, the set-up cell, and the stubs of exercises
         for node in ast.parse(cell.source).body:
             is_constant = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper()
             if isinstance(node, DEFINITIONS) or is_constant:
                 try:
-                    exec(compile(ast.Module([node], []), str(CHAPTER), "exec"), names)
+                    exec(compile(ast.Module([node], []), str(chapter), "exec"), names)
                 except NameError:  # a constant of a figure, made of other results
                     continue
     return names

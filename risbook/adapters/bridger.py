@@ -206,7 +206,8 @@ class Bridger(nn.Module):
 
         Raises:
             ArgumentError: if the Bridger is not linked and gets `previous`, if the previous Bridger
-                works on another grid, or for image tokens where the factor is not 1.
+                works on another grid, for image tokens where the factor is not 1, or for a map with
+                an odd side where the factor is 1 / 2.
         """
         if feature_map.ndim == 3:  # a map of one column: 1x1 zooms do not mix positions
             if self.factor != 1:
@@ -259,6 +260,12 @@ class Bridger(nn.Module):
         intermediates["reduced"] = rearrange(image_tokens, "b (h w) d -> b d h w", h=height)
         intermediates["fused"] = fused
         image_delta, text_delta = self.zoom_out(fused), self.text_out(text_fused)
+        if image_delta.shape != feature_map.shape:
+            sides = [" x ".join(map(str, x.shape[-2:])) for x in (feature_map, image_delta)]
+            raise ArgumentError(
+                f"a map of {sides[0]} positions comes back from the Zoom Layers as {sides[1]}: "
+                f"choose an image size whose map can be divided by {round(1 / self.factor)}"
+            )
         return BridgerOutput(
             feature_map=feature_map + image_delta,
             text_tokens=text_tokens + text_delta,

@@ -12,8 +12,8 @@ from risbook.errors import ArgumentError
 from risbook.figures import list_diagrams, show_diagram
 from risbook.systems.first_model import FirstModelConfig
 
-#: They show papers, or the numbers of a grid.
-WITHOUT_SCENES = ("convolution", "target_shift", "timeline")
+#: They show papers, the numbers of a grid, or modules beside at most one scene.
+WITHOUT_SCENES = ("bridger", "bridgers", "convolution", "target_shift", "timeline")
 
 
 @pytest.fixture(params=list_diagrams())

@@ -599,6 +599,12 @@ def test_only_a_linked_bridger_takes_the_tokens_of_a_previous_one() -> None:
         first(feature_map, text_tokens, previous)
 
 
+def test_a_map_that_the_zoom_layers_cannot_restore_is_refused_in_one_line() -> None:
+    bridger = Bridger(image_dim=8, text_dim=8, config=BridgerConfig(dim=4), factor=1 / 2)
+    with pytest.raises(ArgumentError, match="7 x 7 positions comes back .* as 6 x 6.* by 2"):
+        bridger(torch.zeros(1, 8, 7, 7), torch.zeros(1, 3, 8))
+
+
 def test_many_sentences_about_a_picture_are_several_forward_passes() -> None:
     system: Any = load_system("etris-mini")
     sizes: list[int] = []

@@ -1,0 +1,83 @@
+"""The replacements of chapter 4.1: what the Bridgers of a model add, from another source."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from risbook.data import open_data
+from risbook.systems import load_system
+from risbook.teaching import load_examples
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
+
+import bridger_controls
+from first_model_ablations import read_definitions
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = load_system("etris-mini")
+    definitions = read_definitions(bridger_controls.CHAPTER)
+    model.bridgers = definitions["ReplacedTerms"](model.bridgers)
+    return model
+
+
+@pytest.fixture(scope="module")
+def inputs(model):
+    images = torch.randn(2, 3, model.image_size, model.image_size)
+    return images, model.tokenizer(["left ball", "dog"]), model.tokenizer(["red vase", "bird"])
+
+
+@torch.no_grad()
+def test_own_terms_change_nothing_and_zero_terms_disable_the_bridgers(model, inputs):
+    images, token_ids, _ = inputs
+    own = bridger_controls.collect_terms(model, images, token_ids)
+    unchanged = model(images, token_ids)
+    model.bridgers.replacements = own
+    assert torch.allclose(model(images, token_ids), unchanged, atol=1e-3)
+    model.bridgers.bridgers.disable()
+    model.bridgers.replacements = {}
+    disabled = model(images, token_ids)
+    model.bridgers.bridgers.enable()
+    rows = dict(bridger_controls.replacements(own, own, own))
+    model.bridgers.replacements = rows["nothing, both sides"]
+    assert torch.allclose(model(images, token_ids), disabled, atol=1e-3)
+    assert not torch.allclose(disabled, unchanged, atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_row_replaces_only_its_side_and_its_stage(model, inputs):
+    images, token_ids, other_ids = inputs
+    own = bridger_controls.collect_terms(model, images, token_ids)
+    other = bridger_controls.collect_terms(model, images, other_ids)
+    rows = dict(bridger_controls.replacements(own, other, own))
+    assert rows["unchanged"] == {} and len(rows) == 18
+    for image_term, text_term in rows["other sentence, image side"].values():
+        assert text_term is None and image_term is not None
+    assert all(image_term is None for image_term, _ in rows["other image, text side"].values())
+    assert list(rows["nothing, Bridger 2"]) == [2]
+    partner = rows["other partner, both sides"]
+    assert partner[1][0] is other[1][0] and partner[1][1] is own[1][1]
+
+
+def test_expressions_are_paired_with_other_objects_of_their_images():
+    examples = load_examples(open_data("refscenes-sample"), "val")
+    pairs = bridger_controls.find_pairs(examples)
+    assert pairs
+    for example, other in pairs:
+        assert other.image_id == example.image_id
+        assert other.target is not example.target
+
+
+def test_a_row_tells_the_paired_difference_from_the_unchanged_model():
+    selected = {
+        "unchanged": [(0.8, True, False), (0.6, True, False)],
+        "nothing": [(0.4, False, True), (0.6, True, False)],
+    }
+    row = bridger_controls.summarise("nothing", selected, [1, 2])
+    assert np.isclose(row["mIoU"], 0.5) and np.isclose(row["mIoU difference"], -0.2)
+    assert row["selects own"] == 0.5 and row["selects other"] == 0.5
+    assert np.isclose(row["error of mIoU difference"], np.sqrt(0.2**2 * 2) / 2)
