@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+from risbook.data import open_data
+from risbook.data.letterbox import Letterbox
 
 PAGE = Path(__file__).resolve().parents[1] / "book" / "task" / "project.md"
 
@@ -22,8 +26,18 @@ def test_the_first_program_scores_the_whole_image() -> None:
     assert round(scores["mIoU"], 2) == 0.05
 
 
+def test_a_mask_survives_the_way_into_the_square_and_back() -> None:
+    data = open_data("refscenes-sample")
+    for row in list(data.expressions)[::20]:
+        mask = data.mask(row)
+        letterbox = Letterbox(height=row.height, width=row.width, size=416)
+        square = torch.from_numpy(letterbox.mask(mask))
+        back = run_block(1)["undo_letterbox"](square, row.height, row.width).numpy() > 0.5
+        assert (back & mask).sum() / (back | mask).sum() > 0.95
+
+
 def test_the_weights_of_attention_are_those_of_the_text() -> None:
-    names = run_block(1)
+    names = run_block(2)
     assert names["weights"][0].tolist() == pytest.approx([0.89, 0.11, 0], abs=0.005)
     assert names["scores"][0].tolist()[:2] == pytest.approx([2.12, 0], abs=0.005)
     assert names["fused"].shape == names["positions"].shape
