@@ -1,5 +1,6 @@
 """The code on the page of the closing project does what the page says."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from risbook.data import open_data
 from risbook.data.letterbox import Letterbox
 
-PAGE = Path(__file__).resolve().parents[1] / "book" / "task" / "project.md"
+BOOK = Path(__file__).resolve().parents[1] / "book"
+PAGE = BOOK / "task" / "project.md"
 
 
 def run_block(place: int) -> dict[str, Any]:
@@ -41,3 +43,22 @@ def test_the_weights_of_attention_are_those_of_the_text() -> None:
     assert names["weights"][0].tolist() == pytest.approx([0.89, 0.11, 0], abs=0.005)
     assert names["scores"][0].tolist()[:2] == pytest.approx([2.12, 0], abs=0.005)
     assert names["fused"].shape == names["positions"].shape
+
+
+@pytest.mark.parametrize(
+    ("label", "measure"),
+    [
+        ("loss of the untrained model", "untrained loss"),
+        ("loss of perfect logits", "loss of perfect logits"),
+        ("loss after 200 steps", "last loss"),
+        ("mIoU of the four", "mIoU"),
+    ],
+)
+def test_the_table_of_errors_is_that_of_the_result_files(label: str, measure: str) -> None:
+    text = PAGE.read_text(encoding="utf-8").replace("**", "")
+    (line,) = re.findall(rf"^\| {label}[^|]*\|(.*)\|$", text, re.MULTILINE)
+    recorded = []
+    for name in ("correct", "transposed", "sigmoid-twice"):
+        path = BOOK / "results" / "first-model-errors" / f"{name}.json"
+        recorded.append(json.loads(path.read_text(encoding="utf-8"))["rows"][0][measure])
+    assert [cell.strip() for cell in line.split("|")] == [f"{value:.2f}" for value in recorded]
