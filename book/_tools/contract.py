@@ -34,6 +34,7 @@ RETOLD: tuple[str, ...] = (
     "book/task/data_and_metrics",
     "book/task/first_model",
     "book/task/model_analysis",
+    "book/towers/clip_and_dinov2",
     "book/etris/bridger",
 )
 

@@ -8,11 +8,14 @@ five patches are background and every tower tells it apart.
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from risbook.errors import ArgumentError
+from risbook.files import read_json
 from risbook.probing.patch_labels import LABEL_NAMES
 from risbook.probing.probes import METHODS, patch_probe
 from risbook.progress_bar import progress_bar
@@ -27,6 +30,7 @@ LabelsOfPatches = Callable[[int], tuple[Tensor, Tensor]]
 Pair = tuple[Tensor, Tensor]
 
 _BATCH = 25
+_RECORDED = Path(__file__).resolve().parents[1] / "checkpoints" / "block_probes"
 
 
 def probe_blocks(
@@ -131,3 +135,22 @@ def _apply(function: Callable[[Any], Any], states: Iterable[Any]) -> list[Any]:
 def _joined(read: Callable[[Any], Tensor], states: list[Any]) -> Tensor:
     """The maps of all batches, (N, h, w, C)."""
     return torch.cat(_apply(read, states)).permute(0, 2, 3, 1).float()
+
+
+def load_block_probe(name: str) -> dict[str, Any]:
+    """Load the recorded result of ``risbook towers probe NAME``.
+
+    Args:
+        name: a tower that the package carries a recording of, for instance "dinov2-s".
+
+    Returns:
+        Plain values; "rows" holds what `probe_blocks` returned.
+
+    Raises:
+        ArgumentError: nothing was recorded for this tower.
+    """
+    names = sorted(path.stem for path in _RECORDED.glob("*.json"))
+    if name not in names:
+        raise ArgumentError(f"name: nothing recorded for {name!r}, choose one of {names}")
+    result: dict[str, Any] = read_json(_RECORDED / f"{name}.json")
+    return result

