@@ -202,17 +202,23 @@ def test_a_key_too_many_is_an_error(recorded_preset: Recording, tmp_path: Path, 
 
 
 def test_padding_can_be_masked_in_the_dense_aligners() -> None:
-    """With the mask, more padding changes the image features only through the Text Adapters."""
-    overrides = {"aligner.mask_padding": True, "text_adapter": None}
-    for changes, is_same in ((overrides, True), ({"text_adapter": None}, False)):
-        system: Any = build_system("detris-mini", overrides=changes)
+    """Without Text Adapters, the image features then do not depend on the padding."""
+    distances = {}
+    for is_masked in (True, False):
+        torch.manual_seed(0)
+        overrides = {"aligner.mask_padding": is_masked, "text_adapter": None, "weights": "random"}
+        system: Any = build_system("detris-mini", overrides=overrides)
         for name, parameter in system.named_parameters():
             if ".adapters." in name and parameter.ndim > 1:
                 torch.nn.init.normal_(parameter, std=0.3)
+            elif name.endswith("ls2.gamma"):  # LayerScale starts near zero
+                torch.nn.init.ones_(parameter)
+        system.double()  # large weights amplify rounding
         tokens = system.tokenizer(["the left dog"])
-        images = torch.randn(1, 3, 96, 96)
+        images = torch.randn(1, 3, 96, 96, dtype=torch.float64)
         length = int((tokens != 0).sum())
         with torch.no_grad():
-            padded = system.encode(images, tokens)[0].maps[0]
-            short = system.encode(images, tokens[:, :length])[0].maps[0]
-        assert torch.allclose(padded, short, atol=1e-4) == is_same
+            padded = system.encode(images, tokens)[0].maps[-1]
+            short = system.encode(images, tokens[:, :length])[0].maps[-1]
+        distances[is_masked] = float((padded - short).abs().max() / padded.abs().max())
+    assert distances[True] < 1e-6 and distances[False] > 1e-2, distances
