@@ -601,7 +601,7 @@ def test_only_a_linked_bridger_takes_the_tokens_of_a_previous_one() -> None:
 
 def test_a_map_that_the_zoom_layers_cannot_restore_is_refused_in_one_line() -> None:
     bridger = Bridger(image_dim=8, text_dim=8, config=BridgerConfig(dim=4), factor=1 / 2)
-    with pytest.raises(ArgumentError, match="7 x 7 positions comes back .* as 6 x 6.* by 2"):
+    with pytest.raises(ArgumentError, match=r"7 x 7 positions comes back .* as 6 x 6.* by 2"):
         bridger(torch.zeros(1, 8, 7, 7), torch.zeros(1, 3, 8))
 
 
