@@ -62,5 +62,8 @@ def close_name(name: str, names: Iterable[str]) -> str:
     """
     names = list(names)
     longer = [other for other in names if other.startswith(f"{name.lower()}-")]
-    close = longer or get_close_matches(name.lower(), names, n=1, cutoff=0.7)
+    # The first in the order of the list, unless the name is a small part of it.
+    alike = get_close_matches(name.lower(), longer, n=len(longer) or 1, cutoff=0.6)
+    close = [other for other in longer if other in alike]
+    close = close or get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     return close[0] if close else ""

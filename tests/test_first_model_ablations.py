@@ -38,10 +38,9 @@ def test_a_variant_is_trained_and_scored_with_the_code_of_the_chapter() -> None:
     tokenizer = chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"])
     items = chapter["ImagesWithSentences"](train_data)
     items.items = (items.items * 16)[:16]
-    chapter["STEPS"] = 1
     for variant in first_model_ablations.VARIANTS:
         result = first_model_ablations.train_variant(
-            chapter, variant, 0, tokenizer, items, val_data
+            chapter, variant, 0, 1, tokenizer, items, val_data
         )
         (row,) = result["rows"]
         assert result["row"] == variant
