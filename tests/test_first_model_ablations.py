@@ -5,8 +5,6 @@ from pathlib import Path
 
 import torch
 
-from risbook.data import open_data
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
 
 import first_model_ablations
@@ -32,10 +30,9 @@ def test_variants_change_one_part_of_the_chapters_model() -> None:
 
 def test_a_variant_is_trained_and_scored_with_the_code_of_the_chapter() -> None:
     chapter = first_model_ablations.read_definitions()
-    data = open_data("refscenes-sample")
-    train_data, val_data = (chapter["load_split"](data, split) for split in ("train", "val"))
-    vocabulary = chapter["build_vocabulary"](train_data.sentences)
-    tokenizer = chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"])
+    tokenizer, train_data, val_data = first_model_ablations.prepare_data(
+        chapter, "refscenes-sample"
+    )
     items = chapter["ImagesWithSentences"](train_data)
     items.items = (items.items * 16)[:16]
     for variant in first_model_ablations.VARIANTS:

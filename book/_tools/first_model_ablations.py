@@ -39,10 +39,7 @@ def main() -> None:
     suite = "first-model-live" if options.live else "first-model-ablations"
     torch.set_num_threads(1)
     chapter = read_definitions()
-    data = chapter["open_data"]("refscenes")
-    train_data, val_data = (chapter["load_split"](data, split) for split in ("train", "val"))
-    vocabulary = chapter["build_vocabulary"](train_data.sentences)
-    tokenizer = chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"])
+    tokenizer, train_data, val_data = prepare_data(chapter)
     train_set = chapter["ImagesWithSentences"](train_data)
     for seed in options.seeds:
         for variant in ("full",) if options.live else VARIANTS:
@@ -56,6 +53,14 @@ def main() -> None:
                 command = f"python book/_tools/first_model_ablations.py --seeds {seed}{flag}"
                 write_json(path, {"suite": suite, "command": command, **result})
                 print("wrote", path.name, flush=True)
+
+
+def prepare_data(chapter: dict[str, Any], name: str = "refscenes") -> tuple[Any, Any, Any]:
+    """Make the tokenizer and open train and val of a set, as chapter 1.3 does."""
+    data = chapter["open_data"](name)
+    train_data, val_data = (chapter["load_split"](data, split) for split in ("train", "val"))
+    vocabulary = chapter["build_vocabulary"](train_data.sentences)
+    return chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"]), train_data, val_data
 
 
 def read_definitions(chapter: Path = CHAPTER) -> dict[str, Any]:

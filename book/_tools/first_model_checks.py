@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from first_model_ablations import RESULTS, read_definitions
+from first_model_ablations import RESULTS, prepare_data, read_definitions
 from torch import Tensor
 
 import risbook
@@ -35,10 +35,7 @@ def main() -> None:
     """Run the command."""
     torch.set_num_threads(1)
     chapter = read_definitions()
-    data = chapter["open_data"]("refscenes")
-    train_data, val_data = (chapter["load_split"](data, split) for split in ("train", "val"))
-    vocabulary = chapter["build_vocabulary"](train_data.sentences)
-    tokenizer = chapter["Tokenizer"](vocabulary, length=chapter["MAX_WORDS"])
+    tokenizer, train_data, val_data = prepare_data(chapter)
     for name, (loss, change) in seed_errors(chapter["mask_loss"]).items():
         path = RESULTS / "first-model-errors" / f"{name}.json"
         if not path.exists():

@@ -59,11 +59,10 @@ def _start(name: str, about: Mapping[str, Any]) -> str:
 
 def _data(about: Mapping[str, Any]) -> str:
     """The images, and what of their annotations was read."""
-    count = about.get("images")
     if "teacher" in about.get("config", {}):
-        count = min(count or 0, about["config"]["num_images"])
+        count = min(about["images"], about["config"]["num_images"])
         return f"{count:,} images of RefScenes: their pixels and the boxes of described objects"
-    number = f"{count:,} " if count else "the training "
+    number = f"{about['images']:,} " if "images" in about else "the training "
     return f"{number}images of RefScenes: their captions, expressions and boxes"
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from risbook.adapters.rename_dense_adapters import rename_adapter_entry
 from risbook.errors import DataError
 from risbook.systems.part_names import tower_attribute
+from risbook.systems.released_head import rename_head_entry
 from risbook.towers.stages import Modality
 from risbook.towers.weights.loading import convert
 
@@ -20,12 +21,6 @@ from risbook.towers.weights.loading import convert
 TOWER_PREFIXES: dict[Modality, tuple[str, str]] = {
     "image": ("dinov2.", "dinov2"),
     "text": ("txt_backbone.", "clip-text"),
-}
-#: beginnings of the other released names and our own
-HEAD_PREFIXES = {
-    "neck.": "head.neck.",
-    "decoder.": "head.decoder.",
-    "proj.": "head.projector.",
 }
 
 
@@ -47,7 +42,10 @@ def rename_detris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name = published.removeprefix("module.")
         modality = _modality_of(name)
         if modality is None:
-            renamed[_rename_head(name)] = value
+            head_name = rename_head_entry(name)
+            if head_name is None:
+                raise DataError(f"{name}: not an entry of a released DETRIS")
+            renamed[head_name] = value
             continue
         name = name.removeprefix(TOWER_PREFIXES[modality][0])
         if adapter := re.fullmatch(r"(?:transformer\.res)?blocks\.(\d{1,4})\.adapter\.(.+)", name):
@@ -71,11 +69,3 @@ def _modality_of(name: str) -> Modality | None:
         if name.startswith(prefix):
             return modality
     return None
-
-
-def _rename_head(name: str) -> str:
-    """The name of an entry of neck, decoder or projector."""
-    for prefix, ours in HEAD_PREFIXES.items():
-        if name.startswith(prefix):
-            return ours + name.removeprefix(prefix)
-    raise DataError(f"{name}: not an entry of a released DETRIS")

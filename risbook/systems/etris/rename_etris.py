@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
+from risbook.systems.released_head import rename_head_entry
 from risbook.towers.weights.loading import convert
 
 #: Parts of the Bridgers: the released name, our own, and the stage of the released index 0. A norm
@@ -63,10 +64,8 @@ def _rename(name: str, *, resnet: bool) -> str:
     """The name of an entry outside the towers."""
     if name == "backbone.logit_scale":
         return "logit_scale"
-    if name.startswith(("neck.", "decoder.")):
-        return f"head.{name}"
-    if name.startswith("proj."):
-        return f"head.projector.{name.removeprefix('proj.')}"
+    if head_name := rename_head_entry(name):
+        return head_name
     match = re.fullmatch(r"bridger\.(\w+)\.(\d{1,4})\.(.+)", name)
     if match is None or match[1] not in BRIDGER_PARTS:
         raise DataError(f"{name}: not an entry of a released ETRIS")
