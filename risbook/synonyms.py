@@ -121,6 +121,12 @@ SYSTEM_HINTS = {
     "train_on": "risbook.train(model, data, steps=200)",
     "trainable_parameters": "risbook.count_parameters(model)",
 }
+#: the same of systems with a `risbook.decoder.mask_head.MaskHead`
+MASK_HEAD_HINTS = SYSTEM_HINTS | {
+    "decoder": "model.head.decoder",
+    "neck": "model.head.neck",
+    "projector": "model.head.projector",
+}
 #: attributes of `risbook.data.ReferringDataset` -> what to write
 DATASET_HINTS = {
     "batch": "DataLoader(data, batch_size=8)",

@@ -31,9 +31,6 @@ from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.attention import MultiHeadAttention
 from risbook.layers.pos_embed import Grid
 
-#: the class token and four registers, of DINOv2 with registers
-MAX_EXTRA_TOKENS = 5
-
 
 class DenseAligner(nn.Module):
     """Image tokens (B, N, C) and text tokens (B, L, T) to what is added to the image tokens.
@@ -101,6 +98,7 @@ class DenseAligner(nn.Module):
         text_tokens: Tensor,
         *,
         grid: Grid | None = None,
+        num_extra_tokens: int = 1,
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -109,8 +107,10 @@ class DenseAligner(nn.Module):
         Args:
             tokens: (B, N, C), the h w patches row by row, after any extra tokens.
             text_tokens: (B, L, T).
-            grid: h and w. None for the largest square that N holds, with at most 5 extra tokens;
-                give it for every image that is not square.
+            grid: h and w. None for a square image; the tokens after the extra ones are then the
+                square of a whole number.
+            num_extra_tokens: tokens before the patches where no grid is given: 1 for a class token,
+                5 for DINOv2 with four registers. With a grid these are all tokens but h w.
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
             intermediates: gets "query", the map s (B, r, h, w); "attn", the attention weights
@@ -120,9 +120,9 @@ class DenseAligner(nn.Module):
             (B, N, C).
 
         Raises:
-            ArgumentError: if N does not fit the grid.
+            ArgumentError: if N does not fit the grid, or no square without one.
         """
-        height, width = _grid_of(tokens, grid)
+        height, width = _grid_of(tokens, grid, num_extra_tokens)
         hidden = self.down(tokens).relu()  # (B, N, r)
         num_extra_tokens = tokens.shape[1] - height * width
         extra, patches = hidden[:, :num_extra_tokens], hidden[:, num_extra_tokens:]
@@ -203,17 +203,19 @@ def init_as_released(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def _grid_of(tokens: Tensor, grid: Grid | None) -> Grid:
-    """The grid of the patches, checked against the number of tokens, or the largest square."""
+def _grid_of(tokens: Tensor, grid: Grid | None, num_extra_tokens: int) -> Grid:
+    """The grid of the patches, checked against the number of tokens."""
     count = tokens.shape[1]
-    if grid is None:
-        side = math.isqrt(count)
-        if not 0 < side**2 >= count - MAX_EXTRA_TOKENS:
-            raise ArgumentError(
-                f"{count} tokens are no square of patches and at most {MAX_EXTRA_TOKENS} extra "
-                "tokens: give the rows and columns of patches, grid=(h, w)"
-            )
-        return side, side
-    if grid[0] * grid[1] > count:
-        raise ArgumentError(f"{count} tokens cannot hold {grid[0]} x {grid[1]} patches")
-    return grid
+    if grid is not None:
+        if grid[0] * grid[1] > count:
+            raise ArgumentError(f"{count} tokens cannot hold {grid[0]} x {grid[1]} patches")
+        return grid
+    num_patches = max(count - num_extra_tokens, 0)
+    side = math.isqrt(num_patches)
+    if side == 0 or side**2 != num_patches:
+        raise ArgumentError(
+            f"{count} tokens without {num_extra_tokens} extra ones are {num_patches} patches, and "
+            "they form no square: give the rows and columns of patches, grid=(h, w), or the number "
+            "of tokens before them, num_extra_tokens="
+        )
+    return side, side

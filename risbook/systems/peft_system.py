@@ -117,6 +117,7 @@ class PEFTSystem(System):
             )
         self.image_tower = image_tower
         self.text_tower = text_tower
+        self._unused_parts: dict[str, str] = {}
 
     @property
     def config(self) -> Any:
@@ -141,6 +142,20 @@ class PEFTSystem(System):
     def towers(self) -> dict[Modality, StagedTower]:
         """The two towers; `image_tower` and `text_tower` are their attributes."""
         return {"image": self.image_tower, "text": self.text_tower}
+
+    def add_unused_weights(self, modality: Modality, **weights: Tensor) -> None:
+        """Hold frozen weights of a published tower that no computation here reads.
+
+        A released checkpoint holds them, and the released counts include them. So none of its
+        entries is left over, and the counts here equal the released ones to the last digit.
+
+        Args:
+            modality: the tower to which they are counted.
+            weights: initial values by attribute; a released checkpoint replaces them.
+        """
+        for name, value in weights.items():
+            self.register_parameter(name, nn.Parameter(value, requires_grad=False))
+            self._unused_parts[name] = TOWER_PARTS[modality]
 
     def apply_peft(
         self, method: str | PEFTConfig, *, tower: Modality | None = None, **options: Any
@@ -274,6 +289,8 @@ class PEFTSystem(System):
 
     def part_of(self, name: str, parameter: nn.Parameter) -> str:
         """The part of a parameter: towers, their adapters and position embeddings, other parts."""
+        if name in self._unused_parts:
+            return self._unused_parts[name]
         first, _, rest = name.partition(".")
         modality = next((m for m in MODALITIES if first == tower_attribute(m)), None)
         if modality is None:

@@ -135,10 +135,10 @@ def test_initial_weights_are_those_in_effect() -> None:
 def test_extra_tokens_skip_dmoc_and_attention() -> None:
     aligner = small_aligner()
     tokens, text_tokens = tokens_and_text(5 + 16)
-    out = aligner(tokens, text_tokens)
+    out = aligner(tokens, text_tokens, num_extra_tokens=5)
     hidden = aligner.down(tokens[:, :5]).relu()
     assert near([out[:, :5]], [aligner.up(2 * hidden)])
-    changed = aligner(tokens, text_tokens + 1)
+    changed = aligner(tokens, text_tokens + 1, num_extra_tokens=5)
     assert changed[:, :5].equal(out[:, :5]) and not changed[:, 5:].equal(out[:, 5:])
 
 
@@ -153,8 +153,11 @@ def test_grids() -> None:
     assert near([out], [aligner(tokens, text_tokens, grid=(4, 4))])
     # the same patches in another order of rows: convolutions see other neighbours
     assert not near([out], [aligner(tokens, text_tokens, grid=(2, 8))])
-    with pytest.raises(ArgumentError, match=r"24 tokens are no square .*grid=\(h, w\)"):
-        aligner(*tokens_and_text(24))
+    for count, extra in ((25, 1), (21, 1), (17, 0), (1, 1), (4, 5)):  # 25 may be 1 + 4 x 6
+        with pytest.raises(
+            ArgumentError, match=r"they form no square: .*grid=\(h, w\), or .*num_extra"
+        ):
+            aligner(*tokens_and_text(count), num_extra_tokens=extra)
     with pytest.raises(ArgumentError, match="17 tokens cannot hold 3 x 6 patches"):
         aligner(tokens, text_tokens, grid=(3, 6))
     with pytest.raises(ArgumentError, match="num_heads is 3; it must divide attn_dim, 128"):

@@ -59,9 +59,16 @@ def test_gradients_reach_what_is_tuned_alone(mini: DETRIS) -> None:
 def test_a_checkpoint_holds_what_is_tuned(mini: DETRIS, tmp_path: Path) -> None:
     mini.save_pretrained(tmp_path)
     saved = set(mini.saved_state())
-    assert all(name.startswith(("head.", "unused.")) or ".adapters." in name for name in saved)
+    unused = {"logit_scale", "mask_token", "class_pos_embed"}
+    assert unused < saved
+    assert all(name.startswith("head.") or ".adapters." in name for name in saved - unused)
     again = load_system(tmp_path)
     assert again.config == mini.config and answer(again).equal(answer(mini))
+
+
+def test_parts_of_the_mask_head_are_found(mini: DETRIS) -> None:
+    with pytest.raises(AttributeError, match=r"try model\.head\.decoder$"):
+        _ = mini.decoder
 
 
 def test_images_that_are_not_square(mini: DETRIS) -> None:
@@ -92,7 +99,7 @@ def test_towers_without_blocks_or_with_fewer() -> None:
     with pytest.raises(RisbookError, match="no block 12 to add an adapter to"):
         build_system("detris-mini", overrides={"aligner.blocks": [12]})
     system: Any = build_system("detris-mini", overrides={"image_tower": "clip-mini-image"})
-    assert system.unused.mask_token is None and answer(system).shape == (1, 1, 48, 48)
+    assert "mask_token" not in system.state_dict() and answer(system).shape == (1, 1, 48, 48)
 
 
 def test_it_trains(tmp_path: Path) -> None:
@@ -158,9 +165,9 @@ def test_a_released_checkpoint_computes_what_was_recorded(
         file.compare("out/eval_logits", system(file["in/img"], file["in/word"]))
     # nothing is lost: the class token's position embedding is kept beside the sum
     state = system.state_dict()
-    class_token = state["image_tower.vit.cls_token"] - state["unused.class_pos_embed"]
+    class_token = state["image_tower.vit.cls_token"] - state["class_pos_embed"]
     torch.testing.assert_close(class_token, file["sd/dinov2.cls_token"])
-    assert state["unused.mask_token"].equal(file["sd/dinov2.mask_token"])
+    assert state["mask_token"].equal(file["sd/dinov2.mask_token"])
 
 
 @pytest.mark.parametrize(

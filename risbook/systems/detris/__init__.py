@@ -2,8 +2,7 @@
 
 - `detris_system`: the configuration, the system, and the function that builds it;
 - `detris_presets`: the named configurations;
-- `rename_detris`: the entries of a released checkpoint by our names;
-- `unused_weights`: what such a checkpoint holds and no computation reads.
+- `rename_detris`: the entries of a released checkpoint by our names.
 """
 
 from risbook.systems.detris.detris_system import DETRIS, DETRISConfig, build_detris

@@ -22,9 +22,7 @@ The last column is what the architecture figure draws. Images are normalised as 
 image tower is a DINOv2.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
+import torch
 from torch import Tensor, nn
 
 from risbook.adapters.dense_placements import (
@@ -38,13 +36,13 @@ from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.systems.detris.unused_weights import UnusedWeights
-from risbook.systems.part_names import TOWER_PARTS
+from risbook.synonyms import MASK_HEAD_HINTS
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.systems.system_towers import PEFTSystemConfig, build_mask_head, build_towers
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.features import ImageFeatures, TextFeatures
+from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.stages import StageContext, StagedImageTower, StagedTextTower, StagedTower
 from risbook.towers.transformer_tower import TransformerTower
 
@@ -87,12 +85,7 @@ class DETRIS(PEFTSystem):
 
     config: DETRISConfig
     builds_adapters = True
-    attribute_hints: ClassVar[Mapping[str, str]] = {
-        **PEFTSystem.attribute_hints,
-        "decoder": "model.head.decoder",
-        "neck": "model.head.neck",
-        "projector": "model.head.projector",
-    }
+    attribute_hints = MASK_HEAD_HINTS
 
     def __init__(
         self,
@@ -105,7 +98,16 @@ class DETRIS(PEFTSystem):
     ) -> None:
         super().__init__(image_tower, text_tower, config=config, tokenizer=tokenizer)
         self.head = head
-        self.unused = UnusedWeights(image_tower)
+        self.add_unused_weights("text", logit_scale=torch.zeros(()))
+        if isinstance(image_tower, ImageTransformer) and not image_tower.style.class_pos_embed:
+            # DINOv2: the mask token of its pretraining, and the position embedding of the class
+            # token, which the tower has as part of the class token, as timm does.
+            dim = image_tower.embed_dim
+            self.add_unused_weights(
+                "image",
+                mask_token=torch.zeros(1, dim),
+                class_pos_embed=torch.zeros(1, 1, dim),
+            )
 
     def forward(
         self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
@@ -142,12 +144,6 @@ class DETRIS(PEFTSystem):
             images, context=context, intermediates=intermediates.sub("image_tower")
         )
         return image_features, text_features
-
-    def part_of(self, name: str, parameter: nn.Parameter) -> str:
-        """As every `PEFTSystem`; unused weights are counted to the tower that they come from."""
-        if name.startswith("unused."):
-            return TOWER_PARTS["text" if name == "unused.logit_scale" else "image"]
-        return super().part_of(name, parameter)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned adapters of both towers; their released learning rate is that of the head."""

@@ -52,11 +52,11 @@ def rename_detris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             site = f"{tower_attribute(modality)}.adapters.{int(adapter[1])}_mlp.adapter"
             renamed[f"{site}.{rename_adapter_entry(adapter[2])}"] = value
         elif name in ("logit_scale", "mask_token"):
-            renamed[f"unused.{name}"] = value
+            renamed[name] = value
         else:
             towers[modality][name] = value
     if "pos_embed" in towers["image"]:
-        renamed["unused.class_pos_embed"] = towers["image"]["pos_embed"][:, :1]
+        renamed["class_pos_embed"] = towers["image"]["pos_embed"][:, :1]
     for modality, (_, family) in TOWER_PREFIXES.items():
         converted = convert(towers[modality], family)
         renamed |= {f"{tower_attribute(modality)}.{name}": v for name, v in converted.items()}

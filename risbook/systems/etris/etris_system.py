@@ -22,9 +22,7 @@ branch `connect`.
 """
 
 import math
-from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +32,8 @@ from risbook.config import Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
+from risbook.synonyms import MASK_HEAD_HINTS
 from risbook.systems.old_checkpoints import OLD_ETRIS_WEIGHTS
-from risbook.systems.part_names import TOWER_PARTS
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.systems.system_towers import PEFTSystemConfig, build_mask_head, build_towers
@@ -84,12 +82,7 @@ class ETRIS(PEFTSystem):
     config: ETRISConfig
     old_weights = OLD_ETRIS_WEIGHTS
     backbone_parts = (*PEFTSystem.backbone_parts, BRIDGERS)
-    attribute_hints: ClassVar[Mapping[str, str]] = {
-        **PEFTSystem.attribute_hints,
-        "decoder": "model.head.decoder",
-        "neck": "model.head.neck",
-        "projector": "model.head.projector",
-    }
+    attribute_hints = MASK_HEAD_HINTS
 
     def __init__(
         self,
@@ -102,8 +95,7 @@ class ETRIS(PEFTSystem):
         config: ETRISConfig,
     ) -> None:
         super().__init__(image_tower, text_tower, config=config, tokenizer=tokenizer)
-        # CLIP's temperature: unused here, kept as the released code keeps it
-        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)), requires_grad=False)
+        self.add_unused_weights("text", logit_scale=torch.tensor(math.log(1 / 0.07)))
         self.bridgers = bridgers
         self.head = head
 
@@ -140,10 +132,6 @@ class ETRIS(PEFTSystem):
         """
         bridgers = partial(self.bridgers, intermediates=intermediates.sub("bridgers"))
         return self.run_towers(images, token_ids, bridgers, intermediates=intermediates)
-
-    def part_of(self, name: str, parameter: nn.Parameter) -> str:
-        """As every `PEFTSystem`; CLIP's temperature is counted to the text tower."""
-        return TOWER_PARTS["text"] if name == "logit_scale" else super().part_of(name, parameter)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned Bridgers, which have a learning rate of their own in the paper."""
