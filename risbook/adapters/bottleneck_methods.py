@@ -10,12 +10,13 @@ They have the same options and differ in where a bottleneck stands and in their 
 
 - Houlsby et al., 2019, "Parameter-efficient transfer learning for NLP", section 2.1 and figure 2:
   one bottleneck after the attention's output projection and one after the MLP, each with a skip
-  connection, x + (out + Adapter(out)). The paper tunes the layer norms as well; here they stay
-  frozen, so that the method is the adapters alone. About the same quality is reported with 8, 64
-  and 256 channels (section 3.6).
+  connection, x + (out + Adapter(out)). The paper tunes the layer norms as well, which is
+  ``layer_norms=True`` here; by default they stay frozen, so that the method is the adapters alone.
+  About the same quality is reported with 8, 64 and 256 channels (section 3.6).
 - He et al., 2022, "Towards a unified view of parameter-efficient transfer learning", section 3.3
   and table 1: x + layer(norm(x)) + s W_up sigma(W_down x). The adapter reads x before the norm of
-  the branch and does not wait for the branch.
+  the branch and does not wait for the branch. The paper prefers it at the MLP alone, scaled by
+  s = 4: ``branches=("mlp",), scale=4``.
 - Chen et al., 2022, "AdaptFormer: adapting vision transformers for scalable visual recognition",
   section 3.2: x + MLP(LN(x)) + s ReLU(x W_down) W_up. The defaults are those of the released code,
   in which the adapter reads the tokens without a norm.
@@ -24,6 +25,7 @@ They have the same options and differ in where a bottleneck stands and in their 
 from collections.abc import Callable, Sequence
 
 from risbook.adapters.bottleneck import Bottleneck
+from risbook.adapters.layer_norms import tune_layer_norms
 from risbook.adapters.placement import Parallel, Serial
 from risbook.config import Probability
 from risbook.towers.sites import BRANCHES, Branch, Placement
@@ -57,6 +59,7 @@ def bottleneck_method(
         dropout: Probability = default_dropout,
         branches: Sequence[Branch] = default_branches,
         blocks: Sequence[int] | None = None,
+        layer_norms: bool = False,
     ) -> None:
         """Add a new bottleneck at each branch: 2 C r + r + C parameters for a tower of C channels.
 
@@ -68,6 +71,7 @@ def bottleneck_method(
             dropout: probability that one of the r values is dropped in training.
             branches: "attention", "mlp" or both.
             blocks: counted from 0; None for all.
+            layer_norms: tune the layer norms of the tower, too.
 
         Raises:
             ArgumentError: if a value is impossible, or the tower has no such block or branch.
@@ -82,6 +86,8 @@ def bottleneck_method(
                     dropout=dropout,
                 )
                 tower.add_adapter(block, branch, placement(bottleneck))
+        if layer_norms:
+            tune_layer_norms(tower)
 
     return add_bottlenecks
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from risbook.registry import Registry
+from risbook.studies.adapter_methods import ADAPTER_METHODS
 from risbook.studies.few_labels import FEW_LABELS_RATES
 from risbook.studies.study import Run, Study
 
@@ -143,6 +144,16 @@ STUDIES: Registry[Study] = Registry(
     "study",
     {
         study.name: study
-        for study in (PET, RATES, BRIDGERS, ZOOM, MODULES, WIDTH, CODE, FEW_LABELS_RATES)
+        for study in (
+            PET,
+            RATES,
+            BRIDGERS,
+            ZOOM,
+            MODULES,
+            WIDTH,
+            CODE,
+            FEW_LABELS_RATES,
+            ADAPTER_METHODS,
+        )
     },
 )

@@ -35,7 +35,7 @@ _TOWERS: Mapping[str, Any] = {
 _NO_BRIDGER: Mapping[str, Any] = {**_TOWERS, "bridger.stages": ()}
 
 
-def _both_towers(method: str, **options: Any) -> dict[str, Any]:
+def tune_both_towers(method: str, **options: Any) -> dict[str, Any]:
     """One method in both towers, without Bridgers."""
     peft = {"method": method, "options": options}
     return {**_NO_BRIDGER, "image_peft": peft, "text_peft": peft}
@@ -45,8 +45,8 @@ def _both_towers(method: str, **options: Any) -> dict[str, Any]:
 METHODS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "scratch": ("first-model", {}, {}),
     "frozen": ("etris-mini", _NO_BRIDGER, {"cache_frozen": True}),
-    "full": ("etris-mini", _both_towers("full"), {}),
-    "parallel": ("etris-mini", _both_towers("parallel", bottleneck_dim=32), {}),
+    "full": ("etris-mini", tune_both_towers("full"), {}),
+    "parallel": ("etris-mini", tune_both_towers("parallel", bottleneck_dim=32), {}),
     "etris": ("etris-mini", _TOWERS, {"cache_frozen": True}),
 }
 
@@ -74,7 +74,8 @@ def _run(key: str, method: str, num_images: int, rate: str, seeds: tuple[int, ..
     )
 
 
-_BUDGET: Mapping[str, Any] = {
+#: fields of every `Study` on this set
+BUDGET: Mapping[str, Any] = {
     "system": "etris-mini",
     "data": (DATA,),
     "batch_size": 16,
@@ -90,5 +91,5 @@ FEW_LABELS_RATES = Study(
         for method, rates in RATES.items()
         for rate in rates
     ),
-    **_BUDGET,
+    **BUDGET,
 )

@@ -179,6 +179,14 @@ def test_counting_needs_no_memory(method: str) -> None:
     assert sum(p.numel() for p in tuned(tower).values()) == count(method, "clip")
 
 
+def test_bottlenecks_may_come_with_the_layer_norms() -> None:
+    tower = apply_peft(make("clip"), "houlsby", bottleneck_dim=5, layer_norms=True)
+    numbers = [p.numel() for p in tuned(tower).values()]
+    assert sum(numbers) == count("houlsby", "clip") + count("layer-norm", "clip")
+    apply_peft(tower, "frozen")
+    assert not tuned(tower)
+
+
 def test_adapters_come_to_the_tower_s_type() -> None:
     tower = apply_peft(make("clip").to(torch.float64), "houlsby", bottleneck_dim=2)
     assert {parameter.dtype for parameter in tower.parameters()} == {torch.float64}
