@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.convolutions import conv_norm_relu
+from risbook.layers.enlarged_convolution import convolve_enlarged
 
 
 class Projector(nn.Module):
@@ -72,7 +73,12 @@ class Projector(nn.Module):
         Returns:
             (B, 1, 4 h, 4 w).
         """
-        enlarged, conv1x1 = self.vis[:-1](feature_map), self.vis[-1]
+        enlarged = feature_map  # twice, each time with a convolution, batch norm and ReLU
+        for conv, *norm_relu in (self.vis[1], self.vis[3]):
+            enlarged = convolve_enlarged(enlarged, conv)
+            for layer in norm_relu:
+                enlarged = layer(enlarged)
+        conv1x1 = self.vis[-1]
         if intermediates.collecting:
             intermediates["pixels"] = conv1x1(enlarged)
         weights: Tensor = self.txt(sentence_embedding)
