@@ -20,6 +20,7 @@ from risbook.adapters.dense_placements import (
     add_text_adapters,
 )
 from risbook.adapters.dmoc import DMoC
+from risbook.adapters.glia import GLiA
 from risbook.adapters.interactor import Interactor, InteractorT
 from risbook.adapters.peft.apply_peft import apply_lora, apply_peft, apply_to_tower
 from risbook.adapters.peft.merge_lora import merge_lora
@@ -46,6 +47,7 @@ __all__ = [
     "DMoC",
     "DenseAligner",
     "DenseAlignerConfig",
+    "GLiA",
     "Interactor",
     "InteractorT",
     "PEFTConfig",

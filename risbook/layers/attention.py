@@ -29,12 +29,34 @@ def fused_is_faster(like: Tensor) -> bool:
     return like.dtype != torch.bfloat16 and not torch.is_autocast_enabled("cpu")
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of (B, heads, N, d) to (B, heads, M, d) of keys and values: (B, heads, N, d)."""
-    if fused_is_faster(query):
-        return F.scaled_dot_product_attention(query, key, value)
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    key_padding_mask: Tensor | None = None,
+    dropout: float = 0.0,
+    intermediates: Intermediates = NO_INTERMEDIATES,
+) -> Tensor:
+    """Attention of (B, heads, N, d) to (B, heads, M, d) of keys and values: (B, heads, N, d).
+
+    Args:
+        query: (B, heads, N, d).
+        key: (B, heads, M, d).
+        value: (B, heads, M, d).
+        key_padding_mask: bool (B, M), true for keys that are left out.
+        dropout: probability that an attention weight is dropped.
+        intermediates: gets the weights as "attn", (B, heads, N, M).
+    """
+    left_out = None if key_padding_mask is None else key_padding_mask[:, None, None]
+    if fused_is_faster(query) and not intermediates.collecting:
+        kept = None if left_out is None else ~left_out
+        return F.scaled_dot_product_attention(query, key, value, kept, dropout_p=dropout)
     scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
-    attended: Tensor = scores.softmax(dim=-1) @ value
+    if left_out is not None:
+        scores = scores.masked_fill(left_out, float("-inf"))
+    weights = intermediates["attn"] = scores.softmax(dim=-1)
+    attended: Tensor = F.dropout(weights, dropout) @ value
     return attended
 
 
