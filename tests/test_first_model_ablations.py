@@ -37,7 +37,7 @@ def test_a_variant_is_trained_and_scored_with_the_code_of_the_chapter() -> None:
     items.items = (items.items * 16)[:16]
     for variant in first_model_ablations.VARIANTS:
         result = first_model_ablations.train_variant(
-            chapter, variant, 0, 1, tokenizer, items, val_data
+            chapter, variant, 0, 1, 5e-3, tokenizer, items, val_data
         )
         (row,) = result["rows"]
         assert result["row"] == variant

@@ -26,7 +26,7 @@ from risbook.files import write_json
 CHAPTER = ROOT / "book" / "task" / "first_model.ipynb"
 RESULTS = ROOT / "book" / "results"
 VARIANTS = ("full", "no-coordinates", "bag-of-words", "no-sentence")
-ABLATION_STEPS = 900
+ABLATION_STEPS, ABLATION_PEAK = 900, 5e-3
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
@@ -45,9 +45,11 @@ def main() -> None:
         for variant in ("full",) if options.live else VARIANTS:
             path = RESULTS / suite / f"{variant}-{seed}.json"
             if not path.exists():
-                steps = chapter["STEPS"] if options.live else ABLATION_STEPS
+                steps, peak = ABLATION_STEPS, ABLATION_PEAK
+                if options.live:
+                    steps, peak = chapter["STEPS"], chapter["PEAK"]
                 result = train_variant(
-                    chapter, variant, seed, steps, tokenizer, train_set, val_data
+                    chapter, variant, seed, steps, peak, tokenizer, train_set, val_data
                 )
                 flag = " --live" if options.live else ""
                 command = f"python book/_tools/first_model_ablations.py --seeds {seed}{flag}"
@@ -84,6 +86,7 @@ def train_variant(
     variant: str,
     seed: int,
     steps: int,
+    peak: float,
     tokenizer: Any,
     train_set: Any,
     val_data: Any,
@@ -100,7 +103,7 @@ def train_variant(
     if variant == "no-sentence":
         model.text_tower = PaddingOnly(model.text_tower)
     start = time.process_time()
-    losses = chapter["train"](model, loader, steps=steps)
+    losses = chapter["train"](model, loader, steps=steps, peak=peak)
     seconds = time.process_time() - start
     scores = risbook.evaluate(model, val_data, show_progress=False)
     return {

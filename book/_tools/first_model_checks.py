@@ -25,7 +25,7 @@ from risbook.evaluation.result_files import describe_device
 from risbook.files import write_json
 
 SHORT_STEPS, FIT_STEPS, PEAK = 150, 200, 5e-3
-RATES = ((150, 0.00125), (150, 0.0025), (150, 0.005), (150, 0.01), (150, 0.02), (720, 0.01))
+RATES = ((150, 0.00125), (150, 0.0025), (150, 0.005), (150, 0.01), (150, 0.02), (540, 0.005))
 FIT_PLACES = (3, 10, 24, 31)  # four expressions of train, of different images
 
 Loss = Callable[[Tensor, Tensor], Tensor]
