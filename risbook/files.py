@@ -140,17 +140,19 @@ def write_model_folder(
     tensors: Mapping[str, "Tensor"],
     *,
     write_tokenizer: Callable[[Path], object] | None = None,
+    card: str = "",
 ) -> None:
     """Write the folder of a system or a tower.
 
     ``config.json`` is removed first and written last, so a folder that has one is complete, and
-    its files belong together.
+    its files belong together. A ``README.md`` that a person wrote stays.
 
     Args:
         folder: created if it does not exist.
         config: plain values for ``config.json``.
         tensors: for ``model.safetensors``.
         write_tokenizer: writes ``tokenizer.json`` to a path; None for no such file.
+        card: text for ``README.md``, whose last line tells that it is generated; "" for none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)
@@ -158,7 +160,15 @@ def write_model_folder(
     if write_tokenizer is not None:
         with write_atomically(folder / "tokenizer.json") as path:
             write_tokenizer(path)
+    readme = folder / "README.md"
+    if card and (not readme.exists() or _last_line(readme.read_text("utf-8")) == _last_line(card)):
+        with write_atomically(readme) as path:
+            path.write_text(card, encoding="utf-8")
     write_json(folder / "config.json", config)
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2]
 
 
 def write_torch(path: Path, value: Any) -> None:

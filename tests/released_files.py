@@ -1,5 +1,6 @@
-"""Files as the released ETRIS training writes them, made from recorded or from our own weights."""
+"""Files as the released trainings write them, of recorded, random, or our own weights."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,23 @@ def write_released(state: Mapping[str, Tensor], path: Path) -> Path:
         path,
     )
     return path
+
+
+def random_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Random weights of a released model, by the names and shapes of its entries."""
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, shape in shapes.items():
+        if name.endswith("num_batches_tracked"):
+            state[name] = torch.tensor(0)
+        elif name.endswith("running_var"):
+            state[name] = 0.5 + torch.rand(shape, generator=generator)
+        else:
+            fan_in = math.prod(shape[1:]) if len(shape) > 1 else 100
+            state[name] = torch.randn(shape, generator=generator) / fan_in**0.5
+            if name.endswith((".gamma", "weight")) and len(shape) == 1:  # LayerScale and norms
+                state[name] += 1
+    return state
 
 
 def official_state(system: ETRIS) -> dict[str, Tensor]:

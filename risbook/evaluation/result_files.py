@@ -1,7 +1,6 @@
 """Result files: figures together with the command, device, versions and weights that gave them."""
 
 import datetime
-import hashlib
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import torch
 from risbook import __version__
 from risbook.errors import DataError
 from risbook.files import read_json, write_json
+from risbook.systems.measured_results import weights_digest
 from risbook.systems.system import System
 
 
@@ -21,15 +21,6 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-
-
-def weights_digest(system: System) -> str:
-    """First 16 hex digits of the SHA-256 of all weights in float32, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, value in sorted(system.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def write_result(

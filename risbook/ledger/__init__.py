@@ -5,6 +5,7 @@ from risbook.ledger.check import Finding, check_pages
 from risbook.ledger.markdown import TABLES, Rendered, find_table, render_markdown, show_table
 from risbook.ledger.measured import Measured, read_measured, results_folder
 from risbook.ledger.published import Published, published, read_published
+from risbook.ledger.reported_results import reported_results
 from risbook.ledger.selection import select
 from risbook.ledger.sources import Source, read_sources
 from risbook.ledger.tables import Ours, Reported, Row, Table, Tuned
@@ -31,6 +32,7 @@ __all__ = [
     "read_sources",
     "records",
     "render_markdown",
+    "reported_results",
     "results_folder",
     "select",
     "show_table",

@@ -7,7 +7,8 @@
 - composition: first_model, the folders etris and detris, and for every system on two towers
   system_towers;
 - names: system_preset (what a preset is), system_presets (the table of all);
-- files: checkpoints, mismatch, old_checkpoints, released_checkpoints;
+- files: checkpoints, model_card, measured_results, mismatch, old_checkpoints;
+- files of the authors' codes: released_checkpoints, released_code, released_names;
 - masks: inference, postprocess, evaluation_mode, losses;
 - counts: parameters, part_names.
 
@@ -29,7 +30,12 @@ from risbook.systems.network_system import NetworkSystem
 from risbook.systems.parameters import count_parameters
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.postprocess import THRESHOLD, predict_mask
-from risbook.systems.released_checkpoints import convert_released, load_released
+from risbook.systems.released_checkpoints import (
+    ReleasedCheckpoint,
+    convert_released,
+    load_released,
+    read_released,
+)
 from risbook.systems.system import System
 from risbook.systems.system_preset import BuildInputs, SystemPreset
 from risbook.systems.system_presets import (
@@ -63,6 +69,7 @@ __all__ = [
     "NetworkSystem",
     "PEFTSystem",
     "PEFTSystemConfig",
+    "ReleasedCheckpoint",
     "System",
     "SystemPreset",
     "Towers",
@@ -81,6 +88,7 @@ __all__ = [
     "load_released",
     "load_system",
     "predict_mask",
+    "read_released",
     "register_loss",
     "register_system",
     "save_system",

@@ -4,16 +4,19 @@ Weights are safetensors, so a checkpoint cannot run code when it is opened.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from risbook.attribute_hints import close_name
 from risbook.errors import DataError, RisbookError, warn_user
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
 from risbook.systems.mismatch import first_mismatch
+from risbook.systems.model_card import model_card
 from risbook.systems.peft_system import PEFTSystem
 from risbook.systems.system import System
 from risbook.systems.system_preset import BuildInputs
@@ -24,11 +27,18 @@ from risbook.systems.system_presets import (
     build_system,
     get_system_preset,
 )
+from risbook.towers.build import tokenizer_of
 from risbook.towers.presets import TOWERS
-from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
+from risbook.towers.weights.origin import (
+    WeightsOrigin,
+    file_values_digest,
+    set_weights_origin,
+)
 from risbook.towers.weights.tensor_files import cast_weights, read_weights
 
 CHECKPOINT_FORMAT = 1
+#: entries of the origin of a tower's weights that are text
+ORIGIN_TEXTS = ("kind", "source", "sha256", "values")
 
 
 def list_shipped() -> list[str]:
@@ -56,12 +66,34 @@ def save_system(system: System, folder: str | Path, *, dtype: torch.dtype | None
             "preset whose builder made it, or add one by risbook.systems.register_system"
         )
     check_saveable(system)
-    values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}
-    if origins := system.weights_origins():
-        values["towers"] = origins
     tensors = cast_weights(system.saved_state(), dtype)
-    write_tokenizer = system.tokenizer.to_file if system.owns_tokenizer else None
-    write_model_folder(Path(folder), values, tensors, write_tokenizer=write_tokenizer)
+    write_checkpoint(system, Path(folder), tensors, origins=system.weights_origins())
+
+
+def write_checkpoint(
+    system: System,
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    origins: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write the files of a checkpoint and its card.
+
+    Args:
+        system: on any device, the meta device included: its weights are not read.
+        folder: created if it does not exist.
+        tensors: for ``model.safetensors``.
+        origins: where the towers' weights come from, see `System.weights_origins`.
+    """
+    values = {"format": CHECKPOINT_FORMAT, "system": system.name, "config": system.config_values()}
+    values |= {name: part for name, part in (("towers", origins), ("about", system.about)) if part}
+    write_model_folder(
+        folder,
+        values,
+        tensors,
+        write_tokenizer=system.tokenizer.to_file if system.owns_tokenizer else None,
+        card=model_card(system, origins),
+    )
 
 
 def check_saveable(system: System) -> None:
@@ -109,10 +141,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
     towers = values.setdefault("towers", {})
     if not isinstance(towers, dict) or not all(
         isinstance(source, dict)
-        and all(isinstance(source.get(key, ""), str) for key in ("kind", "source", "sha256"))
+        and all(isinstance(source.get(key, ""), str) for key in ORIGIN_TEXTS)
         for source in towers.values()
     ):
         raise DataError(f"{path}: towers has to give the source of each tower's weights by name")
+    if not isinstance(values.setdefault("about", {}), dict):
+        raise DataError(f"{path}: about has to be an object of what is known of the weights")
     return values
 
 
@@ -185,7 +219,9 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
     preset = get_system_preset(values["system"])
     try:
         config = preset.change_config(preset.read_config(values.get("config")), overrides)
-        system = build_named(values["system"], config, BuildInputs(folder=folder))
+        is_whole = any(origin.get("inside") for origin in values["towers"].values())
+        build = _build_on_meta if is_whole else build_named
+        system = build(values["system"], config, BuildInputs(folder=folder))
     except RisbookError as error:
         raise DataError(f"{folder / 'config.json'}: {error}") from error
     path = folder / "model.safetensors"
@@ -193,13 +229,24 @@ def _read_checkpoint(folder: Path, overrides: Mapping[str, Any]) -> System:
         raise DataError(f"{path}: the weights are missing")
     state = read_weights(path)
     _note_saved_origins(folder / "config.json", values["towers"], system)
-    _check_origins(folder / "config.json", values["towers"], system)
+    _check_origins(folder / "config.json", values["towers"], system, state)
+    system.about = values["about"]
     try:
         system.load_saved_state(state)
     except DataError as error:
         hint = "; pretrained=False makes the changed model without them" if overrides else ""
         raise DataError(f"{path}: does not fit its configuration; {error}{hint}") from error
     return system
+
+
+def _build_on_meta(name: str, config: Any, inputs: BuildInputs) -> System:
+    """A system without memory for weights: a whole checkpoint brings those of the towers, too.
+
+    Initial values for a hundred million weights take longer than reading them.
+    """
+    tokenizer = tokenizer_of(config.text_tower, length=config.max_tokens)
+    with torch.device("meta"):
+        return build_named(name, config, replace(inputs, tokenizer=tokenizer))
 
 
 def _note_saved_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
@@ -213,9 +260,20 @@ def _note_saved_origins(path: Path, recorded: Mapping[str, Any], system: System)
             set_weights_origin(system.get_submodule(part), origin)
 
 
-def _check_origins(path: Path, recorded: Mapping[str, Any], system: System) -> None:
+def _check_origins(
+    path: Path, recorded: Mapping[str, Any], system: System, state: Mapping[str, Tensor]
+) -> None:
     """Refuse a checkpoint that was trained with towers other than those here."""
     for part, origin in system.weights_origins().items():
+        if values := recorded.get(part, {}).get("values"):
+            saved = [name.removeprefix(f"{part}.") for name in state if name.startswith(part)]
+            if file_values_digest(system.get_submodule(part), without=saved) != values:
+                raise DataError(
+                    f"{path}: the frozen weights of its {part} are not those that are here "
+                    f"({origin['source'] or 'random weights'}); the released file holds its own: "
+                    "convert it with --whole (in Python whole=True)"
+                )
+            continue
         wanted = recorded.get(part, {}).get("sha256", "")
         if wanted != origin["sha256"]:
             raise DataError(

@@ -9,6 +9,7 @@ files: those that such a file does not have, and those whose values differ from 
 the file is noted. So an adapter is saved whenever it was added, frozen or not.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol, Self
 
@@ -278,6 +279,12 @@ class PEFTSystem(System):
                 if full_name not in tuned and came_from_file(tower, name, value):
                     del state[full_name]
         return state
+
+    def load_saved_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take what `saved_state` returned; a system on the meta device takes the tensors."""
+        super().load_saved_state(state)
+        for tower in self.towers.values():
+            tower.init_buffers()
 
     def required_keys(self) -> set[str]:
         """Names that a checkpoint must hold: what no tower's file brought."""

@@ -2,22 +2,29 @@
 
 The released trainings write ``best_model.pth`` and ``last_model.pth`` (``train.py`` of
 kkakkkka/ETRIS and jiaqihuang01/DETRIS): a dictionary whose "state_dict" holds the whole model, both
-towers included, under names that begin with "module.". `SystemPreset.rename_released` knows the
-names of a system's released code. Only names and tensors are read; nothing in a file is run.
+towers included, under names that begin with "module.". `SystemPreset.released` knows the names of
+a system's released code. Only names and tensors are read; nothing in a file is run.
+
+Which preset a file is of follows from the names and shapes of its entries, all of which have to
+fit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from risbook.errors import ArgumentError, DataError, RisbookError
-from risbook.systems.checkpoints import save_system
-from risbook.systems.mismatch import first_mismatch
+from risbook.systems.checkpoints import write_checkpoint
+from risbook.systems.mismatch import count_mismatches, first_mismatch
 from risbook.systems.part_names import tower_attribute
 from risbook.systems.peft_system import PEFTSystem
+from risbook.systems.released_code import ReleasedCode
+from risbook.systems.released_names import drop_module_prefix
 from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import (
     SYSTEMS,
@@ -25,31 +32,156 @@ from risbook.systems.system_presets import (
     build_named,
     get_system_preset,
 )
-from risbook.systems.system_towers import PEFTSystemConfig
-from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
+from risbook.systems.system_towers import PEFTSystemConfig, frozen_file_weights
+from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.build import tokenizer_of
-from risbook.towers.stages import MODALITIES
+from risbook.towers.presets import get_tower_preset
 from risbook.towers.weights.lookup import FOLDER_VARIABLE
-from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin
+from risbook.towers.weights.origin import WeightsOrigin, set_weights_origin, values_digest
 from risbook.towers.weights.tensor_files import file_digest, read_weights
+
+
+@dataclass(frozen=True)
+class ReleasedCheckpoint:
+    """A file of the authors' code: read, recognised, and checked entry by entry.
+
+    Args:
+        path: the file.
+        name: the preset that it was trained as.
+        config: the preset's configuration, with the length of its sentences.
+        code: the authors' code.
+        data: the data set that it was trained on, as that code names it; "" if unknown.
+        state: its entries under our names. The tensors lie in the file until they are computed
+            with.
+        meta_system: the system of this configuration, without memory for weights.
+        origin: the file's name and digest.
+    """
+
+    path: Path
+    name: str
+    config: PEFTSystemConfig
+    code: ReleasedCode
+    data: str
+    state: Mapping[str, Tensor]
+    meta_system: PEFTSystem
+    origin: WeightsOrigin
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the checkpoint of such a system tells of its origin, see `System.about`."""
+        released = {
+            "code": self.code.repository,
+            "file": self.path.name,
+            "sha256": self.origin.sha256,
+            "data": self.data,
+        }
+        return {"license": self.code.license, "released": released}
+
+    def build(self, tokenizer: Tokenizer | None = None) -> PEFTSystem:
+        """The system with the file's weights, as `load_released` returns it."""
+        tokenizer = tokenizer or _find_tokenizer(self.name, self.config)
+        with torch.device("meta"):
+            system = build_named(self.name, self.config, BuildInputs(tokenizer=tokenizer))
+        assert isinstance(system, PEFTSystem)
+        tensors = {name: value.clone() for name, value in self._tensors().items()}
+        system.load_state_dict(tensors, assign=True)
+        for tower in system.towers.values():
+            tower.init_buffers()
+            set_weights_origin(tower, self.origin)
+        system.about = self.about
+        return system.eval()
+
+    def write(self, folder: Path, *, whole: bool, results: Sequence[Mapping[str, Any]]) -> None:
+        """Write a checkpoint, as `convert_released` does."""
+        tensors, config = self._tensors(), self.config
+        origins: dict[str, WeightsOrigin] = {}
+        if whole:
+            origins = {tower_attribute(m): self.origin for m in self.meta_system.towers}
+        else:
+            config = replace(config, weights="auto")
+            for modality, tower in self.meta_system.towers.items():
+                part = tower_attribute(modality)
+                name = config.image_tower if modality == "image" else config.text_tower
+                left_out = {n: tensors.pop(f"{part}.{n}") for n in frozen_file_weights(tower, name)}
+                preset = get_tower_preset(name)
+                origins[part] = WeightsOrigin(
+                    "published" if preset.is_published else "risbook",
+                    preset.published_name or name,
+                    preset.sha256,
+                    values=values_digest(left_out),
+                )
+        self.meta_system.config = config
+        reported = {"results": list(results)} if results else {}
+        self.meta_system.about = self.about | reported
+        write_checkpoint(
+            self.meta_system,
+            folder,
+            tensors,
+            origins={part: origin.as_dict() for part, origin in origins.items()},
+        )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The entries in the types of the system; plain state dicts may be in 16 bit."""
+        wanted = self.meta_system.state_dict()
+        return {name: value.to(wanted[name].dtype) for name, value in self.state.items()}
+
+
+def read_released(
+    path: str | Path,
+    name: str = "",
+    *,
+    data: str = "",
+    overrides: Mapping[str, Any] | None = None,
+) -> ReleasedCheckpoint:
+    """Read a checkpoint that the released training wrote, and recognise what it is.
+
+    Args:
+        path: the ``.pth`` file; a plain state dict is accepted, too.
+        name: the preset that it was trained as, for instance "detris-b"; "" to recognise it.
+        data: the data set that it was trained on, as the released code names it, for instance
+            "refcocog_u"; "" for what the file's name tells. It decides `max_tokens`.
+        overrides: fields of the preset's configuration to change, where the file was trained with
+            others.
+
+    Raises:
+        DataError: if it is not such a file, or an entry is missing, surplus or of another shape;
+            the message names the entry, or the preset that fits instead.
+        RisbookError: for an unknown preset, field or data set, or if the length of its sentences is
+            unknown; the message says what to do.
+    """
+    path, overrides = Path(path), dict(overrides or {})
+    if name:
+        code = _code_of(name)
+        _build_meta(name, overrides)  # mistakes are told before the file is read
+        if path.is_file():
+            code.find_data(path, data, overrides)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    released = drop_module_prefix(read_weights(path))
+    code, state = _rename(path, released, [_code_of(name)] if name else _all_codes())
+    data = code.find_data(path, data, overrides)
+    if data:
+        overrides.setdefault("max_tokens", code.max_tokens[data])
+    name, system = _recognise(path, state, released, code, name, overrides)
+    origin = WeightsOrigin("published", path.name, file_digest(path), inside=True)
+    return ReleasedCheckpoint(path, name, system.config, code, data, state, system, origin)
 
 
 def load_released(
     path: str | Path,
-    name: str,
+    name: str = "",
     *,
+    data: str = "",
     overrides: Mapping[str, Any] | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> PEFTSystem:
     """Read a checkpoint that the released training wrote.
 
     Args:
-        path: the ``.pth`` file; a plain state dict is accepted, too.
-        name: the preset that it was trained as: "etris-rn50", "etris-rn101", "etris-vitb16",
-            "detris-b", "detris-l" or "detris-l-mixed".
-        overrides: fields of the preset's configuration to change, where the file was trained with
-            others. The file does not hold its `max_tokens`: 17 for RefCOCO and RefCOCO+, 22 for
-            RefCOCOg.
+        path: as in `read_released`, and so are the next three.
+        name: "" to recognise the preset.
+        data: "" for what the file's name tells.
+        overrides: changed fields.
         tokenizer: replaces CLIP's, which the file does not hold.
 
     Returns:
@@ -57,99 +189,139 @@ def load_released(
         file, and a checkpoint of the system holds them.
 
     Raises:
-        DataError: if it is not such a file, or has another backbone or other sizes; the message
-            names the preset that fits, or the entry that does not.
-        RisbookError: for an unknown preset or field, or if there is no tokenizer; the message
-            says what to do.
+        RisbookError: as `read_released`, or if there is no tokenizer; the message says what to do.
     """
-    config, state = _read_state(Path(path), name, overrides or {})
-    system, _ = _build(name, config, state, Path(path), tokenizer or _find_tokenizer(name, config))
-    return system
+    return read_released(path, name, data=data, overrides=overrides).build(tokenizer)
 
 
 def convert_released(
-    path: str | Path, name: str, folder: Path, *, overrides: Mapping[str, Any] | None = None
-) -> WeightsOrigin:
-    """Convert a checkpoint of the released training to one of risbook.
+    path: str | Path,
+    folder: str | Path,
+    name: str = "",
+    *,
+    data: str = "",
+    whole: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    find_results: Callable[[str, str], Sequence[Mapping[str, Any]]] | None = None,
+) -> ReleasedCheckpoint:
+    """Convert a checkpoint of the released training to one of risbook, which `load_system` reads.
 
-    Needs neither a network nor a tokenizer; loading the folder needs CLIP's tokenizer.
+    Needs neither a network nor a tokenizer. To load the folder, CLIP's tokenizer is needed, and
+    without `whole` the towers' published files as well. What those files do not hold, or what a
+    training changes, is written in any case: adapters, mask head, statistics of batch norms.
 
     Args:
-        path: as in `load_released`.
-        name: as in `load_released`.
-        folder: created if it does not exist; `risbook.systems.load_system` reads it.
-        overrides: as in `load_released`.
+        path: as in `read_released`.
+        folder: created if it does not exist.
+        name: as in `read_released`, and so are `data` and `overrides`.
+        data: "" for what the file's name tells.
+        whole: whether the frozen weights of the towers are written, too. Without them the folder
+            names their files and holds a digest of their values, which loading compares.
+        overrides: changed fields.
+        find_results: a function of the preset and the data set that returns what the authors
+            report of this model, for the card; see `risbook.ledger.reported_results`.
 
     Returns:
-        The file's name and digest, as ``config.json`` holds them.
+        What the file is.
 
     Raises:
-        DataError: as `load_released`.
-        RisbookError: for an unknown preset or field, or a folder that already holds a checkpoint
-            or a run.
+        RisbookError: as `read_released`, or if the folder already holds a checkpoint or a run.
     """
+    folder = Path(folder)
     if any((folder / file).exists() for file in ("config.json", "training.json")):
         raise ArgumentError(f"{folder} already holds a checkpoint or a run; name another folder")
-    config, state = _read_state(Path(path), name, overrides or {})
-    stand_in = ShapeOnlyTokenizer(config.max_tokens)  # no sentence is encoded here
-    system, origin = _build(name, config, state, Path(path), stand_in)
-    save_system(system, folder)
-    return origin
+    checkpoint = read_released(path, name, data=data, overrides=overrides)
+    results = find_results(checkpoint.name, checkpoint.data) if find_results else ()
+    checkpoint.write(folder, whole=whole, results=results)
+    return checkpoint
 
 
-def _build(
-    name: str,
-    config: PEFTSystemConfig,
-    state: Mapping[str, Tensor],
-    path: Path,
-    tokenizer: Tokenizer,
-) -> tuple[PEFTSystem, WeightsOrigin]:
-    """A system with a file's entries, and where they come from, which its towers note."""
-    system = build_named(name, config, BuildInputs(tokenizer=tokenizer))
-    assert isinstance(system, PEFTSystem)
-    system.load_state_dict(state)
-    origin = WeightsOrigin("published", path.name, file_digest(path), inside=True)
-    for tower in system.towers.values():
-        set_weights_origin(tower, origin)
-    system.eval()
-    return system, origin
-
-
-def _read_state(
-    path: Path, name: str, overrides: Mapping[str, Any]
-) -> tuple[PEFTSystemConfig, dict[str, Tensor]]:
-    """The configuration, and the file's entries under our own names.
-
-    All names and shapes are checked. Shapes are compared on the meta device, so a wrong file costs
-    no memory.
-    """
-    rename = get_system_preset(name).rename_released
-    if rename is None:
-        names = ", ".join(other for other, preset in SYSTEMS.items() if preset.rename_released)
+def _code_of(name: str) -> ReleasedCode:
+    code = get_system_preset(name).released
+    if code is None:
+        names = ", ".join(other for other, preset in SYSTEMS.items() if preset.released)
         raise ArgumentError(f"no released files are read as {name}; they are as {names}")
-    wanted = _meta_system(name, overrides)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
-    released = read_weights(path)
-    try:
-        state = rename(released)
-    except DataError as error:
-        raise DataError(
-            f"{path}: not a checkpoint of the released {type(wanted).__name__}; {error}"
-        ) from error
-    if misfit := first_mismatch(state, wanted.state_dict(), wanted.state_dict()):
-        same_code = [other for other, preset in SYSTEMS.items() if preset.rename_released is rename]
-        fitting = [other for other in same_code if _has_towers_of(state, other, overrides)]
-        if fitting and name not in fitting:
-            raise DataError(
-                f"{path}: its towers are those of {' or '.join(fitting)}, not of {name}; name "
-                "that preset"
-            )
-        raise DataError(f"{path}: does not fit {name}: {misfit}")
-    return wanted.config, state
+    return code
 
 
-def _meta_system(name: str, overrides: Mapping[str, Any]) -> PEFTSystem:
+def _all_codes() -> list[ReleasedCode]:
+    codes: list[ReleasedCode] = []
+    for preset in SYSTEMS.values():
+        if preset.released is not None and preset.released not in codes:
+            codes.append(preset.released)
+    return codes
+
+
+def _rename(
+    path: Path, released: Mapping[str, Tensor], codes: Sequence[ReleasedCode]
+) -> tuple[ReleasedCode, dict[str, Tensor]]:
+    """The code whose names a file has, and its entries under our names.
+
+    Raises:
+        DataError: names, for each code, the entry that it does not know.
+    """
+    mistakes = []
+    for code in codes:
+        try:
+            return code, code.rename(released)
+        except DataError as error:
+            mistakes.append(f"not a checkpoint of {code.repository} ({error})")
+    raise DataError(f"{path}: {', and '.join(mistakes)}")
+
+
+def _recognise(
+    path: Path,
+    state: Mapping[str, Tensor],
+    released: Mapping[str, Tensor],
+    code: ReleasedCode,
+    name: str,
+    overrides: Mapping[str, Any],
+) -> tuple[str, PEFTSystem]:
+    """The preset that a file is of, and its system without memory.
+
+    Args:
+        path: the file, for messages.
+        state: its entries under our names.
+        released: the same under their own.
+        code: the authors' code.
+        name: the preset that the caller named, "" for none.
+        overrides: changed fields of the configuration.
+
+    Raises:
+        DataError: if the file does not fit the named preset, or any at all.
+    """
+    # the preset that was named comes first; of two that fit, the first is taken
+    presets = [other for other, preset in SYSTEMS.items() if preset.released is code]
+    presets.sort(key=lambda other: other != name)
+    misfits: dict[str, int] = {}
+    systems: dict[str, PEFTSystem] = {}
+    for other in presets:
+        with suppress(RisbookError):  # this preset may not allow the overrides
+            systems[other] = _build_meta(other, overrides)
+            misfits[other] = count_mismatches(state, systems[other].state_dict())
+        if misfits.get(other) == 0:
+            break
+    fitting = min(misfits, key=misfits.__getitem__, default="")
+    if fitting and misfits[fitting] == 0:
+        if name in ("", fitting):
+            return fitting, systems[fitting]
+        raise DataError(f"{path}: is a checkpoint of {fitting}, not of {name}; name that, or none")
+    closest = name or fitting
+    if not closest:
+        _build_meta(presets[0], overrides)  # raises what all presets have raised
+    expected = systems[closest].state_dict()
+    misfit = first_mismatch(state, expected, expected, sources=_sources(state, released))
+    among = "" if name else f" nor any other of {', '.join(presets)}"
+    raise DataError(f"{path}: does not fit {closest}{among}: {misfit}")
+
+
+def _sources(state: Mapping[str, Tensor], released: Mapping[str, Tensor]) -> dict[str, str]:
+    """Our names -> those in the file, of entries that were only renamed."""
+    names = {id(value): published for published, value in released.items()}
+    return {ours: names[id(value)] for ours, value in state.items() if id(value) in names}
+
+
+def _build_meta(name: str, overrides: Mapping[str, Any]) -> PEFTSystem:
     """The system's configuration and shapes, without memory for its weights.
 
     Raises:
@@ -159,20 +331,6 @@ def _meta_system(name: str, overrides: Mapping[str, Any]) -> PEFTSystem:
     system = build_meta_system(name, {**overrides, "weights": "random"})
     assert isinstance(system, PEFTSystem)
     return system
-
-
-def _towers_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of both towers."""
-    prefixes = tuple(f"{tower_attribute(modality)}." for modality in MODALITIES)
-    return {entry: value for entry, value in state.items() if entry.startswith(prefixes)}
-
-
-def _has_towers_of(state: Mapping[str, Tensor], name: str, overrides: Mapping[str, Any]) -> bool:
-    """Whether a preset's towers have the names and shapes of a file's."""
-    with suppress(RisbookError):  # this preset may not allow the overrides
-        expected = _towers_of(_meta_system(name, overrides).state_dict())
-        return not first_mismatch(_towers_of(state), expected, expected)
-    return False
 
 
 def _find_tokenizer(name: str, config: PEFTSystemConfig) -> Tokenizer:

@@ -43,6 +43,10 @@ class System(nn.Module):
 
     Attributes:
         history: rows of the log of the last training, see `risbook.training.read_log`.
+        about: what is known of the weights, as plain values; checkpoints hold it, and their cards
+            show it. "license"; "released", the authors' file that was converted; "training", a list
+            of runs; "results", a list of tables of scores, whose "kind" is "measured" or
+            "reported". What is unknown is not there.
         owns_tokenizer: whether a checkpoint holds the tokenizer; a pretrained text tower brings
             its own.
         loadable: whether `risbook.load` can build it, once `register_system` knows its name.
@@ -52,6 +56,7 @@ class System(nn.Module):
 
     config: Any
     history: list[dict[str, Any]]
+    about: dict[str, Any]
     owns_tokenizer = True
     loadable = True
     backbone_parts: ClassVar[tuple[str, ...]] = ()
@@ -67,6 +72,7 @@ class System(nn.Module):
         self.image_size = image_size
         self.tokenizer = tokenizer
         self.history = []
+        self.about = {}
         self._warns_of_size = True
 
     @classmethod
@@ -91,15 +97,36 @@ class System(nn.Module):
             )
         return system
 
-    def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> None:
-        """Write a checkpoint, which `from_pretrained` and `risbook.load` read.
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        dtype: torch.dtype | None = None,
+        license: str = "",
+        results: str | Path | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a checkpoint, which `from_pretrained` and `risbook.load` read, and its card.
+
+        The card is a ``README.md`` with the Hub's metadata, so that the folder can be uploaded. A
+        ``README.md`` that a person wrote stays.
 
         Args:
             folder: created if it does not exist.
             dtype: a smaller float type for the file, for instance `torch.float16`.
+            license: of these weights, as the Hub abbreviates it, for instance "mit".
+            results: a file that `risbook evaluate --out` wrote for these weights, or its content;
+                it takes the place of earlier measurements in `about`.
+
+        Raises:
+            DataError: if the results are no such file, or those of other weights.
         """
         from risbook.systems.checkpoints import save_system
+        from risbook.systems.measured_results import note_results
 
+        if license:
+            self.about["license"] = license
+        if results is not None:
+            note_results(self, results)
         save_system(self, folder, dtype=dtype)
 
     def print_trainable_parameters(self) -> None:
@@ -302,7 +329,10 @@ class System(nn.Module):
         if misfit := first_mismatch(state, current, sorted(self.required_keys())):
             raise DataError(misfit)
         ready = {name: value.to(current[name].dtype) for name, value in state.items()}
-        self.load_state_dict(ready, strict=False)
+        is_meta = any(value.is_meta for value in current.values())
+        if is_meta:  # tensors of a file lie at any address, and their sums differ in the last bit
+            ready = {name: value.clone() for name, value in ready.items()}
+        self.load_state_dict(ready, strict=False, assign=is_meta)
 
     def required_keys(self) -> set[str]:
         """Names that a checkpoint must hold; here all of them."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from risbook.config import Aliases, from_values, with_overrides
+from risbook.systems.released_code import ReleasedCode
 from risbook.systems.system import System
 from risbook.tokenizers.interface import Tokenizer
 from risbook.towers.stages import StagedImageTower, StagedTextTower
@@ -49,15 +48,14 @@ class SystemPreset:
         build: makes the system, with initial weights, of a configuration.
         old_keys: takes the values of a configuration and returns a table from old names of fields
             to today's, see `risbook.config.Aliases`.
-        rename_released: renames the entries of a file of the authors' code to the names of the
-            system's state, or raises DataError; None if no such files are read.
+        released: the authors' code, whose checkpoints are read; None if there is none.
     """
 
     summary: str
     config: Any
     build: Callable[[Any, BuildInputs], System]
     old_keys: Callable[[Mapping[str, Any]], Aliases] = lambda values: {}
-    rename_released: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
+    released: ReleasedCode | None = None
 
     def change_config(self, config: Any, overrides: Mapping[str, Any]) -> Any:
         """A configuration of this system with some fields changed, see `with_overrides`."""

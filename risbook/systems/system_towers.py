@@ -14,9 +14,15 @@ from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import ArgumentError
 from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.tokenizers.interface import ShapeOnlyTokenizer, Tokenizer
-from risbook.towers.build import build_tower, tokenizer_of
+from risbook.towers.build import build_meta_tower, build_tower, tokenizer_of
 from risbook.towers.presets import get_tower_preset
-from risbook.towers.stages import DEFAULT_NUM_STAGES, StagedImageTower, StagedTextTower
+from risbook.towers.published_formats import get_published_formats
+from risbook.towers.stages import (
+    DEFAULT_NUM_STAGES,
+    StagedImageTower,
+    StagedTextTower,
+    StagedTower,
+)
 
 BlockIndex = Annotated[int, Field(ge=0, le=1023)]
 OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
@@ -171,6 +177,26 @@ def build_text_tower(name: str, *, weights: str | Path) -> StagedTextTower:
     tower = build_tower(name, weights=weights)
     assert isinstance(tower, StagedTextTower)
     return tower
+
+
+def frozen_file_weights(tower: StagedTower, name: str) -> list[str]:
+    """Names of the frozen weights of a tower that its own file holds.
+
+    Buffers are not among them, because a training changes the statistics of batch norms.
+
+    Args:
+        tower: the tower in a system, on any device.
+        name: its name in the table of towers.
+    """
+    new_parts = get_published_formats(get_tower_preset(name).family).new_parts
+    in_file = build_meta_tower(name).state_dict()
+    return [
+        entry
+        for entry, parameter in tower.named_parameters()
+        if entry in in_file
+        and not parameter.requires_grad
+        and not entry.startswith(tuple(f"{part}." for part in new_parts))
+    ]
 
 
 def context_dims(image_tower: StagedImageTower, text_tower: StagedTextTower) -> dict[str, Any]:

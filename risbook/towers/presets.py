@@ -64,6 +64,13 @@ class TowerPreset:
         return self.hub is not None or self.package is not None
 
     @property
+    def published_name(self) -> str:
+        """Repository and whole revision of its weights, or what a package calls them; or ""."""
+        if self.hub is not None:
+            return f"{self.hub.repo}@{self.hub.revision}"
+        return "" if self.package is None else self.package.label
+
+    @property
     def sha256(self) -> str:
         """The digest of its published weights; empty where none is known."""
         published = self.package or self.hub

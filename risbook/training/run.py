@@ -1,5 +1,6 @@
 """A run: from a `TrainingConfig` to a checkpoint in a folder."""
 
+import datetime
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from risbook.config import from_values, to_values, with_overrides
 from risbook.errors import ArgumentError, warn_user
+from risbook.evaluation.result_files import describe_device
 from risbook.systems import System, build_system, save_system
 from risbook.systems.checkpoints import check_saveable
 from risbook.systems.losses import LOSSES, Loss
@@ -160,6 +162,7 @@ def train_system(
                 on_step=on_step,
                 on_row=on_row,
             ).run()
+        _note_training(system, config, accelerator.device)
         if is_main:
             save_system(system, folder)
             system.history = read_log(run.log_file)
@@ -167,6 +170,15 @@ def train_system(
     finally:
         run.unlock()
     return system.eval()
+
+
+def _note_training(system: System, config: TrainingConfig, device: torch.device) -> None:
+    """Note the run in what is known of the weights; results of other weights are forgotten."""
+    names = ("data", "splits", "num_images", "steps", "batch_size", "learning_rate", "seed")
+    run = {name: value for name, value in to_values(config).items() if name in names}
+    run |= {"device": describe_device(device), "date": datetime.date.today().isoformat()}
+    system.about["training"] = [*system.about.get("training", []), run]
+    system.about.pop("results", None)
 
 
 def _prefix_cache(system: System, config: TrainingConfig) -> AbstractContextManager[object]:

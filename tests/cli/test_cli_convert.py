@@ -18,7 +18,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
     system = build_system("etris-mini", sentences=[], overrides={"weights": "random"})
     assert isinstance(system, ETRIS)
-    return write_released(official_state(system), tmp_path_factory.mktemp("file") / "best.pth")
+    return write_released(official_state(system), tmp_path_factory.mktemp("file") / "refcoco.pth")
 
 
 @pytest.mark.filterwarnings("ignore::risbook.tokenizers.word_tokenizer.UnknownWordWarning")
@@ -26,10 +26,12 @@ def test_convert_evaluate_predict(
     released: Path, tiny_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "deep" / "run"
-    assert main(["convert", "etris-mini", str(released), "--out", str(run)]) == 0
+    assert main(["convert", str(released), str(run), "--whole"]) == 0
     digest = hashlib.sha256(released.read_bytes()).hexdigest()
-    line = f"checkpoint: {run} (published weights: best.pth (sha256 {digest[:8]}))\n"
-    assert capsys.readouterr().out == line
+    assert capsys.readouterr().out.splitlines() == [
+        f"{released}: etris-mini, trained on refcoco, 17 tokens per sentence",
+        f"checkpoint: {run} (published weights: refcoco.pth (sha256 {digest[:8]}))",
+    ]
     assert digest in (run / "config.json").read_text()
 
     words = ["evaluate", str(run), "--data", str(tiny_world / "refscenes"), "--split", "val"]
@@ -44,12 +46,19 @@ def test_convert_evaluate_predict(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["etris-rn50", "FILE"], "its towers are those of etris-mini, not of etris-rn50"),
-        (["etris-rn50", "no.pth"], "no.pth: there is no such file"),
-        (["etris", "FILE"], "no system is called 'etris'"),
-        (["etris-mini", "FILE", "--set", "word_length"], "NAME=VALUE"),
-        (["etris-mini", "FILE", "--set", "words=22"], "no 'words'"),
-        (["etris-mini", "FILE", "--set", "bridger_width=8"], "does not fit etris-mini: bridgers"),
+        (["FILE", "--system", "etris-rn50"], "is a checkpoint of etris-mini, not of etris-rn50;"),
+        (["no.pth"], "no.pth: there is no such file"),
+        (["FILE", "--system", "etris"], "no system is called 'etris'"),
+        (
+            ["FILE", "--data", "coco"],
+            "no data set of kkakkkka/ETRIS is called 'coco'; there are: re",
+        ),
+        (["FILE", "--system", "etris-mini", "--set", "word_length"], "NAME=VALUE"),
+        (["FILE", "--system", "etris-mini", "--set", "words=22"], "no 'words'"),
+        (
+            ["FILE", "--system", "etris-mini", "--set", "bridger.dim=8"],
+            "does not fit etris-mini: bridger.",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(
@@ -60,7 +69,7 @@ def test_a_mistake_is_one_clear_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = [str(released) if word == "FILE" else word for word in words]
-    assert main(["convert", *words, "--out", str(tmp_path / "run")]) == 2
+    assert main(["convert", words[0], str(tmp_path / "run"), *words[1:]]) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
     assert captured.err.startswith("risbook convert: ") and message in captured.err
@@ -70,7 +79,7 @@ def test_a_mistake_is_one_clear_line(
 def test_a_checkpoint_is_not_written_over(
     released: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["convert", "etris-mini", str(released), "--out", str(tmp_path / "run")]
+    words = ["convert", str(released), str(tmp_path / "run"), "--system", "etris-mini"]
     assert main(words) == 0
     assert main(words) == 2
     assert "already holds a checkpoint or a run" in capsys.readouterr().err

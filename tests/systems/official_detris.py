@@ -56,32 +56,33 @@ def detris_overrides(file: Recording) -> dict[str, Any]:
     }
 
 
-def small_towers(file: Recording) -> tuple[ImageTransformer, TextTransformer]:
-    """Fresh towers of the recorded sizes."""
+def tower_sizes(file: Recording) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments of the image tower and of the text tower of the recorded small DETRIS."""
     weights = file.below("sd/dinov2.")
     pos_embed = weights["pos_embed"]
-    image_tower = ImageTransformer(
-        style="dinov2",
-        embed_dim=pos_embed.shape[2],
-        depth=count_blocks(weights, "blocks."),
-        num_heads=NUM_HEADS,
-        patch_size=weights["patch_embed.proj.weight"].shape[-1],
-        pos_grid=round((pos_embed.shape[1] - 1) ** 0.5),
-        num_registers=weights["register_tokens"].shape[1],
-    )
-    sizes = text_sizes(file.below("sd/txt_backbone."), num_heads=NUM_HEADS)
-    return image_tower, TextTransformer(**sizes)
+    image = {
+        "style": "dinov2",
+        "embed_dim": pos_embed.shape[2],
+        "depth": count_blocks(weights, "blocks."),
+        "num_heads": NUM_HEADS,
+        "patch_size": weights["patch_embed.proj.weight"].shape[-1],
+        "pos_grid": round((pos_embed.shape[1] - 1) ** 0.5),
+        "num_registers": weights["register_tokens"].shape[1],
+    }
+    return image, text_sizes(file.below("sd/txt_backbone."), num_heads=NUM_HEADS)
 
 
 def recorded_detris(overrides: Mapping[str, Any] | None = None) -> tuple[DETRIS, Recording]:
     """The recorded small DETRIS with its weights, and the file."""
     file = Recording("detris/full_small.npz")
     config = with_overrides(DETRISConfig(), detris_overrides(file) | dict(overrides or {}))
-    image_tower, text_tower = small_towers(file)
-    tokenizer = ShapeOnlyTokenizer(config.max_tokens)
-    system = build_detris(
-        config, BuildInputs(image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer)
+    image_sizes, sizes_of_text = tower_sizes(file)
+    inputs = BuildInputs(
+        image_tower=ImageTransformer(**image_sizes),
+        text_tower=TextTransformer(**sizes_of_text),
+        tokenizer=ShapeOnlyTokenizer(config.max_tokens),
     )
+    system = build_detris(config, inputs)
     system.load_state_dict(rename_detris(file.below("sd/")), strict=True)
     return system.eval(), file
 

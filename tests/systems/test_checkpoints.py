@@ -36,6 +36,7 @@ def test_round_trip_is_exact(system: System, tmp_path: Path) -> None:
     assert again.config_values() == system.config_values()
     assert answer(again).equal(answer(system))
     assert sorted(p.name for p in (tmp_path / "deep" / "folder").iterdir()) == [
+        "README.md",
         "config.json",
         "model.safetensors",
         "tokenizer.json",

@@ -1,23 +1,14 @@
-"""DETRIS beside its parity: what is tuned and saved, ablations, other towers, released files."""
+"""DETRIS beside its parity: what is tuned and saved, ablations, other towers."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from official_detris import detris_overrides, small_towers
-from parity import Recording
-from released_files import write_released
 from torch import Tensor
 
-from risbook.config import with_overrides
-from risbook.errors import DataError, RisbookError
-from risbook.systems import DETRIS, SystemPreset, build_system, load_released, load_system
-from risbook.systems.detris import DETRISConfig, build_detris
-from risbook.systems.detris.rename_detris import rename_detris
-from risbook.systems.system_preset import BuildInputs
-from risbook.systems.system_presets import SYSTEMS
-from risbook.tokenizers.interface import ShapeOnlyTokenizer
+from risbook.errors import RisbookError
+from risbook.systems import DETRIS, build_system, load_system
 from risbook.training import train
 
 
@@ -122,90 +113,6 @@ def test_it_trains(tmp_path: Path) -> None:
         assert not system.state_dict()[name].equal(before[name])
         name = f"{tower}.adapters.1_mlp.adapter.dmoc.branches.0.bn.running_mean"
         assert not system.state_dict()[name].equal(before[name])
-
-
-# released files
-
-
-@pytest.fixture
-def recorded_preset(monkeypatch: pytest.MonkeyPatch) -> Recording:
-    """The recorded small model as the preset "detris-recorded"."""
-    file = Recording("detris/full_small.npz")
-
-    def build(config: DETRISConfig, inputs: BuildInputs) -> DETRIS:
-        image_tower, text_tower = small_towers(file)
-        tokenizer = inputs.tokenizer or ShapeOnlyTokenizer(config.max_tokens)
-        return build_detris(
-            config,
-            BuildInputs(image_tower=image_tower, text_tower=text_tower, tokenizer=tokenizer),
-        )
-
-    config = with_overrides(DETRISConfig(), detris_overrides(file))
-    # a function of its own: the messages need not compare the file with all other presets
-    preset = SystemPreset(
-        "as recorded", config, build, rename_released=lambda state: rename_detris(state)
-    )
-    monkeypatch.setitem(SYSTEMS, "detris-recorded", preset)
-    return file
-
-
-def released_state(file: Recording) -> dict[str, Tensor]:
-    """The recorded weights; the recordings hold scalars in the shape (1,)."""
-    scalars = ("num_batches_tracked", "logit_scale")
-    return {k: v.reshape(()) if k.endswith(scalars) else v for k, v in file.below("sd/").items()}
-
-
-def test_a_released_checkpoint_computes_what_was_recorded(
-    recorded_preset: Recording, tmp_path: Path
-) -> None:
-    file = recorded_preset
-    path = write_released(released_state(file), tmp_path / "best_model.pth")
-    system = load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
-    with torch.no_grad():
-        file.compare("out/eval_logits", system(file["in/img"], file["in/word"]))
-    # nothing is lost: the class token's position embedding is kept beside the sum
-    state = system.state_dict()
-    class_token = state["image_tower.vit.cls_token"] - state["class_pos_embed"]
-    torch.testing.assert_close(class_token, file["sd/dinov2.cls_token"])
-    assert state["mask_token"].equal(file["sd/dinov2.mask_token"])
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "dinov2.blocks.1.adapter.D_fc1.weight",
-        "txt_backbone.transformer.resblocks.3.adapter.dense_branch1.bn.running_var",
-        "dinov2.blocks.0.ls1.gamma",
-        "dinov2.mask_token",
-        "txt_backbone.logit_scale",
-        "neck.aggr.0.weight",
-        "proj.txt.bias",
-    ],
-)
-def test_a_key_too_few_is_an_error(recorded_preset: Recording, tmp_path: Path, name: str) -> None:
-    state = released_state(recorded_preset)
-    ours = next(k for k, v in rename_detris(state).items() if v is state[name])
-    del state[name]
-    path = write_released(state, tmp_path / "best_model.pth")
-    with pytest.raises(DataError, match=ours):
-        load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "backbone.positional_embedding",
-        "dinov2.blocks.0.adapter.S_fc1.weight",
-        "dinov2.blocks.0.adapter.D_fc1.weight",
-        "neck.extra.weight",
-    ],
-)
-def test_a_key_too_many_is_an_error(recorded_preset: Recording, tmp_path: Path, name: str) -> None:
-    state = released_state(recorded_preset) | {name: torch.zeros(3)}
-    path = write_released(state, tmp_path / "best_model.pth")
-    with pytest.raises(DataError) as error:
-        load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
-    assert any(part in str(error.value) for part in (name, "0_mlp.adapter.down.weight", "S_fc1"))
 
 
 def test_padding_can_be_masked_in_the_dense_aligners() -> None:

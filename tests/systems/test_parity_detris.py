@@ -77,7 +77,7 @@ def test_parity_of_every_key(kit: str, name: str) -> None:
     roles = {line.split("\t")[0]: line.split("\t")[3] for line in lines}
     assert roles.keys() == official.keys()
     system = build_meta_system(name)
-    renamed = rename_detris({f"module.{key}": value for key, value in official.items()})
+    renamed = rename_detris(official)
     ours = {key: tuple(value.shape) for key, value in system.state_dict().items()}
     assert {key: tuple(value.shape) for key, value in renamed.items()} == ours
     names = our_names(official)

@@ -10,6 +10,7 @@ import torch
 from parity import Recording
 from recorded_sizes import etris_overrides, etris_tower_sizes
 from released_files import official_state, write_released
+from safetensors.torch import load_file
 from torch import Tensor
 
 from risbook.errors import DataError, RisbookError
@@ -95,19 +96,19 @@ def test_parity_of_the_names_and_shapes_in_these_files(name: str) -> None:
 
 
 def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_path: Path) -> None:
-    path = write_released(official_state(mini), tmp_path / "best_model.pth")
+    path = write_released(official_state(mini), tmp_path / "refcoco.pth")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     system = load_released(path, "etris-mini-rn")
     record = {
         "kind": "published",
-        "source": "best_model.pth",
+        "source": "refcoco.pth",
         "sha256": digest,
         "random_parts": [],
         "inside": True,
     }
     assert system.weights_origins() == {"image_tower": record, "text_tower": record}
-    origin = convert_released(path, "etris-mini-rn", tmp_path / "run")
-    assert str(origin) == f"published weights: best_model.pth (sha256 {digest[:8]})"
+    released = convert_released(path, tmp_path / "run", "etris-mini-rn", whole=True)
+    assert str(released.origin) == f"published weights: refcoco.pth (sha256 {digest[:8]})"
     about = json.loads((tmp_path / "run" / "config.json").read_text())
     assert about["towers"] == system.weights_origins()
     path.unlink()
@@ -126,18 +127,47 @@ def test_a_converted_checkpoint_is_whole_and_tells_its_file(mini: ETRIS, tmp_pat
 
 
 def test_a_folder_that_holds_something_is_left_alone(mini: ETRIS, tmp_path: Path) -> None:
-    path = write_released(official_state(mini), tmp_path / "best_model.pth")
+    path = write_released(official_state(mini), tmp_path / "refcoco.pth")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "training.json").write_text("{}")
     with pytest.raises(RisbookError, match="already holds a checkpoint or a run; name another"):
-        convert_released(path, "etris-mini-rn", tmp_path / "run")
+        convert_released(path, tmp_path / "run", "etris-mini-rn")
+
+
+def test_what_is_trained_is_written_alone(mini: ETRIS, tmp_path: Path) -> None:
+    """Statistics of batch norms and the branch `connect`, which no file of CLIP has, included."""
+    state = official_state(mini)
+    path = write_released(state, tmp_path / "refcoco.pth")
+    towers = {k.removeprefix("backbone."): v for k, v in state.items() if "backbone" in k}
+    towers = {k: v for k, v in towers.items() if ".connect." not in k}
+    towers["visual.bn1.running_mean"] = towers["visual.bn1.running_mean"] + 1  # before the training
+    image_folder, text_folder = (
+        tmp_path / "weights" / name for name in ("clip-mini-rn", "clip-mini")
+    )
+    for folder in (image_folder, text_folder):
+        folder.mkdir(parents=True)
+        torch.save(towers, folder / "clip.pt")
+    mini.tokenizer.to_file(text_folder / "tokenizer.json")
+    convert_released(path, tmp_path / "run", "etris-mini-rn")
+    saved = load_file(tmp_path / "run" / "model.safetensors")
+    left_out = set(mini.state_dict()) - set(saved)
+    tuned = {name for name, value in mini.named_parameters() if value.requires_grad}
+    buffers = {name for name, _ in mini.named_buffers()}
+    assert left_out and all(name.startswith(("image_tower.", "text_tower.")) for name in left_out)
+    assert not left_out & (tuned | buffers) and not any(".connect." in name for name in left_out)
+    again = load_system(tmp_path / "run", weights=str(tmp_path / "weights")).state_dict()
+    assert all(torch.equal(value, mini.state_dict()[name]) for name, value in again.items())
+    towers["visual.conv1.weight"] = towers["visual.conv1.weight"] + 1
+    torch.save(towers, image_folder / "clip.pt")
+    with pytest.raises(DataError, match=r"frozen weights of its image_tower are not .* --whole"):
+        load_system(tmp_path / "run", weights=str(tmp_path / "weights"))
 
 
 def test_the_length_of_sentences_is_what_was_said(mini: ETRIS, tmp_path: Path) -> None:
-    path = write_released(official_state(mini), tmp_path / "best_model.pth")
+    path = write_released(official_state(mini), tmp_path / "refcoco.pth")
     overrides = {"max_tokens": 22}
     assert load_released(path, "etris-mini-rn", overrides=overrides).tokenizer.length == 22
-    convert_released(path, "etris-mini-rn", tmp_path / "run", overrides=overrides)
+    convert_released(path, tmp_path / "run", "etris-mini-rn", overrides=overrides, whole=True)
     assert load_system(tmp_path / "run").config_values()["max_tokens"] == 22
 
 
@@ -154,19 +184,21 @@ def test_the_length_of_sentences_is_what_was_said(mini: ETRIS, tmp_path: Path) -
 def test_another_backbone_is_told(
     held: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = stand_in_file(tmp_path / "best_model.pth", shapes_of(held), monkeypatch)
-    with pytest.raises(DataError, match=rf"those of {held}, not of {named}; name that preset$"):
+    path = stand_in_file(tmp_path / "refcoco.pth", shapes_of(held), monkeypatch)
+    with pytest.raises(
+        DataError, match=rf"is a checkpoint of {held}, not of {named}; name that, or none$"
+    ):
         load_released(path, named)
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"bridger.dim": 32}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is \(32, 51"),
+        ({"bridger.dim": 32}, r"does not fit etris-rn50: bridger\.\S+ is \(32, 51"),
         ({"stages": (3,)}, r"does not fit etris-rn50: bridgers\.stages\.1\.\S+ is missing"),
         (
             {"head.num_layers": 4},
-            r"does not fit etris-rn50: head\.decoder\.layers\.3\.\S+ is not a weight of this",
+            r"does not fit etris-rn50: decoder\.layers\.3\.\S+ is not a weight of this",
         ),
     ],
 )
@@ -174,7 +206,7 @@ def test_other_sizes_are_told(
     overrides: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = shapes_of("etris-rn50", overrides)
-    path = stand_in_file(tmp_path / "best_model.pth", state, monkeypatch)
+    path = stand_in_file(tmp_path / "refcoco.pth", state, monkeypatch)
     with pytest.raises(DataError, match=message) as caught:
         load_released(path, "etris-rn50")
     assert "\n" not in str(caught.value) and str(caught.value).startswith(str(path))
@@ -184,7 +216,7 @@ def test_position_embeddings_of_another_image_size_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = shapes_of("etris-vitb16", {"image_size": 224})
-    path = stand_in_file(tmp_path / "best_model.pth", state, monkeypatch)
+    path = stand_in_file(tmp_path / "refcoco.pth", state, monkeypatch)
     message = r"vit\.pos_embed is \(1, 197, 768\), not \(1, 677, 768\)"
     with pytest.raises(DataError, match=message):
         load_released(path, "etris-vitb16")
@@ -192,8 +224,8 @@ def test_position_embeddings_of_another_image_size_are_told(
 
 def test_what_is_no_such_file(mini: ETRIS, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such file"):
-        load_released(tmp_path / "best_model.pth", "etris-rn50")
-    path = tmp_path / "best_model.pth"
+        load_released(tmp_path / "refcoco.pth", "etris-rn50")
+    path = tmp_path / "refcoco.pth"
     path.write_text("not weights, but text\n" * 20)
     with pytest.raises(DataError, match="not a file of weights that can be read"):
         load_released(path, "etris-rn50")
@@ -201,12 +233,12 @@ def test_what_is_no_such_file(mini: ETRIS, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a file of weights that can be read"):
         load_released(path, "etris-rn50")
     write_released(dict(mini.state_dict()), path)
-    with pytest.raises(DataError, match=r"not a checkpoint of the released ETRIS; logit_scale"):
+    with pytest.raises(DataError, match=r"not a checkpoint of kkakkkka/ETRIS \(logit_scale"):
         load_released(path, "etris-rn50")
 
 
 def test_what_is_no_such_preset(tmp_path: Path) -> None:
-    path = tmp_path / "best_model.pth"
+    path = tmp_path / "refcoco.pth"
     with pytest.raises(RisbookError, match="no system is called 'etris'"):
         load_released(path, "etris")
     with pytest.raises(RisbookError, match="no released files are read as first-model; they"):
@@ -221,7 +253,7 @@ def test_without_the_tokenizer_there_are_three_ways_out(
     monkeypatch.delenv("RISBOOK_WEIGHTS", raising=False)
     monkeypatch.setattr("risbook.towers.weights.lookup.cached", lambda hub: None)
     monkeypatch.setattr("risbook.towers.weights.lookup.hub_in_reach", lambda: False)
-    path = stand_in_file(tmp_path / "best_model.pth", shapes_of("etris-rn50"), monkeypatch)
+    path = stand_in_file(tmp_path / "refcoco.pth", shapes_of("etris-rn50"), monkeypatch)
     with pytest.raises(RisbookError) as caught:
         load_released(path, "etris-rn50")
     for remedy in (

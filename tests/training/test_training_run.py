@@ -38,6 +38,7 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
     names = {path.name for path in run.iterdir()}
     assert names == {
         ".run.lock",
+        "README.md",
         "config.json",
         "log.jsonl",
         "model.safetensors",
@@ -55,7 +56,11 @@ def test_a_run_learns_and_leaves_its_files(config: TrainingConfig, tmp_path: Pat
         (60, "val", 10),
     ]
     assert TrainingConfig.load(run / "training.json") == config
-    assert load_system(run).name == "first-model"
+    again = load_system(run)
+    assert again.name == "first-model"
+    [noted_run] = again.about["training"]
+    assert (noted_run["steps"], noted_run["data"]) == (60, list(config.data))
+    assert f"- 60 steps of {config.batch_size} samples on" in (run / "README.md").read_text("utf-8")
 
 
 def test_the_same_seed_gives_the_same_weights(config: TrainingConfig, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from risbook.adapters.dense_placements import DenseAlignerConfig, TextAdapterConfig
 from risbook.decoder.mask_head import MaskHeadConfig
 from risbook.systems.detris.detris_system import DETRISConfig, build_detris
-from risbook.systems.detris.rename_detris import rename_detris
+from risbook.systems.detris.rename_detris import RELEASED_DETRIS
 from risbook.systems.system_preset import SystemPreset
 
 _LARGE = DETRISConfig(
@@ -55,6 +55,6 @@ _CONFIGS = {
 }
 
 DETRIS_PRESETS = {
-    name: SystemPreset(summary, config, build_detris, rename_released=rename_detris)
+    name: SystemPreset(summary, config, build_detris, released=RELEASED_DETRIS)
     for name, (summary, config) in _CONFIGS.items()
 }

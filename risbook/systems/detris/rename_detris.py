@@ -1,6 +1,6 @@
 """Rename the entries of a checkpoint of the released DETRIS to our own names.
 
-The towers are renamed by `risbook.towers.weights.loading`, the adapters by
+The towers are renamed by `risbook.towers.published_formats`, the adapters by
 `risbook.adapters.rename_dense_adapters`; neck, decoder and projector keep their names below
 ``head.``.
 """
@@ -13,22 +13,25 @@ from torch import Tensor
 from risbook.adapters.rename_dense_adapters import rename_adapter_entry
 from risbook.errors import DataError
 from risbook.systems.part_names import tower_attribute
-from risbook.systems.released_head import rename_head_entry
+from risbook.systems.released_code import ReleasedCode
+from risbook.systems.released_names import add_entry, rename_head_entry, rename_tower
 from risbook.towers.stages import Modality
-from risbook.towers.weights.loading import convert
 
-#: beginnings of the released names of each tower, and the family that renames what follows
-TOWER_PREFIXES: dict[Modality, tuple[str, str]] = {
-    "image": ("dinov2.", "dinov2"),
-    "text": ("txt_backbone.", "clip-text"),
+#: of each tower: the beginning of its released names, that of the names of its blocks, and the
+#: family that renames what follows
+TOWER_NAMES: dict[Modality, tuple[str, str, str]] = {
+    "image": ("dinov2.", "blocks.", "dinov2"),
+    "text": ("txt_backbone.", "transformer.resblocks.", "clip-text"),
 }
+#: entries of the towers that no computation reads, see `PEFTSystem.add_unused_weights`
+UNUSED = {"image": "mask_token", "text": "logit_scale"}
 
 
 def rename_detris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the entries of a released DETRIS.
 
     Args:
-        state: names and values of the released model; a leading "module." is dropped.
+        state: names, without "module.", and values of the released model.
 
     Returns:
         Our own names and the values.
@@ -39,33 +42,47 @@ def rename_detris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     renamed: dict[str, Tensor] = {}
     towers: dict[Modality, dict[str, Tensor]] = {"image": {}, "text": {}}
     for published, value in state.items():
-        name = published.removeprefix("module.")
-        modality = _modality_of(name)
+        modality = _modality_of(published)
         if modality is None:
-            head_name = rename_head_entry(name)
+            head_name = rename_head_entry(published)
             if head_name is None:
-                raise DataError(f"{name}: not an entry of a released DETRIS")
-            renamed[head_name] = value
+                raise DataError(f"{published}: not an entry of a released DETRIS")
+            add_entry(renamed, head_name, value, published=published)
             continue
-        name = name.removeprefix(TOWER_PREFIXES[modality][0])
-        if adapter := re.fullmatch(r"(?:transformer\.res)?blocks\.(\d{1,4})\.adapter\.(.+)", name):
+        prefix, blocks, _ = TOWER_NAMES[modality]
+        name = published.removeprefix(prefix)
+        if adapter := re.fullmatch(rf"{re.escape(blocks)}(\d{{1,4}})\.adapter\.(.+)", name):
             site = f"{tower_attribute(modality)}.adapters.{int(adapter[1])}_mlp.adapter"
-            renamed[f"{site}.{rename_adapter_entry(adapter[2])}"] = value
-        elif name in ("logit_scale", "mask_token"):
+            ours = f"{site}.{rename_adapter_entry(adapter[2])}"
+            add_entry(renamed, ours, value, published=published)
+        elif name == UNUSED[modality]:
             renamed[name] = value
         else:
             towers[modality][name] = value
     if "pos_embed" in towers["image"]:
         renamed["class_pos_embed"] = towers["image"]["pos_embed"][:, :1]
-    for modality, (_, family) in TOWER_PREFIXES.items():
-        converted = convert(towers[modality], family)
-        renamed |= {f"{tower_attribute(modality)}.{name}": v for name, v in converted.items()}
+    for modality, (prefix, _, family) in TOWER_NAMES.items():
+        renamed |= rename_tower(towers[modality], family, modality, prefix=prefix)
     return renamed
 
 
 def _modality_of(name: str) -> Modality | None:
     """The tower of an entry; None for the mask head."""
-    for modality, (prefix, _) in TOWER_PREFIXES.items():
+    for modality, (prefix, _, _) in TOWER_NAMES.items():
         if name.startswith(prefix):
             return modality
     return None
+
+
+RELEASED_DETRIS = ReleasedCode(
+    repository="jiaqihuang01/DETRIS",
+    license="mit",
+    max_tokens={
+        "refcoco": 17,
+        "refcoco+": 17,
+        "refcocog_u": 22,
+        "refcocog_g": 17,
+        "refcoco_mixed": 17,
+    },
+    rename=rename_detris,
+)

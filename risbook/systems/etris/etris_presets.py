@@ -5,7 +5,7 @@ from dataclasses import replace
 from risbook.adapters.bridger import BridgerConfig
 from risbook.decoder.mask_head import MaskHeadConfig
 from risbook.systems.etris.etris_system import ETRISConfig, build_etris
-from risbook.systems.etris.rename_etris import rename_etris
+from risbook.systems.etris.rename_etris import RELEASED_ETRIS
 from risbook.systems.old_checkpoints import old_etris_keys
 from risbook.systems.system_preset import SystemPreset
 
@@ -42,7 +42,7 @@ _CONFIGS = {
 
 ETRIS_PRESETS = {
     name: SystemPreset(
-        summary, config, build_etris, old_keys=old_etris_keys, rename_released=rename_etris
+        summary, config, build_etris, old_keys=old_etris_keys, released=RELEASED_ETRIS
     )
     for name, (summary, config) in _CONFIGS.items()
 }

@@ -1,6 +1,6 @@
 """Rename the entries of a checkpoint of the released ETRIS to our own names.
 
-The towers are renamed by `risbook.towers.weights.loading`; neck, decoder and projector keep their
+The towers are renamed by `risbook.towers.published_formats`; neck, decoder and projector keep their
 names below ``head.``. Which names are kept follows one rule: modules that mirror the released code
 layer by layer keep its names (`fusion3`, `f3_proj`, `multihead_attn`), so that both can be read
 side by side; Bridgers, whose parts the paper names, have the paper's words.
@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from risbook.errors import DataError
-from risbook.systems.released_head import rename_head_entry
-from risbook.towers.weights.loading import convert
+from risbook.systems.released_code import ReleasedCode
+from risbook.systems.released_names import add_entry, rename_head_entry, rename_tower
+from risbook.towers.stages import Modality
 
 #: Parts of the Bridgers: the released name, our own, and the stage of the released index 0. A norm
 #: belongs to the link between two stages, and the first link leads to stage 2.
@@ -33,7 +34,7 @@ def rename_etris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the entries of a released ETRIS.
 
     Args:
-        state: names and values of the released model; a leading "module." is dropped.
+        state: names, without "module.", and values of the released model.
 
     Returns:
         Our own names and the values.
@@ -41,23 +42,19 @@ def rename_etris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         DataError: names an unknown entry.
     """
-    resnet = any("backbone.visual.attnpool." in name for name in state)
+    resnet = any(name.startswith("backbone.visual.attnpool.") for name in state)
     renamed: dict[str, Tensor] = {}
-    towers: dict[str, Tensor] = {}
+    towers: dict[Modality, dict[str, Tensor]] = {"image": {}, "text": {}}
     for published, value in state.items():
-        name = published.removeprefix("module.")
-        if name.startswith("backbone.") and name != "backbone.logit_scale":
-            towers[name.removeprefix("backbone.")] = value
+        name = published.removeprefix("backbone.")
+        if name != published and name != "logit_scale":
+            towers["image" if name.startswith("visual.") else "text"][name] = value
         else:
-            renamed[_rename(name, resnet=resnet)] = value
-    families = {
-        "image_tower": "clip-resnet" if resnet else "clip-vit",
-        "text_tower": "clip-text",
-    }
-    for part, family in families.items():
-        converted = convert(towers, family)
-        renamed |= {f"{part}.{name}": value for name, value in converted.items()}
-    return renamed
+            ours = _rename(published, resnet=resnet)
+            add_entry(renamed, ours, value, published=published)
+    image_family = "clip-resnet" if resnet else "clip-vit"
+    renamed |= rename_tower(towers["image"], image_family, "image", prefix="backbone.")
+    return renamed | rename_tower(towers["text"], "clip-text", "text", prefix="backbone.")
 
 
 def _rename(name: str, *, resnet: bool) -> str:
@@ -73,3 +70,11 @@ def _rename(name: str, *, resnet: bool) -> str:
     if resnet and part.startswith("zoom"):
         part += ".0"  # released: the convolution itself; here: a sequence that holds only it
     return f"bridgers.stages.{int(match[2]) + first_stage}.{part}.{match[3]}"
+
+
+RELEASED_ETRIS = ReleasedCode(
+    repository="kkakkkka/ETRIS",
+    license="mit",
+    max_tokens={"refcoco": 17, "refcoco+": 17, "refcocog_u": 22, "refcocog_g": 22},
+    rename=rename_etris,
+)

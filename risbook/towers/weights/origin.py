@@ -1,7 +1,8 @@
 """The origin of a tower's weights; it is saved with a model and shown beside its results."""
 
+import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ class WeightsOrigin:
         sha256: digest of that file.
         random_parts: parts of the tower that the file does not hold and that started random.
         inside: whether the tower came from a checkpoint of a whole system, and is saved with it.
+        values: digest of the frozen weights (`values_digest`) where the file itself was not at
+            hand: a converted checkpoint names the published file of its tower.
 
     >>> str(WeightsOrigin())
     'random weights'
@@ -34,6 +37,7 @@ class WeightsOrigin:
     sha256: str = ""
     random_parts: tuple[str, ...] = ()
     inside: bool = False
+    values: str = ""
 
     def __str__(self) -> str:
         line = f"{self.kind} weights"
@@ -48,9 +52,7 @@ class WeightsOrigin:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a result file or a checkpoint's configuration."""
         values = {**asdict(self), "random_parts": list(self.random_parts)}
-        if not self.inside:
-            del values["inside"]
-        return values
+        return {k: v for k, v in values.items() if v or k not in ("inside", "values")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "WeightsOrigin":
@@ -97,6 +99,27 @@ def came_from_file(tower: nn.Module, name: str, value: Tensor | None = None) -> 
     name = name.replace(".base_layer.", ".")
     checksums = tower.__dict__.get("_file_checksums", {})
     return name in checksums and (value is None or _checksum(value) == checksums[name])
+
+
+def values_digest(weights: Mapping[str, Tensor]) -> str:
+    """A digest of names and values, 64 hexadecimal digits."""
+    return _digest({name: _checksum(value) for name, value in weights.items()})
+
+
+def file_values_digest(tower: nn.Module, *, without: Collection[str]) -> str:
+    """The same digest of what a tower's file brought.
+
+    Args:
+        tower: the tower, as it was loaded.
+        without: names that are left out.
+    """
+    checksums = tower.__dict__.get("_file_checksums", {})
+    return _digest({name: value for name, value in checksums.items() if name not in without})
+
+
+def _digest(checksums: Mapping[str, int]) -> str:
+    lines = "".join(f"{name} {checksum:08x}\n" for name, checksum in sorted(checksums.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _checksum(value: Tensor) -> int:
