@@ -53,6 +53,8 @@ EXCEPTIONS = {
     ("book/etris/bridger.ipynb", "mask_padding"),  # whether, not which
     ("risbook/adapters/bridger.py", "mask_padding"),
     ("risbook/adapters/dense_placements.py", "mask_padding"),
+    ("risbook/adapters/mica_options.py", "mask_padding"),
+    ("risbook/adapters/mica_placements.py", "mask_padding"),
     ("risbook/data/opencv_warp.py", "taps"),  # of a filter
     ("risbook/ledger/sources.py", "reader"),  # of a CSV file
     ("risbook/refscenes/people.py", "eye"),  # of a person

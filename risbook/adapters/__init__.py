@@ -10,6 +10,7 @@ system, as the Bridger is.
 
 from risbook.adapters.bottleneck import Bottleneck
 from risbook.adapters.bridger import Bridger, BridgerConfig, Bridgers
+from risbook.adapters.caa import CAA
 from risbook.adapters.dense_aligner import DenseAligner
 from risbook.adapters.dense_placements import (
     AlignerPlacement,
@@ -22,6 +23,14 @@ from risbook.adapters.dense_placements import (
 from risbook.adapters.dmoc import DMoC
 from risbook.adapters.glia import GLiA
 from risbook.adapters.interactor import Interactor, InteractorT
+from risbook.adapters.mica_options import CAAConfig, GLiAConfig, TextMiCAConfig
+from risbook.adapters.mica_placements import (
+    CAAPlacement,
+    GLiAPlacement,
+    TextCAAPlacement,
+    add_mica_image_adapters,
+    add_mica_text_adapters,
+)
 from risbook.adapters.peft.apply_peft import apply_lora, apply_peft, apply_to_tower
 from risbook.adapters.peft.merge_lora import merge_lora
 from risbook.adapters.peft.peft_config import PEFTConfig
@@ -33,21 +42,27 @@ from risbook.adapters.peft.peft_methods import (
 )
 from risbook.adapters.placement import Parallel, Serial
 from risbook.adapters.text_adapter import TextAdapter
+from risbook.adapters.text_caa import TextCAA
 from risbook.adapters.zoom_layer import ZoomLayer
 from risbook.attribute_hints import lazy_attributes
 from risbook.towers.sites import Placement, Site
 
 __all__ = [
+    "CAA",
     "PEFT_METHODS",
     "AlignerPlacement",
     "Bottleneck",
     "Bridger",
     "BridgerConfig",
     "Bridgers",
+    "CAAConfig",
+    "CAAPlacement",
     "DMoC",
     "DenseAligner",
     "DenseAlignerConfig",
     "GLiA",
+    "GLiAConfig",
+    "GLiAPlacement",
     "Interactor",
     "InteractorT",
     "PEFTConfig",
@@ -59,8 +74,13 @@ __all__ = [
     "TextAdapter",
     "TextAdapterConfig",
     "TextAdapterPlacement",
+    "TextCAA",
+    "TextCAAPlacement",
+    "TextMiCAConfig",
     "ZoomLayer",
     "add_dense_aligners",
+    "add_mica_image_adapters",
+    "add_mica_text_adapters",
     "add_text_adapters",
     "apply_lora",
     "apply_peft",

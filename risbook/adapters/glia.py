@@ -120,8 +120,8 @@ class GLiA(nn.Module):
             neighbours = rearrange(self.conv(rearrange(hidden, "b n r -> b r n")), "b r n -> b n r")
         else:
             patches = hidden[:, num_extra_tokens:]
-            feature_map = self.conv(patches_to_map(patches, grid))
-            neighbours = map_to_patches(feature_map, patches.shape[1])
+            neighbours = map_to_patches(self.conv(patches_to_map(patches, grid)))
+            neighbours = neighbours[:, : patches.shape[1]]
             neighbours = F.pad(neighbours, (0, 0, num_extra_tokens, 0))  # nothing for extra tokens
         local = finite_or_zero(self.conv_norm(hidden + neighbours))
         intermediates["local"] = local

@@ -37,10 +37,10 @@ def patches_to_map(patches: Tensor, grid: Grid | None = None) -> Tensor:
     return feature_map
 
 
-def map_to_patches(feature_map: Tensor, num_patches: int) -> Tensor:
-    """The map (B, r, h, w) as its first N patches (B, N, r)."""
+def map_to_patches(feature_map: Tensor) -> Tensor:
+    """The map (B, r, h, w) as patches (B, h w, r), row by row."""
     patches: Tensor = rearrange(feature_map, "b r h w -> b (h w) r")
-    return patches[:, :num_patches]
+    return patches
 
 
 def square_grid(num_patches: int) -> Grid:

@@ -49,7 +49,7 @@ SUMMARIES = {
     "params": "parameters of every system: tuned, frozen, dead, share of the towers",
     "pretrain": "pretrain a small tower on RefScenes",
     "train": "train a system",
-    "convert": "turn a checkpoint of the released ETRIS or DETRIS into one of ours",
+    "convert": "turn a checkpoint of the released ETRIS, DETRIS or MiCA into one of ours",
     "evaluate": "score a checkpoint",
     "predict": "segment the object that a sentence refers to",
     "study": "compare systems under one budget; can be stopped and resumed",

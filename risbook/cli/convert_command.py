@@ -1,4 +1,4 @@
-"""``risbook convert``: a checkpoint of the released ETRIS or DETRIS as one of ours."""
+"""``risbook convert``: a checkpoint of the released ETRIS, DETRIS or MiCA as one of ours."""
 
 from pathlib import Path
 from typing import Any

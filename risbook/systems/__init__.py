@@ -4,12 +4,12 @@
 `System.from_pretrained` reads one of a given class. The files of this room, by what they do:
 
 - base classes: system, peft_system, network_system;
-- composition: first_model, the folders etris and detris, and for every system on two towers
-  system_towers;
+- composition: first_model, the folders etris, detris and mica, for every system on two towers
+  system_towers, and for those whose text tower runs first text_first_system;
 - names: system_preset (what a preset is), system_presets (the table of all);
 - files: checkpoints, model_card, measured_results, mismatch, old_checkpoints;
 - files of the authors' codes: released_checkpoints, released_code, released_names;
-- masks: inference, postprocess, evaluation_mode, losses;
+- masks: inference, postprocess, evaluation_mode, losses, box_losses;
 - counts: parameters, part_names.
 
 A new system on two towers is a configuration derived from `PEFTSystemConfig`, a class derived from
@@ -26,6 +26,7 @@ from risbook.systems.detris import DETRIS, DETRISConfig, build_detris
 from risbook.systems.etris import ETRIS, ETRISConfig, build_etris
 from risbook.systems.first_model import FirstModel, FirstModelConfig
 from risbook.systems.losses import register_loss
+from risbook.systems.mica import MiCA, MiCAConfig, build_mica
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.parameters import count_parameters
 from risbook.systems.peft_system import PEFTSystem
@@ -66,6 +67,8 @@ __all__ = [
     "FirstModel",
     "FirstModelConfig",
     "MaskHeadConfig",
+    "MiCA",
+    "MiCAConfig",
     "NetworkSystem",
     "PEFTSystem",
     "PEFTSystemConfig",
@@ -78,6 +81,7 @@ __all__ = [
     "build_image_tower",
     "build_mask_head",
     "build_meta_system",
+    "build_mica",
     "build_system",
     "build_text_tower",
     "build_towers",

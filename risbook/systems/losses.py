@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,6 +12,10 @@ from risbook.registry import Registry
 #: takes logits (B, 1, h, w), float32, and a target of the same size in [0, 1]; returns a scalar, or
 #: scalars by name, of which "loss" is minimised and all are logged
 Loss = Callable[[Tensor, Tensor], Tensor | Mapping[str, Tensor]]
+
+#: of MiCA's guards: the largest logit, and the loss of a batch with NaN
+LOGIT_LIMIT = 50.0
+NAN_LOSS = 0.5
 
 
 def resize_target(
@@ -51,6 +56,25 @@ def mask_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         A scalar, computed in float32.
     """
     return F.binary_cross_entropy_with_logits(logits.float(), target.float())
+
+
+def guarded_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """`mask_cross_entropy` with the guards of MiCA's released code (Li et al., 2026).
+
+    Logits are limited to `LOGIT_LIMIT` on both sides, beyond which the gradient is zero. Where a
+    logit is NaN, the loss of the batch is 0.5. The released code takes a constant for this, and its
+    training stops with an error; here the gradient of such a batch is zero, so it is skipped.
+
+    Args:
+        logits: (B, 1, h, w).
+        target: (B, 1, h, w) in [0, 1].
+
+    Returns:
+        A scalar, computed in float32.
+    """
+    logits = logits.float().clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
+    loss = mask_cross_entropy(logits.nan_to_num(), target)
+    return torch.where(logits.isnan().any(), NAN_LOSS, loss)
 
 
 def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -96,6 +120,7 @@ LOSSES: Registry[Loss] = Registry(
         "cross-entropy": mask_cross_entropy,
         "dice": dice_loss,
         "cross-entropy-dice": cross_entropy_dice,
+        "guarded-cross-entropy": guarded_cross_entropy,
     },
 )
 

@@ -14,6 +14,7 @@ from risbook.registry import Registry
 from risbook.systems.detris.detris_presets import DETRIS_PRESETS
 from risbook.systems.etris.etris_presets import ETRIS_PRESETS
 from risbook.systems.first_model import FirstModelConfig, build_first_model
+from risbook.systems.mica.mica_presets import MICA_PRESETS
 from risbook.systems.old_checkpoints import OLD_FIRST_MODEL_KEYS
 from risbook.systems.system import System
 from risbook.systems.system_preset import NO_INPUTS, BuildInputs, SystemPreset
@@ -32,6 +33,7 @@ SYSTEMS: Registry[SystemPreset] = Registry(
         ),
         **ETRIS_PRESETS,
         **DETRIS_PRESETS,
+        **MICA_PRESETS,
     },
 )
 

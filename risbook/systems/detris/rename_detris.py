@@ -57,6 +57,8 @@ def rename_detris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             add_entry(renamed, ours, value, published=published)
         elif name == UNUSED[modality]:
             renamed[name] = value
+        elif "adapter" in name:  # MiCA's code is a fork of this one, with other adapters
+            raise DataError(f"{published}: not an entry of a released DETRIS")
         else:
             towers[modality][name] = value
     if "pos_embed" in towers["image"]:
