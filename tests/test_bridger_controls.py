@@ -43,7 +43,7 @@ def test_own_terms_change_nothing_and_zero_terms_disable_the_bridgers(model, inp
     disabled = model(images, token_ids)
     model.bridgers.bridgers.enable()
     rows = dict(bridger_controls.replacements(own, own, own))
-    model.bridgers.replacements = rows["nothing, both sides"]
+    model.bridgers.replacements = rows["nothing"]
     assert torch.allclose(model(images, token_ids), disabled, atol=1e-3)
     assert not torch.allclose(disabled, unchanged, atol=1e-3)
 
@@ -54,12 +54,12 @@ def test_a_row_replaces_only_its_side_and_its_stage(model, inputs):
     own = bridger_controls.collect_terms(model, images, token_ids)
     other = bridger_controls.collect_terms(model, images, other_ids)
     rows = dict(bridger_controls.replacements(own, other, own))
-    assert rows["unchanged"] == {} and len(rows) == 18
-    for image_term, text_term in rows["other sentence, image side"].values():
+    assert rows["unchanged"] == {} and len(rows) == 10
+    for image_term, text_term in rows["nothing, image side"].values():
         assert text_term is None and image_term is not None
-    assert all(image_term is None for image_term, _ in rows["other image, text side"].values())
+    assert all(image_term is None for image_term, _ in rows["nothing, text side"].values())
     assert list(rows["nothing, Bridger 2"]) == [2]
-    partner = rows["other partner, both sides"]
+    partner = rows["other partner"]
     assert partner[1][0] is other[1][0] and partner[1][1] is own[1][1]
 
 
@@ -70,6 +70,21 @@ def test_expressions_are_paired_with_other_objects_of_their_images():
     for example, other in pairs:
         assert other.image_id == example.image_id
         assert other.target is not example.target
+    assert len(bridger_controls.find_pairs(examples, every=2)) < len(pairs)
+    for start in range(0, len(pairs), bridger_controls.BATCH):
+        batch = pairs[start : start + bridger_controls.BATCH]
+        other_images = bridger_controls.find_other_images(pairs, start)
+        for (example, _), image_id in zip(batch, other_images, strict=True):
+            assert image_id != example.image_id
+
+
+def test_the_table_holds_the_iou_of_every_expression(tmp_path):
+    examples = load_examples(open_data("refscenes-sample"), "val")
+    pairs = bridger_controls.find_pairs(examples)[:2]
+    selected = {"unchanged": [(0.8, True, False), (2 / 3, True, False)]}
+    bridger_controls.write_ious(tmp_path / "ious.csv", pairs, selected)
+    lines = (tmp_path / "ious.csv").read_text().splitlines()
+    assert lines[0] == "sent_id,image_id,unchanged" and lines[2].endswith(",0.6667")
 
 
 def test_a_row_tells_the_paired_difference_from_the_unchanged_model():

@@ -2,15 +2,20 @@
 
 python book/_tools/bridger_controls.py                etris-mini
 python book/_tools/bridger_controls.py runs/my-etris  another model, by its name or folder
+python book/_tools/bridger_controls.py --every 6      every sixth expression only
 
 The replacements and the class are those of chapter 4.1: the terms become zero, the mean over
 training expressions, or the terms for another input: the same image with an expression of another
-object, the same expression with another image, or each side with the other input of its partner.
-Every sixth expression of `val` is used. The unit of the standard errors is the image.
+object, or each side with another partner: image terms of this image with the other expression, text
+terms of this expression with another image. All expressions of `val` are used whose image has
+another described object. The unit of the standard errors is the image.
+
+A result file holds the means of each row, and a table beside it (CSV) the IoU of every expression.
 """
 
 import argparse
 import copy
+import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,40 +36,44 @@ from risbook.teaching import Example, iou_with_objects, load_examples, mean_and_
 
 CHAPTER = BOOK / "etris" / "bridger.ipynb"
 FOLDER = ROOT / "book" / "results" / "bridger-controls"
-STEP = 6  # every sixth expression of val
 MEAN_OF = 192  # training expressions of the mean term
 BATCH = 64
-SHIFT = 29  # places in a batch from an expression to the other image, far beyond its own image
 
 Terms = dict[int, tuple[Tensor | None, Tensor | None]]  # stage -> image term, text term
 Selected = tuple[float, bool, bool]  # IoU, selects own object, selects the other one
+Pairs = Sequence[tuple[Example, Example]]  # an expression, and one of another object of its image
 
 
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Replace what trained Bridgers add.")
     parser.add_argument("model", nargs="?", default="etris-mini")
+    parser.add_argument("--every", type=int, default=1, help="use every n-th expression of val")
     options = parser.parse_args()
     data = open_data("refscenes")
     system = load_system(options.model)
-    pairs = find_pairs(load_examples(data, "val"))
-    rows = measure(system, data, pairs)
+    pairs = find_pairs(load_examples(data, "val"), options.every)
+    selected = measure(system, data, pairs)
+    image_ids = [example.image_id for example, _ in pairs]
+    rows = [summarise(name, selected, image_ids) for name in selected]
     name = Path(options.model).name
     command = ["python", "book/_tools/bridger_controls.py", options.model]
-    settings = {"split": "val", "every": STEP, "expressions of the mean": MEAN_OF}
+    command += ["--every", str(options.every)]
+    settings = {"split": "val", "every": options.every, "expressions of the mean": MEAN_OF}
     about = {"suite": "bridger-controls"}
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
     write_result(path, rows, command=command, system=system, settings=settings, about=about)
+    write_ious(path.with_suffix(".csv"), pairs, selected)
 
 
-def find_pairs(examples: Sequence[Example]) -> list[tuple[Example, Example]]:
+def find_pairs(examples: Sequence[Example], every: int = 1) -> list[tuple[Example, Example]]:
     """Pair expressions with one about another object of the same image, drawn at random."""
     of_image: dict[int, list[Example]] = {}
     for example in examples:
         of_image.setdefault(example.image_id, []).append(example)
     random, pairs = np.random.default_rng(0), []
-    for example in examples[::STEP]:
+    for example in examples[::every]:
         others = [o for o in of_image[example.image_id] if o.target is not example.target]
         if others:
             pairs.append((example, others[random.integers(len(others))]))
@@ -72,9 +81,7 @@ def find_pairs(examples: Sequence[Example]) -> list[tuple[Example, Example]]:
 
 
 @torch.inference_mode()
-def measure(
-    system: Any, data: ReferData, pairs: Sequence[tuple[Example, Example]]
-) -> list[dict[str, Any]]:
+def measure(system: Any, data: ReferData, pairs: Pairs) -> dict[str, list[Selected]]:
     """Measure every replacement on the same expressions; the first row is the unchanged model."""
     model = copy.deepcopy(system)
     model.bridgers = read_definitions(CHAPTER)["ReplacedTerms"](model.bridgers)
@@ -91,45 +98,51 @@ def measure(
         token_ids = model.tokenizer([example.sentence for example, _ in batch])
         other_ids = model.tokenizer([other.sentence for _, other in batch])
         of_other_sentence = collect_terms(model, squares, other_ids)
-        of_other_image = collect_terms(model, squares.roll(SHIFT, dims=0), token_ids)
+        other_images = [data.image(image_id) for image_id in find_other_images(pairs, start)]
+        other_squares = preprocess(other_images, model.image_size)
+        of_other_image = collect_terms(model, other_squares, token_ids)
         for name, terms in replacements(mean_terms, of_other_sentence, of_other_image):
             model.bridgers.replacements = terms
             masks = predict_mask(model(squares, token_ids), boxes)
             for (example, other), mask in zip(batch, masks, strict=True):
                 selected.setdefault(name, []).append(select(mask, example, other))
         print(min(start + BATCH, len(pairs)), "of", len(pairs), flush=True)
-    image_ids = [example.image_id for example, _ in pairs]
-    return [summarise(name, selected, image_ids) for name in selected]
+    return selected
+
+
+def find_other_images(pairs: Pairs, start: int) -> list[int]:
+    """The image ids half the list further on, for the expressions of the batch from `start`."""
+    count = len(pairs)
+    batch = range(start, min(start + BATCH, count))
+    return [pairs[(place + count // 2) % count][0].image_id for place in batch]
 
 
 def replacements(
     mean_terms: Terms, of_other_sentence: Terms, of_other_image: Terms
 ) -> Iterator[tuple[str, Terms]]:
     """List the names of the rows and the terms that stand in for those of the Bridgers."""
-    nothing: Terms = {stage: (torch.zeros(()), torch.zeros(())) for stage in mean_terms}
-    sources = {"nothing": nothing, "mean term": mean_terms, "other sentence": of_other_sentence}
+    zero = torch.zeros(())
     yield "unchanged", {}
-    for name, terms in sources.items():
-        yield f"{name}, both sides", terms
-        yield f"{name}, image side", {stage: (image, None) for stage, (image, _) in terms.items()}
-        yield f"{name}, text side", {stage: (None, text) for stage, (_, text) in terms.items()}
-    yield "other image, text side", {s: (None, text) for s, (_, text) in of_other_image.items()}
+    yield "nothing", dict.fromkeys(mean_terms, (zero, zero))
+    yield "nothing, image side", dict.fromkeys(mean_terms, (zero, None))
+    yield "nothing, text side", dict.fromkeys(mean_terms, (None, zero))
+    yield "mean term", mean_terms
+    yield "other sentence", of_other_sentence
     partners: Terms = {s: (of_other_sentence[s][0], of_other_image[s][1]) for s in mean_terms}
-    yield "other partner, both sides", partners
+    yield "other partner", partners
     for stage in mean_terms:
-        yield f"nothing, Bridger {stage}", {stage: nothing[stage]}
-        yield f"mean term, Bridger {stage}", {stage: mean_terms[stage]}
+        yield f"nothing, Bridger {stage}", {stage: (zero, zero)}
 
 
 def find_mean_terms(model: Any, data: ReferData) -> Terms:
     """The mean terms of training expressions: stage -> (1, C, h, w) and (1, L, C)."""
-    examples = load_examples(data, "train")
-    examples = examples[:: len(examples) // MEAN_OF][:MEAN_OF]
+    rows = list(data.expressions.split("train"))
+    rows = rows[:: len(rows) // MEAN_OF][:MEAN_OF]
     sums: dict[int, list[Tensor]] = {}
     for start in range(0, MEAN_OF, BATCH):
-        batch = examples[start : start + BATCH]
-        squares = preprocess([data.image(e.image_id) for e in batch], model.image_size)
-        terms = collect_terms(model, squares, model.tokenizer([e.sentence for e in batch]))
+        batch = rows[start : start + BATCH]
+        squares = preprocess([data.image(row.image_id) for row in batch], model.image_size)
+        terms = collect_terms(model, squares, model.tokenizer([row.sent for row in batch]))
         for stage, (image_term, text_term) in terms.items():
             assert image_term is not None and text_term is not None
             total = sums.setdefault(stage, [torch.zeros(()), torch.zeros(())])
@@ -165,6 +178,16 @@ def summarise(
         row[f"{measured} difference"] = difference
         row[f"error of {measured} difference"] = error
     return row
+
+
+def write_ious(path: Path, pairs: Pairs, selected: dict[str, list[Selected]]) -> None:
+    """Write a table with a line per expression: the ids, and the IoU of every row."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["sent_id", "image_id", *selected])
+        for (example, _), *outcomes in zip(pairs, *selected.values(), strict=True):
+            ious = [f"{iou:.4f}" for iou, _, _ in outcomes]
+            table.writerow([example.sent_id, example.image_id, *ious])
 
 
 if __name__ == "__main__":
