@@ -13,7 +13,15 @@ from risbook.figures import list_diagrams, show_diagram
 from risbook.systems.first_model import FirstModelConfig
 
 #: They show papers, the numbers of a grid, or modules beside at most one scene.
-WITHOUT_SCENES = ("adapters", "bridger", "bridgers", "convolution", "target_shift", "timeline")
+WITHOUT_SCENES = (
+    "adapters",
+    "bridger",
+    "bridgers",
+    "convolution",
+    "decoder",
+    "target_shift",
+    "timeline",
+)
 
 
 @pytest.fixture(params=list_diagrams())

@@ -1,0 +1,186 @@
+"""Give neck, decoder and Projector of a trained model other texts, and record what this costs.
+
+python book/_tools/decoder_controls.py                etris-mini, every sixth expression of val
+python book/_tools/decoder_controls.py --every 4 --same-category
+                                                      other objects of the same category only
+python book/_tools/decoder_controls.py runs/my-etris  another model, by its name or folder
+
+The sentence enters the mask head at three places: the gates of the neck, the tokens of the decoder
+and the kernel of the Projector. One of them, or all, gets another text: the mean over training
+expressions, an expression of another object of the image, or another expression of the same object.
+The maps stay those of the own sentence. The unit of the standard errors is the image.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from book_config import ROOT
+from bridger_controls import Selected, select, summarise
+from torch import Tensor
+
+from risbook.data import ReferData, open_data
+from risbook.data.letterbox import Letterbox
+from risbook.evaluation import predict_mask
+from risbook.evaluation.result_files import write_result
+from risbook.probing.encoding import preprocess
+from risbook.systems import load_system
+from risbook.teaching import Example, load_examples
+from risbook.towers.features import TextFeatures
+
+FOLDER = ROOT / "book" / "results" / "decoder-controls"
+MEAN_OF = 192  # training expressions of the mean text
+BATCH = 64
+PLACES = ("gates", "tokens", "kernel")
+
+
+class Triple(NamedTuple):
+    """An expression, one of another object of its image, and another one of its own object."""
+
+    own: Example
+    other: Example
+    paraphrase: Example
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Give the parts of a mask head other texts.")
+    parser.add_argument("model", nargs="?", default="etris-mini")
+    parser.add_argument("--every", type=int, default=6, help="use every n-th expression of val")
+    same = "take other objects of the described object's category only"
+    parser.add_argument("--same-category", action="store_true", help=same)
+    options = parser.parse_args()
+    data, system = open_data("refscenes"), load_system(options.model)
+    triples = find_triples(load_examples(data, "val"), options.every, options.same_category)
+    selected = measure(system, data, triples)
+    image_ids = [triple.own.image_id for triple in triples]
+    rows = [summarise(name, selected, image_ids) for name in selected]
+    name = Path(options.model).name
+    command = ["python", "book/_tools/decoder_controls.py", options.model]
+    command += ["--every", str(options.every)]
+    if options.same_category:
+        command.append("--same-category")
+        name += "-same-category"
+    settings = {"split": "val", "every": options.every, "expressions of the mean": MEAN_OF}
+    FOLDER.mkdir(exist_ok=True)
+    path, about = FOLDER / f"{name}.json", {"suite": "decoder-controls"}
+    write_result(path, rows, command=command, system=system, settings=settings, about=about)
+
+
+def find_triples(
+    examples: Sequence[Example], every: int, same_category: bool = False
+) -> list[Triple]:
+    """Find two other expressions for every n-th one, drawn at random where there are several."""
+    of_image: dict[int, list[Example]] = {}
+    for example in examples:
+        of_image.setdefault(example.image_id, []).append(example)
+    random, triples = np.random.default_rng(0), []
+    for own in examples[::every]:
+        rows = of_image[own.image_id]
+        others = [row for row in rows if row.target is not own.target]
+        if same_category:
+            others = [row for row in others if row.target.category == own.target.category]
+        same = [row for row in rows if row.target is own.target and row.sentence != own.sentence]
+        if others and same:
+            other, paraphrase = (
+                others[random.integers(len(others))],
+                same[random.integers(len(same))],
+            )
+            triples.append(Triple(own, other, paraphrase))
+    return triples
+
+
+@torch.inference_mode()
+def measure(system: Any, data: ReferData, triples: Sequence[Triple]) -> dict[str, list[Selected]]:
+    """Measure every row on the same expressions; the first row is the unchanged model."""
+    mean = find_mean_text(system, data)
+    selected: dict[str, list[Selected]] = {}
+    for start in range(0, len(triples), BATCH):
+        batch = triples[start : start + BATCH]
+        images = [data.image(triple.own.image_id) for triple in batch]
+        squares = preprocess(images, system.image_size)
+        boxes = []
+        for image in images:
+            height, width = image.shape[:2]
+            boxes.append(Letterbox(height=height, width=width, size=system.image_size))
+        maps, own = encode(system, squares, [triple.own.sentence for triple in batch])
+        _, other = encode(system, squares, [triple.other.sentence for triple in batch])
+        _, paraphrase = encode(system, squares, [triple.paraphrase.sentence for triple in batch])
+        texts = {
+            "mean text": expand(mean, own),
+            "other object": other,
+            "same object": paraphrase,
+        }
+        for name, (gates, tokens, kernel) in list_rows(own, texts):
+            logits = decode(system.head, maps, gates, tokens, kernel)
+            for triple, mask in zip(batch, predict_mask(logits, boxes), strict=True):
+                selected.setdefault(name, []).append(select(mask, triple.own, triple.other))
+        print(min(start + BATCH, len(triples)), "of", len(triples), flush=True)
+    return selected
+
+
+def list_rows(
+    own: TextFeatures, texts: dict[str, TextFeatures]
+) -> Iterator[tuple[str, tuple[TextFeatures, TextFeatures, TextFeatures]]]:
+    """List the names of the rows, and the texts that gates, tokens and kernel get."""
+    yield "unchanged", (own, own, own)
+    for name, text in texts.items():
+        for place in PLACES:
+            gates, tokens, kernel = (text if place == p else own for p in PLACES)
+            yield f"{name}, {place}", (gates, tokens, kernel)
+        yield f"{name}, all three", (text, text, text)
+
+
+def encode(system: Any, squares: Tensor, sentences: list[str]) -> tuple[Any, TextFeatures]:
+    """Maps and text features behind the Bridgers."""
+    token_ids = system.tokenizer(sentences)
+    maps, state = system.bridge(squares, token_ids)
+    return maps, system.text_tower.final_features(state, token_ids)
+
+
+def decode(
+    head: Any, maps: Any, gates: TextFeatures, tokens: TextFeatures, kernel: TextFeatures
+) -> Tensor:
+    """Logits of a mask head whose three parts get a text each."""
+    fused = head.neck(maps, gates)
+    aligned = head.decoder(fused, tokens.text_tokens, tokens.key_padding_mask)
+    logits: Tensor = head.projector(aligned, kernel.sentence_embedding)
+    return logits
+
+
+def find_mean_text(system: Any, data: ReferData) -> TextFeatures:
+    """The mean over training expressions: of the embeddings, and of the tokens at each place."""
+    examples = load_examples(data, "train")
+    examples = examples[:: len(examples) // MEAN_OF][:MEAN_OF]
+    embeddings, tokens, masks = [], [], []
+    for start in range(0, MEAN_OF, BATCH):
+        batch = examples[start : start + BATCH]
+        squares = preprocess([data.image(e.image_id) for e in batch], system.image_size)
+        _, text = encode(system, squares, [e.sentence for e in batch])
+        embeddings.append(text.sentence_embedding)
+        tokens.append(text.text_tokens)
+        masks.append(~text.key_padding_mask)
+    present = torch.cat(masks)[..., None]  # (192, L, 1)
+    mean_tokens = (torch.cat(tokens) * present).sum(dim=0) / present.sum(dim=0).clamp(min=1)
+    return TextFeatures(
+        text_tokens=mean_tokens[None],
+        sentence_embedding=torch.cat(embeddings).mean(dim=0, keepdim=True),
+        key_padding_mask=present.any(dim=0).logical_not().T,
+    )
+
+
+def expand(mean: TextFeatures, like: TextFeatures) -> TextFeatures:
+    """Repeat the mean text for a batch; as many tokens count as the own sentence has."""
+    count = len(like.sentence_embedding)
+    return TextFeatures(
+        text_tokens=mean.text_tokens.expand(count, -1, -1),
+        sentence_embedding=mean.sentence_embedding.expand(count, -1),
+        key_padding_mask=like.key_padding_mask,
+    )
+
+
+if __name__ == "__main__":
+    main()
