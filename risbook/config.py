@@ -22,7 +22,7 @@ risbook.errors.RisbookError: config.json: bridge.dim is 0; it must be a whole nu
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -51,6 +51,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 PositiveNumber = Annotated[float, Field(gt=0)]
 NonNegativeNumber = Annotated[float, Field(ge=0)]
+#: an arithmetic: float32, a half precision, or the fastest of the machine
+Precision = Literal["auto", "no", "bf16", "fp16"]
 
 
 def _as_json(values: dict[str, Any]) -> Any:

@@ -17,12 +17,12 @@ import torch
 
 from risbook.data import ReferringDataset, open_data
 from risbook.evaluation import read_result, score_system, write_result
+from risbook.layers.precision import choose_precision
 from risbook.systems import load_system, save_system
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
 from risbook.training import TrainingConfig, read_log
-from risbook.training.precision import choose_precision
 
 SETS = ("refscenes", "refscenes+", "refscenesg")
 

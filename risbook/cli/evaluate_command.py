@@ -21,6 +21,7 @@ def evaluate(
     threshold: Probability = 0.35,
     text_kind: Literal["sent", "raw"] = "sent",
     limit: Count = 0,
+    protocol: Literal["fast", "plain"] = "fast",
     out: Path | None = None,
     json: bool = False,
     device: str = "",
@@ -40,6 +41,8 @@ def evaluate(
         threshold: probability above which a pixel belongs to the mask.
         text_kind: the cleaned sentence or the raw one.
         limit: expressions per split, 0 for all.
+        protocol: fast, or plain for one expression at a time in float32; scores are the same up to
+            rounding.
         out: also write a result file (JSON) with its origin.
         json: print JSON instead of a table.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
@@ -69,6 +72,7 @@ def evaluate(
                 batch_size=batch_size,
                 threshold=threshold,
                 limit=limit,
+                protocol=protocol,
                 accelerator=accelerator,
                 show_progress=accelerator is None or accelerator.is_main_process,
             )
@@ -76,7 +80,13 @@ def evaluate(
     if accelerator and not accelerator.is_main_process:
         return
     if out:
-        settings = {"threshold": threshold, "text": text_kind, "limit": limit, "data": list(data)}
+        settings = {
+            "threshold": threshold,
+            "text": text_kind,
+            "limit": limit,
+            "protocol": protocol,
+            "data": list(data),
+        }
         command = ["risbook", *sys.argv[1:]]
         write_result(out, rows, command=command, system=system, settings=settings)
     if json:

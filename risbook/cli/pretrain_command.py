@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from risbook.cli.shared import choose_device
-from risbook.config import PositiveCount, Seed
-from risbook.training.training_config import Precision
+from risbook.config import PositiveCount, Precision, Seed
 
 
 def pretrain(

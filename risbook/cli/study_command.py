@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from risbook.cli.shared import print_table
-from risbook.config import Count, PositiveCount
-from risbook.training.training_config import Precision
+from risbook.config import Count, PositiveCount, Precision
 
 
 def study(

@@ -25,7 +25,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from risbook.data.opencv_warp import Float32, Float64, solve_affine, warp_bytes, warp_floats
+from risbook.data.opencv_warp import (
+    Float32,
+    Float64,
+    solve_affine,
+    warp_bytes,
+    warp_floats,
+    warp_matrices,
+)
 from risbook.errors import DataError
 
 #: CLIP's mean and standard deviation of red, green and blue, for values from 0 to 1.
@@ -120,6 +127,14 @@ class Letterbox:
         self._check("probability", probability, (self.size, self.size))
         values = np.asarray(probability, np.float32)
         return warp_floats(values, self.inverse, (self.height, self.width))
+
+    def undo_matrices(self) -> tuple[Float32, Float32]:
+        """`undo` as ``rows @ probability @ columns.T``, for many probabilities of one image.
+
+        Returns:
+            rows, float32 (height, S), and columns, float32 (width, S).
+        """
+        return warp_matrices(self.inverse, (self.size, self.size), (self.height, self.width))
 
     def _corners(self) -> tuple[Float64, Float64]:
         """Three corners of the image and where they go: (3, 2) each, rounded to float32."""

@@ -211,6 +211,32 @@ def warp_floats(values: Float32, matrix: Float64, shape: tuple[int, int]) -> Flo
     return output
 
 
+def warp_matrices(
+    matrix: Float64, source_shape: tuple[int, int], shape: tuple[int, int]
+) -> tuple[Float32, Float32]:
+    """`warp_floats` as products of matrices: ``rows @ values @ columns.T``, equal up to rounding.
+
+    Args:
+        matrix: affine map from source to output, (2, 3), without rotation or shear.
+        source_shape: height h and width w of the source.
+        shape: height H and width W of the output.
+
+    Returns:
+        rows, float32 (H, h), and columns, float32 (W, w).
+    """
+    backward = invert_affine(matrix)
+    rows = _line_matrix(*_rows(backward, shape[0]), source_shape[0])
+    return rows, _line_matrix(*_columns(backward, shape[1]), source_shape[1])
+
+
+def _line_matrix(whole: Int, step: Int, count: int) -> Float32:
+    """Weights of `count` source pixels for each output pixel along a line, (outputs, count)."""
+    padded = np.zeros((len(whole), count + 2), np.float32)
+    for k in range(4):
+        padded[np.arange(len(whole)), _tap(whole, k, 4, count)] += _weights(4)[step, k]
+    return padded[:, 1:-1]
+
+
 def _touching(whole: Int, count: int, taps: int) -> slice:
     """Output coordinates with at least one tap inside the source; they are neighbours.
 

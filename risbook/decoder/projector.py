@@ -74,10 +74,9 @@ class Projector(nn.Module):
             (B, 1, 4 h, 4 w).
         """
         enlarged = feature_map  # twice, each time with a convolution, batch norm and ReLU
-        for conv, *norm_relu in (self.vis[1], self.vis[3]):
-            enlarged = convolve_enlarged(enlarged, conv)
-            for layer in norm_relu:
-                enlarged = layer(enlarged)
+        for stage in (self.vis[1], self.vis[3]):
+            conv, norm, relu = stage.children()
+            enlarged = relu(norm(convolve_enlarged(enlarged, conv)))
         conv1x1 = self.vis[-1]
         if intermediates.collecting:
             intermediates["pixels"] = conv1x1(enlarged)

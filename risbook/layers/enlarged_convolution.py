@@ -50,8 +50,8 @@ def convolve_enlarged(feature_map: Tensor, conv: nn.Module) -> Tensor:
     side = conv.kernel_size[0]
     # Axes: batch, channel of the output, tap's row q and column t, position y, x; Y, X enlarged.
     weight = conv.weight.permute(2, 0, 3, 1).flatten(0, 2)  # (q o t, c)
-    products = (weight @ feature_map.flatten(2)).unflatten(2, (height, width))
-    products = products.unflatten(1, (side, conv.out_channels, side))
+    products = weight @ feature_map.flatten(2)
+    products = products.view(-1, side, conv.out_channels, side, height, width)
     along_rows = torch.einsum("bqotyx,Xtx->bqoyX", products, _enlargement(width, side))
     output = torch.einsum("bqoyX,Yqy->boYX", along_rows, _enlargement(height, side))
     return output if conv.bias is None else output + conv.bias[:, None, None]

@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 
-from risbook.config import Count, PositiveCount, PositiveNumber, Seed, configuration
+from risbook.config import Count, PositiveCount, PositiveNumber, Precision, Seed, configuration
 from risbook.training.objective import Objective
 from risbook.training.schedule import warmup_cosine_lr
-from risbook.training.training_config import Precision
 
 
 @configuration

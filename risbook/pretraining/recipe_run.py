@@ -14,6 +14,7 @@ from risbook import __version__
 from risbook.data.dataset import ReferData
 from risbook.evaluation.result_files import describe_device
 from risbook.files import write_atomically, write_json
+from risbook.layers.precision import choose_precision
 from risbook.pretraining.image_corpus import read_corpus
 from risbook.pretraining.pretrain import pretrain
 from risbook.pretraining.pretraining_objective import PretrainingConfig
@@ -23,7 +24,6 @@ from risbook.pretraining.tower_scores import score_tower
 from risbook.towers.build import save_tower
 from risbook.towers.presets import get_tower_preset
 from risbook.towers.weights.origin import weights_origin
-from risbook.training.precision import choose_precision
 from risbook.training.run_folder import LOG_FILE, RunFolder
 from risbook.training.run_log import read_log
 

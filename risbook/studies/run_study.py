@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 
+from risbook.config import Precision
 from risbook.data.catalog import separate_split
 from risbook.errors import RisbookError
 from risbook.evaluation.evaluate import evaluate
 from risbook.evaluation.packed_scores import pack_image_ids, pack_scores
 from risbook.evaluation.result_files import read_result, write_result
 from risbook.files import write_json
+from risbook.layers.precision import choose_precision
 from risbook.studies.run_settings import (
     describe_differences,
     find_result,
@@ -28,10 +30,9 @@ from risbook.studies.run_settings import (
 from risbook.studies.study import Run, Study
 from risbook.systems.checkpoints import load_system
 from risbook.systems.parameters import count_parameters
-from risbook.training.precision import choose_precision
 from risbook.training.run import train_system
 from risbook.training.run_log import read_log
-from risbook.training.training_config import Precision, TrainingConfig
+from risbook.training.training_config import TrainingConfig
 
 
 def run_study(

@@ -17,6 +17,7 @@ from risbook.systems.system import System
 from risbook.systems.system_preset import NO_INPUTS, BuildInputs
 from risbook.tokenizers.word_tokenizer import WordTokenizer
 from risbook.towers.convolutional import ConvolutionalTower
+from risbook.towers.features import TextFeatures
 from risbook.towers.recurrent import RecurrentTower
 
 
@@ -52,6 +53,7 @@ class FirstModel(System):
     """
 
     config: FirstModelConfig
+    shares_images = True
     old_weights = OLD_FIRST_MODEL_WEIGHTS
 
     def __init__(self, *, config: FirstModelConfig, tokenizer: WordTokenizer) -> None:
@@ -70,21 +72,36 @@ class FirstModel(System):
             dim=config.decoder_dim,
         )
 
+    def encode_text(self, token_ids: Tensor) -> TextFeatures:
+        """Run the text tower on token ids (B, L)."""
+        features: TextFeatures = self.text_tower(token_ids)
+        return features
+
     def forward(
-        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        token_ids: Tensor | TextFeatures,
+        *,
+        image_index: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Mask logits.
 
         Args:
             images: letterboxed and normalised (B, 3, S, S).
-            token_ids: (B, L).
+            token_ids: (B, L), or what `encode_text` made of them.
+            image_index: the image of each sentence where there are fewer images, see
+                `System.__call__`.
             intermediates: gets, below "decoder", the intermediates of the decoder.
 
         Returns:
             (B, 1, S / 2, S / 2).
         """
         maps = self.image_tower(images).maps
-        text_features = self.text_tower(token_ids)
+        if image_index is not None:
+            maps = tuple(feature_map[image_index] for feature_map in maps)
+        is_encoded = isinstance(token_ids, TextFeatures)
+        text_features = token_ids if is_encoded else self.encode_text(token_ids)
         logits: Tensor = self.decoder(
             maps, text_features, intermediates=intermediates.sub("decoder")
         )

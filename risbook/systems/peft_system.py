@@ -201,6 +201,7 @@ class PEFTSystem(System):
         token_ids: Tensor,
         between_stages: StageHook,
         *,
+        image_index: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Run both towers side by side, stage by stage, with a module between the stages.
@@ -213,6 +214,8 @@ class PEFTSystem(System):
             images: (B, 3, S, S).
             token_ids: (B, L).
             between_stages: see `StageHook`.
+            image_index: see `System.__call__`. The image tower runs once per image up to the first
+                adapter inside it, at most through its first stage.
             intermediates: gets what the towers record, below "image_tower" and "text_tower".
 
         Returns:
@@ -229,7 +232,9 @@ class PEFTSystem(System):
         previous: Any = None
         maps: list[Tensor] = []
         for stage in range(1, image_tower.num_stages + 1):
-            context = StageContext(text_state, padding, image_tower.stage_map(image_state))
+            context = StageContext(text_state, padding, image_index=image_index)
+            feature_map = context.per_sentence(image_tower.stage_map(image_state))
+            context = context._replace(feature_map=feature_map)
             image_state = image_tower.run_stage(
                 stage, image_state, context=context, intermediates=of_image
             )
@@ -237,6 +242,9 @@ class PEFTSystem(System):
                 stage, text_state, context=context, intermediates=of_text
             )
             stage_map = image_tower.stage_map(image_state)
+            if image_index is not None and len(stage_map) != len(image_index):
+                image_state = image_tower.select_rows(image_state, image_index)
+                stage_map = image_tower.stage_map(image_state)
             feature_map, text_state, previous = between_stages(
                 stage, stage_map, text_state, previous, key_padding_mask=padding
             )

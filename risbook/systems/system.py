@@ -26,6 +26,7 @@ from risbook.systems.mismatch import first_mismatch
 from risbook.systems.old_checkpoints import rename_old_weights
 from risbook.systems.postprocess import THRESHOLD
 from risbook.tokenizers.interface import Tokenizer
+from risbook.towers.features import TextFeatures
 
 
 class System(nn.Module):
@@ -60,6 +61,8 @@ class System(nn.Module):
     owns_tokenizer = True
     loadable = True
     backbone_parts: ClassVar[tuple[str, ...]] = ()
+    #: whether `forward` takes an `image_index`, and computes once per image what no text changes
+    shares_images: bool = False
     #: attributes that other libraries have, and what to write here
     attribute_hints: ClassVar[Mapping[str, str]] = SYSTEM_HINTS
     #: earlier names of weights in checkpoints -> those of today, see `rename_old_weights`
@@ -146,7 +149,10 @@ class System(nn.Module):
 
     @keyword_aliases({"image": "images", "token_ids": "text"}, name="model")
     def __call__(
-        self, images: Tensor, text: Tensor | str | Sequence[str], **options: Any
+        self,
+        images: Tensor,
+        text: Tensor | TextFeatures | str | Sequence[str],
+        **options: Any,
     ) -> Tensor:
         """Logits of `forward`, also of sentences, and of letterboxed squares of another size.
 
@@ -154,8 +160,11 @@ class System(nn.Module):
             images: (B, 3, S, S). Squares of another side than `image_size` are resized to it, with
                 a warning, because a model that was trained at one size is poor at others;
                 `forward` computes at the size that it is given.
-            text: B sentences, which are tokenised; or their token ids (B, L).
-            options: other arguments of `forward`.
+            text: B sentences, which are tokenised; or their token ids (B, L); or what
+                `encode_text` made of these.
+            options: other arguments of `forward`. With `image_index`, int64 (B,), of a system with
+                `shares_images` there are I images for B sentences: sentence b is about image
+                ``image_index[b]``, and these numbers rise from 0 to I - 1.
 
         Raises:
             ArgumentError: if the images are no such tensor.
@@ -177,7 +186,7 @@ class System(nn.Module):
                 self._warns_of_size = False
             size = (self.image_size, self.image_size)
             images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
-        if not isinstance(text, Tensor):
+        if not isinstance(text, Tensor | TextFeatures):
             sentences = [text] if isinstance(text, str) else list(text)
             text = self.tokenizer(sentences).to(images.device)
         logits: Tensor = super().__call__(images, text, **options)
@@ -193,6 +202,13 @@ class System(nn.Module):
         resizes images of another size than `image_size`. This method resizes nothing.
         """
         raise NotImplementedError(f"{type(self).__name__} has no forward pass: define forward")
+
+    def encode_text(self, token_ids: Tensor) -> Tensor | TextFeatures:
+        """What `forward` takes in place of token ids (B, L), so that a text is encoded once.
+
+        Here these are the ids: a system overrides this if no image changes its text tower.
+        """
+        return token_ids
 
     def loss(self, logits: Tensor, mask: Tensor) -> Tensor:
         """The loss of training, a scalar; here `risbook.systems.losses.mask_cross_entropy`.

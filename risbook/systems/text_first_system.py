@@ -85,39 +85,65 @@ class TextFirstSystem(PEFTSystem):
                 class_pos_embed=torch.zeros(1, 1, dim),
             )
 
+    @property
+    def shares_images(self) -> bool:  # type: ignore[override]
+        """Whether the image tower runs once per image below its first adapter."""
+        return self.image_tower.shares_images
+
     def forward(
-        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        token_ids: Tensor | TextFeatures,
+        *,
+        image_index: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Mask logits.
 
         Args:
             images: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
                 as well.
-            token_ids: (B, L).
+            token_ids: (B, L), or what `encode_text` made of them.
+            image_index: the image of each sentence where there are fewer images, see
+                `System.__call__`.
             intermediates: gets what both towers record, below "image_tower" and "text_tower", and
                 what `MaskHead` records.
 
         Returns:
             (B, 1, 4 S / s, 4 S / s) with s the patch size.
         """
-        image_features, text_features = self.encode(images, token_ids, intermediates=intermediates)
+        image_features, text_features = self.encode(
+            images, token_ids, image_index=image_index, intermediates=intermediates
+        )
         logits: Tensor = self.head(image_features.maps, text_features, intermediates=intermediates)
         return logits
 
     def encode(
-        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        token_ids: Tensor | TextFeatures,
+        *,
+        image_index: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> tuple[ImageFeatures, TextFeatures]:
         """Run the text tower, and then the image tower on its result.
 
         Returns:
             Three maps (B, C, h, w) for the neck, and the features of the sentences.
         """
-        text_features = self.encode_text(token_ids, intermediates=intermediates.sub("text_tower"))
-        context = StageContext(text_features.text_tokens, text_features.key_padding_mask)
+        if isinstance(token_ids, TextFeatures):
+            text_features = token_ids
+        else:
+            of_text = intermediates.sub("text_tower")
+            text_features = self.encode_text(token_ids, intermediates=of_text)
+        context = StageContext(
+            text_features.text_tokens, text_features.key_padding_mask, image_index=image_index
+        )
         image_features: ImageFeatures = self.image_tower(
             images, context=context, intermediates=intermediates.sub("image_tower")
         )
-        return image_features, text_features
+        maps = tuple(context.per_sentence(feature_map) for feature_map in image_features.maps)
+        return ImageFeatures(maps=maps, strides=image_features.strides), text_features
 
     def encode_text(
         self, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES

@@ -47,6 +47,7 @@ class CLIPResNet(StagedImageTower):
     """
 
     architecture = "resnet"
+    shares_images = True
     lora_targets = r"attention_pool\.(q|k|v|c)_proj"
     strides = (8, 16, RESNET_STRIDE)
     image_step = RESNET_STRIDE
@@ -193,6 +194,10 @@ class CLIPResNet(StagedImageTower):
     def with_stage_map(self, state: Tensor, feature_map: Tensor) -> Tensor:
         """The new map."""
         return feature_map
+
+    def select_rows(self, state: Tensor, rows: Tensor) -> Tensor:
+        """The maps of these rows."""
+        return state[rows]
 
     def final_map(
         self,

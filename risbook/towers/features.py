@@ -48,3 +48,11 @@ class TextFeatures:
     text_tokens: Tensor
     sentence_embedding: Tensor
     key_padding_mask: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "TextFeatures":
+        """The features of the sentences of these rows, int64 (B,)."""
+        return TextFeatures(
+            text_tokens=self.text_tokens[rows],
+            sentence_embedding=self.sentence_embedding[rows],
+            key_padding_mask=self.key_padding_mask[rows],
+        )

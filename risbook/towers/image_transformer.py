@@ -73,6 +73,7 @@ class ImageTransformer(TransformerTower, StagedImageTower):
     """
 
     architecture = "vit"
+    shares_images = True
     lora_targets = r"vit\.blocks\.\d+\.attn\.(qkv|proj)"
 
     def __init__(
@@ -289,6 +290,10 @@ class ImageTransformer(TransformerTower, StagedImageTower):
     def with_stage_map(self, state: TokenState, feature_map: Tensor) -> TokenState:
         """The state with another map (B, C, h, w); class token and registers stay."""
         return TokenState(self.replace_patches(state.tokens, feature_map), state.grid)
+
+    def select_rows(self, state: TokenState, rows: Tensor) -> TokenState:
+        """The tokens of these rows."""
+        return TokenState(state.tokens[rows], state.grid)
 
     def final_map(
         self,

@@ -47,11 +47,22 @@ class StageContext(NamedTuple):
         key_padding_mask: bool (B, L) or (B, L + K), true where a token is padding; None if none is.
         feature_map: (B, C, h, w) that enters the stage of the image tower; None if there is none
             yet.
+        image_index: int64 (B,), where several of the B sentences are about one of I images: the
+            image of each sentence. It rises from 0 to I - 1. The image tower then begins with I
+            rows, and continues with B from the first adapter on. None for as many images as
+            sentences.
     """
 
     text_tokens: Tensor
     key_padding_mask: Tensor | None = None
     feature_map: Tensor | None = None
+    image_index: Tensor | None = None
+
+    def per_sentence(self, rows: Tensor) -> Tensor:
+        """Rows (I, ...) of images as rows (B, ...) of sentences; B rows stay as they are."""
+        if self.image_index is None or len(rows) == len(self.image_index):
+            return rows
+        return rows[self.image_index]
 
 
 class StagedTower(nn.Module, ABC):
@@ -156,6 +167,8 @@ class StagedImageTower(StagedTower):
     modality: ClassVar[Literal["image"]] = "image"
     pos_grid: int
     norm_eval: bool = False
+    #: whether `select_rows` works, and a `StageContext` may have an `image_index`
+    shares_images: ClassVar[bool] = False
     norm_eval_excludes: ClassVar[tuple[str, ...]] = ("adapters",)
 
     def train(self, mode: bool = True) -> Self:
@@ -227,6 +240,13 @@ class StagedImageTower(StagedTower):
     @abstractmethod
     def with_stage_map(self, state: Any, feature_map: Tensor) -> Any:
         """The state with another map (B, C, h, w)."""
+
+    def select_rows(self, state: Any, rows: Tensor) -> Any:
+        """The state of these rows of a batch, int64 (B,), any of them as often as it is named.
+
+        A tower with `shares_images` has this method.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot repeat rows between stages")
 
     @abstractmethod
     def final_map(

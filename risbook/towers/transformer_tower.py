@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from risbook.errors import ArgumentError
 from risbook.layers.attention import fused_is_faster
@@ -34,6 +35,8 @@ class TransformerTower(StagedTower):
 
     Attributes:
         adapters: placements by `site_key`.
+        grad_checkpointing: whether attention and MLP are computed again in the backward pass, see
+            `set_grad_checkpointing`.
         prompts: (1, K, C), or one row per block where prompts are deep; None at first.
     """
 
@@ -46,6 +49,7 @@ class TransformerTower(StagedTower):
         self.adapters = nn.ModuleDict()
         self.register_parameter("prompts", None)
         self._fused_attention: bool | None = None
+        self.grad_checkpointing = False
 
     # What a subclass says about its network.
 
@@ -101,9 +105,10 @@ class TransformerTower(StagedTower):
         for block in range(len(self.blocks))[start:stop]:
             tokens = self._renew_prompts(block, tokens)
             for branch in BRANCHES:
-                tokens = tokens + self.forward_branch(
-                    block, branch, tokens, context=context, grid=grid
-                )
+                added = self.forward_branch(block, branch, tokens, context=context, grid=grid)
+                if len(added) != len(tokens) and context is not None:
+                    tokens = context.per_sentence(tokens)
+                tokens = tokens + added
         return tokens
 
     def forward_branch(
@@ -117,13 +122,21 @@ class TransformerTower(StagedTower):
     ) -> Tensor:
         """The tensor (B, N, C) that one branch of a block adds to the tokens (B, N, C).
 
-        That is the scaled output of its layer, or what the placement at this site returns.
+        That is the scaled output of its layer, or what the placement at this site returns. With an
+        `image_index` of the context and an adapter, I rows of tokens become B rows.
         """
         norm, layer, scale = self.branch_layers(block, branch)
         normed = norm(tokens)
-        site = Site(tokens, normed, layer(normed), scale, context, grid, self.num_extra_tokens)
+        # Adapters are not computed again: their batch norms would count a batch twice.
+        is_kept = not (self.grad_checkpointing and torch.is_grad_enabled())
+        out: Tensor = layer(normed) if is_kept else checkpoint(layer, normed, use_reentrant=False)
         key = site_key(block, branch)
-        added: Tensor = self.adapters[key](site) if key in self.adapters else scale(site.out)
+        if key not in self.adapters:
+            return scale(out)
+        if context is not None:  # below its first adapter, a tower has a row per image
+            tokens, normed, out = map(context.per_sentence, (tokens, normed, out))
+        site = Site(tokens, normed, out, scale, context, grid, self.num_extra_tokens)
+        added: Tensor = self.adapters[key](site)
         return added
 
     def run_stage_blocks(
@@ -263,6 +276,21 @@ class TransformerTower(StagedTower):
         prompts = self.prompts[row].to(tokens.dtype).expand(len(tokens), -1, -1)
         prefix = self.num_prefix_tokens
         return torch.cat([tokens[:, :prefix], prompts, tokens[:, prefix + num_replaced :]], dim=1)
+
+
+def set_grad_checkpointing(model: nn.Module, enabled: bool = True) -> None:
+    """Let all transformer towers in a model compute attention and MLP again in the backward pass.
+
+    Their intermediate results are then not kept (Chen et al., 2016, "Training deep nets with
+    sublinear memory cost"). Without fused attention its weights would be the largest of these.
+
+    Args:
+        model: a system or a tower.
+        enabled: false to keep them again.
+    """
+    for module in model.modules():
+        if isinstance(module, TransformerTower):
+            module.grad_checkpointing = enabled
 
 
 def check_out_indices(out_indices: Sequence[int] | None, *, depth: int) -> tuple[int, ...]:

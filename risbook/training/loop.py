@@ -16,15 +16,15 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import patch_environment
 from torch import Tensor
 
+from risbook.config import Precision
 from risbook.errors import RisbookError, StoppedError, TrainingDivergedError, warn_user
+from risbook.layers.precision import choose_precision
 from risbook.progress_bar import progress_bar
 from risbook.training.objective import Objective
-from risbook.training.precision import choose_precision
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import RunLog
 from risbook.training.run_state_file import Progress, RunStateFile
 from risbook.training.stop_signals import StopSignals
-from risbook.training.training_config import Precision
 
 #: called after every step with the step's number and its loss
 OnStep = Callable[[int, float], None]

@@ -112,6 +112,7 @@ class MaskObjective(Objective):
                 self.system,
                 dataset,
                 limit=self.config.eval_limit,
+                precision=self.config.precision,
                 accelerator=self.accelerator,
                 show_progress=False,
             ).summary()

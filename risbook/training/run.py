@@ -22,6 +22,7 @@ from risbook.towers.frozen_prefix import (
     count_frozen_blocks,
     image_transformers,
 )
+from risbook.towers.transformer_tower import set_grad_checkpointing
 from risbook.training.loop import OnRow, OnStep, TrainingLoop, build_accelerator
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
@@ -149,7 +150,8 @@ def train_system(
                     f"{dropped} objects are not trained on: another of the sets holds their image "
                     "out"
                 )
-        with _channels_last_on_cpu(system, accelerator.device), _prefix_cache(system, config):
+        set_grad_checkpointing(system, config.grad_checkpointing)
+        with channels_last_on_cpu(system, accelerator.device), _prefix_cache(system, config):
             TrainingLoop(
                 objective,
                 optimizer,
@@ -196,7 +198,7 @@ def _prefix_cache(system: System, config: TrainingConfig) -> AbstractContextMana
 
 
 @contextmanager
-def _channels_last_on_cpu(system: System, device: torch.device) -> Iterator[None]:
+def channels_last_on_cpu(system: System, device: torch.device) -> Iterator[None]:
     """Train in the layout in which convolutions are faster on a CPU.
 
     They then add up in another order, so their results differ in the last bits. The system returns

@@ -12,6 +12,7 @@ from risbook.config import (
     Options,
     PositiveCount,
     PositiveNumber,
+    Precision,
     Seed,
     configuration,
     from_values,
@@ -22,11 +23,17 @@ from risbook.data.masks import TargetSampling
 from risbook.files import read_json, write_json
 from risbook.training.old_runs import OLD_NAMES
 
-Precision = Literal["auto", "no", "bf16", "fp16"]
 Schedule = Literal["cosine", "milestones"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
 #: fields that change neither weights nor scores, so that a run may be resumed with others
-FREE_ON_RESUME = ("save_every", "log_every", "cache_images", "cache_frozen", "num_workers")
+FREE_ON_RESUME = (
+    "save_every",
+    "log_every",
+    "cache_images",
+    "cache_frozen",
+    "num_workers",
+    "grad_checkpointing",
+)
 
 
 @configuration
@@ -79,6 +86,8 @@ class TrainingConfig:
             is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 3 GB. Results are
             those without it up to rounding.
         num_workers: loader processes.
+        grad_checkpointing: compute the layers of transformer towers again in the backward pass in
+            place of keeping what they computed: less memory, more time, the same results.
     """
 
     system: str
@@ -111,6 +120,7 @@ class TrainingConfig:
     cache_images: bool = True
     cache_frozen: bool = False
     num_workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    grad_checkpointing: bool = False
 
     def save(self, path: Path) -> None:
         """Write the configuration as JSON."""

@@ -99,8 +99,18 @@ class ETRIS(PEFTSystem):
         self.bridgers = bridgers
         self.head = head
 
+    @property
+    def shares_images(self) -> bool:  # type: ignore[override]
+        """Whether the image tower runs once per image up to the first Bridger or adapter."""
+        return self.image_tower.shares_images
+
     def forward(
-        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        token_ids: Tensor,
+        *,
+        image_index: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Mask logits.
 
@@ -108,13 +118,17 @@ class ETRIS(PEFTSystem):
             images: letterboxed and normalised (B, 3, S, S); other sizes that the tower tiles work
                 as well.
             token_ids: (B, L).
+            image_index: the image of each sentence where there are fewer images, see
+                `System.__call__`.
             intermediates: gets what `bridge` and `MaskHead` record.
 
         Returns:
             (B, 1, 4 S / s, 4 S / s) with s the stride of the middle map: 16 with a ResNet, the
             patch size with a transformer.
         """
-        maps, text_state = self.bridge(images, token_ids, intermediates=intermediates)
+        maps, text_state = self.bridge(
+            images, token_ids, image_index=image_index, intermediates=intermediates
+        )
         text_features = self.text_tower.final_features(
             text_state, token_ids, intermediates=intermediates.sub("text_tower")
         )
@@ -123,7 +137,12 @@ class ETRIS(PEFTSystem):
 
     @keyword_aliases({"image": "images"}, name="model.bridge")
     def bridge(
-        self, images: Tensor, token_ids: Tensor, *, intermediates: Intermediates = NO_INTERMEDIATES
+        self,
+        images: Tensor,
+        token_ids: Tensor,
+        *,
+        image_index: Tensor | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Run both towers side by side, with the Bridgers between them, see `run_towers`.
 
@@ -131,7 +150,9 @@ class ETRIS(PEFTSystem):
             Three maps for the neck, and the text tower's tokens (B, L, T) before its last norm.
         """
         bridgers = partial(self.bridgers, intermediates=intermediates.sub("bridgers"))
-        return self.run_towers(images, token_ids, bridgers, intermediates=intermediates)
+        return self.run_towers(
+            images, token_ids, bridgers, image_index=image_index, intermediates=intermediates
+        )
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The tuned Bridgers, which have a learning rate of their own in the paper."""

@@ -1,11 +1,14 @@
-"""The arithmetic of a run: float32, bf16 or fp16."""
+"""The arithmetic of a computation: float32, bf16 or fp16."""
 
 from typing import Literal
 
 import torch
 
+from risbook.config import Precision
 from risbook.errors import ArgumentError
-from risbook.training.training_config import Precision
+
+#: the float type of each arithmetic
+DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def _cpu_multiplies_bf16() -> bool:
