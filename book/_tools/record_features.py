@@ -3,6 +3,7 @@
 python book/_tools/record_features.py photographs   two photographs, 32 x 32 patches
 python book/_tools/record_features.py scenes        colours of four drawn scenes, 32 x 32 patches
 python book/_tools/record_features.py objects       one vector per object of 450 drawn scenes
+python book/_tools/record_features.py random        the same by this network with random weights
 
 `risbook towers get dinov2-s` fetches the weights.
 """
@@ -25,7 +26,7 @@ from risbook.probing.recorded_features import (
     scene_object_vectors,
     write_recorded,
 )
-from risbook.towers.build import build_tower
+from risbook.towers.build import build_random_tower, build_tower
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.weights.origin import weights_origin
 
@@ -43,17 +44,19 @@ def main() -> None:
     parser.add_argument("what", choices=sorted(RECORDERS))
     what = parser.parse_args().what
     torch.set_num_threads(1)
-    tower = build_tower(TOWER)
+    random = what == "random"
+    tower = build_random_tower(TOWER) if random else build_tower(TOWER)
     assert isinstance(tower, ImageTransformer)
+    origin = weights_origin(tower)
     about = {
         "tower": TOWER,
-        "weights": weights_origin(tower).source,
-        "sha256": weights_origin(tower).sha256,
-        "place": f"after block {OBJECT_BLOCK if what == 'objects' else LAST_BLOCK}",
+        "weights": "ViT-S/14 with random weights" if random else origin.source,
+        "sha256": origin.sha256,
+        "place": f"after block {OBJECT_BLOCK if what in ('objects', 'random') else LAST_BLOCK}",
         "command": f"python book/_tools/record_features.py {what}",
         "date": datetime.date.today().isoformat(),
     }
-    path = RECORDED_FEATURES / f"{TOWER}-{what}.safetensors"
+    path = RECORDED_FEATURES / f"{TOWER}-{FILES.get(what, what)}.safetensors"
     write_recorded(path, RECORDERS[what](tower), about)
     print(f"wrote {path.name}, {path.stat().st_size / 1000:.0f} kB")
 
@@ -111,7 +114,9 @@ RECORDERS: dict[str, Callable[[ImageTransformer], dict[str, Tensor]]] = {
     "photographs": record_photographs,
     "scenes": record_scenes,
     "objects": record_objects,
+    "random": record_objects,
 }
+FILES = {"random": "random-objects"}
 
 if __name__ == "__main__":
     main()

@@ -89,6 +89,24 @@ def build_tower(
     return tower.eval()
 
 
+def build_random_tower(name: str, *, seed: int = 0) -> Tower:
+    """A tower with random weights whose blocks take full part: what a trained one is compared with.
+
+    DINOv2 starts its training with a LayerScale of 1e-5, at which a block adds next to nothing to
+    its tokens. Here it is 1.
+
+    Args:
+        name: the tower's name.
+        seed: of the random weights; the global generator is left as it was.
+    """
+    has_layer_scale = get_tower_preset(name).all_arguments.get("style") == "dinov2"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_tower(
+            name, weights="random", **({"layer_scale": 1.0} if has_layer_scale else {})
+        )
+
+
 def build_meta_tower(name: str) -> Tower:
     """A tower of shapes only, without memory for its weights and without reading them.
 
