@@ -36,6 +36,7 @@ RETOLD: tuple[str, ...] = (
     "book/task/model_analysis",
     "book/towers/clip_and_dinov2",
     "book/etris/bridger",
+    "book/etris/decoder",
 )
 
 PARTS = (
