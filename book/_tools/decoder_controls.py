@@ -61,12 +61,13 @@ def main() -> None:
     name = Path(options.model).name
     command = ["python", "book/_tools/decoder_controls.py", options.model]
     command += ["--every", str(options.every)]
+    suite = "decoder-controls"
     if options.same_category:
         command.append("--same-category")
-        name += "-same-category"
+        name, suite = f"{name}-same-category", f"{suite}-same-category"
     settings = {"split": "val", "every": options.every, "expressions of the mean": MEAN_OF}
     FOLDER.mkdir(exist_ok=True)
-    path, about = FOLDER / f"{name}.json", {"suite": "decoder-controls"}
+    path, about = FOLDER / f"{name}.json", {"suite": suite}
     write_result(path, rows, command=command, system=system, settings=settings, about=about)
 
 
