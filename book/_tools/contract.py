@@ -35,6 +35,7 @@ RETOLD: tuple[str, ...] = (
     "book/task/first_model",
     "book/task/model_analysis",
     "book/towers/clip_and_dinov2",
+    "book/tuning/adapters",
     "book/etris/bridger",
     "book/etris/decoder",
 )
