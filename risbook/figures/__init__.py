@@ -9,6 +9,7 @@ from risbook.figures.diagrams import list_diagrams, show_diagram
 from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
 from risbook.figures.interactive import FrameSlider
 from risbook.figures.label_maps import show_label_map, write_numbers
+from risbook.figures.label_study import show_label_curves
 from risbook.figures.method_gains import show_method_gains
 from risbook.figures.number_grids import show_number_grids
 from risbook.figures.overlays import show_referring, wrap_title
@@ -34,6 +35,7 @@ __all__ = [
     "rgba",
     "show_diagram",
     "show_heatmap",
+    "show_label_curves",
     "show_label_map",
     "show_matrix",
     "show_method_gains",

@@ -11,6 +11,7 @@ from PIL import Image
 from risbook.errors import ArgumentError
 from risbook.figures import list_diagrams, show_diagram
 from risbook.systems.first_model import FirstModelConfig
+from risbook.systems.system_presets import system_config
 
 #: They show papers, the numbers of a grid, or modules beside at most one scene.
 WITHOUT_SCENES = (
@@ -82,3 +83,16 @@ def test_the_parts_of_the_first_model_have_the_names_of_its_chapter():
     for name in ("image tower", "text tower", "sentence embedding", "decoder", "coordinates"):
         assert name in texts
     assert not re.search(r"convolutional tower|sentence vector|recurrent", svg)
+
+
+def test_the_shapes_of_etris_are_those_of_etris_mini():
+    svg, config = show_diagram("etris").svg, system_config("etris-mini")
+    side = config.image_size // 8  # patches
+    head = config.head
+    assert f"(B, {head.dim}, {side}, {side})" in svg
+    assert f"(B, {head.projector_dim}, {4 * side}, {4 * side})" in svg
+    assert f"(B, {head.projector_dim}, 3, 3)" in svg
+    assert f"(B, 3, {config.image_size}, {config.image_size})" in svg
+    assert f"decoder, {head.num_layers} layers" in svg
+    for name in ("Bridger 3", "neck", "Projector", "mask head"):
+        assert name in svg
