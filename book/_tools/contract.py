@@ -38,6 +38,7 @@ RETOLD: tuple[str, ...] = (
     "book/tuning/adapters",
     "book/etris/bridger",
     "book/etris/decoder",
+    "book/etris/etris",
 )
 
 PARTS = (

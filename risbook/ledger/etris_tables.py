@@ -121,17 +121,17 @@ _RATES = Table(
 _BRIDGERS = Table(
     name="etris-bridgers",
     title="Number and position of Bridgers, with CLIP RN101 on RefCOCO val, mIoU in percent",
-    about=f"From Table 4 of the ETRIS paper; n is the last stage of the encoders. {_SMALL}",
+    about="From Table 4 of the ETRIS paper; n is the last stage of the encoders.",
     heads=("Bridgers", "Stages with fused features"),
-    columns=(Tuned(), _MIOU, *_ours("etris-bridgers")),
+    columns=(Tuned(), _MIOU),
     ledger=_PAPER,
     rows=(
-        _variant("stages-1", "Bridgers: 1, scope 2 to n", "1", "2 to n"),
-        _variant("stages-2", "Bridgers: 1, scope n/2 to n", "1", "n/2 to n"),
-        _variant("stages-3", "Bridgers: 1, scope n to n", "1", "n to n"),
-        _variant("stages-12", "Bridgers: 2, scope 2 to n", "2", "2 to n"),
-        _variant("stages-23", "Bridgers: 2, scope n/2 to n", "2", "n/2 to n"),
-        _variant("stages-123", "", "3", "2 to n"),
+        _variant("", "Bridgers: 1, scope 2 to n", "1", "2 to n"),
+        _variant("", "Bridgers: 1, scope n/2 to n", "1", "n/2 to n"),
+        _variant("", "Bridgers: 1, scope n to n", "1", "n to n"),
+        _variant("", "Bridgers: 2, scope 2 to n", "2", "2 to n"),
+        _variant("", "Bridgers: 2, scope n/2 to n", "2", "n/2 to n"),
+        _variant("", "", "3", "2 to n"),
     ),
 )
 
@@ -182,33 +182,14 @@ _MODULES = Table(
 _WIDTH = Table(
     name="etris-width",
     title="Hidden width of the Bridger, with CLIP RN101 on RefCOCO val, mIoU in percent",
-    about=f"From Table 7 of the ETRIS paper. {_SMALL}",
+    about="From Table 7 of the ETRIS paper.",
     heads=("Width",),
-    columns=(Tuned(), _MIOU, *_ours("etris-width")),
+    columns=(Tuned(), _MIOU),
     ledger=_PAPER,
     rows=tuple(
-        _variant(f"width-{width}", "" if width == 64 else f"width {width}", str(width))
+        _variant("", "" if width == 64 else f"width {width}", str(width))
         for width in (8, 16, 32, 64, 128)
     ),
 )
 
-_CODE = Table(
-    name="etris-paper-and-code",
-    title="ETRIS as released, and one change at a time, mIoU in percent",
-    about=f"The paper has no such table. {_SMALL}",
-    heads=("Changed",),
-    columns=_ours("etris-paper-and-code"),
-    rows=(
-        Row(words=("nothing: as released",), ours="released"),
-        Row(words=("the link passes outputs, as in the paper's figure",), ours="link-outputs"),
-        Row(words=("no link",), ours="link-none"),
-        Row(words=("full interactors, as the paper has them",), ours="interactor-full"),
-        Row(
-            words=("the decoder attends to the sentence, as in the paper",), ours="decoder-sentence"
-        ),
-        Row(words=("padding masked in the Bridgers",), ours="padding-masked"),
-        Row(words=("position embeddings frozen",), ours="tables-frozen"),
-    ),
-)
-
-ETRIS_TABLES = (_MAIN, _PET, _RATES, _BRIDGERS, _ZOOM, _MODULES, _WIDTH, _CODE)
+ETRIS_TABLES = (_MAIN, _PET, _RATES, _BRIDGERS, _ZOOM, _MODULES, _WIDTH)

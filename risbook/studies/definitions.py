@@ -74,20 +74,6 @@ RATES = Study(
     ),
 )
 
-BRIDGERS = Study(
-    name="etris-bridgers",
-    summary="how many Bridgers, and where (ETRIS, Table 4)",
-    system=MINI,
-    runs=(
-        Run("stages-1", {"bridger.stages": (1,)}),
-        Run("stages-2", {"bridger.stages": (2,)}),
-        Run("stages-3", {"bridger.stages": (3,)}),
-        Run("stages-12", {"bridger.stages": (1, 2)}),
-        Run("stages-23", {"bridger.stages": (2, 3)}),
-        Run("stages-123", seeds=SEEDS),
-    ),
-)
-
 ZOOM = Study(
     name="etris-zoom",
     summary="kinds of Zoom Layer (ETRIS, Table 5), on the ResNet",
@@ -112,48 +98,7 @@ MODULES = Study(
     ),
 )
 
-WIDTH = Study(
-    name="etris-width",
-    summary="the Bridger's width (ETRIS, Table 7)",
-    system=MINI,
-    runs=(
-        Run("width-8", {"bridger.dim": 8}),
-        Run("width-16", {"bridger.dim": 16}),
-        Run("width-32", seeds=SEEDS),
-        Run("width-64", {"bridger.dim": 64}),
-        Run("width-128", {"bridger.dim": 128}),
-    ),
-)
-
-CODE = Study(
-    name="etris-paper-and-code",
-    summary="where paper and released code of ETRIS differ",
-    system=MINI,
-    runs=(
-        Run("released", seeds=SEEDS),
-        Run("link-outputs", {"bridger.link": "outputs"}),
-        Run("link-none", {"bridger.link": "none"}),
-        Run("interactor-full", {"bridger.interactor": "full"}),
-        Run("decoder-sentence", {"head.text_input": "sentence"}),
-        Run("padding-masked", {"bridger.mask_padding": True}),
-        Run("tables-frozen", {"train_pos_embed": False}),
-    ),
-)
-
 STUDIES: Registry[Study] = Registry(
     "study",
-    {
-        study.name: study
-        for study in (
-            PET,
-            RATES,
-            BRIDGERS,
-            ZOOM,
-            MODULES,
-            WIDTH,
-            CODE,
-            FEW_LABELS_RATES,
-            ADAPTER_METHODS,
-        )
-    },
+    {study.name: study for study in (PET, RATES, ZOOM, MODULES, FEW_LABELS_RATES, ADAPTER_METHODS)},
 )
