@@ -36,6 +36,7 @@ ORDER = [
     "ledger",
     "training",
     "studies",
+    "benchmarks",
     "pretraining",
     "figures",
     "teaching",

@@ -35,6 +35,7 @@ for example:
   risbook evaluate etris-mini              on every split of what it learned from
   risbook convert refcoco.pth runs/detris  a checkpoint of the released ETRIS or DETRIS as ours
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
+  risbook bench train detris-b             how fast this machine trains it
   risbook study etris-pet                  a comparison of many runs; can be stopped and resumed
   risbook results etris-main               published results and ours, with their sources
 
@@ -52,6 +53,7 @@ SUMMARIES = {
     "convert": "turn a checkpoint of the released ETRIS, DETRIS or MiCA into one of ours",
     "evaluate": "score a checkpoint",
     "predict": "segment the object that a sentence refers to",
+    "bench": "measure the speed of evaluation and of training on this machine",
     "study": "compare systems under one budget; can be stopped and resumed",
     "results": "tables of published and own results, and a check of the book's pages",
 }
@@ -62,6 +64,10 @@ ACTIONS = {
         "make": "draw RefScenes into a folder",
         "counts": "objects, sentences and images per split, beside the published counts",
         "show": "draw one expression: image, sentence, mask",
+    },
+    "bench": {
+        "evaluate": "expressions per second, one at a time and all of an image together",
+        "train": "time, memory and share of the machine's peak of a training step",
     },
     "towers": {
         "get": "bring the weights of a tower to this machine",

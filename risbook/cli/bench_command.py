@@ -1,0 +1,112 @@
+"""``risbook bench``: the speed of evaluation and of training on this machine."""
+
+from dataclasses import asdict
+
+from risbook.cli.shared import choose_device, print_json
+from risbook.config import Precision, Size
+
+
+def evaluate(
+    system: str,
+    *,
+    data: str = "refscenes-sample",
+    split: str = "val",
+    limit: Size = 24,
+    batch_size: Size = 32,
+    json: bool = False,
+    device: str = "",
+) -> None:
+    """Score the same expressions by both protocols, and compare.
+
+    Args:
+        system: name of a system.
+        data: set, by name or folder.
+        split: its split; the first expressions are taken.
+        limit: expressions.
+        batch_size: expressions per forward pass of the fast protocol.
+        json: print JSON instead of lines.
+        device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
+
+    On a CPU, a second is one of processor time divided by the number of threads, so that other
+    programs do not count.
+    """
+    from risbook.benchmarks import measure_evaluation
+    from risbook.benchmarks.bench_system import EXPLANATIONS
+    from risbook.data import ReferringDataset, open_data
+    from risbook.evaluation.result_files import describe_device
+
+    place = choose_device(device)
+    dataset = ReferringDataset(open_data(data), split=split)[:limit]
+    speed = measure_evaluation(system, dataset, device=place, batch_size=batch_size)
+    if json:
+        print_json({**asdict(speed), "ratio": speed.ratio, "device": describe_device(place)})
+        return
+    print(f"{system} on {describe_device(place)}; {EXPLANATIONS[speed.weights]}")
+    print(f"{speed.count} expressions about {speed.images} images of {dataset.name} {split}")
+    print(f"plain  {speed.plain:9.3f} expressions per second, one at a time in float32")
+    print(f"fast   {speed.fast:9.3f} expressions per second, all of an image together")
+    print(f"ratio  {speed.ratio:9.2f}")
+    print(
+        f"mIoU of fast minus plain {speed.miou_difference:+.4f} points, at most "
+        f"{speed.largest_difference:.4f} for an expression (threshold {speed.threshold:.4f})"
+    )
+
+
+def train(
+    system: str,
+    *,
+    data: str = "refscenes-sample",
+    split: str = "train",
+    batch_size: Size = 2,
+    steps: Size = 3,
+    precision: Precision = "no",
+    grad_checkpointing: bool = False,
+    json: bool = False,
+    device: str = "",
+) -> None:
+    """Measure training steps: time, memory, and share of the machine's peak.
+
+    Args:
+        system: name of a system.
+        data: set, by name or folder.
+        split: its split; the first samples are taken.
+        batch_size: samples per step.
+        steps: steps that are measured, after one that warms up.
+        precision: arithmetic: no (float32), bf16, fp16 or auto.
+        grad_checkpointing: compute frozen layers again in the backward pass, which needs less
+            memory.
+        json: print JSON instead of lines.
+        device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
+
+    The peak is measured as well: it is that of a matrix product in the same arithmetic. On a CPU, a
+    second is one of processor time divided by the number of threads, so that other programs do not
+    count.
+    """
+    from risbook.benchmarks import measure_training
+    from risbook.benchmarks.bench_system import EXPLANATIONS
+    from risbook.data import ReferringDataset, open_data
+    from risbook.evaluation.result_files import describe_device
+
+    place = choose_device(device)
+    speed = measure_training(
+        system,
+        ReferringDataset(open_data(data), split=split)[:batch_size],
+        device=place,
+        batch_size=batch_size,
+        steps=steps,
+        precision=precision,
+        grad_checkpointing=grad_checkpointing,
+    )
+    if json:
+        values = {**asdict(speed), "share_of_peak": speed.share_of_peak}
+        print_json({**values, "device": describe_device(place)})
+        return
+    arithmetic = "float32" if speed.precision == "no" else speed.precision
+    memory = "-" if speed.memory is None else f"{speed.memory / 1e9:.2f} GB"
+    print(f"{system} on {describe_device(place)}; {EXPLANATIONS[speed.weights]}")
+    print(f"step    {speed.seconds:9.3f} s of {batch_size} samples in {arithmetic}")
+    print(f"clock   {speed.wall_seconds:9.3f} s per step")
+    print(f"memory  {memory:>9} at most")
+    print(f"work    {speed.flops / 1e9:9.1f} GFLOP per step")
+    print(f"peak    {speed.peak / 1e9:9.1f} GFLOP/s in a matrix product")
+    print(f"share   {100 * speed.share_of_peak:9.1f} % of the peak")
