@@ -68,7 +68,7 @@ class PairEncoder:
             return None
         token_ids = token_ids.to(self.device)
         with evaluation_mode(self.system), self._autocast():
-            parts = [self.system.encode_text(chunk) for chunk in token_ids.split(TEXT_BATCH)]
+            parts = [self.system.encode_text(chunk) for chunk in torch.split(token_ids, TEXT_BATCH)]
         if not all(isinstance(part, TextFeatures) for part in parts):
             return token_ids
         fields = ("text_tokens", "sentence_embedding", "key_padding_mask")

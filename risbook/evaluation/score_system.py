@@ -192,7 +192,7 @@ def count_batch(
         torch.repeat_interleave(torch.tensor(counts)),
     )
     rows = []
-    for image, image_logits in zip(images, logits[:, 0].split(counts), strict=True):
+    for image, image_logits in zip(images, torch.split(logits[:, 0], counts), strict=True):
         truths = image.truths.to(logits.device)
         rows.append(count_pixels(image_logits, image.letterbox, truths, threshold=threshold))
     return torch.cat(rows).cpu()

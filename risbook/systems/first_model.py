@@ -100,8 +100,10 @@ class FirstModel(System):
         maps = self.image_tower(images).maps
         if image_index is not None:
             maps = tuple(feature_map[image_index] for feature_map in maps)
-        is_encoded = isinstance(token_ids, TextFeatures)
-        text_features = token_ids if is_encoded else self.encode_text(token_ids)
+        if isinstance(token_ids, TextFeatures):
+            text_features = token_ids
+        else:
+            text_features = self.encode_text(token_ids)
         logits: Tensor = self.decoder(
             maps, text_features, intermediates=intermediates.sub("decoder")
         )
