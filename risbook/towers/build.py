@@ -99,12 +99,12 @@ def build_random_tower(name: str, *, seed: int = 0) -> Tower:
         name: the tower's name.
         seed: of the random weights; the global generator is left as it was.
     """
-    has_layer_scale = get_tower_preset(name).all_arguments.get("style") == "dinov2"
+    overrides: dict[str, Any] = {}
+    if get_tower_preset(name).all_arguments.get("style") == "dinov2":
+        overrides["layer_scale"] = 1.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_tower(
-            name, weights="random", **({"layer_scale": 1.0} if has_layer_scale else {})
-        )
+        return build_tower(name, weights="random", **overrides)
 
 
 def build_meta_tower(name: str) -> Tower:
