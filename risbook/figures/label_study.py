@@ -6,7 +6,7 @@ seed would give, so its interval would look surer than that of three seeds.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from risbook.errors import DataError
 from risbook.evaluation.paired_difference import PairedDifference
@@ -93,7 +93,7 @@ def _draw(
     *,
     shift: float,
     label: str,
-    style: Mapping[str, str],
+    style: Mapping[str, Any],
 ) -> None:
     """One method: a line, filled points with intervals, and hollow points of single runs.
 
