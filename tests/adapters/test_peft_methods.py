@@ -299,6 +299,7 @@ def test_the_table_tells_options_and_sources() -> None:
         "dropout": 0.1,
         "branches": ("mlp",),
         "blocks": None,
+        "layer_norms": False,
     }
     assert PEFT_METHODS["frozen"].options == {}
     for method in PEFT_METHODS.values():
