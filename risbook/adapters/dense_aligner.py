@@ -19,13 +19,12 @@ Three facts of the released code that the figure of the paper does not show:
 - Padding of the text takes part in the attention. A key padding mask excludes it.
 """
 
-import math
-
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.adapters.dmoc import DMoC
+from risbook.adapters.patch_grid import square_grid
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.attention import MultiHeadAttention
@@ -210,12 +209,4 @@ def _grid_of(tokens: Tensor, grid: Grid | None, num_extra_tokens: int) -> Grid:
         if grid[0] * grid[1] > count:
             raise ArgumentError(f"{count} tokens cannot hold {grid[0]} x {grid[1]} patches")
         return grid
-    num_patches = max(count - num_extra_tokens, 0)
-    side = math.isqrt(num_patches)
-    if side == 0 or side**2 != num_patches:
-        raise ArgumentError(
-            f"{count} tokens without {num_extra_tokens} extra ones are {num_patches} patches, and "
-            "they form no square: give the rows and columns of patches, grid=(h, w), or the number "
-            "of tokens before them, num_extra_tokens="
-        )
-    return side, side
+    return square_grid(max(count - num_extra_tokens, 0))

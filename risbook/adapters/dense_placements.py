@@ -23,7 +23,6 @@ from torch import Tensor
 from risbook.adapters.dense_aligner import DenseAligner
 from risbook.adapters.text_adapter import TextAdapter
 from risbook.config import Probability, Size, configuration
-from risbook.errors import ArgumentError
 from risbook.towers.sites import Placement, Site
 from risbook.towers.transformer_tower import TransformerTower
 
@@ -127,16 +126,13 @@ class AlignerPlacement(Placement):
         Raises:
             ArgumentError: if the tower runs without a text.
         """
-        if site.context is None:
-            raise ArgumentError(
-                "a Dense Aligner reads the text: call the tower with context=StageContext(...)"
-            )
+        context = site.require_context("a Dense Aligner reads the text")
         is_released = self.wiring == "released"
         aligned: Tensor = self.adapter(
             site.normed if is_released else site.x,
-            site.context.text_tokens,
+            context.text_tokens,
             grid=site.grid,
-            key_padding_mask=site.context.key_padding_mask if self.mask_padding else None,
+            key_padding_mask=context.key_padding_mask if self.mask_padding else None,
         )
         if is_released:
             return site.scale(site.out + self.scale * aligned)

@@ -21,7 +21,6 @@ from risbook.adapters.caa import CAA
 from risbook.adapters.glia import GLiA
 from risbook.adapters.mica_options import CAAConfig, Condition, GLiAConfig, TextMiCAConfig
 from risbook.adapters.text_caa import TextCAA
-from risbook.errors import ArgumentError
 from risbook.towers.sites import Placement, Site
 from risbook.towers.stages import StageContext
 from risbook.towers.transformer_tower import TransformerTower
@@ -74,17 +73,14 @@ class CAAPlacement(Placement):
         Raises:
             ArgumentError: if the tower runs without a text.
         """
-        if site.context is None:
-            raise ArgumentError(
-                "a CAA reads the text: call the tower with context=StageContext(...)"
-            )
+        context = site.require_context("a CAA reads the text")
         aligned: Tensor = self.adapter(
             site.normed,
-            site.context.text_tokens,
-            end_tokens(site.context) if self.condition == "end" else None,
+            context.text_tokens,
+            end_tokens(context) if self.condition == "end" else None,
             grid=site.grid,
             num_extra_tokens=site.num_extra_tokens,
-            key_padding_mask=site.context.key_padding_mask if self.mask_padding else None,
+            key_padding_mask=context.key_padding_mask if self.mask_padding else None,
         )
         return site.scale(site.out + aligned)
 
@@ -202,8 +198,5 @@ def _padding(site: Site) -> Tensor | None:
     Raises:
         ArgumentError: if the tower runs without a context.
     """
-    if site.context is None:
-        raise ArgumentError(
-            "mask_padding needs the padding: call the text tower with context=StageContext(...)"
-        )
-    return site.context.key_padding_mask
+    context = site.require_context("mask_padding needs the padding", tower="text tower")
+    return context.key_padding_mask

@@ -9,8 +9,10 @@ import torch
 
 from risbook.benchmarks.bench_system import Weights, build_bench_system
 from risbook.benchmarks.stopwatch import measure_duration
+from risbook.config import Precision
 from risbook.data import ReferringDataset
 from risbook.evaluation.score_system import Protocol, score_system
+from risbook.layers.precision import choose_precision
 from risbook.metrics import Scores
 from risbook.systems.inference import compute_logits
 from risbook.systems.postprocess import THRESHOLD
@@ -26,6 +28,7 @@ class EvaluationSpeed:
         weights: see `bench_system.EXPLANATIONS`.
         count: expressions.
         images: images that they are about.
+        precision: the arithmetic of the fast protocol, "no" for float32.
         threshold: the probability that was used, see `measure_evaluation`.
         plain: expressions per second, one at a time.
         fast: expressions per second, together.
@@ -37,6 +40,7 @@ class EvaluationSpeed:
     weights: Weights
     count: int
     images: int
+    precision: str
     threshold: float
     plain: float
     fast: float
@@ -55,6 +59,7 @@ def measure_evaluation(
     *,
     device: torch.device,
     batch_size: int = 32,
+    precision: Precision = "no",
 ) -> EvaluationSpeed:
     """Score the expressions of a dataset by both protocols.
 
@@ -68,9 +73,10 @@ def measure_evaluation(
         dataset: the expressions.
         device: where the system computes.
         batch_size: expressions per forward pass of the fast protocol.
+        precision: arithmetic of the fast protocol.
 
     Raises:
-        ArgumentError: if there is no such preset.
+        ArgumentError: if there is no such preset, or for an arithmetic that the device lacks.
     """
     bench = build_bench_system(name)
     system = bench.system.to(device)
@@ -83,6 +89,7 @@ def measure_evaluation(
             batch_size=batch_size,
             threshold=threshold,
             protocol=protocol,
+            precision=precision if protocol == "fast" else "no",
             show_progress=False,
         )
 
@@ -103,6 +110,7 @@ def measure_evaluation(
         weights=bench.weights,
         count=len(dataset),
         images=len({expression.image_id for expression in dataset.expressions}),
+        precision=choose_precision(precision, device),
         threshold=threshold,
         plain=rates["plain"],
         fast=rates["fast"],

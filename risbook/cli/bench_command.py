@@ -13,6 +13,7 @@ def evaluate(
     split: str = "val",
     limit: Size = 24,
     batch_size: Size = 32,
+    precision: Precision = "no",
     json: bool = False,
     device: str = "",
 ) -> None:
@@ -24,6 +25,7 @@ def evaluate(
         split: its split; the first expressions are taken.
         limit: expressions.
         batch_size: expressions per forward pass of the fast protocol.
+        precision: arithmetic of the fast protocol: no (float32), bf16, fp16 or auto.
         json: print JSON instead of lines.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
 
@@ -37,14 +39,17 @@ def evaluate(
 
     place = choose_device(device)
     dataset = ReferringDataset(open_data(data), split=split)[:limit]
-    speed = measure_evaluation(system, dataset, device=place, batch_size=batch_size)
+    speed = measure_evaluation(
+        system, dataset, device=place, batch_size=batch_size, precision=precision
+    )
     if json:
         print_json({**asdict(speed), "ratio": speed.ratio, "device": describe_device(place)})
         return
     print(f"{system} on {describe_device(place)}; {EXPLANATIONS[speed.weights]}")
     print(f"{speed.count} expressions about {speed.images} images of {dataset.name} {split}")
     print(f"plain  {speed.plain:9.3f} expressions per second, one at a time in float32")
-    print(f"fast   {speed.fast:9.3f} expressions per second, all of an image together")
+    together = f"all of an image together in {_name_of(speed.precision)}"
+    print(f"fast   {speed.fast:9.3f} expressions per second, {together}")
     print(f"ratio  {speed.ratio:9.2f}")
     print(
         f"mIoU of fast minus plain {speed.miou_difference:+.4f} points, at most "
@@ -101,12 +106,16 @@ def train(
         values = {**asdict(speed), "share_of_peak": speed.share_of_peak}
         print_json({**values, "device": describe_device(place)})
         return
-    arithmetic = "float32" if speed.precision == "no" else speed.precision
     memory = "-" if speed.memory is None else f"{speed.memory / 1e9:.2f} GB"
     print(f"{system} on {describe_device(place)}; {EXPLANATIONS[speed.weights]}")
-    print(f"step    {speed.seconds:9.3f} s of {batch_size} samples in {arithmetic}")
+    print(f"step    {speed.seconds:9.3f} s of {batch_size} samples in {_name_of(speed.precision)}")
     print(f"clock   {speed.wall_seconds:9.3f} s per step")
     print(f"memory  {memory:>9} at most")
     print(f"work    {speed.flops / 1e9:9.1f} GFLOP per step")
     print(f"peak    {speed.peak / 1e9:9.1f} GFLOP/s in a matrix product")
     print(f"share   {100 * speed.share_of_peak:9.1f} % of the peak")
+
+
+def _name_of(precision: str) -> str:
+    """The arithmetic in words."""
+    return "float32" if precision == "no" else precision

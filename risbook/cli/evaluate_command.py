@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from risbook.cli.shared import check_parent, choose_device, print_json, print_table
-from risbook.config import Count, Probability, Size
+from risbook.config import Count, Precision, Probability, Size
 from risbook.errors import RisbookError
 
 
@@ -22,6 +22,7 @@ def evaluate(
     text_kind: Literal["sent", "raw"] = "sent",
     limit: Count = 0,
     protocol: Literal["fast", "plain"] = "fast",
+    precision: Precision = "no",
     out: Path | None = None,
     json: bool = False,
     device: str = "",
@@ -41,8 +42,9 @@ def evaluate(
         threshold: probability above which a pixel belongs to the mask.
         text_kind: the cleaned sentence or the raw one.
         limit: expressions per split, 0 for all.
-        protocol: fast, or plain for one expression at a time in float32; scores are the same up to
-            rounding.
+        protocol: fast, or plain for one expression at a time; scores are the same up to rounding.
+        precision: arithmetic of the fast protocol: no (float32), bf16, fp16, or auto for the
+            fastest of the machine; all but no change scores by more than rounding.
         out: also write a result file (JSON) with its origin.
         json: print JSON instead of a table.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
@@ -51,6 +53,7 @@ def evaluate(
 
     from risbook.data import ReferringDataset, open_data
     from risbook.evaluation import score_system, write_result
+    from risbook.layers.precision import choose_precision
     from risbook.systems import load_system
 
     if out:
@@ -73,6 +76,7 @@ def evaluate(
                 threshold=threshold,
                 limit=limit,
                 protocol=protocol,
+                precision=precision,
                 accelerator=accelerator,
                 show_progress=accelerator is None or accelerator.is_main_process,
             )
@@ -85,6 +89,7 @@ def evaluate(
             "text": text_kind,
             "limit": limit,
             "protocol": protocol,
+            "precision": choose_precision(precision, next(system.parameters()).device),
             "data": list(data),
         }
         command = ["risbook", *sys.argv[1:]]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from risbook.config import Precision
 from risbook.data.catalog import separate_split
 from risbook.data.expressions import Expression
 from risbook.data.load_dataset import as_dataset
@@ -66,6 +67,7 @@ def evaluate(
     limit: int = 0,
     threshold: float = THRESHOLD,
     protocol: Protocol = "fast",
+    precision: Precision = "no",
     device: str | torch.device | None = None,
     show_progress: bool = True,
 ) -> Metrics:
@@ -82,9 +84,11 @@ def evaluate(
         batch_size: expressions per forward pass; images are not divided where they fit into one.
         limit: score only so many expressions, taken evenly from the split; 0 for all.
         threshold: probability strictly above which a pixel belongs to the mask.
-        protocol: "fast" computes what expressions of an image share once per image, in half
-            precision where the machine is faster with it; "plain" takes one expression at a time,
-            in float32, as the released test codes. Scores are the same up to rounding.
+        protocol: "fast" computes what expressions of an image share once per image; "plain" takes
+            one expression at a time, as the released test codes. Scores are the same up to
+            rounding.
+        precision: arithmetic of a system in the fast protocol: "no" is float32, so that scores do
+            not depend on the machine; "auto" is half precision where the machine is faster with it.
         device: where the model is moved to; None for where it is.
         show_progress: show a progress bar.
 
@@ -95,7 +99,7 @@ def evaluate(
 
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
-        ArgumentError: for an unknown protocol.
+        ArgumentError: for an unknown protocol, or an arithmetic that it or the device lacks.
     """
     if protocol not in get_args(Protocol):
         raise ArgumentError(f"protocol is {protocol!r}; choose {' or '.join(get_args(Protocol))}")
@@ -109,6 +113,7 @@ def evaluate(
             limit=limit,
             threshold=threshold,
             protocol=protocol,
+            precision=precision,
             show_progress=show_progress,
         )
     else:

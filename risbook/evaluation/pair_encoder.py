@@ -29,7 +29,7 @@ class PairEncoder:
     """
 
     def __init__(
-        self, system: System, sentences: Sequence[str], *, precision: Precision = "auto"
+        self, system: System, sentences: Sequence[str], *, precision: Precision = "no"
     ) -> None:
         self.system = system
         parameters = system.parameters()

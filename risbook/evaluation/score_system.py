@@ -10,9 +10,11 @@ There are two protocols with the same scores up to rounding:
 - "plain" is that test code: one expression at a time, in float32.
 - "fast" takes all expressions of an image together, and several images per forward pass. Each
   distinct sentence is encoded once if no image changes the text tower. What depends on the image
-  alone is computed once per image, see `System.shares_images`. Threads read images and masks, masks
-  are resized and counted for all expressions of an image at once, and the network computes in half
-  precision where the machine is faster with it.
+  alone is computed once per image, see `System.shares_images`. Threads read images and masks, and
+  masks are resized and counted for all expressions of an image at once.
+
+Both compute in float32 on every machine, unless the fast one is asked for half precision, which
+moves scores by more than rounding.
 """
 
 from collections.abc import Sequence
@@ -31,6 +33,7 @@ from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, TextKind
 from risbook.data.letterbox import Letterbox, normalise
 from risbook.data.referring_dataset import ReferringDataset
+from risbook.errors import ArgumentError
 from risbook.evaluation.image_batches import (
     LoadedImage,
     group_by_image,
@@ -126,7 +129,7 @@ def score_system(
     threshold: float = THRESHOLD,
     limit: int = 0,
     protocol: Protocol = "fast",
-    precision: Precision = "auto",
+    precision: Precision = "no",
     accelerator: Accelerator | None = None,
     show_progress: bool = True,
 ) -> Scores:
@@ -140,14 +143,20 @@ def score_system(
         limit: score only so many expressions, taken evenly from the whole split; 0 for all.
         protocol: "fast", or "plain" for one expression at a time.
         precision: arithmetic of the network in the fast protocol; "no" is float32, "auto" is half
-            precision where the machine is faster with it.
+            precision where the machine is faster with it. "plain" has float32 alone.
         accelerator: shares the expressions among its processes; every process then returns the
             scores of all of them, each expression counted once.
         show_progress: show a progress bar.
 
     Returns:
         The counts of every expression; `.summary()` gives mIoU, oIoU and Pr@.
+
+    Raises:
+        ArgumentError: for half precision in the plain protocol, or an arithmetic that the device
+            lacks.
     """
+    if protocol == "plain" and precision != "no":
+        raise ArgumentError(f"precision {precision} needs the fast protocol; plain is in float32")
     groups = group_by_image(take_evenly(dataset.expressions, limit))
     if accelerator is not None and accelerator.num_processes > 1:
         groups = groups[accelerator.process_index :: accelerator.num_processes]

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, get_args
 
 from torch import Tensor, nn
 
+from risbook.errors import ArgumentError
 from risbook.layers.pos_embed import Grid
 from risbook.towers.stages import StageContext
 
@@ -59,6 +60,20 @@ class Site(NamedTuple):
     context: StageContext | None = None
     grid: Grid | None = None
     num_extra_tokens: int = 0
+
+    def require_context(self, need: str, *, tower: str = "tower") -> StageContext:
+        """The context, for a placement that cannot do without.
+
+        Args:
+            need: what it is for, the beginning of the message.
+            tower: the name of the tower in the message.
+
+        Raises:
+            ArgumentError: if the tower runs without one.
+        """
+        if self.context is None:
+            raise ArgumentError(f"{need}: call the {tower} with context=StageContext(...)")
+        return self.context
 
 
 class Placement(nn.Module, ABC):

@@ -27,6 +27,7 @@ VARIANTS = {
     "etris-mini": {},
     "etris-mini-rn": {"weights": "random"},
     "detris-mini": {},
+    "mica-mini": {},
     # a stage below the first adapter, and one whose adapters do not read the text
     "detris-mini-late": {"aligner.blocks": [9], "image_out_indices": [3, 7, 11]},
     "detris-mini-without": {"aligner": None, "text_adapter": None},
@@ -121,6 +122,27 @@ def test_half_precision_scores_alike(data: ReferData) -> None:
     )
     # few expressions: the difference of single ones does not average out
     assert half.summary().miou == pytest.approx(full.summary().miou, abs=5e-3)
+
+
+def test_scores_do_not_depend_on_what_a_machine_is_fast_with(
+    data: ReferData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("risbook.layers.precision._cpu_multiplies_bf16", lambda: True)
+    system, dataset = load_system("first-model"), ReferringDataset(data, split="val")
+    assert PairEncoder(system, ["a dog"], precision="auto").dtype == torch.bfloat16
+    assert PairEncoder(system, ["a dog"]).dtype == torch.float32
+    usual = risbook.evaluate(system, dataset, limit=6, show_progress=False)
+    full, half = (
+        risbook.evaluate(system, dataset, limit=6, precision=precision, show_progress=False)
+        for precision in ("no", "auto")
+    )
+    assert usual.ious == full.ious != half.ious
+
+
+def test_the_plain_protocol_is_in_float32(data: ReferData) -> None:
+    dataset = ReferringDataset(data, split="val")
+    with pytest.raises(ArgumentError, match="plain is in float32"):
+        risbook.evaluate("first-model", dataset, protocol="plain", precision="bf16")
 
 
 def test_an_unknown_protocol_is_refused() -> None:
