@@ -39,8 +39,8 @@ for example:
   risbook study etris-pet                  a comparison of many runs; can be stopped and resumed
   risbook results etris-main               published results and ours, with their sources
 
-A checkpoint is a folder that `risbook train` or `risbook convert` wrote, or the name of one that
-comes with the package: first-model, etris-mini.
+A checkpoint is a folder that `risbook train` or `risbook convert` wrote, the name of one that comes
+with the package (first-model, etris-mini), or owner/name of one on the Hugging Face Hub.
 """
 
 #: the commands, each a function in the file of its name, with what it does

@@ -33,7 +33,7 @@ def predict(
         out: mask to write, PNG, 255 inside and 0 outside.
         overlay: also write the image with the mask on it, PNG.
         overwrite: replace files that are already there.
-        checkpoint: folder or shipped name.
+        checkpoint: folder, shipped name, or owner/name of the Hugging Face Hub.
         threshold: probability above which a pixel belongs to the mask.
         json: print JSON instead of a line.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from risbook.attribute_hints import close_name
-from risbook.errors import DataError, RisbookError, warn_user
+from risbook.errors import ArgumentError, DataError, RisbookError, warn_user
 from risbook.files import read_json, write_model_folder
 from risbook.keyword_aliases import keyword_aliases
+from risbook.systems.hub_checkpoints import download_checkpoint, is_repository
 from risbook.systems.mismatch import first_mismatch
 from risbook.systems.model_card import model_card
 from risbook.systems.peft_system import PEFTSystem
@@ -167,11 +168,30 @@ def _no_checkpoint(folder: Path) -> str:
     )
 
 
-def find_checkpoint(where: str | Path) -> Path:
-    """The folder of a checkpoint: `where` itself, or the shipped one of that name."""
+def find_checkpoint(where: str | Path, *, revision: str | None = None) -> Path:
+    """The folder of a checkpoint: `where` itself, a shipped one, or a download from the Hub.
+
+    Args:
+        where: a folder, the name of a shipped checkpoint, or "owner/name" of the Hub.
+        revision: commit, branch or tag on the Hub; then `where` is a repository.
+
+    Raises:
+        DataError: if the Hub has no such checkpoint.
+        RisbookError: if the Hub is not reachable and its checkpoint is not in the cache.
+    """
+    if revision is not None:
+        if not is_repository(where):
+            raise ArgumentError(
+                f"revision={revision!r}: {where} is not a repository of the Hugging Face Hub, and "
+                "only those have revisions; leave revision out"
+            )
+        return download_checkpoint(str(where), revision=revision)
     folder = Path(where)
-    if not (folder / "config.json").is_file() and str(folder).lower() in list_shipped():
-        return SHIPPED_SYSTEMS / str(folder).lower()  # without the slash that shells append
+    if not (folder / "config.json").is_file():
+        if str(folder).lower() in list_shipped():
+            return SHIPPED_SYSTEMS / str(folder).lower()  # without the slash that shells append
+        if not folder.exists() and is_repository(where):
+            return download_checkpoint(str(where))
     return folder
 
 
@@ -183,16 +203,19 @@ def load_system(
     name: str | Path,
     *,
     pretrained: bool = True,
+    revision: str | None = None,
     device: str | torch.device | None = None,
     **fields: Any,
 ) -> System:
     """Load a model, ready to predict and to evaluate; `risbook.load` is this function.
 
     Args:
-        name: a folder, or the name of a shipped checkpoint; an existing folder of that
-            name is preferred. Without `pretrained`, the name of any system.
+        name: a folder, the name of a shipped checkpoint, or "owner/name" on the Hugging Face Hub;
+            an existing folder of that name is preferred. Without `pretrained`, the name of any
+            system.
         pretrained: whether the trained weights are loaded. Without them, adapters and mask head
             have initial weights; the towers are the pretrained ones.
+        revision: commit, branch or tag of a checkpoint on the Hub; None for the newest.
         device: where the model is moved to; None for the CPU.
         fields: fields of the configuration to change, by dotted name, for instance
             ``**{"bridger.dim": 32}``. The weights have to fit the changed configuration, or
@@ -208,7 +231,7 @@ def load_system(
             or a tower whose weights are not available.
     """
     if pretrained:
-        system = _read_checkpoint(find_checkpoint(name), fields)
+        system = _read_checkpoint(find_checkpoint(name, revision=revision), fields)
     else:
         system = build_system(str(name), **fields)
     return system.to(device or "cpu").eval()

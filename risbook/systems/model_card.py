@@ -96,9 +96,8 @@ def _base_models(system: System, origins: Mapping[str, Any]) -> list[str]:
 USAGE = """\
 ```python
 import risbook
-from huggingface_hub import snapshot_download
 
-model = risbook.load(snapshot_download("OWNER/NAME"))  # or a folder on this machine
+model = risbook.load("OWNER/NAME")  # of this repository, or a folder on this machine
 mask = model.predict("photo.jpg", "the left dog")  # bool (height, width)
 ```
 

@@ -79,11 +79,13 @@ class System(nn.Module):
         self._warns_of_size = True
 
     @classmethod
-    def from_pretrained(cls, name: str | Path) -> Self:
+    def from_pretrained(cls, name: str | Path, *, revision: str | None = None) -> Self:
         """Load a checkpoint, ready to predict.
 
         Args:
-            name: a shipped checkpoint such as "etris-mini", or a folder.
+            name: a shipped checkpoint such as "etris-mini", a folder, or "owner/name" on the
+                Hugging Face Hub.
+            revision: commit, branch or tag on the Hub; None for the newest.
 
         Returns:
             The system, on the CPU, in evaluation mode.
@@ -93,7 +95,7 @@ class System(nn.Module):
         """
         from risbook.systems.checkpoints import load_system
 
-        system = load_system(name)
+        system = load_system(name, revision=revision)
         if not isinstance(system, cls):
             raise DataError(
                 f"{name}: is a checkpoint of {type(system).__name__}, not {cls.__name__}"
