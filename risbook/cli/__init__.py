@@ -45,7 +45,7 @@ with the package (first-model, etris-mini), or owner/name of one on the Hugging 
 
 #: the commands, each a function in the file of its name, with what it does
 SUMMARIES = {
-    "data": "list, make, count and show data",
+    "data": "list, draw, download, check, count and show data",
     "towers": "parameters, input sizes, feature shapes and weights of the towers",
     "params": "parameters of every system: tuned, frozen, dead, share of the towers",
     "pretrain": "pretrain a small tower on RefScenes",
@@ -62,6 +62,8 @@ SUMMARIES = {
 ACTIONS = {
     "data": {
         "make": "draw RefScenes into a folder",
+        "download": "bring RefCOCO, RefCOCO+ or G-Ref to this machine",
+        "check": "find what of a downloaded set is missing or broken",
         "counts": "objects, sentences and images per split, beside the published counts",
         "show": "draw one expression: image, sentence, mask",
     },

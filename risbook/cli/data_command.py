@@ -1,10 +1,11 @@
-"""``risbook data``: list the sets, make RefScenes, count a set, look at one of its expressions."""
+"""``risbook data``: list, draw, download, check, count and show sets."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from risbook.cli.shared import check_png, print_json, print_table
-from risbook.config import Seed
+from risbook.config import Seed, Size
 from risbook.errors import RisbookError
 
 
@@ -14,7 +15,8 @@ def data(*, json: bool = False) -> None:
     Args:
         json: print JSON instead of a table.
 
-    `risbook data counts NAME` counts objects, sentences and images per split of a set,
+    `risbook data download NAME` brings a real set, `risbook data check NAME` finds what of it is
+    missing or broken, `risbook data counts NAME` counts objects, sentences and images per split,
     `risbook data show NAME --out FILE.png` draws one of its expressions, and `risbook data make`
     draws the scenes of RefScenes before they are needed.
     """
@@ -48,6 +50,82 @@ def make(
         print(world_folder(size=size, seed=seed))
     else:
         print(make_world(out, size=SIZES[size], seed=seed))
+
+
+def download(
+    data: Literal["refcoco", "refcoco+", "refcocog"],
+    *,
+    to: Path = Path("data"),
+    images: Literal["needed", "eval", "all", "none"] = "needed",
+    source: Literal["archive", "hub"] = "archive",
+    archive: Path | None = None,
+    partition: str | None = None,
+    connections: Size = 16,
+) -> None:
+    """Download a real set: annotations, and the photographs that they need.
+
+    Args:
+        data: the set.
+        to: folder that gets it; all sets share one, because they share photographs.
+        images: needed for all splits, eval for all splits but train, all that the annotations
+            list, or none.
+        source: of the annotations: archive for the released zip, hub for rows of Hugging Face.
+        archive: the released zip, where it is on this machine.
+        partition: unc, google or umd (default: unc or umd).
+        connections: photographs at once.
+
+    What is there is not downloaded again, so the same command goes on after an interruption.
+    """
+    from risbook.data.download import PHOTOGRAPHS, download_set
+
+    downloaded = download_set(
+        data,
+        to,
+        images=images,
+        source=source,
+        archive=archive,
+        partition=partition,
+        connections=connections,
+    )
+    is_rows = downloaded.name.startswith("hf:")
+    place = f"--data {downloaded.name} --images {to / PHOTOGRAPHS}"
+    print(f"{data} is complete: {place if is_rows else f'--data {to / data}'}")
+
+
+def check(
+    data: Literal["refcoco", "refcoco+", "refcocog"],
+    *,
+    to: Path = Path("data"),
+    images: Literal["needed", "eval", "all", "none"] = "needed",
+    partition: str | None = None,
+    json: bool = False,
+) -> None:
+    """Decode every photograph of a downloaded set, and list the missing and broken ones.
+
+    Args:
+        data: the set.
+        to: folder of the download.
+        images: which photographs, as for `risbook data download`.
+        partition: unc, google or umd (default: unc or umd).
+        json: print JSON instead of lines.
+    """
+    from risbook.data.download import check_set
+
+    checked = check_set(data, to, images=images, partition=partition)
+    if json:
+        print_json(asdict(checked))
+    else:
+        print(
+            f"{checked.name}: {checked.photographs:,} photographs, "
+            f"{len(checked.missing):,} missing, {len(checked.broken):,} broken"
+        )
+        for name in checked.broken:
+            print(f"broken: {name}")
+    if checked.missing or checked.broken:
+        raise RisbookError(
+            f"{to}: not complete; delete the broken files, then `risbook data download {data} "
+            f"--to {to}` brings what is missing"
+        )
 
 
 def counts(
