@@ -51,7 +51,7 @@ def test_shared_methods_are_the_same_runs() -> None:
         if run.key in shared:
             other = shared[run.key]
             assert (run.overrides, run.training) == (other.overrides, other.training)
-            assert (run.steps, run.num_images) == (other.steps, other.num_images) == (800, 500)
+            assert (run.steps, run.num_images) == (other.steps, other.num_images) == (500, 500)
     assert set(BEST_RATES) <= set(METHOD_RATES)
     for method, rate in BEST_RATES.items():
         assert rate in METHOD_RATES[method]
