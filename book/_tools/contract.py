@@ -39,6 +39,7 @@ RETOLD: tuple[str, ...] = (
     "book/etris/bridger",
     "book/etris/decoder",
     "book/etris/etris",
+    "book/detris/dense_aligner",
 )
 
 PARTS = (

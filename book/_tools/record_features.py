@@ -1,9 +1,10 @@
-"""Record features of the real DINOv2 for chapter 2.1, so that its page needs no weights.
+"""Record features of the real DINOv2 for chapters 2.1 and 5.1, so that the pages need no weights.
 
 python book/_tools/record_features.py photographs   two photographs, 32 x 32 patches
 python book/_tools/record_features.py scenes        colours of four drawn scenes, 32 x 32 patches
 python book/_tools/record_features.py objects       one vector per object of 450 drawn scenes
 python book/_tools/record_features.py random        the same by this network with random weights
+python book/_tools/record_features.py mlps          what comes to the MLP of six blocks, 16 x 16
 
 `risbook towers get dinov2-s` fetches the weights.
 """
@@ -19,7 +20,7 @@ from risbook.data import load_photograph, open_data
 from risbook.data.photographs import PHOTOGRAPHS
 from risbook.figures import pca_colours
 from risbook.pretraining.tower_probes import sample_scenes
-from risbook.probing.encoding import valid_patches
+from risbook.probing.encoding import preprocess, valid_patches
 from risbook.probing.recorded_features import (
     RECORDED_FEATURES,
     block_maps,
@@ -34,6 +35,8 @@ TOWER = "dinov2-s"
 LAST_BLOCK = 11
 OBJECT_BLOCK = 8  # a linear probe finds most there: `risbook towers dinov2-s`
 PHOTO_SIZE, SCENE_SIZE = 448, 168  # 32 and 12 patches of 14 pixels
+MLP_SIZE = 224  # 16 patches
+MLP_BLOCKS = (1, 3, 5, 7, 9, 11)  # those that DETRIS adapts
 SCENES = (1100029, 1100113, 1100165, 1200062)
 TRAIN_SCENES, VAL_SCENES = 300, 150
 
@@ -52,7 +55,7 @@ def main() -> None:
         "tower": TOWER,
         "weights": "ViT-S/14 with random weights" if random else origin.source,
         "sha256": origin.sha256,
-        "place": f"after block {OBJECT_BLOCK if what in ('objects', 'random') else LAST_BLOCK}",
+        "place": PLACES.get(what, f"after block {LAST_BLOCK}"),
         "command": f"python book/_tools/record_features.py {what}",
         "date": datetime.date.today().isoformat(),
     }
@@ -110,13 +113,49 @@ def record_objects(tower: ImageTransformer) -> dict[str, Tensor]:
     return tensors
 
 
+@torch.inference_mode()
+def record_mlps(tower: ImageTransformer) -> dict[str, Tensor]:
+    """What stands before the MLP of each of six blocks, and what the block does with it.
+
+    Per photograph the tokens x (6, 257, C) before the norm, class token first, and the root mean
+    square (1, 6) of what the MLP adds, LayerScale included. Per block the weight and the bias of
+    the norm, and LayerScale, (1, C) each.
+    """
+    tensors = {}
+    for name in PHOTOGRAPHS:
+        tokens, grid = tower.embed(preprocess([load_photograph(name).image], MLP_SIZE))
+        inputs, sizes = [], []
+        for block in range(len(tower.blocks)):
+            tokens = tokens + tower.forward_branch(block, "attention", tokens, grid=grid)
+            added = tower.forward_branch(block, "mlp", tokens, grid=grid)
+            if block in MLP_BLOCKS:
+                inputs.append(tokens[0])
+                sizes.append(added.square().mean().sqrt())
+            tokens = tokens + added
+        tensors[f"{name}.x"] = torch.stack(inputs)
+        tensors[f"{name}.added"] = torch.stack(sizes)[None]
+    for block in MLP_BLOCKS:
+        norm, _, scale = tower.branch_layers(block, "mlp")
+        assert isinstance(norm, torch.nn.LayerNorm)
+        tensors[f"{block}.norm.weight"] = norm.weight[None]
+        tensors[f"{block}.norm.bias"] = norm.bias[None]
+        tensors[f"{block}.layer_scale"] = scale(torch.ones(1, tower.embed_dim))
+    return tensors
+
+
 RECORDERS: dict[str, Callable[[ImageTransformer], dict[str, Tensor]]] = {
     "photographs": record_photographs,
     "scenes": record_scenes,
     "objects": record_objects,
     "random": record_objects,
+    "mlps": record_mlps,
 }
 FILES = {"random": "random-objects"}
+PLACES = {
+    "objects": f"after block {OBJECT_BLOCK}",
+    "random": f"after block {OBJECT_BLOCK}",
+    "mlps": "before the MLP of six blocks",
+}
 
 if __name__ == "__main__":
     main()

@@ -99,3 +99,7 @@ def test_recordings_agree_with_the_tower():
     live = scene_object_vectors(tower, open_data("refscenes"), image_id, image_size=168, block=8)
     recorded = objects["val.vectors"][objects["val.image_ids"] == image_id]
     assert torch.cosine_similarity(live, recorded, dim=-1).min() > 0.999
+    norm, _, scale = tower.branch_layers(9, "mlp")
+    inputs = load_recorded("dinov2-s-mlps")
+    assert torch.allclose(norm.weight, inputs["9.norm.weight"][0])
+    assert torch.allclose(scale(torch.ones(1, 384)), inputs["9.layer_scale"])
