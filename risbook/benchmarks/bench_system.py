@@ -12,7 +12,7 @@ from risbook.systems.system_towers import PEFTSystemConfig
 from risbook.towers.presets import get_tower_preset
 from risbook.towers.weights.lookup import cached, local_folder
 
-Weights = Literal["trained", "towers", "random"]
+Weights = Literal["trained", "towers", "random", "initial"]
 
 #: what each kind of weights means, in a line of the bench
 EXPLANATIONS: dict[Weights, str] = {
@@ -22,6 +22,7 @@ EXPLANATIONS: dict[Weights, str] = {
         "random weights, because the towers are not on this machine: the masks mean nothing, the "
         "speed is the same"
     ),
+    "initial": "initial weights, because nothing was trained: the masks mean nothing",
 }
 
 
@@ -51,7 +52,7 @@ def build_bench_system(name: str) -> BenchSystem:
     if name in list_shipped():
         return BenchSystem(load_system(name), "trained")
     if not isinstance(config, PEFTSystemConfig):
-        return BenchSystem(build_system(name).eval(), "random")
+        return BenchSystem(build_system(name).eval(), "initial")
     if all(is_on_machine(tower) for tower in (config.image_tower, config.text_tower)):
         return BenchSystem(build_system(name).eval(), "towers")
     tokenizer = None

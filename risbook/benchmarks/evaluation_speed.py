@@ -63,7 +63,8 @@ def measure_evaluation(
 ) -> EvaluationSpeed:
     """Score the expressions of a dataset by both protocols.
 
-    Seconds are those of `Duration.seconds`, so that other programs on a CPU do not count. With
+    Seconds are those of `Duration.seconds`: on a CPU processor seconds per thread, in which other
+    programs do not count. Reading images takes part, also where several threads read ahead. With
     weights that mean nothing, all probabilities would lie on one side of the usual threshold, and
     the scores of any two protocols would be equal. The threshold is then the median probability of
     the first expression.
@@ -78,6 +79,7 @@ def measure_evaluation(
     Raises:
         ArgumentError: if there is no such preset, or for an arithmetic that the device lacks.
     """
+    chosen = choose_precision(precision, device)
     bench = build_bench_system(name)
     system = bench.system.to(device)
     threshold = THRESHOLD if bench.weights == "trained" else median_probability(system, dataset)
@@ -89,7 +91,7 @@ def measure_evaluation(
             batch_size=batch_size,
             threshold=threshold,
             protocol=protocol,
-            precision=precision if protocol == "fast" else "no",
+            precision=chosen if protocol == "fast" else "no",
             show_progress=False,
         )
 
@@ -110,7 +112,7 @@ def measure_evaluation(
         weights=bench.weights,
         count=len(dataset),
         images=len({expression.image_id for expression in dataset.expressions}),
-        precision=choose_precision(precision, device),
+        precision=chosen,
         threshold=threshold,
         plain=rates["plain"],
         fast=rates["fast"],

@@ -2,8 +2,8 @@
 
 On a machine that computes other things as well, processor time says more than wall time. The
 share of the peak compares machines: operations per second of the computation, divided by those of
-a matrix product. It is the model FLOPs utilisation (MFU) of PaLM (Chowdhery et al., 2022), with the
-operations that were carried out.
+a matrix product. It is the hardware FLOPs utilisation (HFU) of PaLM (Chowdhery et al., 2022): the
+operations that were carried out are counted, those of recomputation included.
 """
 
 import sys
@@ -30,9 +30,12 @@ class Duration:
     processor: float
 
     def seconds(self, device: torch.device) -> float:
-        """The time that counts: on a CPU that of the threads divided by their number.
+        """The time that counts: on a CPU processor seconds per thread, on a GPU the wall time.
 
-        That is the wall time of a CPU that has nothing else to do. On a GPU it is the wall time.
+        Processor seconds per thread are those of all threads, divided by the number of threads of
+        torch. They are a lower bound of the wall time on that many idle cores; only a computation
+        that keeps every thread busy reaches the bound. With one thread they are equal to the wall
+        time on an idle core, as long as the computation waits for nothing.
         """
         return self.processor / torch.get_num_threads() if device.type == "cpu" else self.wall
 
@@ -46,10 +49,20 @@ def measure_duration(function: Callable[[], object], device: torch.device) -> Du
     return Duration(time.perf_counter() - wall, time.process_time() - processor)
 
 
+def time_unit(device: torch.device) -> str:
+    """The unit of `Duration.seconds`, in words."""
+    if device.type != "cpu":
+        return "wall seconds"
+    count = torch.get_num_threads()
+    return f"processor seconds per thread, {count} thread{'s' if count > 1 else ''}"
+
+
 def synchronise(device: torch.device) -> None:
     """Wait for a GPU; a CPU has finished when a call returns."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type != "cpu" and hasattr(torch, "accelerator"):  # torch 2.6 or later
+        torch.accelerator.synchronize()
 
 
 def measure_peak(
@@ -63,8 +76,14 @@ def measure_peak(
     return 2 * side**3 / min(duration.seconds(device) for duration in durations)
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory` count from here on; that of a process cannot be reset."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory(device: torch.device) -> int | None:
-    """The most memory so far, bytes: of a GPU's tensors, or else of the whole process.
+    """The most memory, bytes: of a GPU's tensors since the reset, or else of the whole process.
 
     None where the system does not tell.
     """

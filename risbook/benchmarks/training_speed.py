@@ -15,10 +15,15 @@ from torch.utils.flop_counter import (
 )
 
 from risbook.benchmarks.bench_system import Weights, build_bench_system
-from risbook.benchmarks.stopwatch import measure_duration, measure_peak, peak_memory
+from risbook.benchmarks.stopwatch import (
+    measure_duration,
+    measure_peak,
+    peak_memory,
+    reset_peak_memory,
+)
 from risbook.config import Precision
 from risbook.data import ReferringDataset
-from risbook.layers.precision import DTYPES, choose_precision
+from risbook.layers.precision import DTYPES, choose_precision, without_tf32
 from risbook.towers.transformer_tower import set_grad_checkpointing
 from risbook.training.run import channels_last_on_cpu
 
@@ -36,7 +41,8 @@ class TrainingSpeed:
         wall_seconds: median wall time per step.
         flops: operations per step, a multiplication and an addition counted as two.
         peak: operations per second of a matrix product on this machine.
-        memory: the most memory, bytes, see `peak_memory`.
+        memory: the most memory of the measured steps, bytes; on a CPU of the whole process so far,
+            see `peak_memory`.
     """
 
     system: str
@@ -51,10 +57,11 @@ class TrainingSpeed:
 
     @property
     def share_of_peak(self) -> float:
-        """Operations per second, divided by those of a matrix product."""
+        """Operations per second, divided by those of a matrix product: the HFU."""
         return self.flops / self.seconds / self.peak
 
 
+@without_tf32()
 def measure_training(
     name: str,
     dataset: ReferringDataset,
@@ -68,7 +75,8 @@ def measure_training(
     """Take training steps of a preset, as `risbook train` does, on the first samples of a dataset.
 
     A first step warms up and counts the operations. The peak is measured before and after the
-    steps that count, and the better one is taken.
+    steps that count, and the better one is taken. float32 means float32 here, while `risbook train`
+    leaves the convolutions of a GPU to torch, which may compute them in TF32.
 
     Args:
         name: a preset's name.
@@ -82,11 +90,11 @@ def measure_training(
     Raises:
         ArgumentError: if there is no such preset, or for an arithmetic that the device lacks.
     """
+    chosen = choose_precision(precision, device)
+    dtype = DTYPES[chosen]
     bench = build_bench_system(name)
     system = bench.system.to(device).train()
     set_grad_checkpointing(system, grad_checkpointing)
-    chosen = choose_precision(precision, device)
-    dtype = DTYPES[chosen]
     data = dataset.changed(image_size=system.image_size)
     batch = default_collate([data[index % len(data)] for index in range(batch_size)])
     images, masks = batch["image"].to(device), batch["mask"].to(device)
@@ -107,7 +115,9 @@ def measure_training(
             images = images.contiguous(memory_format=torch.channels_last)
         flops = count_flops(step)
         peak = measure_peak(device, dtype)
+        reset_peak_memory(device)  # the matrices of the peak are larger than many a step
         durations = [measure_duration(step, device) for _ in range(steps)]
+        memory = peak_memory(device)
     return TrainingSpeed(
         system=name,
         weights=bench.weights,
@@ -117,7 +127,7 @@ def measure_training(
         wall_seconds=statistics.median(duration.wall for duration in durations),
         flops=flops,
         peak=max(peak, measure_peak(device, dtype)),
-        memory=peak_memory(device),
+        memory=memory,
     )
 
 

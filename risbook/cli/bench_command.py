@@ -29,11 +29,13 @@ def evaluate(
         json: print JSON instead of lines.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
 
-    On a CPU, a second is one of processor time divided by the number of threads, so that other
-    programs do not count.
+    On a CPU, seconds are processor seconds per thread, in which other programs do not count: a
+    lower bound of the wall time, which only a computation that keeps all threads busy reaches.
+    With one thread they are equal to the wall time on an idle core.
     """
     from risbook.benchmarks import measure_evaluation
     from risbook.benchmarks.bench_system import EXPLANATIONS
+    from risbook.benchmarks.stopwatch import time_unit
     from risbook.data import ReferringDataset, open_data
     from risbook.evaluation.result_files import describe_device
 
@@ -43,10 +45,12 @@ def evaluate(
         system, dataset, device=place, batch_size=batch_size, precision=precision
     )
     if json:
-        print_json({**asdict(speed), "ratio": speed.ratio, "device": describe_device(place)})
+        values = {**asdict(speed), "ratio": speed.ratio, "time_unit": time_unit(place)}
+        print_json({**values, "device": describe_device(place)})
         return
     print(f"{system} on {describe_device(place)}; {EXPLANATIONS[speed.weights]}")
     print(f"{speed.count} expressions about {speed.images} images of {dataset.name} {split}")
+    print(f"time   {time_unit(place)}")
     print(f"plain  {speed.plain:9.3f} expressions per second, one at a time in float32")
     together = f"all of an image together in {_name_of(speed.precision)}"
     print(f"fast   {speed.fast:9.3f} expressions per second, {together}")
@@ -83,12 +87,14 @@ def train(
         json: print JSON instead of lines.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
 
-    The peak is measured as well: it is that of a matrix product in the same arithmetic. On a CPU, a
-    second is one of processor time divided by the number of threads, so that other programs do not
-    count.
+    The peak is measured as well: it is that of a matrix product in the same arithmetic. On a CPU,
+    seconds are processor seconds per thread, in which other programs do not count: a lower bound of
+    the wall time, which only a computation that keeps all threads busy reaches. With one thread
+    they are equal to the wall time on an idle core.
     """
     from risbook.benchmarks import measure_training
     from risbook.benchmarks.bench_system import EXPLANATIONS
+    from risbook.benchmarks.stopwatch import time_unit
     from risbook.data import ReferringDataset, open_data
     from risbook.evaluation.result_files import describe_device
 
@@ -104,10 +110,11 @@ def train(
     )
     if json:
         values = {**asdict(speed), "share_of_peak": speed.share_of_peak}
-        print_json({**values, "device": describe_device(place)})
+        print_json({**values, "time_unit": time_unit(place), "device": describe_device(place)})
         return
     memory = "-" if speed.memory is None else f"{speed.memory / 1e9:.2f} GB"
     print(f"{system} on {describe_device(place)}; {EXPLANATIONS[speed.weights]}")
+    print(f"time    {time_unit(place)}")
     print(f"step    {speed.seconds:9.3f} s of {batch_size} samples in {_name_of(speed.precision)}")
     print(f"clock   {speed.wall_seconds:9.3f} s per step")
     print(f"memory  {memory:>9} at most")

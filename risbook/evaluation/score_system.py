@@ -13,8 +13,8 @@ There are two protocols with the same scores up to rounding:
   alone is computed once per image, see `System.shares_images`. Threads read images and masks, and
   masks are resized and counted for all expressions of an image at once.
 
-Both compute in float32 on every machine, unless the fast one is asked for half precision, which
-moves scores by more than rounding.
+Both compute in float32 on every machine, convolutions on a GPU included, unless the fast one is
+asked for half precision, which moves scores by more than rounding.
 """
 
 from collections.abc import Sequence
@@ -42,6 +42,7 @@ from risbook.evaluation.image_batches import (
 )
 from risbook.evaluation.pair_encoder import PairEncoder
 from risbook.evaluation.pixel_counts import count_pixels
+from risbook.layers.precision import without_tf32
 from risbook.metrics import Scores
 from risbook.progress_bar import progress_bar
 from risbook.systems.inference import compute_logits
@@ -121,6 +122,7 @@ def predict_batch(
     ]
 
 
+@without_tf32()
 def score_system(
     system: System,
     dataset: ReferringDataset,

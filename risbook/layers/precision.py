@@ -1,5 +1,7 @@
 """The arithmetic of a computation: float32, bf16 or fp16."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -18,6 +20,29 @@ def _cpu_multiplies_bf16() -> bool:
         if probe is not None and probe():
             return True
     return False
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Compute convolutions of float32 in float32, also on a GPU; as a context or a decorator.
+
+    On Ampere GPUs and later ones torch computes them in TF32, which keeps 10 of the 23 bits behind
+    the point, unless it is told not to. It computes matrix products in float32.
+
+    >>> with without_tf32():
+    ...     torch.backends.cudnn.allow_tf32
+    False
+    """
+    cudnn = torch.backends.cudnn
+    # allow_tf32 cannot be read where somebody has set one of these two
+    before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
+    cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before == ("tf32", "tf32")
+        if (cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision) != before:
+            cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision = before
 
 
 def choose_precision(requested: Precision, device: torch.device) -> Literal["no", "bf16", "fp16"]:

@@ -15,6 +15,7 @@ from risbook.evaluation import score_system
 from risbook.evaluation.image_batches import group_by_image, load_batches, pack_batches
 from risbook.evaluation.pair_encoder import PairEncoder
 from risbook.evaluation.pixel_counts import count_pixels, resize_probabilities
+from risbook.evaluation.score_system import Protocol
 from risbook.systems import System, build_system, load_system
 from risbook.systems.network_system import NetworkSystem
 from risbook.systems.postprocess import predict_mask, probabilities_at_original_size
@@ -137,6 +138,22 @@ def test_scores_do_not_depend_on_what_a_machine_is_fast_with(
         for precision in ("no", "auto")
     )
     assert usual.ious == full.ious != half.ious
+
+
+@pytest.mark.parametrize("protocol", ["fast", "plain"])
+def test_scores_are_computed_without_tf32(
+    data: ReferData, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, dataset = load_system("first-model"), ReferringDataset(data, split="val")
+    flags = []
+    system.register_forward_pre_hook(lambda *_: flags.append(torch.backends.cudnn.allow_tf32))
+    assert torch.backends.cudnn.allow_tf32
+    score_system(system, dataset, limit=2, protocol=protocol, show_progress=False)
+    assert flags == [False] * len(flags) and flags and torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr(system, "forward", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        score_system(system, dataset, limit=2, protocol=protocol, show_progress=False)
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_the_plain_protocol_is_in_float32(data: ReferData) -> None:
