@@ -113,8 +113,9 @@ class PEFTSystem(System):
         )
         if tokenizer.length > text_tower.context_length:
             raise ArgumentError(
-                f"max_tokens is {tokenizer.length}; the text tower reads at most "
-                f"{text_tower.context_length} tokens"
+                f"sentences have {tokenizer.length} tokens (max_tokens, or the length of a "
+                f"tokenizer that was given); the text tower reads at most "
+                f"{text_tower.context_length}"
             )
         self.image_tower = image_tower
         self.text_tower = text_tower

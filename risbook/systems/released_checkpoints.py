@@ -9,7 +9,7 @@ Which preset a file is of follows from the names and shapes of its entries, all 
 fit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,8 +78,19 @@ class ReleasedCheckpoint:
         return {"license": self.code.license, "released": released}
 
     def build(self, tokenizer: Tokenizer | None = None) -> PEFTSystem:
-        """The system with the file's weights, as `load_released` returns it."""
-        tokenizer = tokenizer or _find_tokenizer(self.name, self.config)
+        """The system with the file's weights, as `load_released` returns it.
+
+        Raises:
+            RisbookError: if there is no tokenizer, or its sentences have another length.
+        """
+        if tokenizer is None:
+            tokenizer = _find_tokenizer(self.name, self.config)
+        elif tokenizer.length != self.config.max_tokens:
+            raise ArgumentError(
+                f"the tokenizer makes {tokenizer.length} tokens per sentence; {self.name} of this "
+                f"file has {self.config.max_tokens}: give a tokenizer of that length, the data set "
+                "that the file was trained on, or max_tokens"
+            )
         with torch.device("meta"):
             system = build_named(self.name, self.config, BuildInputs(tokenizer=tokenizer))
         assert isinstance(system, PEFTSystem)
@@ -92,7 +103,11 @@ class ReleasedCheckpoint:
         return system.eval()
 
     def write(self, folder: Path, *, whole: bool, results: Sequence[Mapping[str, Any]]) -> None:
-        """Write a checkpoint, as `convert_released` does."""
+        """Write a checkpoint, as `convert_released` does.
+
+        Raises:
+            ArgumentError: if the file holds frozen weights in 16 bit that are to be left out.
+        """
         tensors, config = self._tensors(), self.config
         origins: dict[str, WeightsOrigin] = {}
         if whole:
@@ -103,6 +118,7 @@ class ReleasedCheckpoint:
                 part = tower_attribute(modality)
                 name = config.image_tower if modality == "image" else config.text_tower
                 left_out = {n: tensors.pop(f"{part}.{n}") for n in frozen_file_weights(tower, name)}
+                self._check_float32(part, left_out)
                 preset = get_tower_preset(name)
                 origins[part] = WeightsOrigin(
                     "published" if preset.is_published else "risbook",
@@ -110,15 +126,27 @@ class ReleasedCheckpoint:
                     preset.sha256,
                     values=values_digest(left_out),
                 )
-        self.meta_system.config = config
+        with torch.device("meta"):
+            system = build_named(self.name, config)
         reported = {"results": list(results)} if results else {}
-        self.meta_system.about = self.about | reported
+        system.about = self.about | reported
         write_checkpoint(
-            self.meta_system,
+            system,
             folder,
             tensors,
             origins={part: origin.as_dict() for part, origin in origins.items()},
         )
+
+    def _check_float32(self, part: str, names: Iterable[str]) -> None:
+        """Refuse frozen weights that were rounded: they are not those of the published file."""
+        for name in names:
+            dtype = self.state[f"{part}.{name}"].dtype
+            if dtype in (torch.float16, torch.bfloat16):
+                raise ArgumentError(
+                    f"{self.path}: holds the {part} in {str(dtype).removeprefix('torch.')}, so its "
+                    "frozen weights are not those of the published file: add --whole (in Python "
+                    "whole=True)"
+                )
 
     def _tensors(self) -> dict[str, Tensor]:
         """The entries in the types of the system; plain state dicts may be in 16 bit."""
@@ -189,7 +217,8 @@ def load_released(
         file, and a checkpoint of the system holds them.
 
     Raises:
-        RisbookError: as `read_released`, or if there is no tokenizer; the message says what to do.
+        RisbookError: as `read_released`, or if there is no tokenizer, or one whose sentences have
+            another length; the message says what to do.
     """
     return read_released(path, name, data=data, overrides=overrides).build(tokenizer)
 

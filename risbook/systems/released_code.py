@@ -15,13 +15,14 @@ from torch import Tensor
 from risbook.errors import ArgumentError
 
 #: what the name of a file holds -> the data set, as the released configurations name it; the first
-#: that fits counts. "refcocog" alone leaves open which of its two partitions is meant.
+#: that fits counts. "refcocog" and "refcoco_g" leave open which of its two partitions is meant, and
+#: "grefcoco" is another data set (gRefCOCO).
 DATA_IN_FILE_NAMES = {
-    r"mix": "refcoco_mixed",
-    r"refcocog[_-]?(u|umd)(?![a-z])": "refcocog_u",
-    r"refcocog[_-]?(g|google)(?![a-z])": "refcocog_g",
-    r"refcoco[_-]?(\+|p|plus)(?![a-z])": "refcoco+",
-    r"refcoco(?![a-z])": "refcoco",
+    r"mix(ed)?(?![a-z])": "refcoco_mixed",
+    r"(?<![a-z])refcoco[_-]?g[_-]?(u|umd)(?![a-z])": "refcocog_u",
+    r"(?<![a-z])refcoco[_-]?g[_-]?(g|google)(?![a-z])": "refcocog_g",
+    r"(?<![a-z])refcoco[_-]?(\+|p|plus)(?![a-z])": "refcoco+",
+    r"(?<![a-z])refcoco(?![a-z]|[_-](g|google|u|umd)(?![a-z]))": "refcoco",
 }
 
 
@@ -72,7 +73,7 @@ class ReleasedCode:
 
 
 def data_of_file(path: Path) -> str:
-    """The data set that the name of a file tells, "" if it tells none.
+    """The data set that the name of a file tells, "" if it tells none, or leaves it open.
 
     >>> [data_of_file(Path(name)) for name in ("lagre_refcoco.pth", "refcocog-umd.pth", "best.pth")]
     ['refcoco', 'refcocog_u', '']

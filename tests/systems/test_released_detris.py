@@ -133,6 +133,33 @@ def test_a_released_checkpoint_is_read_without_conversion(
     assert state["mask_token"].equal(recorded["sd/dinov2.mask_token"])
 
 
+def test_a_tokenizer_of_another_length_is_refused(recorded: Recording, tmp_path: Path) -> None:
+    path = write_released(released_state(recorded), tmp_path / "refcoco.pth")
+    message = "makes 22 tokens per sentence; detris-recorded of this file has 17: give a tokenizer"
+    with pytest.raises(RisbookError, match=message):
+        load_released(path, tokenizer=ShapeOnlyTokenizer(22))
+
+
+def test_towers_in_16_bit_have_to_be_written(recorded: Recording, tmp_path: Path) -> None:
+    """A plain state dict in 16 bit: its frozen weights are rounded."""
+    path = tmp_path / "refcoco.pth"
+    state = released_state(recorded)
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, path)
+    with pytest.raises(RisbookError, match=r"holds the image_tower in float16, .* add --whole"):
+        convert_released(path, tmp_path / "run")
+    convert_released(path, tmp_path / "run", whole=True)
+    system = load_system(tmp_path / "run")
+    assert {value.dtype for value in system.parameters()} == {torch.float32}
+
+
+def test_writing_changes_nothing_of_what_was_read(recorded: Recording, tmp_path: Path) -> None:
+    path = write_released(released_state(recorded), tmp_path / "refcoco.pth")
+    released = read_released(path)
+    released.write(tmp_path / "tuned", whole=False, results=[])
+    assert released.meta_system.config == released.config
+    assert released.meta_system.about == {} and released.about.keys() == {"license", "released"}
+
+
 def test_other_frozen_towers_are_refused(recorded: Recording, tmp_path: Path) -> None:
     path = write_released(released_state(recorded), tmp_path / "refcoco.pth")
     convert_released(path, tmp_path / "run", "detris-recorded")
@@ -175,7 +202,13 @@ def test_another_preset_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("DETRIS_base_refcocog_u.pth", "refcocog_u", 22),
         ("refcocog_umd.pth", "refcocog_u", 22),
         ("refcocog-google.pth", "refcocog_g", 17),
+        ("refcoco-g_umd.pth", "refcocog_u", 22),
+        ("RefCOCO_g_u.pth", "refcocog_u", 22),
+        ("refcoco-g-google.pth", "refcocog_g", 17),
+        ("refcoco_unc.pth", "refcoco", 17),
+        ("refcoco_mixup.pth", "refcoco", 17),
         ("DETRIS_large_mixed.pth", "refcoco_mixed", 17),
+        ("refcoco-mix.pth", "refcoco_mixed", 17),
     ],
 )
 def test_the_name_of_a_file_tells_its_data(name: str, data: str, length: int) -> None:
@@ -188,7 +221,8 @@ def test_what_was_trained_on_is_given_or_told(tmp_path: Path) -> None:
     assert find_data(Path("best.pth"), "refcoco+", {}) == "refcoco+"
     assert find_data(Path("refcoco.pth"), "refcocog_u", {}) == "refcocog_u"
     assert find_data(Path("best.pth"), "", {"max_tokens": 20}) == ""
-    for name in ("best_model.pth", "refcocog.pth", "refcocogs.pth"):
+    unclear = ("refcocog.pth", "refcocogs.pth", "refcoco_g.pth", "refcoco-g.pth", "refcoco_umd.pth")
+    for name in ("best_model.pth", "grefcoco.pth", "mixup.pth", *unclear):
         with pytest.raises(RisbookError, match=r"trained on, .* refcocog_u \(22\), .*max_tokens$"):
             find_data(Path(name), "", {})
     with pytest.raises(RisbookError, match="no data set of jiaqihuang01/DETRIS is called 'coco'"):
@@ -247,6 +281,13 @@ def test_an_entry_too_many_is_named(recorded: Recording, tmp_path: Path, name: s
     torch.save(content, path)
     with pytest.raises(DataError, match=re.escape(name.removeprefix("dinov2.blocks.0.adapter."))):
         load_released(path, "detris-recorded", tokenizer=ShapeOnlyTokenizer(17))
+
+
+def test_position_embeddings_of_no_grid_are_told() -> None:
+    official = {key: torch.empty(shape, device="meta") for key, shape in SHAPES["detris-b"].items()}
+    official["dinov2.pos_embed"] = torch.empty(768, device="meta")
+    with pytest.raises(DataError, match=r"^dinov2\.pos_embed: its shape is \(768,\), not"):
+        rename_detris(official)
 
 
 # the file of the B model at its full size

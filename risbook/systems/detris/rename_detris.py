@@ -61,8 +61,12 @@ def rename_detris(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise DataError(f"{published}: not an entry of a released DETRIS")
         else:
             towers[modality][name] = value
-    if "pos_embed" in towers["image"]:
-        renamed["class_pos_embed"] = towers["image"]["pos_embed"][:, :1]
+    pos_embed = towers["image"].get("pos_embed")
+    if pos_embed is not None:
+        if pos_embed.ndim != 3:
+            shape = tuple(pos_embed.shape)
+            raise DataError(f"dinov2.pos_embed: its shape is {shape}, not (1, N, C)")
+        renamed["class_pos_embed"] = pos_embed[:, :1]
     for modality, (prefix, _, family) in TOWER_NAMES.items():
         renamed |= rename_tower(towers[modality], family, modality, prefix=prefix)
     return renamed
