@@ -1,8 +1,13 @@
 """MiCA's adapters in their places: blocks and towers equal those of the released code."""
 
-from typing import Any
-
 import torch
+from official_mica import (
+    IMAGE_BLOCKS,
+    NUM_HEADS,
+    TEXT_BLOCKS,
+    adapter_overrides,
+    mica_overrides,
+)
 from official_towers import (
     Weights,
     dinov2_block,
@@ -24,36 +29,8 @@ from risbook.towers.stages import StageContext
 from risbook.towers.text_transformer import TextTransformer
 from risbook.towers.transformer_tower import TransformerTower
 
-#: heads of all recorded attentions, which no weight tells: the README names them
-NUM_HEADS = 4
 #: the class token and four registers
 EXTRA = 5
-#: what stands before the names of the blocks in a whole checkpoint
-IMAGE_BLOCKS, TEXT_BLOCKS = "dinov2.blocks.", "txt_backbone.transformer.resblocks."
-#: a MiCA without adapters
-EMPTY: dict[str, Any] = dict.fromkeys(("glia", "caa", "text_glia", "text_caa"))
-
-
-def adapter_overrides(adapters: Weights) -> dict[str, Any]:
-    """The configuration of adapters under our names, as overrides of the released one."""
-    overrides: dict[str, Any] = dict(EMPTY)
-    for modality, prefix in (("image", ""), ("text", "text_")):
-        for branch, name in (("attention", "glia"), ("mlp", "caa")):
-            part, start, end = prefix + name, f"{modality}_tower.adapters.", f"_{branch}.adapter."
-            downs = {k: v for k, v in adapters.items() if k.endswith(f"{end}down.weight")}
-            downs = below(downs, start)
-            if not downs:
-                continue
-            widths = {len(value) for value in downs.values()}
-            overrides[f"{part}.blocks"] = sorted(int(key.split("_")[0]) for key in downs)
-            overrides[f"{part}.bottleneck_dim"] = widths.pop()
-            overrides[f"{part}.num_heads"] = NUM_HEADS
-            overrides[f"{part}.dropout"] = 0.0  # as recorded
-            del overrides[part]
-            if part == "caa":
-                text_proj = f"{start}{overrides['caa.blocks'][0]}{end}cross.text_proj.bias"
-                overrides["caa.attn_dim"] = len(adapters[text_proj])
-    return overrides
 
 
 def add_adapters(tower: TransformerTower, adapters: Weights, *, text_dim: int = 0) -> None:
@@ -186,22 +163,7 @@ def recorded_mica() -> tuple[MiCA, Recording]:
     weights = file.below("sd/")
     adapters, others = split_adapters(weights)
     texts = {k: v for k, v in below(others, "txt_backbone.").items() if k != "logit_scale"}
-    depth = len(
-        {key.split(".")[1] for key in below(others, "dinov2.") if key.startswith("blocks.")}
-    )
-    config = with_overrides(
-        MiCAConfig(),
-        {
-            **adapter_overrides(adapters),
-            "image_size": file["in/img"].shape[-1],
-            "max_tokens": file["in/word"].shape[1],
-            "image_out_indices": (0, 2, depth - 1),
-            "head.dim": len(texts["ln_final.weight"]),
-            "head.num_heads": 2,
-            "head.ffn_dim": 16,
-            "head.projector_dim": 8,
-        },
-    )
+    config = with_overrides(MiCAConfig(), mica_overrides(file, adapters))
     out_indices = config.image_out_indices
     image = dinov2_tower(below(others, "dinov2."), heads=NUM_HEADS, out_indices=out_indices)
     system = build_mica(
