@@ -34,7 +34,7 @@ from risbook.adapters.film import FiLM
 from risbook.adapters.gate import Gate
 from risbook.adapters.mica_weights import init_linears, zero_output
 from risbook.adapters.multi_scale_conv import MultiScaleConv
-from risbook.adapters.patch_grid import map_to_patches, patches_to_map
+from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.numeric_guards import finite_or_zero
@@ -117,7 +117,8 @@ class CAA(nn.Module):
         condition: Tensor | None = None,
         *,
         grid: Grid | None = None,
-        num_extra_tokens: int = 1,
+        num_extra_tokens: int | None = None,
+        fill_grid: bool = False,
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -128,10 +129,12 @@ class CAA(nn.Module):
             text_tokens: (B, L, T); the first is a start token, to which no patch attends.
             condition: c, (B, T), for instance the end token of each sentence; None for the start
                 token, as released.
-            grid: h and w; None for a square image. With more positions than patches, the map is
-                filled up with zeros.
-            num_extra_tokens: tokens before the patches: 1 for a class token, 5 for DINOv2 with four
-                registers.
+            grid: h and w; None for a square image.
+            num_extra_tokens: N - h w, the tokens before the patches: 1 for a class token, 5 for
+                DINOv2 with four registers. None for what the grid leaves over; without a grid, for
+                a class token alone.
+            fill_grid: whether a grid of more positions than there are patches is filled up with
+                zeros, as in the released code.
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
             intermediates: gets "query", the map u (B, r, h, w); "attn", the attention weights
@@ -142,8 +145,12 @@ class CAA(nn.Module):
             (B, N, C).
 
         Raises:
-            ArgumentError: if the patches do not fit the grid, or no square without one.
+            ArgumentError: unless N is the number of extra tokens plus h w; with `fill_grid` it may
+                be less.
         """
+        grid, num_extra_tokens = fit_grid(
+            tokens.shape[1], grid, num_extra_tokens, fill_grid=fill_grid
+        )
         hidden = self.down(tokens).relu()  # (B, N, r)
         extra, patches = hidden[:, :num_extra_tokens], hidden[:, num_extra_tokens:]
         feature_map = patches_to_map(patches, grid)  # (B, r, h, w)

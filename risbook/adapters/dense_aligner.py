@@ -20,11 +20,10 @@ Three facts of the released code that the figure of the paper does not show:
 """
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.adapters.dmoc import DMoC
-from risbook.adapters.patch_grid import square_grid
+from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.attention import MultiHeadAttention
@@ -97,7 +96,7 @@ class DenseAligner(nn.Module):
         text_tokens: Tensor,
         *,
         grid: Grid | None = None,
-        num_extra_tokens: int = 1,
+        num_extra_tokens: int | None = None,
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -106,10 +105,10 @@ class DenseAligner(nn.Module):
         Args:
             tokens: (B, N, C), the h w patches row by row, after any extra tokens.
             text_tokens: (B, L, T).
-            grid: h and w. None for a square image; the tokens after the extra ones are then the
-                square of a whole number.
-            num_extra_tokens: tokens before the patches where no grid is given: 1 for a class token,
-                5 for DINOv2 with four registers. With a grid these are all tokens but h w.
+            grid: h and w; None for a square image.
+            num_extra_tokens: N - h w, the tokens before the patches: 1 for a class token, 5 for
+                DINOv2 with four registers. None for what the grid leaves over; without a grid, for
+                a class token alone.
             key_padding_mask: bool (B, L), true for padding; None lets padding take part, as
                 released.
             intermediates: gets "query", the map s (B, r, h, w); "attn", the attention weights
@@ -119,24 +118,23 @@ class DenseAligner(nn.Module):
             (B, N, C).
 
         Raises:
-            ArgumentError: if N does not fit the grid, or no square without one.
+            ArgumentError: unless N is the number of extra tokens plus h w.
         """
-        height, width = _grid_of(tokens, grid, num_extra_tokens)
+        grid, num_extra_tokens = fit_grid(tokens.shape[1], grid, num_extra_tokens)
         hidden = self.down(tokens).relu()  # (B, N, r)
-        num_extra_tokens = tokens.shape[1] - height * width
         extra, patches = hidden[:, :num_extra_tokens], hidden[:, num_extra_tokens:]
-        feature_map = rearrange(patches, "b (h w) r -> b r h w", h=height)
+        feature_map = patches_to_map(patches, grid)
         mixture = self.dmoc(feature_map)  # (B, r, h, w)
         query = intermediates["query"] = feature_map + mixture
         attn_out = self.cross(
-            rearrange(query, "b r h w -> b (h w) r"),
+            map_to_patches(query),
             text_tokens,
             key_padding_mask=key_padding_mask,
             intermediates=intermediates,
         )
-        intermediates["attn_out"] = rearrange(attn_out, "b (h w) r -> b r h w", h=height)
+        intermediates["attn_out"] = patches_to_map(attn_out, grid)
         if self.add_mixture:
-            attn_out = attn_out + rearrange(mixture, "b r h w -> b (h w) r")
+            attn_out = attn_out + map_to_patches(mixture)
         aligned: Tensor = self.up(hidden + torch.cat([extra, attn_out], dim=1))
         return aligned
 
@@ -200,13 +198,3 @@ def init_as_released(module: nn.Module) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-
-
-def _grid_of(tokens: Tensor, grid: Grid | None, num_extra_tokens: int) -> Grid:
-    """The grid of the patches, checked against the number of tokens."""
-    count = tokens.shape[1]
-    if grid is not None:
-        if grid[0] * grid[1] > count:
-            raise ArgumentError(f"{count} tokens cannot hold {grid[0]} x {grid[1]} patches")
-        return grid
-    return square_grid(max(count - num_extra_tokens, 0))

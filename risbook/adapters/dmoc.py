@@ -50,7 +50,8 @@ class DMoC(nn.Module):
         squeeze: whether a 1x1 convolution to d / 16 channels stands before the larger kernels.
 
     Raises:
-        ArgumentError: for another number of channels, or a kernel that has no centre.
+        ArgumentError: for another number of channels, a kernel that has no centre, or so many
+            kernels that a branch would have no channel.
     """
 
     def __init__(
@@ -67,10 +68,14 @@ class DMoC(nn.Module):
         if not kernel_sizes or any(size < 1 or size % 2 == 0 for size in kernel_sizes):
             raise ArgumentError(f"kernel_sizes is {tuple(kernel_sizes)}; kernels must be odd")
         self.branches = nn.ModuleList()
+        out_dims = branch_dims(dim, len(kernel_sizes))
+        if min(out_dims) < 1:
+            raise ArgumentError(
+                f"kernel_sizes has {len(kernel_sizes)} sizes; each branch has half of the channels "
+                f"that are left, and {dim} channels are enough for {dim.bit_length()} branches"
+            )
         in_dim = dim
-        for kernel_size, out_dim in zip(
-            kernel_sizes, branch_dims(dim, len(kernel_sizes)), strict=True
-        ):
+        for kernel_size, out_dim in zip(kernel_sizes, out_dims, strict=True):
             branch: nn.Module
             if squeeze and kernel_size > 1:
                 squeezed = dim // SQUEEZE

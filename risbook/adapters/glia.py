@@ -28,7 +28,7 @@ from risbook.adapters.gate import Gate
 from risbook.adapters.lite_attention import NORM_EPS, LiteAttention
 from risbook.adapters.mica_weights import init_linears, zero_output
 from risbook.adapters.multi_scale_conv import MultiScaleConv
-from risbook.adapters.patch_grid import map_to_patches, patches_to_map
+from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.numeric_guards import finite_or_zero, limit
 from risbook.layers.pos_embed import Grid
@@ -91,7 +91,7 @@ class GLiA(nn.Module):
         tokens: Tensor,
         *,
         grid: Grid | None = None,
-        num_extra_tokens: int = 1,
+        num_extra_tokens: int | None = None,
         key_padding_mask: Tensor | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
@@ -99,9 +99,11 @@ class GLiA(nn.Module):
 
         Args:
             tokens: (B, N, C).
-            grid: h and w of the patches, for kernels on the grid; None for a square image.
-            num_extra_tokens: tokens before the patches, which skip the kernels on the grid: 1 for a
-                class token, 5 for DINOv2 with four registers.
+            grid: h and w of the patches, for kernels on the grid; None for a square image. Kernels
+                along the sequence need neither this nor the next.
+            num_extra_tokens: N - h w, the tokens before the patches, which skip the kernels on the
+                grid: 1 for a class token, 5 for DINOv2 with four registers. None for what the grid
+                leaves over; without a grid, for a class token alone.
             key_padding_mask: bool (B, N), true for padding of a text, which is then no input of the
                 convolutions and the attention; None lets it take part, as released.
             intermediates: gets "local", l (B, N, r); "attn", the attention weights (B, heads, N,
@@ -111,7 +113,7 @@ class GLiA(nn.Module):
             (B, N, C).
 
         Raises:
-            ArgumentError: if the patches do not fit the grid, or no square without one.
+            ArgumentError: for kernels on the grid, unless N is the number of extra tokens plus h w.
         """
         hidden = limit(self.down(tokens).relu())  # (B, N, r)
         if key_padding_mask is not None:
@@ -119,9 +121,9 @@ class GLiA(nn.Module):
         if self.spatial_dims == 1:
             neighbours = rearrange(self.conv(rearrange(hidden, "b n r -> b r n")), "b r n -> b n r")
         else:
-            patches = hidden[:, num_extra_tokens:]
-            neighbours = map_to_patches(self.conv(patches_to_map(patches, grid)))
-            neighbours = neighbours[:, : patches.shape[1]]
+            grid, num_extra_tokens = fit_grid(tokens.shape[1], grid, num_extra_tokens)
+            feature_map = patches_to_map(hidden[:, num_extra_tokens:], grid)
+            neighbours = map_to_patches(self.conv(feature_map))
             neighbours = F.pad(neighbours, (0, 0, num_extra_tokens, 0))  # nothing for extra tokens
         local = finite_or_zero(self.conv_norm(hidden + neighbours))
         intermediates["local"] = local

@@ -76,6 +76,9 @@ def test_impossible_dmoc() -> None:
     for kernel_sizes in ((1, 2), (), (-1,)):
         with pytest.raises(ArgumentError, match="kernels must be odd"):
             DMoC(32, kernel_sizes=kernel_sizes)
+    assert DMoC(16, kernel_sizes=(1,) * 5)(torch.zeros(2, 16, 3, 4)).shape == (2, 16, 3, 4)
+    with pytest.raises(ArgumentError, match=r"6 sizes; .* 16 channels are enough for 5 branches"):
+        DMoC(16, kernel_sizes=(1,) * 6)
 
 
 def test_the_chain_reaches_three_positions_to_each_side() -> None:
@@ -159,8 +162,12 @@ def test_grids() -> None:
         )
         with pytest.raises(ArgumentError, match=message):
             aligner(*tokens_and_text(count), num_extra_tokens=extra)
-    with pytest.raises(ArgumentError, match="17 tokens cannot hold 3 x 6 patches"):
+    assert near([out], [aligner(tokens, text_tokens, grid=(4, 4), num_extra_tokens=1)])
+    with pytest.raises(ArgumentError, match="17 tokens are fewer than 3 x 6 patches"):
         aligner(tokens, text_tokens, grid=(3, 6))
+    for grid in ((3, 4), (4, 5)):
+        with pytest.raises(ArgumentError, match=f"17 tokens are not 1 and {grid[0]} x {grid[1]} p"):
+            aligner(tokens, text_tokens, grid=grid, num_extra_tokens=1)
     with pytest.raises(ArgumentError, match="num_heads is 3; it must divide attn_dim, 128"):
         DenseAligner(dim=8, text_dim=8, num_heads=3)
 

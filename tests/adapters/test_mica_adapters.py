@@ -165,8 +165,16 @@ def test_grids() -> None:
     assert caa(tokens, text_tokens, grid=(2, 3)).shape == tokens.shape
     with pytest.raises(ArgumentError, match=r"6 patches form no square: .*grid=\(h, w\)"):
         caa(tokens, text_tokens)
-    with pytest.raises(ArgumentError, match="6 patches do not fit into 1 x 3"):
-        caa(tokens, text_tokens, grid=(1, 3))
+    glia = GLiA(dim=WIDTH, spatial_dims=2, **SMALL).eval()
+    assert glia(tokens, grid=(2, 3), num_extra_tokens=1).equal(glia(tokens, grid=(2, 3)))
+    for grid in ((1, 3), (3, 3)):
+        message = f"7 tokens are not 1 and {grid[0]} x 3 patches: num_extra_tokens="
+        with pytest.raises(ArgumentError, match=message):
+            caa(tokens, text_tokens, grid=grid, num_extra_tokens=1)
+        with pytest.raises(ArgumentError, match=message):
+            glia(tokens, grid=grid, num_extra_tokens=1)
+    filled = caa(tokens, text_tokens, grid=(3, 3), num_extra_tokens=1, fill_grid=True)
+    assert filled.shape == tokens.shape
     with pytest.raises(ArgumentError, match="num_heads is 3; it must divide"):
         CAA(dim=8, text_dim=8, num_heads=3)
     with pytest.raises(ArgumentError, match="num_heads is 3; it must divide"):

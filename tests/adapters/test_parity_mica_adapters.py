@@ -58,15 +58,16 @@ def recorded_caa(name: str, *, scale: float | None = None) -> tuple[CAA, Recordi
     return caa, file
 
 
-def compare_caa(file: Recording, caa: CAA, *, grid: Grid | None = None) -> Tensor:
+def compare_caa(file: Recording, caa: CAA, *, filled_grid: Grid | None = None) -> Tensor:
     """The results in evaluation mode, all but the output, which is returned."""
     outputs, intermediates = outputs_of(caa), Intermediates()
     with torch.no_grad():
         output: Tensor = caa(
             file["in/x"],
             file["in/text"],
-            grid=grid,
+            grid=filled_grid,
             num_extra_tokens=EXTRA,
+            fill_grid=filled_grid is not None,
             intermediates=intermediates,
         )
     file.compare("mid/multi_scale_conv.pw_conv", outputs["conv.pw_conv"])
@@ -148,7 +149,7 @@ def test_parity_caa_on_a_grid_that_is_filled_up() -> None:
     caa, file = recorded_caa("mica/caa_vision_padded_grid.npz")
     side = file["mid/multi_scale_conv"].shape[-1]
     assert file["in/x"].shape[1] < EXTRA + side**2
-    file.compare("out/eval", compare_caa(file, caa, grid=(side, side)))
+    file.compare("out/eval", compare_caa(file, caa, filled_grid=(side, side)))
     file.assert_all_compared()
 
 
