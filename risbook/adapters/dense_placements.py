@@ -132,7 +132,9 @@ class AlignerPlacement(Placement):
             site.normed if is_released else site.x,
             context.text_tokens,
             grid=site.grid,
+            num_extra_tokens=site.num_extra_tokens,
             key_padding_mask=context.key_padding_mask if self.mask_padding else None,
+            intermediates=site.intermediates,
         )
         if is_released:
             return site.scale(site.out + self.scale * aligned)

@@ -46,6 +46,7 @@ class GLiAPlacement(Placement):
             grid=site.grid,
             num_extra_tokens=site.num_extra_tokens,
             key_padding_mask=_padding(site) if self.mask_padding else None,
+            intermediates=site.intermediates,
         )
         return attn_out + adapted
 
@@ -81,6 +82,7 @@ class CAAPlacement(Placement):
             grid=site.grid,
             num_extra_tokens=site.num_extra_tokens,
             key_padding_mask=context.key_padding_mask if self.mask_padding else None,
+            intermediates=site.intermediates,
         )
         return site.scale(site.out + aligned)
 
@@ -103,6 +105,7 @@ class TextCAAPlacement(Placement):
             site.x,
             num_extra_tokens=site.num_extra_tokens,
             key_padding_mask=_padding(site) if self.mask_padding else None,
+            intermediates=site.intermediates,
         )
         return site.scale(site.out) + adapted
 

@@ -270,7 +270,10 @@ class ImageTransformer(TransformerTower, StagedImageTower):
         context: StageContext | None = None,
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> TokenState:
-        """Run the blocks of a stage, counted from 1; records the tokens (B, N, C)."""
+        """Run the blocks of a stage, counted from 1.
+
+        Records the tokens (B, N, C) that leave the stage, and what its adapters record.
+        """
         start, stop = self.stage_blocks(stage)
         tokens, source = state.tokens, state.source
         if source is not None and self.prefix_cache is not None:
@@ -279,7 +282,14 @@ class ImageTransformer(TransformerTower, StagedImageTower):
                 tokens = self.prefix_cache.tokens_after(self, source, tokens, start, frozen_stop)
                 start = frozen_stop
             source = source if frozen_stop == stop else None
-        tokens = self.forward_blocks(tokens, start, stop, context=context, grid=state.grid)
+        tokens = self.forward_blocks(
+            tokens,
+            start,
+            stop,
+            context=context,
+            grid=state.grid,
+            intermediates=intermediates,
+        )
         intermediates.sub("stages")[str(stage)] = tokens
         return TokenState(tokens, state.grid, source)
 
@@ -306,6 +316,8 @@ class ImageTransformer(TransformerTower, StagedImageTower):
 
         Records the tokens (B, N, P) as "final".
         """
-        tokens = self.run_last_blocks(state.tokens, context=context, grid=state.grid)
+        tokens = self.run_last_blocks(
+            state.tokens, context=context, grid=state.grid, intermediates=intermediates
+        )
         tokens = intermediates["final"] = self.forward_final(tokens)
         return self.tokens_to_map(tokens, state.grid)

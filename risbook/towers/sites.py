@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, get_args
 from torch import Tensor, nn
 
 from risbook.errors import ArgumentError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.pos_embed import Grid
 from risbook.towers.stages import StageContext
 
@@ -51,6 +52,8 @@ class Site(NamedTuple):
             tower.
         num_extra_tokens: tokens before the patches or words: class or start token, registers,
             prompts.
+        intermediates: gets what the adapter records. In a system its names begin with the tower
+            and the site: "image_tower.adapters.3_mlp.attn".
     """
 
     x: Tensor
@@ -60,6 +63,7 @@ class Site(NamedTuple):
     context: StageContext | None = None
     grid: Grid | None = None
     num_extra_tokens: int = 0
+    intermediates: Intermediates = NO_INTERMEDIATES
 
     def require_context(self, need: str, *, tower: str = "tower") -> StageContext:
         """The context, for a placement that cannot do without.

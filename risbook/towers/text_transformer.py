@@ -165,7 +165,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
         intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Run the blocks of a stage, counted from 1, on tokens (B, L, T)."""
-        tokens = self.run_stage_blocks(stage, state, context=context)
+        tokens = self.run_stage_blocks(stage, state, context=context, intermediates=intermediates)
         intermediates.sub("stages")[str(stage)] = tokens
         return tokens
 
@@ -220,7 +220,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
         Raises:
             DataError: if a sentence has no end token (checked on the CPU only).
         """
-        state = self.run_last_blocks(state, context=context)
+        state = self.run_last_blocks(state, context=context, intermediates=intermediates)
         text_tokens = self.text.final_layer_norm(self.drop_prompts(state))
         intermediates["final"] = text_tokens
         is_end = token_ids == self.end_id

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from risbook.errors import ArgumentError
+from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.layers.attention import fused_is_faster
 from risbook.layers.pos_embed import Grid
 from risbook.towers.sites import BRANCHES, Branch, Placement, Site, site_key
@@ -85,6 +86,7 @@ class TransformerTower(StagedTower):
         *,
         context: StageContext | None = None,
         grid: Grid | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Run the blocks `start` to `stop` - 1.
 
@@ -94,6 +96,7 @@ class TransformerTower(StagedTower):
             stop: the block after the last; None for all that are left.
             context: handed to every adapter, see `Site`.
             grid: h and w of the patches, handed to every adapter; None in a text tower.
+            intermediates: gets what the adapters record, below "adapters" and `site_key`.
 
         Returns:
             (B, N, C).
@@ -105,7 +108,9 @@ class TransformerTower(StagedTower):
         for block in range(len(self.blocks))[start:stop]:
             tokens = self._renew_prompts(block, tokens)
             for branch in BRANCHES:
-                added = self.forward_branch(block, branch, tokens, context=context, grid=grid)
+                added = self.forward_branch(
+                    block, branch, tokens, context=context, grid=grid, intermediates=intermediates
+                )
                 if len(added) != len(tokens) and context is not None:
                     tokens = context.per_sentence(tokens)
                 tokens = tokens + added
@@ -119,6 +124,7 @@ class TransformerTower(StagedTower):
         *,
         context: StageContext | None = None,
         grid: Grid | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """The tensor (B, N, C) that one branch of a block adds to the tokens (B, N, C).
 
@@ -135,7 +141,16 @@ class TransformerTower(StagedTower):
             return scale(out)
         if context is not None:  # below its first adapter, a tower has a row per image
             tokens, normed, out = map(context.per_sentence, (tokens, normed, out))
-        site = Site(tokens, normed, out, scale, context, grid, self.num_extra_tokens)
+        site = Site(
+            tokens,
+            normed,
+            out,
+            scale,
+            context=context,
+            grid=grid,
+            num_extra_tokens=self.num_extra_tokens,
+            intermediates=intermediates.sub("adapters").sub(key),
+        )
         added: Tensor = self.adapters[key](site)
         return added
 
@@ -146,19 +161,29 @@ class TransformerTower(StagedTower):
         *,
         context: StageContext | None = None,
         grid: Grid | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Run the blocks of a stage, counted from 1, on tokens (B, N, C)."""
         start, stop = self.stage_blocks(stage)
-        return self.forward_blocks(tokens, start, stop, context=context, grid=grid)
+        return self.forward_blocks(
+            tokens, start, stop, context=context, grid=grid, intermediates=intermediates
+        )
 
     def run_last_blocks(
-        self, tokens: Tensor, *, context: StageContext | None = None, grid: Grid | None = None
+        self,
+        tokens: Tensor,
+        *,
+        context: StageContext | None = None,
+        grid: Grid | None = None,
+        intermediates: Intermediates = NO_INTERMEDIATES,
     ) -> Tensor:
         """Run the blocks after the last stage, of which a system leaves none."""
         start = self.out_indices[-1] + 1
         if start == len(self.blocks):
             return tokens
-        return self.forward_blocks(tokens, start, context=context, grid=grid)
+        return self.forward_blocks(
+            tokens, start, context=context, grid=grid, intermediates=intermediates
+        )
 
     def stage_blocks(self, stage: int) -> tuple[int, int]:
         """First block of a stage, counted from 1, and the block after its last."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from risbook.errors import RisbookError
+from risbook.intermediates import Intermediates
 from risbook.systems import DETRIS, build_system, load_system
 from risbook.training import train
 
@@ -60,6 +61,17 @@ def test_a_checkpoint_holds_what_is_tuned(mini: DETRIS, tmp_path: Path) -> None:
 def test_parts_of_the_mask_head_are_found(mini: DETRIS) -> None:
     with pytest.raises(AttributeError, match=r"try model\.head\.decoder$"):
         _ = mini.decoder
+
+
+def test_what_the_dense_aligners_record(mini: DETRIS) -> None:
+    tokens = mini.tokenizer(["the left dog"])
+    intermediates = Intermediates()
+    with torch.no_grad():
+        mini.eval()(torch.zeros(1, 3, 96, 96), tokens, intermediates=intermediates)
+    attn = intermediates["image_tower.adapters.1_mlp.attn"]
+    assert attn.shape == (1, 4, 12 * 12, 24) and attn.sum(dim=-1).allclose(torch.ones(()))
+    recorded = {name for name in intermediates if name.endswith(".query")}
+    assert recorded == {f"image_tower.adapters.{block}_mlp.query" for block in range(1, 12, 2)}
 
 
 def test_images_that_are_not_square(mini: DETRIS) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from risbook.errors import RisbookError
+from risbook.intermediates import Intermediates
 from risbook.systems import MiCA, build_system, load_system
 
 ADAPTERS = ("glia", "caa", "text_glia", "text_caa")
@@ -50,6 +51,19 @@ def test_a_checkpoint_holds_what_is_tuned(mini: MiCA, tmp_path: Path) -> None:
     mini.save_pretrained(tmp_path)
     again = load_system(tmp_path)
     assert again.config == mini.config and answer(again).equal(answer(mini))
+
+
+def test_what_the_adapters_record(mini: MiCA) -> None:
+    tokens = mini.tokenizer(["the left dog"])
+    intermediates = Intermediates()
+    with torch.no_grad():
+        logits = mini.eval()(torch.zeros(1, 3, 96, 96), tokens, intermediates=intermediates)
+    attn = intermediates["image_tower.adapters.3_mlp.attn"]
+    assert attn.shape == (1, 4, 12 * 12, 24 - 1) and attn.sum(dim=-1).allclose(torch.ones(()))
+    assert intermediates["image_tower.adapters.1_attention.global"].shape == (1, 5 + 12 * 12, 32)
+    assert intermediates["text_tower.adapters.5_attention.attn"].shape == (1, 4, 24, 24)
+    assert intermediates["text_tower.adapters.3_mlp.local"].shape == (1, 24, 32)
+    assert logits.isfinite().all()
 
 
 def test_towers_without_blocks() -> None:
