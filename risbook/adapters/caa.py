@@ -23,7 +23,8 @@ Four facts of the released code that the figures of the paper do not show:
   output, h itself is added to them, which gives 2 h.
 - Padding of the text takes part in the attention. A key padding mask excludes it.
 
-The released code has guards against float16 in the attention. Here only that behind it is kept.
+The released attention clamps scores so that float16 cannot overflow. Only the guard on its output
+is kept.
 """
 
 import torch
@@ -37,6 +38,7 @@ from risbook.adapters.multi_scale_conv import MultiScaleConv
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_aliases import keyword_aliases
 from risbook.layers.numeric_guards import finite_or_zero
 from risbook.layers.pos_embed import Grid
 
@@ -73,6 +75,7 @@ class CAA(nn.Module):
         ArgumentError: if the heads do not divide `attn_dim`.
     """
 
+    @keyword_aliases({"embed_dim": "dim"})
     def __init__(
         self,
         *,

@@ -26,6 +26,7 @@ from risbook.adapters.dmoc import DMoC
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_aliases import keyword_aliases
 from risbook.layers.attention import MultiHeadAttention
 from risbook.layers.pos_embed import Grid
 
@@ -59,6 +60,7 @@ class DenseAligner(nn.Module):
             `attn_dim`.
     """
 
+    @keyword_aliases({"embed_dim": "dim"})
     def __init__(
         self,
         *,

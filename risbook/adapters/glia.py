@@ -5,10 +5,11 @@ convolution mixes neighbours, and a light self-attention mixes all tokens. A lin
 tokens back to C channels, and a gate scales each channel:
 
 $$h = \\text{ReLU}(W_{down}\\, x) \\qquad l = \\text{LN}(h + \\text{conv}(h)) \\qquad
-g = \\text{LN}(l + A(l)) \\qquad \\text{GLiA}(x) = \\sigma(\\gamma)\\, W_{up}\\, g$$
+m = \\text{LN}(l + A(l)) \\qquad \\text{GLiA}(x) = \\sigma(g)\\, W_{up}\\, m$$
 
-So l holds the *local* and g the *global* context; both stay within one modality. GLiA is serial: a
-block adds GLiA(x) to its tokens between attention and MLP, see `risbook.adapters.mica_placements`.
+So l holds the *local* and m the *global* context, and g is the gate. Both contexts stay within one
+modality. GLiA is serial: a block adds GLiA(x) to its tokens between attention and MLP, see
+`risbook.adapters.mica_placements`.
 The image tower and the text tower have the same module with other sizes.
 
 In the released code the convolutions run *along the sequence of tokens*, in the image tower as
@@ -30,6 +31,7 @@ from risbook.adapters.mica_weights import init_linears, zero_output
 from risbook.adapters.multi_scale_conv import MultiScaleConv
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_aliases import keyword_aliases
 from risbook.layers.numeric_guards import finite_or_zero, limit
 from risbook.layers.pos_embed import Grid
 from risbook.towers.stages import Modality
@@ -61,6 +63,7 @@ class GLiA(nn.Module):
         ArgumentError: if the heads do not divide `bottleneck_dim`.
     """
 
+    @keyword_aliases({"embed_dim": "dim"})
     def __init__(
         self,
         *,
@@ -107,7 +110,7 @@ class GLiA(nn.Module):
             key_padding_mask: bool (B, N), true for padding of a text, which is then no input of the
                 convolutions and the attention; None lets it take part, as released.
             intermediates: gets "local", l (B, N, r); "attn", the attention weights (B, heads, N,
-                N); and "global", g (B, N, r).
+                N); and "global", m (B, N, r).
 
         Returns:
             (B, N, C).

@@ -1,7 +1,7 @@
 """Sizes and choices of MiCA's adapters, and the repairs of the released code among them.
 
 The defaults are those of the released configuration for RefCOCO (MiCA, Li et al., 2026). Five
-options repair what the paper and the code leave open or tell differently; each is off by default:
+options depart from the released code; each is off by default.
 
 | option | released code | repair |
 |---|---|---|

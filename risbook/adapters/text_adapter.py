@@ -17,6 +17,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from risbook.adapters.dmoc import DMoC
+from risbook.keyword_aliases import keyword_aliases
 
 
 class TextAdapter(nn.Module):
@@ -40,6 +41,7 @@ class TextAdapter(nn.Module):
         ArgumentError: if `bottleneck_dim` is no multiple of 16.
     """
 
+    @keyword_aliases({"embed_dim": "dim"})
     def __init__(
         self,
         *,

@@ -23,6 +23,7 @@ from risbook.adapters.lite_attention import NORM_EPS, LiteAttention
 from risbook.adapters.mica_weights import init_linears, zero_output
 from risbook.adapters.multi_scale_conv import MultiScaleConv
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.keyword_aliases import keyword_aliases
 from risbook.layers.numeric_guards import finite_or_zero, limit
 
 
@@ -47,6 +48,7 @@ class TextCAA(nn.Module):
         ArgumentError: if the heads do not divide `bottleneck_dim`.
     """
 
+    @keyword_aliases({"embed_dim": "dim"})
     def __init__(
         self,
         *,

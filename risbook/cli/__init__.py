@@ -33,7 +33,7 @@ for example:
   risbook params etris-rn50                what learns, what is frozen, and which share that is
   risbook train first-model --data refscenes --steps 2000 --out runs/first
   risbook evaluate etris-mini              on every split of what it learned from
-  risbook convert refcoco.pth runs/detris  a checkpoint of the released ETRIS or DETRIS as ours
+  risbook convert refcoco.pth runs/detris  a released checkpoint of ETRIS, DETRIS or MiCA as ours
   risbook predict --image photo.jpg --text "the left dog" --out mask.png
   risbook bench train detris-b             how fast this machine trains it
   risbook study etris-pet                  a comparison of many runs; can be stopped and resumed

@@ -13,7 +13,7 @@ def convert(
     whole: bool = False,
     overrides: dict[str, Any] | None = None,
 ) -> None:
-    """Turn a released checkpoint of ETRIS or DETRIS into one that evaluate and predict read.
+    """Turn a released checkpoint of ETRIS, DETRIS or MiCA into one that evaluate and predict read.
 
     Args:
         file: a .pth file that the authors published, or that their training wrote.
@@ -47,12 +47,13 @@ def convert(
     released = convert_released(
         file,
         out,
-        system,
-        data=data,
+        system or None,
+        data=data or None,
         whole=whole,
         overrides=overrides,
         find_results=reported_results,
     )
     trained_on = f"trained on {released.data}, " if released.data else ""
     print(f"{file}: {released.name}, {trained_on}{released.config.max_tokens} tokens per sentence")
-    print(f"checkpoint: {out} ({released.origin})")
+    content = "all weights" if whole else "what was trained, without the frozen towers"
+    print(f"wrote {out}: {content} ({released.origin})")

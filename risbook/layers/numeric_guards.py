@@ -23,6 +23,8 @@ def limit(x: Tensor) -> Tensor:
 def finite_or_zero(x: Tensor) -> Tensor:
     """Zero in place of NaN and of the infinities, with a gradient of zero there.
 
+    NaN from a diverged run is hidden by it.
+
     >>> finite_or_zero(torch.tensor([2.0, float("nan"), float("inf")]))
     tensor([2., 0., 0.])
     """

@@ -26,12 +26,13 @@ EVALUATED: Mapping[str, Filter] = {
 METRICS = ("mIoU", "oIoU")
 
 
-def reported_results(name: str, data: str) -> list[dict[str, Any]]:
+def reported_results(name: str, data: str | None) -> list[dict[str, Any]]:
     """Results as `risbook.systems.System.about` holds them; empty where the ledger has none.
 
     Args:
         name: a preset.
-        data: the data set that the checkpoint was trained on, as the released code names it.
+        data: the data set that the checkpoint was trained on, as the released code names it; None
+            if unknown.
 
     >>> [result] = reported_results("detris-b", "refcocog_g")
     >>> result["rows"]

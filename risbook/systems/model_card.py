@@ -191,9 +191,9 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _license(about: Mapping[str, Any], origins: Mapping[str, Any]) -> str:
-    name = about.get("license") or "not chosen by whoever trained them"
-    towers = "; the towers keep the licenses of their publishers" if origins else ""
-    return f"Of these weights: {name}{towers}."
+    name = about.get("license")
+    chosen = f"License of these weights: {name}." if name else "No license was chosen."
+    return f"{chosen} The towers keep the licenses of their publishers." if origins else chosen
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

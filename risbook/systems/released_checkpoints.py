@@ -50,7 +50,7 @@ class ReleasedCheckpoint:
         name: the preset that it was trained as.
         config: the preset's configuration, with the length of its sentences.
         code: the authors' code.
-        data: the data set that it was trained on, as that code names it; "" if unknown.
+        data: the data set that it was trained on, as that code names it; None if unknown.
         state: its entries under our names. The tensors lie in the file until they are computed
             with.
         meta_system: the system of this configuration, without memory for weights.
@@ -61,7 +61,7 @@ class ReleasedCheckpoint:
     name: str
     config: PEFTSystemConfig
     code: ReleasedCode
-    data: str
+    data: str | None
     state: Mapping[str, Tensor]
     meta_system: PEFTSystem
     origin: WeightsOrigin
@@ -156,18 +156,18 @@ class ReleasedCheckpoint:
 
 def read_released(
     path: str | Path,
-    name: str = "",
+    name: str | None = None,
     *,
-    data: str = "",
+    data: str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> ReleasedCheckpoint:
     """Read a checkpoint that the released training wrote, and recognise what it is.
 
     Args:
         path: the ``.pth`` file; a plain state dict is accepted, too.
-        name: the preset that it was trained as, for instance "detris-b"; "" to recognise it.
+        name: the preset that it was trained as, for instance "detris-b"; None to recognise it.
         data: the data set that it was trained on, as the released code names it, for instance
-            "refcocog_u"; "" for what the file's name tells. It decides `max_tokens`.
+            "refcocog_u"; None for what the file's name tells. It decides `max_tokens`.
         overrides: fields of the preset's configuration to change, where the file was trained with
             others.
 
@@ -197,9 +197,9 @@ def read_released(
 
 def load_released(
     path: str | Path,
-    name: str = "",
+    name: str | None = None,
     *,
-    data: str = "",
+    data: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     tokenizer: Tokenizer | None = None,
 ) -> PEFTSystem:
@@ -207,8 +207,8 @@ def load_released(
 
     Args:
         path: as in `read_released`, and so are the next three.
-        name: "" to recognise the preset.
-        data: "" for what the file's name tells.
+        name: None to recognise the preset.
+        data: None for what the file's name tells.
         overrides: changed fields.
         tokenizer: replaces CLIP's, which the file does not hold.
 
@@ -226,12 +226,12 @@ def load_released(
 def convert_released(
     path: str | Path,
     folder: str | Path,
-    name: str = "",
+    name: str | None = None,
     *,
-    data: str = "",
+    data: str | None = None,
     whole: bool = False,
     overrides: Mapping[str, Any] | None = None,
-    find_results: Callable[[str, str], Sequence[Mapping[str, Any]]] | None = None,
+    find_results: Callable[[str, str | None], Sequence[Mapping[str, Any]]] | None = None,
 ) -> ReleasedCheckpoint:
     """Convert a checkpoint of the released training to one of risbook, which `load_system` reads.
 
@@ -243,7 +243,7 @@ def convert_released(
         path: as in `read_released`.
         folder: created if it does not exist.
         name: as in `read_released`, and so are `data` and `overrides`.
-        data: "" for what the file's name tells.
+        data: None for what the file's name tells.
         whole: whether the frozen weights of the towers are written, too. Without them the folder
             names their files and holds a digest of their values, which loading compares.
         overrides: changed fields.
@@ -303,7 +303,7 @@ def _recognise(
     state: Mapping[str, Tensor],
     released: Mapping[str, Tensor],
     code: ReleasedCode,
-    name: str,
+    name: str | None,
     overrides: Mapping[str, Any],
 ) -> tuple[str, PEFTSystem]:
     """The preset that a file is of, and its system without memory.
@@ -313,7 +313,7 @@ def _recognise(
         state: its entries under our names.
         released: the same under their own.
         code: the authors' code.
-        name: the preset that the caller named, "" for none.
+        name: the preset that the caller named, None for none.
         overrides: changed fields of the configuration.
 
     Raises:
@@ -330,9 +330,9 @@ def _recognise(
             misfits[other] = count_mismatches(state, systems[other].state_dict())
         if misfits.get(other) == 0:
             break
-    fitting = min(misfits, key=misfits.__getitem__, default="")
+    fitting = min(misfits, key=misfits.__getitem__, default=None)
     if fitting and misfits[fitting] == 0:
-        if name in ("", fitting):
+        if name in (None, fitting):
             return fitting, systems[fitting]
         raise DataError(f"{path}: is a checkpoint of {fitting}, not of {name}; name that, or none")
     closest = name or fitting

@@ -43,12 +43,12 @@ class ReleasedCode:
     max_tokens: Mapping[str, int]
     rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
-    def find_data(self, path: Path, data: str, overrides: Mapping[str, Any]) -> str:
-        """The data set that a checkpoint was trained on, "" if it is not needed and not known.
+    def find_data(self, path: Path, data: str | None, overrides: Mapping[str, Any]) -> str | None:
+        """The data set that a checkpoint was trained on, None if it is not needed and not known.
 
         Args:
             path: the file.
-            data: what the caller gives, "" for nothing.
+            data: what the caller gives, None for nothing.
             overrides: changed fields of the configuration; with `max_tokens` among them, the data
                 set may be unknown.
 
@@ -64,7 +64,7 @@ class ReleasedCode:
         if data in self.max_tokens:
             return data
         if "max_tokens" in overrides:
-            return ""
+            return None
         lengths = ", ".join(f"{name} ({length})" for name, length in self.max_tokens.items())
         raise ArgumentError(
             f"{path}: neither the file nor its name tells what it was trained on, which decides "
@@ -72,12 +72,12 @@ class ReleasedCode:
         )
 
 
-def data_of_file(path: Path) -> str:
-    """The data set that the name of a file tells, "" if it tells none, or leaves it open.
+def data_of_file(path: Path) -> str | None:
+    """The data set that the name of a file tells, None if it tells none, or leaves it open.
 
     >>> [data_of_file(Path(name)) for name in ("lagre_refcoco.pth", "refcocog-umd.pth", "best.pth")]
-    ['refcoco', 'refcocog_u', '']
+    ['refcoco', 'refcocog_u', None]
     """
     name = path.stem.lower()
     fitting = [data for part, data in DATA_IN_FILE_NAMES.items() if re.search(part, name)]
-    return fitting[0] if fitting else ""
+    return fitting[0] if fitting else None

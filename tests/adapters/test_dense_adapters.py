@@ -1,6 +1,7 @@
 """Dense Aligner and Text Adapter: their options, their places in frozen towers, initial weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -8,11 +9,14 @@ from tiny_towers import DEPTH, WIDTH, answers, inputs, make, near, same, tuned
 from torch import Tensor, nn
 
 from risbook.adapters import (
+    CAA,
     DenseAligner,
     DenseAlignerConfig,
     DMoC,
+    GLiA,
     TextAdapter,
     TextAdapterConfig,
+    TextCAA,
     add_dense_aligners,
     add_text_adapters,
 )
@@ -303,3 +307,13 @@ def test_impossible_choices() -> None:
         TextAdapterConfig(bottleneck_dim=40)
     with pytest.raises(ArgumentError, match="no block 9 to add an adapter to"):
         add_text_adapters(make("text"), TextAdapterConfig(blocks=(9,)))
+
+
+@pytest.mark.parametrize("adapter", [DenseAligner, TextAdapter, CAA, GLiA, TextCAA])
+def test_embed_dim_is_another_name_of_dim(adapter: Any) -> None:
+    """As `Bottleneck`, the towers and timm name it."""
+    text = {"text_dim": TEXT_DIM} if adapter in (DenseAligner, CAA) else {}
+    with torch.device("meta"):
+        assert adapter(embed_dim=64, **text).up.out_features == 64
+    with pytest.raises(TypeError, match="embed_dim is another name of dim; give one"):
+        adapter(embed_dim=64, dim=64, **text)

@@ -30,7 +30,7 @@ def test_convert_evaluate_predict(
     digest = hashlib.sha256(released.read_bytes()).hexdigest()
     assert capsys.readouterr().out.splitlines() == [
         f"{released}: etris-mini, trained on refcoco, 17 tokens per sentence",
-        f"checkpoint: {run} (published weights: refcoco.pth (sha256 {digest[:8]}))",
+        f"wrote {run}: all weights (published weights: refcoco.pth (sha256 {digest[:8]}))",
     ]
     assert digest in (run / "config.json").read_text()
 

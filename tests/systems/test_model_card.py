@@ -77,7 +77,7 @@ def test_the_card_of_a_released_model() -> None:
         "jiaqihuang01/DETRIS), README), not measured with these weights; percent:",
         "| refcoco | testB | 73.5 | 71.4 |",
         "letterboxed to 448 x 448 pixels, sentences are cut to 17 tokens",
-        "Of these weights: mit; the towers keep the licenses of their publishers.",
+        "License of these weights: mit. The towers keep the licenses of their publishers.",
     ):
         assert line in card.text, line
     assert card.text.rstrip().endswith(GENERATED)

@@ -212,7 +212,7 @@ def test_another_preset_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_the_name_of_a_file_tells_its_data(name: str, data: str, length: int) -> None:
-    assert RELEASED_DETRIS.find_data(Path(name), "", {}) == data
+    assert RELEASED_DETRIS.find_data(Path(name), None, {}) == data
     assert RELEASED_DETRIS.max_tokens[data] == length
 
 
@@ -220,11 +220,11 @@ def test_what_was_trained_on_is_given_or_told(tmp_path: Path) -> None:
     find_data = RELEASED_DETRIS.find_data
     assert find_data(Path("best.pth"), "refcoco+", {}) == "refcoco+"
     assert find_data(Path("refcoco.pth"), "refcocog_u", {}) == "refcocog_u"
-    assert find_data(Path("best.pth"), "", {"max_tokens": 20}) == ""
+    assert find_data(Path("best.pth"), None, {"max_tokens": 20}) is None
     unclear = ("refcocog.pth", "refcocogs.pth", "refcoco_g.pth", "refcoco-g.pth", "refcoco_umd.pth")
     for name in ("best_model.pth", "grefcoco.pth", "mixup.pth", *unclear):
         with pytest.raises(RisbookError, match=r"trained on, .* refcocog_u \(22\), .*max_tokens$"):
-            find_data(Path(name), "", {})
+            find_data(Path(name), None, {})
     with pytest.raises(RisbookError, match="no data set of jiaqihuang01/DETRIS is called 'coco'"):
         find_data(Path("refcoco.pth"), "coco", {})
 

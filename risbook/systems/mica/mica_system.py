@@ -7,9 +7,9 @@ the attention of some blocks, and CAA beside the MLP of others, see
 `risbook.adapters.mica_placements`; `risbook.adapters.mica_options` has the repairs.
 
 The paper gives 1.93 % of tuned parameters; the released configuration for RefCOCO has 2.13 %. Our
-reconstruction, ``caa.film_projected=True``, has 1.93 %: FiLM reads the text token after the
-projection to 128 channels, as the figure of CAA can be read. Other changes lead to nearly the same
-number, so this stays a guess.
+reconstruction, the preset ``mica-b-reconstructed``, has 1.93 %: with ``caa.film_projected=True``,
+FiLM reads the text token after the projection to 128 channels, as the figure of CAA can be read.
+Other changes lead to nearly the same number, so this stays a guess.
 """
 
 from torch import Tensor
