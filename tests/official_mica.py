@@ -1,9 +1,7 @@
-"""The recorded small MiCA: its configuration, and its weights in the layout of a released file."""
+"""The configuration of the recorded small MiCA."""
 
-import re
 from typing import Any
 
-import torch
 from parity import Recording, below
 from torch import Tensor
 
@@ -51,24 +49,3 @@ def mica_overrides(file: Recording, adapters: dict[str, Tensor]) -> dict[str, An
         "head.ffn_dim": 16,
         "head.projector_dim": 8,
     }
-
-
-def released_towers(file: Recording) -> dict[str, Tensor]:
-    """The recorded towers as a released file holds them: each GLiA in every container.
-
-    The recording has one copy of each, and no entry that the towers do not read.
-    """
-    state = dict(file.below("sd/"))
-    state["dinov2.mask_token"] = torch.zeros_like(state["dinov2.cls_token"][:, 0])
-    state["txt_backbone.logit_scale"] = state["txt_backbone.logit_scale"].reshape(())
-    for name, value in list(state.items()):
-        if name.endswith("num_batches_tracked"):
-            state[name] = value.reshape(())
-    for tower, blocks in (("dinov2.", IMAGE_BLOCKS), ("txt_backbone.", TEXT_BLOCKS)):
-        pattern = re.compile(rf"({re.escape(tower)}.*)serial_adapter\.adapters\.((\d+)\..+)")
-        matches = list(filter(None, map(pattern.fullmatch, state)))
-        for block in sorted({match[3] for match in matches}):
-            for match in matches:
-                copy = f"{blocks}{block}.serial_adapter.adapters.{match[2]}"
-                state[copy] = state[match[0]]
-    return state

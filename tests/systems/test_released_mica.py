@@ -5,76 +5,69 @@ from pathlib import Path
 
 import pytest
 import torch
-from official_detris import tower_sizes
-from official_mica import mica_overrides, released_towers
-from parity import Recording, read_shapes
+from parity import read_shapes
 from released_files import random_state, write_released
 from torch import Tensor
 
-from risbook.config import with_overrides
 from risbook.errors import DataError
 from risbook.systems import (
     MiCA,
-    SystemPreset,
     build_meta_system,
     convert_released,
     load_released,
     load_system,
 )
-from risbook.systems.mica import MiCAConfig, build_mica
-from risbook.systems.mica.rename_mica import RELEASED_MICA, rename_mica, split_adapters
-from risbook.systems.released_names import HEAD_PREFIXES
-from risbook.systems.system_presets import SYSTEMS
-from risbook.tokenizers.interface import ShapeOnlyTokenizer
-from risbook.tokenizers.word_tokenizer import WordTokenizer
-from risbook.towers.presets import TOWERS, TowerPreset
+from risbook.systems.mica.rename_mica import rename_mica
 
 KEYS = "mica/state_dict_keys_refcoco_base.tsv"
 
 
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recording:
-    """The recorded small towers as the preset "mica-recorded"."""
-    file = Recording("mica/towers_small.npz")
-    image_sizes, text_sizes = tower_sizes(file)
-    folder = tmp_path / "text"
-    folder.mkdir()
-    length = file["in/word"].shape[1]
-    WordTokenizer.from_sentences(["a dog"], length=length, ends=True).to_file(
-        folder / "tokenizer.json"
-    )
-    text_preset = TowerPreset("clip-text", text_sizes, folder=folder, tokenizer_class=WordTokenizer)
-    monkeypatch.setitem(TOWERS, "recorded-image", TowerPreset("dinov2", image_sizes))
-    monkeypatch.setitem(TOWERS, "recorded-text", text_preset)
-    towers = {"image_tower": "recorded-image", "text_tower": "recorded-text"}
-    adapters, _ = split_adapters(file.below("sd/"))
-    config = with_overrides(MiCAConfig(), mica_overrides(file, adapters) | towers)
-    preset = SystemPreset("as recorded", config, build_mica, released=RELEASED_MICA)
-    monkeypatch.setitem(SYSTEMS, "mica-recorded", preset)
-    return file
+@pytest.fixture(scope="module")
+def official() -> dict[str, Tensor]:
+    """Entries of the released names, of one value each; the copies of a GLiA are separate."""
+    return {name: torch.zeros(()).expand(shape) for name, shape in read_shapes(KEYS).items()}
 
 
-def released_state(file: Recording) -> dict[str, Tensor]:
-    """The recorded towers and a random mask head, under the released names."""
-    head = build_meta_system("mica-recorded").get_submodule("head").state_dict()
-    shapes = {}
-    for name, value in head.items():
-        for released, ours in HEAD_PREFIXES.items():
-            if f"head.{name}".startswith(ours):
-                shapes[released + f"head.{name}".removeprefix(ours)] = tuple(value.shape)
-    assert len(shapes) == len(head)
-    return released_towers(file) | random_state(shapes)
+def small_state(official: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Random weights of the released layout in the sizes of mica-mini, which has the same blocks.
+
+    The copies of a GLiA are one tensor, as in the released training.
+    """
+    system = build_meta_system("mica-mini")
+    assert isinstance(system, MiCA)
+    ours = {id(value): name for name, value in rename_mica(official).items()}
+    small = {name: tuple(value.shape) for name, value in system.state_dict().items()}
+    text_dim, image_dim = system.text_tower.embed_dim, small["mask_token"][1]
+    joined = {"in_proj_weight": (3 * text_dim, text_dim), "in_proj_bias": (3 * text_dim,)}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, value in official.items():
+        leaf = name.rpartition(".")[2]
+        if id(value) in ours:
+            shapes |= {name: small[ours[id(value)]]} if ours[id(value)] in small else {}
+        elif leaf in joined:  # the three weights of CLIP's attention
+            shapes[name] = joined[leaf]
+    shapes["dinov2.cls_token"] = (1, 1, image_dim)
+    num_patches = system.image_tower.pos_grid**2
+    shapes["dinov2.pos_embed"] = (1, 1 + num_patches, image_dim)
+    state = random_state(shapes)
+    for name in official:
+        _, _, entry = name.partition("serial_adapter.")
+        if entry and name not in state:
+            source = next(other for other in state if other.endswith(entry) and other[0] == name[0])
+            state[name] = state[source]
+    return state
 
 
-def test_a_file_of_the_released_layout(recorded: Recording, tmp_path: Path) -> None:
-    state = released_state(recorded)
+def test_a_file_of_the_released_layout(official: dict[str, Tensor], tmp_path: Path) -> None:
+    state = small_state(official)
     path = write_released(state, tmp_path / "refcoco.pth")
-    length = {"max_tokens": recorded["in/word"].shape[1]}
-    direct = load_released(
-        path, overrides=length, tokenizer=ShapeOnlyTokenizer(length["max_tokens"])
+    direct = load_released(path)
+    released = convert_released(path, tmp_path / "run", whole=True)
+    assert (released.name, released.data, released.config.max_tokens) == (
+        "mica-mini",
+        "refcoco",
+        17,
     )
-    released = convert_released(path, tmp_path / "run", whole=True, overrides=length)
-    assert (released.name, released.data) == ("mica-recorded", "refcoco")
     assert json.loads((tmp_path / "run" / "config.json").read_text())["about"]["released"] == {
         "code": "feng-zitong/MiCA",
         "file": "refcoco.pth",
@@ -82,27 +75,19 @@ def test_a_file_of_the_released_layout(recorded: Recording, tmp_path: Path) -> N
         "data": "refcoco",
     }
     path.unlink()
+    gate = "txt_backbone.transformer.resblocks.5.serial_adapter.adapters.9.adapter.gate"
     logits = []
     for system in (direct, load_system(tmp_path / "run")):
         assert isinstance(system, MiCA)
         with torch.no_grad():
-            images, texts = system.encode(recorded["in/img"], recorded["in/word"])
-            logits.append(system(recorded["in/img"], recorded["in/word"]))
-        for number, feature_map in enumerate(images.maps):
-            recorded.compare(f"out/eval_vis{number}", feature_map)
-        recorded.compare("out/eval_txt", texts.text_tokens)
-        head = system.get_submodule("head").state_dict()
-        assert head["neck.txt_proj.weight"].equal(state["neck.txt_proj.weight"])
+            logits.append(system(torch.ones(1, 3, 96, 96), ["the left dog"]))
+        weights = system.state_dict()
+        assert weights["text_tower.adapters.9_attention.adapter.gate.weight"].equal(state[gate])
+        assert weights["head.neck.txt_proj.weight"].equal(state["neck.txt_proj.weight"])
     assert logits[0].equal(logits[1]) and bool(logits[0].isfinite().all())
 
 
 # every entry of the released files counts, each copy of a GLiA included
-
-
-@pytest.fixture(scope="module")
-def official() -> dict[str, Tensor]:
-    """Entries of the released names, of one value each; the copies of a GLiA are separate."""
-    return {name: torch.zeros(()).expand(shape) for name, shape in read_shapes(KEYS).items()}
 
 
 CONTAINER = "dinov2.blocks.5.serial_adapter.adapters."
