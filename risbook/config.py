@@ -43,6 +43,10 @@ STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 Size = Annotated[int, Field(ge=1, le=65536)]
 #: how many layers or blocks
 Depth = Annotated[int, Field(ge=0, le=1024)]
+#: numbers of blocks of a tower, counted from 0
+BlockIndices = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=1023)], ...], Field(examples=[[3, 7, 11]])
+]
 #: how many steps, samples or expressions
 Count = Annotated[int, Field(ge=0, le=10**12)]
 PositiveCount = Annotated[int, Field(ge=1, le=10**12)]

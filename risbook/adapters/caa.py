@@ -30,7 +30,7 @@ is kept.
 import torch
 from torch import Tensor, nn
 
-from risbook.adapters.dense_aligner import TextAttention
+from risbook.adapters.cross_attention import CrossAttention
 from risbook.adapters.film import FiLM
 from risbook.adapters.gate import Gate
 from risbook.adapters.mica_weights import init_linears, zero_output
@@ -98,7 +98,7 @@ class CAA(nn.Module):
         self.conv = MultiScaleConv(bottleneck_dim)
         self.conv_norm = nn.BatchNorm2d(bottleneck_dim)
         self.film = FiLM(attn_dim if film_projected else text_dim, bottleneck_dim) if film else None
-        self.cross = TextAttention(
+        self.cross = CrossAttention(
             bottleneck_dim,
             text_dim=text_dim,
             attn_dim=attn_dim,

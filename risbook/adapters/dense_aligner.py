@@ -22,12 +22,12 @@ Three facts of the released code that the figure of the paper does not show:
 import torch
 from torch import Tensor, nn
 
+from risbook.adapters.cross_attention import CrossAttention
 from risbook.adapters.dmoc import DMoC
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
-from risbook.layers.attention import MultiHeadAttention
 from risbook.layers.pos_embed import Grid
 
 
@@ -79,7 +79,7 @@ class DenseAligner(nn.Module):
             raise ArgumentError(f"num_heads is {num_heads}; it must divide attn_dim, {attn_dim}")
         self.down = nn.Linear(dim, bottleneck_dim)
         self.dmoc = DMoC(bottleneck_dim, squeeze=squeeze)
-        self.cross = TextAttention(
+        self.cross = CrossAttention(
             bottleneck_dim,
             text_dim=text_dim,
             attn_dim=attn_dim,
@@ -139,50 +139,6 @@ class DenseAligner(nn.Module):
             attn_out = attn_out + map_to_patches(mixture)
         aligned: Tensor = self.up(hidden + torch.cat([extra, attn_out], dim=1))
         return aligned
-
-
-class TextAttention(nn.Module):
-    """Attention of patches (B, N, r) over text tokens (B, L, T), at its own number of channels.
-
-    The text tokens are projected once, to what serves as keys and as values.
-
-    Args:
-        dim: r, channels of the patches.
-        text_dim: T, channels of the text tokens.
-        attn_dim: channels of the attention.
-        num_heads: its heads.
-        dropout: probability that an attention weight is dropped in training.
-    """
-
-    def __init__(
-        self, dim: int, *, text_dim: int, attn_dim: int, num_heads: int, dropout: float
-    ) -> None:
-        super().__init__()
-        # the released names
-        self.image_proj = nn.Linear(dim, attn_dim)
-        self.text_proj = nn.Linear(text_dim, attn_dim)
-        self.multihead_attn = MultiHeadAttention(attn_dim, num_heads, dropout=dropout)
-        self.back_proj = nn.Linear(attn_dim, dim)
-
-    def forward(
-        self,
-        patches: Tensor,
-        text_tokens: Tensor,
-        *,
-        key_padding_mask: Tensor | None = None,
-        intermediates: Intermediates = NO_INTERMEDIATES,
-    ) -> Tensor:
-        """What each patch reads from the text, (B, N, r); see `DenseAligner.forward`."""
-        memory = self.text_proj(text_tokens)  # (B, L, attn_dim)
-        attn_out = self.multihead_attn(
-            self.image_proj(patches),
-            memory,
-            memory,
-            key_padding_mask=key_padding_mask,
-            intermediates=intermediates,
-        )
-        projected: Tensor = self.back_proj(attn_out)
-        return projected
 
 
 def init_as_released(module: nn.Module) -> None:

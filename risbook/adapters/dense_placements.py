@@ -22,15 +22,12 @@ from torch import Tensor
 
 from risbook.adapters.dense_aligner import DenseAligner
 from risbook.adapters.text_adapter import TextAdapter
-from risbook.config import Probability, Size, configuration
+from risbook.config import BlockIndices, Probability, Size, configuration
 from risbook.towers.sites import Placement, Site
 from risbook.towers.transformer_tower import TransformerTower
 
 Wiring = Literal["released", "figure"]
 BottleneckDim = Annotated[int, Field(ge=16, le=65536, multiple_of=16)]
-Blocks = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=1023)], ...], Field(examples=[[1, 3, 5, 7, 9, 11]])
-]
 
 #: every second block of twelve, as released for the B model
 EVERY_SECOND = (1, 3, 5, 7, 9, 11)
@@ -57,7 +54,7 @@ class DenseAlignerConfig:
     #: values of a system without Dense Aligners, ``aligner=None``
     without: ClassVar[Mapping[str, Any]] = {"blocks": []}
 
-    blocks: Blocks = EVERY_SECOND
+    blocks: BlockIndices = EVERY_SECOND
     bottleneck_dim: BottleneckDim = 128
     attn_dim: Size = 128
     num_heads: Size = 8
@@ -89,7 +86,7 @@ class TextAdapterConfig:
     #: values of a system without Text Adapters, ``text_adapter=None``
     without: ClassVar[Mapping[str, Any]] = {"blocks": []}
 
-    blocks: Blocks = EVERY_SECOND
+    blocks: BlockIndices = EVERY_SECOND
     bottleneck_dim: BottleneckDim = 64
     scale: float = 0.2
     squeeze: bool = True

@@ -20,17 +20,15 @@ The Dense Aligner uses the form for maps, (B, d, h, w), the Text Adapter that fo
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from risbook.errors import ArgumentError
+from risbook.layers.convolutions import SpatialDims
 
 #: a branch with a larger kernel first reduces its input to 1 / 16 of the channels
 SQUEEZE = 16
-
-SpatialDims = Literal[1, 2]
 
 
 class DMoC(nn.Module):

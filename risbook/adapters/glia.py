@@ -19,8 +19,6 @@ figure of the paper writes 3x3, 5x5 and 7x7. With `spatial_dims=2` the kernels a
 figure, on the grid of patches; the extra tokens then skip them.
 """
 
-from typing import Literal
-
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
@@ -32,6 +30,7 @@ from risbook.adapters.multi_scale_conv import MultiScaleConv
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
+from risbook.layers.convolutions import SpatialDims
 from risbook.layers.numeric_guards import finite_or_zero, limit
 from risbook.layers.pos_embed import Grid
 from risbook.towers.stages import Modality
@@ -72,7 +71,7 @@ class GLiA(nn.Module):
         num_heads: int = 4,
         dropout: float = 0.1,
         modality: Modality = "image",
-        spatial_dims: Literal[1, 2] = 1,
+        spatial_dims: SpatialDims = 1,
         zero_init: bool = False,
         scale: float | None = None,
     ) -> None:

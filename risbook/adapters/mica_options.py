@@ -13,16 +13,12 @@ options depart from the released code; each is off by default.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
-from risbook.config import Probability, Size, configuration
+from risbook.config import BlockIndices, Probability, Size, configuration
+from risbook.layers.convolutions import SpatialDims
 
 Condition = Literal["start", "end", "none"]
-AdapterBlocks = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=1023)], ...], Field(examples=[[1, 5, 9]])
-]
 
 
 @configuration
@@ -41,11 +37,11 @@ class GLiAConfig:
     #: values of a system without this adapter, ``glia=None``
     without: ClassVar[Mapping[str, Any]] = {"blocks": []}
 
-    blocks: AdapterBlocks = (1, 5, 9)
+    blocks: BlockIndices = (1, 5, 9)
     bottleneck_dim: Size = 128
     num_heads: Size = 4
     dropout: Probability = 0.1
-    spatial_dims: Literal[1, 2] = 1
+    spatial_dims: SpatialDims = 1
     zero_init: bool = False
 
     def __post_init__(self) -> None:
@@ -73,7 +69,7 @@ class CAAConfig:
     #: values of a system without this adapter, ``caa=None``
     without: ClassVar[Mapping[str, Any]] = {"blocks": []}
 
-    blocks: AdapterBlocks = (3, 7, 11)
+    blocks: BlockIndices = (3, 7, 11)
     bottleneck_dim: Size = 128
     attn_dim: Size = 128
     num_heads: Size = 8
@@ -104,7 +100,7 @@ class TextMiCAConfig:
     #: values of a system without this adapter, for instance ``text_glia=None``
     without: ClassVar[Mapping[str, Any]] = {"blocks": []}
 
-    blocks: AdapterBlocks
+    blocks: BlockIndices
     bottleneck_dim: Size = 64
     num_heads: Size = 4
     dropout: Probability = 0.1

@@ -14,12 +14,12 @@ the map of patches in the CAA of the image tower.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from risbook.errors import ArgumentError
+from risbook.layers.convolutions import SpatialDims
 from risbook.layers.numeric_guards import limit
 
 
@@ -41,7 +41,7 @@ class MultiScaleConv(nn.Module):
     """
 
     def __init__(
-        self, dim: int, *, spatial_dims: Literal[1, 2] = 2, kernel_sizes: Sequence[int] = (3, 5, 7)
+        self, dim: int, *, spatial_dims: SpatialDims = 2, kernel_sizes: Sequence[int] = (3, 5, 7)
     ) -> None:
         super().__init__()
         if not kernel_sizes or any(size < 1 or size % 2 == 0 for size in kernel_sizes):

@@ -75,6 +75,10 @@ class MaskHeadConfig:
             raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
 
 
+#: that of the small presets. A run of an hour underfits, so it has no dropout.
+MINI_HEAD = MaskHeadConfig(dim=128, num_heads=2, ffn_dim=128, projector_dim=32, dropout=0.0)
+
+
 class MaskHead(nn.Module):
     """From the maps of three stages and a text to mask logits.
 

@@ -1,12 +1,16 @@
 """Convolutions with their batch norms: the building blocks of towers, adapters and decoders."""
 
 from functools import lru_cache
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from risbook.errors import ArgumentError
+
+#: of a convolution: 1 for sequences (B, C, L), 2 for maps (B, C, h, w)
+SpatialDims = Literal[1, 2]
 
 
 def conv_norm(

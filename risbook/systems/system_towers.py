@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 
 from risbook.adapters.peft.apply_peft import apply_to_tower
 from risbook.adapters.peft.peft_config import PEFTConfig
-from risbook.config import Size, configuration
+from risbook.config import BlockIndices, Size, configuration
 from risbook.decoder.mask_head import MaskHead, MaskHeadConfig
 from risbook.errors import ArgumentError
 from risbook.systems.system_preset import NO_INPUTS, BuildInputs
@@ -23,9 +22,6 @@ from risbook.towers.stages import (
     StagedTextTower,
     StagedTower,
 )
-
-BlockIndex = Annotated[int, Field(ge=0, le=1023)]
-OutIndices = Annotated[tuple[BlockIndex, ...], Field(examples=[[5, 8, 11]])]
 
 
 @configuration
@@ -56,8 +52,8 @@ class PEFTSystemConfig:
     weights: str = "auto"
     image_size: Size
     max_tokens: Size
-    image_out_indices: OutIndices = ()
-    text_out_indices: OutIndices = ()
+    image_out_indices: BlockIndices = ()
+    text_out_indices: BlockIndices = ()
     train_pos_embed: bool = False
     norm_eval: bool = False
     image_peft: PEFTConfig = PEFTConfig()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from risbook.adapters.dense_placements import DenseAlignerConfig, TextAdapterConfig
-from risbook.decoder.mask_head import MaskHeadConfig
+from risbook.decoder.mask_head import MINI_HEAD
 from risbook.systems.detris.detris_system import DETRISConfig, build_detris
 from risbook.systems.detris.rename_detris import RELEASED_DETRIS
 from risbook.systems.system_preset import SystemPreset
@@ -21,14 +21,7 @@ _MINI = DETRISConfig(
     max_tokens=24,
     aligner=DenseAlignerConfig(bottleneck_dim=32, attn_dim=32, num_heads=4, dropout=0.0),
     text_adapter=TextAdapterConfig(bottleneck_dim=32),
-    head=MaskHeadConfig(
-        neck_options={"residual": True},
-        dim=128,
-        num_heads=2,
-        ffn_dim=128,
-        projector_dim=32,
-        dropout=0.0,
-    ),
+    head=replace(MINI_HEAD, neck_options={"residual": True}),
 )
 
 _CONFIGS = {

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from risbook.adapters.bridger import BridgerConfig
-from risbook.decoder.mask_head import MaskHeadConfig
+from risbook.decoder.mask_head import MINI_HEAD
 from risbook.systems.etris.etris_system import ETRISConfig, build_etris
 from risbook.systems.etris.rename_etris import RELEASED_ETRIS
 from risbook.systems.old_checkpoints import old_etris_keys
@@ -16,7 +16,7 @@ _MINI = ETRISConfig(
     image_size=96,
     max_tokens=24,
     bridger=BridgerConfig(dim=32, num_heads=4, dropout=0.0),
-    head=MaskHeadConfig(dim=128, num_heads=2, ffn_dim=128, projector_dim=32, dropout=0.0),
+    head=MINI_HEAD,
 )
 
 _CONFIGS = {

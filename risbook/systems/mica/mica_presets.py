@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from risbook.adapters.mica_options import CAAConfig, GLiAConfig, TextMiCAConfig
-from risbook.decoder.mask_head import MaskHeadConfig
+from risbook.decoder.mask_head import MINI_HEAD
 from risbook.systems.mica.mica_system import MiCAConfig, build_mica
 from risbook.systems.mica.rename_mica import RELEASED_MICA
 from risbook.systems.system_preset import SystemPreset
@@ -18,14 +18,7 @@ _MINI = MiCAConfig(
     caa=CAAConfig(bottleneck_dim=32, attn_dim=32, num_heads=4, dropout=0.0, film_projected=True),
     text_glia=TextMiCAConfig(blocks=(1, 5, 9), bottleneck_dim=32, dropout=0.0),
     text_caa=TextMiCAConfig(blocks=(3, 7, 11), bottleneck_dim=32, dropout=0.0),
-    head=MaskHeadConfig(
-        neck_options={"residual": True},
-        dim=128,
-        num_heads=2,
-        ffn_dim=128,
-        projector_dim=32,
-        dropout=0.0,
-    ),
+    head=replace(MINI_HEAD, neck_options={"residual": True}),
 )
 
 _CONFIGS = {
