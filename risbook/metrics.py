@@ -43,7 +43,8 @@ Row = tuple[int, int, int]
 
 BoolMask = npt.NDArray[np.bool_]
 
-#: Thresholds that messages give as examples: the released codes' and the middle of a soft edge.
+#: Thresholds that messages give as examples: the released repositories' and the middle of a soft
+#: edge.
 _EXAMPLES = {"pred": 0.35, "target": 0.5}
 
 
@@ -219,11 +220,11 @@ def shares_above(
 ) -> tuple[tuple[float, float], ...]:
     """Compute the share of IoUs above each threshold: (X, share) per X.
 
-    The released codes disagree at the edge. CRIS and its successors ask for IoU > X, but hold X in
-    float32, where 0.7 and 0.9 lie a little below their names (by about 1e-8 and 2e-8) and 0.6 and
-    0.8 a little above. So an IoU of exactly 0.7 counts, one of exactly 0.6 does not. The 1e-6 in
-    the union hides that for small unions: 7 of 10 pixels do not count at 0.7, 7000 of 10000 do.
-    LAVT (Yang et al., 2022) asks for IoU >= X in float64 (``strict=False``).
+    The released repositories disagree at the edge. CRIS and its successors ask for IoU > X, but
+    hold X in float32, where 0.7 and 0.9 lie a little below their names (by about 1e-8 and 2e-8) and
+    0.6 and 0.8 a little above. So an IoU of exactly 0.7 counts, one of exactly 0.6 does not. The
+    1e-6 in the union hides that for small unions: 7 of 10 pixels do not count at 0.7, 7000 of 10000
+    do. LAVT (Yang et al., 2022) asks for IoU >= X in float64 (``strict=False``).
 
     >>> shares_above([0.5, 0.6, 0.7, 0.8], thresholds=[0.5, 0.7])
     ((0.5, 0.75), (0.7, 0.5))

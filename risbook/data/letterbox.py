@@ -1,4 +1,4 @@
-"""Letterbox an image into a square, and undo it, with the numbers of the released codes.
+"""Letterbox an image into a square, and undo it, with the numbers of the released repositories.
 
 CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et al., 2025) and MiCA (Li et al.,
 2026) scale an image until it fits into a square of S x S, centre it and fill the rest with CLIP's

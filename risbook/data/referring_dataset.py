@@ -33,7 +33,7 @@ class Item(TypedDict):
     image: Tensor
     text: str
     #: letterboxed, float32 (1, S, S) of 0 and 1, so that it serves as target and for the metrics;
-    #: `Letterbox.mask` gives the soft edges on which the released codes train
+    #: `Letterbox.mask` gives the soft edges of training in the released repositories
     mask: Tensor
     image_id: int
     ref_id: int

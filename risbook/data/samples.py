@@ -211,7 +211,8 @@ class EpochBatches(BatchSampler):
 
     Args:
         count: number of samples.
-        batch_size: samples per batch; an incomplete last one is dropped, as in the released codes.
+        batch_size: samples per batch; an incomplete last one is dropped, as in the released
+            repositories.
         seed: seed of the order.
         epoch: number of the epoch.
         start: batches to leave out at the beginning, when a run is resumed.

@@ -1,7 +1,7 @@
 """The mask head: neck, decoder and Projector.
 
-ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code. The released codes of DETRIS (Huang et
-al., 2025) and MiCA (Li et al., 2026) have the same three parts in ``model/layers.py``.
+ETRIS (Xu et al., 2023), sections 3.3 and 3.4; released code. The released repositories of DETRIS
+(Huang et al., 2025) and MiCA (Li et al., 2026) have the same three parts in ``model/layers.py``.
 """
 
 import inspect

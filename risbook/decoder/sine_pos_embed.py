@@ -1,8 +1,8 @@
 """Position embeddings that are computed: sines and cosines of rising wavelength.
 
-Attention is all you need (Vaswani et al., 2017), section 3.5, for sentences; the released codes of
-ETRIS (Xu et al., 2023) and DETRIS (Huang et al., 2025) use the same along columns and rows of a
-map. Each is computed once per size and device.
+Attention is all you need (Vaswani et al., 2017), section 3.5, for sentences; the released
+repositories of ETRIS (Xu et al., 2023) and DETRIS (Huang et al., 2025) use the same along columns
+and rows of a map. Each is computed once per size and device.
 """
 
 from functools import lru_cache

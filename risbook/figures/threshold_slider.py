@@ -14,7 +14,7 @@ from risbook.metrics import iou
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Closer together around 0.35, the threshold of the released codes, and 0.5.
+#: Closer together around 0.35, the threshold of the released repositories, and 0.5.
 THRESHOLDS = (0.05, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.65, 0.8, 0.95)
 
 #: Where the curve of the IoU is computed.

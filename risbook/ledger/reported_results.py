@@ -15,7 +15,7 @@ AUTHORS_LINES: Mapping[str, Filter] = {
     "detris-l": {"system": "DETRIS-L", "training": "single", "source": "detris"},
     "detris-l-mixed": {"system": "DETRIS-L", "training": "mixed", "source": "detris"},
 }
-#: training data, as the released codes name them -> what is evaluated after it
+#: training data, as the released repositories name them -> what is evaluated after it
 EVALUATED: Mapping[str, Filter] = {
     "refcoco": {"dataset": "refcoco"},
     "refcoco+": {"dataset": "refcoco+"},

@@ -8,7 +8,7 @@
   system_towers, and for those whose text tower runs first text_first_system;
 - names: system_preset (what a preset is), system_presets (the table of all);
 - files: checkpoints, hub_checkpoints, model_card, measured_results, mismatch, old_checkpoints;
-- files of the authors' codes: released_checkpoints, released_code, released_names;
+- files of the authors' repositories: released_checkpoints, released_code, released_names;
 - masks: inference, postprocess, evaluation_mode, losses, box_losses;
 - counts: parameters, part_names.
 

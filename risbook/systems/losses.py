@@ -1,4 +1,4 @@
-"""Losses of mask logits by name: the cross-entropy of the released codes, Dice, and their sum."""
+"""Losses of mask logits by name: the released cross-entropy, Dice, and their sum."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,9 +23,9 @@ def resize_target(
 ) -> Tensor:
     """Bring the letterboxed mask to the size of the logits.
 
-    - "nearest", as the released codes do: the target of logit (i, j) is the mask's pixel (s i, s j)
-      with stride s (ETRIS, Xu et al., 2023, and DETRIS, Huang et al., 2025; training code). At the
-      test, the same codes enlarge with aligned corners, which puts logit (i, j) elsewhere: the
+    - "nearest", as in the released repositories: the target of logit (i, j) is the mask's pixel
+      (s i, s j) with stride s (ETRIS, Xu et al., 2023, and DETRIS, Huang et al., 2025; training
+      code). At the test they enlarge with aligned corners, which puts logit (i, j) elsewhere: the
       first on the first pixel, the last on the last. The two differ by up to s - 1 pixels.
     - "corners" samples the mask bilinearly where that enlargement puts the logits.
 
@@ -45,8 +45,8 @@ def resize_target(
 def mask_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy over all positions, mean over the batch.
 
-    This is what ETRIS and DETRIS call text-to-pixel contrastive loss: the released codes compute
-    exactly this.
+    This is what ETRIS and DETRIS call text-to-pixel contrastive loss: the released repositories
+    compute exactly this.
 
     Args:
         logits: (B, 1, h, w).

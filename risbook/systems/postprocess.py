@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from risbook.data.letterbox import Letterbox
 from risbook.errors import ArgumentError
 
-#: Probability strictly above which a pixel belongs to the mask, in all four released codes. LAVT
-#: (Yang et al., 2022) compares two classes instead, which is 0.5.
+#: Probability strictly above which a pixel belongs to the mask, in all four released repositories.
+#: LAVT (Yang et al., 2022) compares two classes instead, which is 0.5.
 THRESHOLD = 0.35
 
 Probability = npt.NDArray[np.float32]

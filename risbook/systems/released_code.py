@@ -1,4 +1,4 @@
-"""What is known of the authors' codes, and of the data that their checkpoints were trained on.
+"""What is known of the authors' repositories, and of the data that their models were trained on.
 
 A checkpoint of theirs does not hold how many token ids a sentence has. That follows from the data
 set, which the caller gives or the file's name tells.

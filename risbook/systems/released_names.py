@@ -66,8 +66,8 @@ def rename_tower(
 
     Args:
         state: names and values of this tower alone.
-        family: a name of `risbook.towers.families.FAMILIES`. The released codes have the names of
-            OpenAI and Meta, which are the first format of each family.
+        family: a name of `risbook.towers.families.FAMILIES`. The released repositories have the
+            names of OpenAI and Meta, which are the first format of each family.
         modality: whether it is the image tower or the text tower.
         prefix: what stood before the names, for messages.
 

@@ -33,8 +33,8 @@ class PEFTSystemConfig:
         text_tower: name of a text tower.
         weights: where both towers' weights come from, see `risbook.towers.build.build_tower`.
         image_size: side S of the letterboxed input, pixels.
-        max_tokens: token ids per sentence; in the released codes 17 for RefCOCO and RefCOCO+, 22
-            for RefCOCOg.
+        max_tokens: token ids per sentence; in the released repositories 17 for RefCOCO and
+            RefCOCO+, 22 for RefCOCOg.
         image_out_indices: last block of each stage of an image tower that is a transformer, counted
             from 0; empty for the stages that the tower was built with. A ResNet has fixed stages.
         text_out_indices: the same for the text tower.

@@ -54,7 +54,7 @@ class CLIPTokenizer(SentenceTokenizer):
     Args:
         backend: a `tokenizers.Tokenizer` with CLIP's vocabulary; `from_file` reads the
             ``tokenizer.json`` that lies beside CLIP's weights on the hub, `from_vocabulary` the
-            list of the released codes.
+            list of the released repositories.
         length: ids per sentence: 17, or 22 for RefCOCOg, in the published systems, at most 77.
 
     Raises:

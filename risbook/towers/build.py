@@ -127,7 +127,7 @@ def tokenizer_of(
 
     Args:
         name: a tower's name.
-        length: ids per sentence; 17 is that of RefCOCO and RefCOCO+ in the released codes.
+        length: ids per sentence; 17 is that of RefCOCO and RefCOCO+ in the released repositories.
         weights: as `build_tower` has it, where a folder holds ``tokenizer.json`` beside the
             weights; "random" does the same as "auto".
 

@@ -1,7 +1,7 @@
 """The image towers that are transformers: CLIP's ViT and DINOv2.
 
 The network is timm's `VisionTransformer`; this file runs it stage by stage, at any image size,
-with the position embeddings resized as the released codes of the systems resize them.
+with the position embeddings resized as the released repositories of the systems resize them.
 
 `risbook.towers.vision_styles` has the differences between CLIP and DINOv2.
 """

@@ -3,8 +3,8 @@
 The blocks are those of transformers' `CLIPTextModel`; this file runs them group by group, cuts the
 position embeddings to the length at hand, and returns both things that the systems use: the text
 tokens after the last norm, and the sentence embedding, which is the token at the end token's place
-times the projection (Radford et al., 2021, section 2.4; the released codes of ETRIS, Xu et al.,
-2023, and DETRIS, Huang et al., 2025).
+times the projection (Radford et al., 2021, section 2.4; the released repositories of ETRIS, Xu et
+al., 2023, and DETRIS, Huang et al., 2025).
 """
 
 from collections.abc import Sequence
