@@ -40,6 +40,7 @@ RETOLD: tuple[str, ...] = (
     "book/etris/decoder",
     "book/etris/etris",
     "book/detris/dense_aligner",
+    "book/detris/text_adapter",
 )
 
 PARTS = (
