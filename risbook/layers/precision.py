@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -33,7 +33,7 @@ def without_tf32() -> Iterator[None]:
     ...     torch.backends.cudnn.allow_tf32
     False
     """
-    cudnn = torch.backends.cudnn
+    cudnn: Any = torch.backends.cudnn
     # allow_tf32 cannot be read where somebody has set one of these two
     before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
     cudnn.allow_tf32 = False

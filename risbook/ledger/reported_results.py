@@ -38,7 +38,7 @@ def reported_results(name: str, data: str | None) -> list[dict[str, Any]]:
     >>> result["rows"]
     [{'set': 'refcocog', 'split': 'val-g', 'mIoU': '65.9', 'oIoU': '63.2'}]
     """
-    if name not in AUTHORS_LINES or data not in EVALUATED:
+    if data is None or name not in AUTHORS_LINES or data not in EVALUATED:
         return []
     rows: dict[tuple[str, str], dict[str, str]] = {}
     sources: dict[str, None] = {}
