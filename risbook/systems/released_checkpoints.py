@@ -335,10 +335,9 @@ def _recognise(
         if name in (None, fitting):
             return fitting, systems[fitting]
         raise DataError(f"{path}: is a checkpoint of {fitting}, not of {name}; name that, or none")
-    closest = name or fitting
-    if closest is None:
-        _build_meta(presets[0], overrides)  # raises what all presets have raised
-        raise AssertionError("no preset allows the overrides")
+    closest = name or fitting or presets[0]
+    if closest not in systems:
+        systems[closest] = _build_meta(closest, overrides)  # raises what it raised above
     expected = systems[closest].state_dict()
     misfit = first_mismatch(state, expected, expected, sources=_sources(state, released))
     among = "" if name else f" nor any other of {', '.join(presets)}"

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import json
 import threading
 import time
 import zipfile
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 import risbook
 from risbook.cli import main
@@ -22,14 +25,15 @@ from risbook.data.download import (
     download_annotations,
     download_photographs,
     download_set,
-    http_files,
     released_archives,
 )
+from risbook.data.download.http_files import Retries
 from risbook.data.download.photograph_download import list_photographs
 from risbook.data.download.released_archives import ReleasedArchive
 from risbook.errors import ArgumentError, DataError, RisbookError
 
-FAST: dict[str, Any] = {"timeout": 0.4, "attempts": 4, "first_pause": 0.01, "connections": 4}
+QUICK = Retries(timeout=0.4, attempts=4, first_pause=0.01)
+FAST: dict[str, Any] = {"retries": QUICK, "connections": 4}
 
 
 class Server:
@@ -114,7 +118,6 @@ def archive(server: Server, monkeypatch: pytest.MonkeyPatch) -> bytes:
         len(body),
     )
     monkeypatch.setitem(released_archives.ARCHIVES, "refcoco", released)
-    monkeypatch.setattr(http_files, "FIRST_PAUSE", 0.01)
     return body
 
 
@@ -125,14 +128,15 @@ def test_a_set_arrives_although_the_server_misbehaves(
     failures = ["stall", "truncate", "corrupt", "refuse", "slow down"]
     server.failures = {name: [failure] for name, failure in zip(names, failures, strict=False)}
     server.failures["/refcoco.zip"] = ["truncate", "refuse"]
-    url, lines = server.url + "/{}", []
+    url = server.url + "/{}"
+    lines: list[str] = []
     data = download_set("refcoco", tmp_path, url=url, report=lines.append, **FAST)
     assert len(lines) == 1 and f"{len(names)} of {len(names)} photographs are missing" in lines[0]
     folder = tmp_path / "images/train2014"
     assert sorted(f"/{path.name}" for path in folder.iterdir()) == names
     for name in names:
         assert (folder / name.removeprefix("/")).read_bytes() == server.files[name]
-    # the zip went on where it was cut, and is removed once it is unpacked
+    # the download went on where it was cut, and is removed once it is unpacked
     half = len(archive) // 2
     assert ("/refcoco.zip", f"bytes={half}-") in server.requests
     sample = open_data("refscenes-sample")
@@ -204,17 +208,32 @@ def test_the_check_decodes_every_photograph(
 
 
 def test_other_archives_are_refused(server: Server, archive: bytes, tmp_path: Path) -> None:
-    server.files["/refcoco.zip"] = archive[:-1] + b"x"
-    with pytest.raises(DataError, match="not the released archive, or damaged: its sha256"):
+    server.files["/refcoco.zip"] = server.files["/gone.zip"] = archive[:-1] + b"x"
+    with pytest.raises(RisbookError, match="not the released archive, or damaged: its sha256"):
+        download_annotations("refcoco", tmp_path, retries=QUICK)
+    assert list(tmp_path.iterdir()) == [tmp_path / "refcoco"]
+    # a page in place of the file, at the first source; the second has the file
+    server.files["/gone.zip"], server.files["/refcoco.zip"] = b"<html>", archive
+    folder = download_annotations("refcoco", tmp_path / "second", retries=QUICK)
+    assert (folder / "instances.json").is_file()
+
+
+def test_a_zip_of_the_user_stays(archive: bytes, tmp_path: Path) -> None:
+    beside = tmp_path / "refcoco.zip"
+    beside.write_bytes(b"no zip")
+    with pytest.raises(DataError, match=r"refcoco\.zip: not the released archive"):
         download_annotations("refcoco", tmp_path)
-    assert not (tmp_path / "refcoco.zip").exists()
+    assert beside.read_bytes() == b"no zip"
+    beside.write_bytes(archive)
+    assert (download_annotations("refcoco", tmp_path) / "instances.json").is_file()
+    assert beside.read_bytes() == archive
     own = tmp_path / "own.zip"
     own.write_bytes(b"no zip")
     with pytest.raises(DataError, match="not the released archive"):
-        download_annotations("refcoco", tmp_path, archive=own)
+        download_annotations("refcoco", tmp_path / "own", archive=own)
     assert own.exists()
     own.write_bytes(archive)
-    folder = download_annotations("refcoco", tmp_path, archive=own)
+    folder = download_annotations("refcoco", tmp_path / "own", archive=own)
     assert (folder / "instances.json").is_file() and own.exists()
     with pytest.raises(ArgumentError, match="no set is called 'refcoco2'; there are: refcoco,"):
         download_annotations("refcoco2", tmp_path)
@@ -232,3 +251,34 @@ def test_without_a_source_the_message_says_what_to_do(
     assert "or name a refcoco.zip of your own by --archive" in str(caught.value)
     with pytest.raises(DataError, match="holds no annotations of 'refcoco'"):
         check_set("refcoco", tmp_path)
+
+
+def test_rows_of_the_hub_are_the_second_way(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = {"id": 3, "file_name": "COCO_train2014_000000000003.jpg", "height": 8, "width": 9}
+    ring = [1.0, 1.0, 5.0, 1.0, 5.0, 5.0]
+    annotation = {"id": 50, "image_id": 3, "category_id": 18, "segmentation": [ring]}
+    annotation |= {"bbox": [1.0, 1.0, 4.0, 4.0], "iscrowd": 0}
+    sentence = {"raw": "Dog!", "sent": "dog", "sent_id": 4, "tokens": ["dog"]}
+    row = {"ref_id": 2, "ann_id": 50, "image_id": 3, "category_id": 18, "split": "validation"}
+    row |= {"sent_ids": [4], "sentences": [sentence], "raw_anns": json.dumps(annotation)}
+    row |= {"raw_image_info": json.dumps(image), "image_path": "coco/" + str(image["file_name"])}
+    content = io.BytesIO()
+    Image.new("RGB", (9, 8), "red").save(content, "JPEG")
+    server.files[f"/{image['file_name']}"] = content.getvalue()
+
+    def snapshot_download(repo: str, *, local_dir: Path, **options: object) -> None:
+        assert (repo, options["repo_type"]) == ("jxu124/refcoco", "dataset")
+        (local_dir / "data").mkdir(parents=True)
+        parquet.write_table(pyarrow.Table.from_pylist([row]), local_dir / "data" / "all.parquet")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    url = server.url + "/{}"
+    data = download_set("refcoco", tmp_path, source="hub", url=url, report=str, **FAST)
+    assert data.name == f"hf:{tmp_path / 'refcoco-rows'}" and data.splits == ("val",)
+    assert data.image(3).shape == (8, 9, 3)
+    assert (check_set("refcoco", tmp_path).photographs, server.requests) == (
+        1,
+        [(f"/{image['file_name']}", "")],
+    )

@@ -5,13 +5,13 @@ splits 3,000 to 4,000. The whole archive has 13.5 GB, so only what is needed is 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
 from risbook.data.dataset import COCO_FILE_NAMES, ReferData
-from risbook.data.download import http_files
+from risbook.data.download.http_files import PATIENT, Retries, get_bytes
 from risbook.data.images import decode_image, read_image
 from risbook.data.instances import ImageRecord
 from risbook.errors import DataError, RisbookError
@@ -56,10 +56,7 @@ def download_photographs(
     *,
     url: str = URL,
     connections: int = CONNECTIONS,
-    timeout: float = http_files.TIMEOUT,
-    attempts: int = http_files.ATTEMPTS,
-    first_pause: float = http_files.FIRST_PAUSE,
-    on_file: Callable[[], object] = lambda: None,
+    retries: Retries = PATIENT,
 ) -> int:
     """Download the photographs that are missing; a file counts once it was decoded.
 
@@ -68,10 +65,7 @@ def download_photographs(
         folder: of the files; created if it does not exist.
         url: address of a photograph, with ``{}`` for its name.
         connections: at once.
-        timeout: seconds without a byte before a connection is given up.
-        attempts: per photograph.
-        first_pause: seconds before the second attempt, doubled after every further failure.
-        on_file: called when a photograph is in place.
+        retries: how long a connection waits, and how often a photograph is tried.
 
     Returns:
         How many were downloaded.
@@ -92,14 +86,7 @@ def download_photographs(
         def check(content: bytes) -> None:
             decode_image(content, name=name, size=size)
 
-        content = http_files.get_bytes(
-            url.format(name),
-            check,
-            stop=stop,
-            timeout=timeout,
-            attempts=attempts,
-            first_pause=first_pause,
-        )
+        content = get_bytes(url.format(name), check, stop=stop, retries=retries)
         try:
             with write_atomically(folder / name) as temporary:
                 temporary.write_bytes(content)
@@ -114,7 +101,6 @@ def download_photographs(
                 error = future.exception()
                 if error is None:
                     bar.update()
-                    on_file()
                 elif isinstance(error, RisbookError):
                     failures.append(str(error))
                 else:

@@ -9,11 +9,15 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-from risbook.data.download.http_files import download_file
+from risbook.data.download.http_files import PATIENT, Retries, download_file
 from risbook.errors import ArgumentError, DataError, RisbookError
 from risbook.files import write_atomically
 from risbook.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 #: An instances.json has 0.15 GB; a member that is larger than this is not unpacked.
 MAX_MEMBER_BYTES = 2**30
@@ -56,21 +60,25 @@ ARCHIVES = {
 }
 
 
-def download_annotations(name: str, root: Path, *, archive: Path | None = None) -> Path:
+def download_annotations(
+    name: str, root: Path, *, archive: Path | None = None, retries: Retries = PATIENT
+) -> Path:
     """Download and unpack the annotations of a set; nothing happens if they are there.
 
     Args:
         name: "refcoco", "refcoco+" or "refcocog".
         root: gets the folder of the set, in which ``instances.json`` counts as the last file.
-        archive: a zip that is on this machine already, in place of a download.
+        archive: a zip that is on this machine already, in place of a download; None for
+            ``NAME.zip`` in `root`, if it is there. Such a zip stays.
+        retries: how long a connection waits, and how often each source is tried.
 
     Returns:
         The folder of the set.
 
     Raises:
         ArgumentError: there is no such set.
-        DataError: the zip is not the released one; it is deleted if it was downloaded.
-        RisbookError: no source answers; the message says what to do.
+        DataError: `archive` is not the released zip, or damaged.
+        RisbookError: no source has the released zip; the message says what to do.
     """
     if name not in ARCHIVES:
         raise ArgumentError(f"no set is called {name!r}; there are: {', '.join(ARCHIVES)}")
@@ -78,31 +86,37 @@ def download_annotations(name: str, root: Path, *, archive: Path | None = None) 
     if (folder / "instances.json").is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
+    if archive is None and (root / f"{name}.zip").is_file():
+        archive = root / f"{name}.zip"
     if archive is not None:
         _check_digest(archive, released)
         _unpack(archive, folder)
         return folder
-    path = root / f"{name}.zip"
-    if not path.is_file():
-        _download(name, released, path)
-    try:
-        _check_digest(path, released)
-    except DataError:
-        path.unlink()
-        raise
+    path = root / f"{name}.zip.download"
+    _download(name, released, path, retries)
     _unpack(path, folder)
     path.unlink()
     return folder
 
 
-def _download(name: str, released: ReleasedArchive, path: Path) -> None:
+def _download(name: str, released: ReleasedArchive, path: Path, retries: Retries) -> None:
+    """Download a zip from the first source whose file has the digest; others are deleted."""
     reasons = []
     for url in released.urls:
         with progress_bar(
             total=released.size, desc=f"{name}.zip", unit="B", unit_scale=True
         ) as bar:
+
+            def show(size: int, bar: "tqdm[Any]" = bar) -> None:
+                bar.update(size - bar.n)
+
             try:
-                return download_file(url, path, on_bytes=bar.update)
+                if not path.is_file():
+                    download_file(url, path, on_size=show, retries=retries)
+                return _check_digest(path, released)
+            except DataError as error:
+                path.unlink()
+                reasons.append(f"{url}: {error}")
             except RisbookError as error:
                 reasons.append(str(error))
     raise RisbookError(

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from risbook.data.catalog import HF_PREFIX, open_data
 from risbook.data.dataset import ReferData
+from risbook.data.download.http_files import PATIENT, Retries
 from risbook.data.download.hub_rows import download_rows
 from risbook.data.download.photograph_download import (
     BYTES_PER_PHOTOGRAPH,
+    CONNECTIONS,
+    URL,
     broken_photographs,
     download_photographs,
     list_photographs,
@@ -52,7 +55,9 @@ def download_set(
     archive: str | Path | None = None,
     partition: str | None = None,
     report: Callable[[str], object] = print,
-    **options: Any,
+    url: str = URL,
+    connections: int = CONNECTIONS,
+    retries: Retries = PATIENT,
 ) -> ReferData:
     """Download a set; what is there already is not downloaded again.
 
@@ -67,7 +72,9 @@ def download_set(
         archive: the released zip, where it is on this machine.
         partition: as for `risbook.data.load`.
         report: called with a line about what will be downloaded.
-        options: of `download_photographs`.
+        url: as for `download_photographs`.
+        connections: as for `download_photographs`.
+        retries: how long a connection waits, and how often a file is tried.
 
     Returns:
         The set, opened.
@@ -81,7 +88,8 @@ def download_set(
     if source == "hub" and archive is None:
         where = f"{HF_PREFIX}{download_rows(name, root)}"
     else:
-        where = str(download_annotations(name, root, archive=Path(archive) if archive else None))
+        own = Path(archive) if archive else None
+        where = str(download_annotations(name, root, archive=own, retries=retries))
     folder = root / PHOTOGRAPHS
     folder.mkdir(parents=True, exist_ok=True)
     data = open_data(where, partition=partition, images=folder)
@@ -93,7 +101,7 @@ def download_set(
             f"{name}: {len(missing):,} of {len(records):,} photographs are missing, about "
             f"{size / 1e9:.1f} GB; at 10 MB per second that takes {_duration(size / 10e6)}"
         )
-        download_photographs(missing, folder, **options)
+        download_photographs(missing, folder, url=url, connections=connections, retries=retries)
     return data
 
 
@@ -129,9 +137,8 @@ def check_set(
             f"`risbook data download {name} --to {root}` brings them"
         )
     folder = root / PHOTOGRAPHS
-    folder.mkdir(parents=True, exist_ok=True)
     where = str(root / name) if is_released else f"{HF_PREFIX}{rows}"
-    data = open_data(where, partition=partition, images=folder)
+    data = open_data(where, partition=partition)
     records = _choose_photographs(data, images)
     return SetCheck(
         name,
