@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from risbook.adapters.dense_aligner import DenseAligner
 from risbook.adapters.dmoc import DMoC
-from risbook.adapters.rename_dense_adapters import rename_adapter_entry, rename_dense_adapter
+from risbook.adapters.rename_detris_adapters import rename_adapter_entry, rename_detris_adapters
 from risbook.adapters.text_adapter import TextAdapter
 from risbook.errors import DataError
 from risbook.intermediates import Intermediates
@@ -30,7 +30,7 @@ def recorded_aligner(name: str, *, num_heads: int) -> tuple[DenseAligner, Record
         num_heads=num_heads,
         dropout=0.0,  # as recorded
     )
-    aligner.load_state_dict(rename_dense_adapter(file.below("sd/")), strict=True)
+    aligner.load_state_dict(rename_detris_adapters(file.below("sd/")), strict=True)
     return aligner.eval(), file
 
 
@@ -38,7 +38,7 @@ def recorded_text_adapter(name: str) -> tuple[TextAdapter, Recording]:
     file = Recording(name, atol=STRICT)
     bottleneck_dim, dim = file["sd/D_fc1.weight"].shape
     adapter = TextAdapter(dim=dim, bottleneck_dim=bottleneck_dim)
-    adapter.load_state_dict(rename_dense_adapter(file.below("sd/")), strict=True)
+    adapter.load_state_dict(rename_detris_adapters(file.below("sd/")), strict=True)
     return adapter.eval(), file
 
 
@@ -66,7 +66,7 @@ def compare_step(module: nn.Module, file: Recording) -> None:
 def test_parity_dmoc() -> None:
     file = Recording("detris/dmoc2d_small.npz", atol=STRICT)
     dmoc = DMoC(file["in/sq"].shape[1]).eval()
-    state = rename_dense_adapter(file.below("sd/"))
+    state = rename_detris_adapters(file.below("sd/"))
     dmoc.load_state_dict({k.removeprefix("dmoc."): v for k, v in state.items()}, strict=True)
     outputs = branches_of(dmoc)
     for shape in ("sq", "rect"):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from risbook.adapters.dense_aligner import DenseAligner
 from risbook.adapters.dense_placements import AlignerPlacement, TextAdapterPlacement
-from risbook.adapters.rename_dense_adapters import rename_dense_adapter
+from risbook.adapters.rename_detris_adapters import rename_detris_adapters
 from risbook.adapters.text_adapter import TextAdapter
 from risbook.towers.image_transformer import ImageTransformer
 from risbook.towers.text_transformer import TextTransformer
@@ -166,7 +166,7 @@ def recorded_aligner(weights: Weights, *, num_heads: int) -> AlignerPlacement:
         attn_dim=attn_dim,
         num_heads=num_heads,
     )
-    aligner.load_state_dict(rename_dense_adapter(weights), strict=True)
+    aligner.load_state_dict(rename_detris_adapters(weights), strict=True)
     return AlignerPlacement(aligner.eval().requires_grad_(False))
 
 
@@ -174,5 +174,5 @@ def recorded_text_adapter(weights: Weights) -> TextAdapterPlacement:
     """A recorded Text Adapter of DETRIS or TALENT, in its place."""
     bottleneck_dim, dim = weights["D_fc1.weight"].shape
     adapter = TextAdapter(dim=dim, bottleneck_dim=bottleneck_dim)
-    adapter.load_state_dict(rename_dense_adapter(weights), strict=True)
+    adapter.load_state_dict(rename_detris_adapters(weights), strict=True)
     return TextAdapterPlacement(adapter.eval().requires_grad_(False))

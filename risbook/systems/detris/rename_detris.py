@@ -1,7 +1,7 @@
 """Rename the entries of a checkpoint of the released DETRIS to our own names.
 
 The towers are renamed by `risbook.towers.published_formats`, the adapters by
-`risbook.adapters.rename_dense_adapters`; neck, decoder and projector keep their names below
+`risbook.adapters.rename_detris_adapters`; neck, decoder and projector keep their names below
 ``head.``.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from risbook.adapters.rename_dense_adapters import rename_adapter_entry
+from risbook.adapters.rename_detris_adapters import rename_adapter_entry
 from risbook.errors import DataError
 from risbook.systems.part_names import tower_attribute
 from risbook.systems.released_code import ReleasedCode

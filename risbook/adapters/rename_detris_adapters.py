@@ -22,7 +22,7 @@ ADAPTER_PARTS = {
 }
 
 
-def rename_dense_adapter(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def rename_detris_adapters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the entries of one released adapter.
 
     Args:
