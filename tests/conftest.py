@@ -70,6 +70,7 @@ def mini_towers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "clip-mini-image": {},
         "clip-mini-rn-image": {"connect": False},
         "clip-mini-text": {"vocab_size": tokenizer.vocab_size},
+        "clip-mini-40k-text": {"vocab_size": tokenizer.vocab_size},
         "dinov2-mini": {"layer_scale": 1.0},
     }
     for name, changes in build.items():

@@ -29,19 +29,20 @@ SETS = ("refscenes", "refscenes+", "refscenesg")
 
 def train_command(config: TrainingConfig) -> str:
     """The words that repeat the run."""
-    schedule = "" if config.schedule == "cosine" else f"--schedule {config.schedule} "
-    if config.lr_multipliers:
-        groups = " ".join(f"{name}={times:g}" for name, times in config.lr_multipliers.items())
-        schedule += f"--lr-multipliers {groups} "
-    subset = ""
+    words = ["risbook", "train", config.system, "--data", *config.data]
     if config.num_images:
-        subset = f"--num-images {config.num_images} --subset-seed {config.subset_seed} "
-    return (
-        f"risbook train {config.system} --data {' '.join(config.data)} {subset}"
-        f"--steps {config.steps} "
-        f"--batch-size {config.batch_size} --learning-rate {config.learning_rate:g} {schedule}"
-        f"--seed {config.seed} --out runs/{config.system}"
-    )
+        words += ["--num-images", config.num_images, "--subset-seed", config.subset_seed]
+    words += ["--steps", config.steps, "--batch-size", config.batch_size]
+    words += ["--learning-rate", f"{config.learning_rate:g}"]
+    usual = TrainingConfig(system=config.system, data=config.data)
+    for name in ("schedule", "max_grad_norm", "loss", "target_sampling", "precision"):
+        if (value := getattr(config, name)) != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", value]
+    if config.lr_multipliers:
+        groups = (f"{name}={times:g}" for name, times in config.lr_multipliers.items())
+        words += ["--lr-multipliers", *groups]
+    words += ["--seed", config.seed, "--out", f"runs/{config.system}"]
+    return " ".join(str(word) for word in words)
 
 
 def what_learned(system: System) -> str:

@@ -16,7 +16,7 @@ _LARGE = DETRISConfig(
 # A run of an hour underfits, so the small ones have no dropout.
 _MINI = DETRISConfig(
     image_tower="dinov2-mini",
-    text_tower="clip-mini-text",
+    text_tower="clip-mini-40k-text",
     image_size=96,
     max_tokens=24,
     aligner=DenseAlignerConfig(bottleneck_dim=32, attn_dim=32, num_heads=4, dropout=0.0),

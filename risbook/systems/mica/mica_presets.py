@@ -11,7 +11,7 @@ from risbook.systems.system_preset import SystemPreset
 # A run of an hour underfits, so the small ones have no dropout.
 _MINI = MiCAConfig(
     image_tower="dinov2-mini",
-    text_tower="clip-mini-text",
+    text_tower="clip-mini-40k-text",
     image_size=96,
     max_tokens=24,
     glia=GLiAConfig(bottleneck_dim=32, dropout=0.0),
