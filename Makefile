@@ -85,6 +85,7 @@ lab: $(READY) ## Open the notebooks in JupyterLab.
 notebooks: $(READY) ## Execute and normalise all notebooks, or the one named NB=.
 	$(PYTHON) book/_tools/notebooks.py $(NB)
 	@$(PYTHON) book/_tools/hardware_table.py
+	@$(PYTHON) -m risbook results --update
 
 lint: $(READY) ## Check style and types.
 	$(PYTHON) -m ruff check .

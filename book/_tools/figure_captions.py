@@ -1,7 +1,8 @@
 """A Sphinx extension of one idea: a caption below a figure looks like one.
 
 A caption is a paragraph ``*Figure 1.2.3. What to see.*`` in the text cell after the figure. In
-Colab and JupyterLab it is a line in italics; in the book it gets a class for the style sheet.
+Colab and JupyterLab it is a line in italics; in the book it gets a class for the style sheet. A
+page with one figure needs no number: ``*Figure. What to see.*``.
 """
 
 import re
@@ -9,7 +10,7 @@ from typing import Any
 
 from docutils import nodes
 
-CAPTION = re.compile(r"Figure \d+\.\d+\.\d+\. ")
+CAPTION = re.compile(r"Figure( \d+\.\d+\.\d+)?\. ")
 
 
 def mark_captions(app: Any, doctree: nodes.document) -> None:

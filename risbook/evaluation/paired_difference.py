@@ -21,7 +21,7 @@ NUM_RESAMPLES = 4000
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """Mean difference of two models, with a 95 % interval.
+    """Mean difference of two models, with an interval, by default of 95 %.
 
     Args:
         mean: of the first model's scores minus the second's.
@@ -54,6 +54,7 @@ def paired_difference(
     image_ids: Sequence[int],
     *,
     num_resamples: int = NUM_RESAMPLES,
+    confidence: float = 0.95,
 ) -> PairedDifference:
     """Compare two models by their scores of the same expressions.
 
@@ -62,6 +63,7 @@ def paired_difference(
         other_scores: of the second model, (R', N) or (N,), the same expressions in the same order.
         image_ids: the image of each expression, N ids.
         num_resamples: how often images and seeds are drawn.
+        confidence: of the interval; more than 0.95 where several comparisons belong together.
 
     Raises:
         ArgumentError: the numbers of expressions differ, or there is none.
@@ -92,7 +94,8 @@ def paired_difference(
     first_means = _resampled_means(first_sums, image_counts, rng)
     second_means = _resampled_means(second_sums, image_counts, rng)
     means = (first_means - second_means) / (image_counts @ expressions_per_image)
-    low, high = np.quantile(means, [0.025, 0.975])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
     mean = first.mean() - second.mean()
     return PairedDifference(float(mean), float(low), float(high), count, num_images)
 

@@ -1,7 +1,7 @@
 """The ledger: every published number that the book shows, every number of ours, and the tables."""
 
 from risbook.ledger.cells import Cell, fill_table, records
-from risbook.ledger.check import Finding, check_pages
+from risbook.ledger.check import Finding, check_pages, update_pages
 from risbook.ledger.markdown import TABLES, Rendered, find_table, render_markdown, show_table
 from risbook.ledger.measured import Measured, read_measured, results_folder
 from risbook.ledger.published import Published, published, read_published
@@ -36,4 +36,5 @@ __all__ = [
     "results_folder",
     "select",
     "show_table",
+    "update_pages",
 ]

@@ -119,7 +119,9 @@ def _published_cell(table: Table, row: Row, column: Reported | Tuned) -> Cell:
             # Who runs released code again publishes it elsewhere than the authors.
             shared = {name: wanted for name, wanted in conditions.items() if name != "source"}
             conditions = {**shared, **row.others}
-        place = {"dataset": column.dataset, "split": column.split, "metric": column.metric}
+        place = {"metric": column.metric}
+        if column.dataset:
+            place |= {"dataset": column.dataset, "split": column.split}
         matches = list(published(**{**conditions, **place, "evidence": evidence}))
     if len(matches) > 1:
         raise DataError(

@@ -1,24 +1,28 @@
 """Whether the tables that the book's pages show are what would be rendered now.
 
 A page is a Markdown file, or a notebook, of which the Markdown cells and the Markdown outputs are
-read. Only what stands between the two comments of a rendered table is compared.
+read. Only what stands between the two comments of a rendered table is compared. Tables of Markdown
+files can be written anew; those of notebooks come from executing them.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from difflib import unified_diff
 from pathlib import Path
 from typing import NamedTuple
 
 from risbook.errors import DataError
-from risbook.ledger.markdown import END, find_table, render_markdown
-from risbook.ledger.measured import Measured
+from risbook.ledger.markdown import END
 
 _BEGIN = r"^<!-- risbook results: (\S+) -->[ \t]*$"
 #: A table, from its first comment to its last one, or else to where another table or nothing comes.
 _TABLE = re.compile(rf"{_BEGIN}.*?({re.escape(END)}|(?={_BEGIN})|\Z)", re.MULTILINE | re.DOTALL)
 _SUFFIXES = (".md", ".ipynb")
+
+
+#: Renders the table of a name between its two comments; a DataError says why it cannot.
+Render = Callable[[str], str]
 
 
 class Finding(NamedTuple):
@@ -32,8 +36,12 @@ class Finding(NamedTuple):
         return f"{self.path}: {self.place}: {self.message}"
 
 
-def check_pages(paths: Iterable[Path], ours: Sequence[Measured]) -> tuple[list[Finding], int]:
+def check_pages(paths: Iterable[Path], render: Render) -> tuple[list[Finding], int]:
     """Check pages, and all pages below folders.
+
+    Args:
+        paths: pages and folders.
+        render: gives a table as it would be rendered now.
 
     Returns:
         The findings, and how many tables were compared.
@@ -47,15 +55,39 @@ def check_pages(paths: Iterable[Path], ours: Sequence[Measured]) -> tuple[list[F
             for table in _TABLE.finditer(text):
                 count += 1
                 line = text.count("\n", 0, table.start()) + 1
-                if message := _compare(table[0], table[1], line, ours):
+                if message := _compare(table[0], table[1], line, render):
                     findings.append(Finding(path, f"{place}line {line}", message))
     return findings, count
 
 
-def _compare(shown: str, name: str, line: int, ours: Sequence[Measured]) -> str:
+def update_pages(paths: Iterable[Path], render: Render) -> list[Path]:
+    """Write the tables of Markdown files anew.
+
+    Returns:
+        The pages that changed.
+
+    Raises:
+        DataError: a path does not exist or is no page, or a table is unknown or lacks its end.
+    """
+    changed = []
+    for path in _pages(paths):
+        if path.suffix != ".md":
+            continue
+        text = path.read_text(encoding="utf-8")
+        for table in _TABLE.finditer(text):
+            if not table[0].endswith(END):
+                raise DataError(f"{path}: table {table[1]}: its last line, {END}, is missing")
+        updated = _TABLE.sub(lambda table: render(table[1]), text)
+        if updated != text:
+            path.write_text(updated, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def _compare(shown: str, name: str, line: int, render: Render) -> str:
     """What is wrong with the table that begins on this line; empty if nothing is."""
     try:
-        current = render_markdown(find_table(name), ours)
+        current = render(name)
     except DataError as error:
         return str(error)
     if not shown.endswith(END):

@@ -14,9 +14,10 @@ from risbook.ledger.footnotes import footnotes
 from risbook.ledger.landscape_tables import LANDSCAPE_TABLES
 from risbook.ledger.measured import Measured, read_measured
 from risbook.ledger.tables import Table
+from risbook.ledger.whole_ledger import WHOLE_LEDGER
 
 #: The tables of the book.
-TABLES = (*ETRIS_TABLES, *LANDSCAPE_TABLES)
+TABLES = (*ETRIS_TABLES, *LANDSCAPE_TABLES, *WHOLE_LEDGER)
 
 END = "<!-- end of risbook results -->"
 

@@ -14,13 +14,16 @@ from risbook.ledger.selection import Filter
 
 RN50, RN101, VIT = "CLIP RN50", "CLIP RN101", "CLIP ViT-B/16"
 
+#: Sets as headings print them.
+DATASET_TITLES = {"refcoco": "RefCOCO", "refcoco+": "RefCOCO+", "refcocog": "G-Ref"}
+
 
 @dataclass(frozen=True, slots=True)
 class Reported:
     """A column of published results."""
 
     label: str
-    dataset: str
+    dataset: str  # empty where each row says it, as the split
     split: str
     metric: str = "mIoU"  # as computed
     by: Literal["authors", "others"] = "authors"  # others: who ran the released code again
@@ -94,10 +97,6 @@ def per_split(metric: str) -> tuple[Reported, ...]:
     """A column for each split of the three sets, val-g last."""
     return tuple(
         Reported(f"{title} {split}", dataset, split, metric)
-        for title, dataset in (
-            ("RefCOCO", "refcoco"),
-            ("RefCOCO+", "refcoco+"),
-            ("G-Ref", "refcocog"),
-        )
+        for dataset, title in DATASET_TITLES.items()
         for split in SPLITS[dataset]
     )

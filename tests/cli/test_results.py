@@ -32,11 +32,53 @@ def page(path: Path, text: str) -> Path:
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["results"]) == 0
+    assert main(["results", "--tables"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == [table.name for table in TABLES]
-    assert main(["results", "--json"]) == 0
+    names = [*(table.name for table in TABLES), "ours", "accuracy-figure"]
+    assert [line.split()[0] for line in lines[1:]] == names
+    assert main(["results", "--tables", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["table"] == "etris-main"
+
+
+def test_our_trainings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results"]) == 0
+    text = capsys.readouterr().out
+    assert "etris-pet: ways to tune two towers" in text
+    assert "one seed: undecided" in text
+    assert main(["results", "--json"]) == 0
+    suites = {suite["suite"]: suite for suite in json.loads(capsys.readouterr().out)["suites"]}
+    ablations = suites["first-model-ablations"]["differences"]
+    assert {row["run"]: row["verdict"] for row in ablations} == {
+        "bag-of-words - full": "undecided",
+        "no-coordinates - full": "undecided",
+        "no-sentence - full": "lower",
+    }
+
+
+def test_tables_of_a_page_are_written_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = page(tmp_path / "old.md", TABLE.replace("70.94", "70.49"))
+    page(tmp_path / "good.md", TABLE)
+    chapter = notebook(tmp_path / "chapter.ipynb", TABLE.replace("70.94", "70.49"))
+    before = chapter.read_text(encoding="utf-8")
+    assert main(["results", "--update", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(old)]
+    assert check(old) == 0
+    assert chapter.read_text(encoding="utf-8") == before
+    page(old, without(TABLE, "<!-- end"))
+    assert main(["results", "--update", str(old)]) == 2
+    assert "its last line" in capsys.readouterr().err
+
+
+def test_a_wrong_number_of_ours_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["results", "ours"]) == 0
+    text = capsys.readouterr().out
+    path = page(tmp_path / "page.md", text.replace("24.3 (16.8 to 31.9)", "42.3 (16.8 to 31.9)"))
+    assert check(path) == 1
+    assert "42.3 (16.8 to 31.9)" in capsys.readouterr().out
 
 
 def test_table_and_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +97,7 @@ def test_table_and_rows(capsys: pytest.CaptureFixture[str]) -> None:
         (["results", "--check", "no/such.md"], "no such page"),
         (["results", "--check", "pyproject.toml"], "pages end with"),
         (["results", "etris-zoom", "--check"], "leave out the table"),
+        (["results", "etris-zoom", "--update"], "leave out the table"),
     ],
 )
 def test_mistakes(

@@ -1,0 +1,130 @@
+"""Which recorded runs are compared with which, and what the differences decide.
+
+Each suite has a reference: all its other runs are compared with this one, on every split, at the
+same number of training images. Where a suite tries several learning rates, each method takes part
+with the rate that has the highest mIoU with seed 0 on the first split, which studies call val.
+
+The comparisons of one suite, split and number of images belong together. A difference is called
+*higher* or *lower* only if an interval that holds for all of them at once leaves out 0 (Bonferroni:
+each at a level of 0.05 divided by their number).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from risbook.studies.recorded_runs import RecordedRun
+from risbook.studies.seed_intervals import Interval
+
+#: With fewer seeds a difference is undecided.
+MIN_SEEDS = 3
+
+#: suite -> the method that its other runs are compared with
+REFERENCES: Mapping[str, str] = {
+    "adapter-methods": "frozen",
+    "etris-modules": "all",
+    "etris-pet": "frozen",
+    "etris-rates": "frozen",
+    "etris-zoom": "deconv",
+    "few-labels": "frozen",
+    "few-labels-rates": "frozen",
+    "first-model-ablations": "full",
+}
+
+_NUMBER_WORDS = {1: "one seed", 2: "two seeds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A run minus the reference of its suite, in points of mIoU.
+
+    Args:
+        run: the run.
+        reference: what is subtracted.
+        split: as "set:split".
+        difference: of the means.
+        interval: of 95 % for this difference alone; None with one seed.
+        joint: the interval that holds for all comparisons of its group at once.
+        group_size: how many these are.
+    """
+
+    run: RecordedRun
+    reference: RecordedRun
+    split: str
+    difference: float
+    interval: Interval | None
+    joint: Interval | None
+    group_size: int
+
+    @property
+    def num_seeds(self) -> int:
+        """Seeds of the run that has fewer."""
+        return min(len(part.scores[self.split].miou) for part in (self.run, self.reference))
+
+    @property
+    def verdict(self) -> str:
+        """What the difference decides, in a word or two."""
+        if self.num_seeds < MIN_SEEDS:
+            return f"{_NUMBER_WORDS[self.num_seeds]}: undecided"
+        if self.joint is None or self.joint.low <= 0 <= self.joint.high:
+            return "undecided"
+        return "higher" if self.difference > 0 else "lower"
+
+
+def compare_runs(runs: Sequence[RecordedRun]) -> list[Comparison]:
+    """Compare the runs of a suite with its reference; empty where there is no reference yet."""
+    selected = list(_best_rates(runs))
+    comparisons: list[Comparison] = []
+    for _, members in groupby(sorted(selected, key=_amount), key=_amount):
+        group = list(members)
+        references = [run for run in group if run.method == REFERENCES.get(run.suite)]
+        for reference in references[:1]:
+            others = [run for run in group if run is not reference]
+            for split in reference.scores:
+                comparisons += _compare_on_split(others, reference, split)
+    return comparisons
+
+
+def _compare_on_split(
+    runs: Sequence[RecordedRun], reference: RecordedRun, split: str
+) -> Iterator[Comparison]:
+    scored = [run for run in runs if split in run.scores]
+    target = reference.scores[split]
+    repeated = [run for run in scored if min(_seeds(run, split), _seeds(reference, split)) > 1]
+    decidable = [
+        run for run in repeated if min(_seeds(run, split), _seeds(reference, split)) >= MIN_SEEDS
+    ]
+    for run in scored:
+        score = run.scores[split]
+        interval = score.minus(target) if run in repeated else None
+        joint = None
+        if run in decidable:
+            joint = score.minus(target, confidence=1 - 0.05 / len(decidable))
+        difference = score.mean - target.mean
+        yield Comparison(run, reference, split, difference, interval, joint, len(decidable))
+
+
+def _best_rates(runs: Sequence[RecordedRun]) -> Iterator[RecordedRun]:
+    """Runs without a rate in their key, and of each method the run at its best rate."""
+    best: dict[str, RecordedRun] = {}
+    for run in runs:
+        if not run.has_rate:
+            yield run
+        elif 0 in run.seeds:
+            rival = best.get(run.method)
+            if rival is None or _score_of_seed_0(run) > _score_of_seed_0(rival):
+                best[run.method] = run
+    yield from best.values()
+
+
+def _score_of_seed_0(run: RecordedRun) -> float:
+    score = next(iter(run.scores.values()))
+    return score.miou[run.seeds.index(0)]
+
+
+def _seeds(run: RecordedRun, split: str) -> int:
+    return len(run.scores[split].miou)
+
+
+def _amount(run: RecordedRun) -> int:
+    return run.num_images or 0
