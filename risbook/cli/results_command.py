@@ -122,14 +122,18 @@ def _print_trainings(folder: Path, *, json: bool) -> None:
         rows, differences = result_tables.suite_tables(members)
         summary = result_tables.describe_suite(suite)
         suites.append({"suite": suite, "summary": summary, "runs": rows})
-        suites[-1]["differences"] = differences
+        if differences:
+            suites[-1] |= {"about": result_tables.about_differences(members)}
+            suites[-1] |= {"differences": differences}
     missing = result_tables.describe_missing(runs)
     if json:
         print_json({"suites": suites, "missing": missing})
         return
     for entry in suites:
         print(f"{entry['suite']}: {entry['summary']}".rstrip(": "))
-        for rows in filter(None, (entry["runs"], entry["differences"])):
-            print_table(rows)
-            print()
+        print_table(entry["runs"])
+        if "differences" in entry:
+            print(f"\n{entry['about']}")
+            print_table(entry["differences"])
+        print()
     print(missing or "All runs of all studies are recorded.")

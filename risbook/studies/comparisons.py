@@ -104,6 +104,17 @@ def _compare_on_split(
         yield Comparison(run, reference, split, difference, interval, joint, len(decidable))
 
 
+def rates_at_an_edge(runs: Sequence[RecordedRun]) -> list[str]:
+    """Keys of best runs whose rate is the lowest or highest tried: a better one may lie beyond."""
+    at_edge = []
+    for best in _best_rates(runs):
+        same = [run for run in runs if run.method == best.method]
+        rates = [run.learning_rate or 0.0 for run in same]
+        if best.has_rate and best.learning_rate in (min(rates), max(rates)):
+            at_edge.append(best.key)
+    return at_edge
+
+
 def _best_rates(runs: Sequence[RecordedRun]) -> Iterator[RecordedRun]:
     """Runs without a rate in their key, and of each method the run at its best rate."""
     best: dict[str, RecordedRun] = {}

@@ -4,7 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from risbook.ledger.markdown import END
-from risbook.studies.comparisons import REFERENCES, Comparison, compare_runs
+from risbook.studies.comparisons import (
+    REFERENCES,
+    Comparison,
+    compare_runs,
+    rates_at_an_edge,
+)
 from risbook.studies.definitions import STUDIES
 from risbook.studies.recorded_runs import RecordedRun, read_runs
 from risbook.studies.seed_intervals import Interval
@@ -48,7 +53,7 @@ def describe_missing(runs: Mapping[str, Sequence[RecordedRun]]) -> str:
         recorded = {(run.key, seed) for run in runs.get(name, ()) for seed in run.seeds}
         wanted = [(run.key, seed) for run, seed in study.select_runs()]
         if missing := [pair for pair in wanted if pair not in recorded]:
-            parts.append(f"{name}, {len(missing)} of {len(wanted)} runs ({study.summary})")
+            parts.append(f"{name}, {len(missing)} of {len(wanted)} runs")
     for name, summary in PLANNED.items():
         if name not in runs and name not in STUDIES:
             parts.append(f"{name}, all runs ({summary})")
@@ -67,7 +72,7 @@ def render_suites(folder: Path) -> str:
         rows, differences = suite_tables(members)
         parts += [f"### `{suite}`", _introduction(suite, members), *_table(rows)]
         if differences:
-            parts += [_about_differences(members), *_table(differences)]
+            parts += [about_differences(members), *_table(differences)]
     return "\n\n".join([*parts, *filter(None, [describe_missing(runs)]), END])
 
 
@@ -79,12 +84,15 @@ def _introduction(suite: str, runs: Sequence[RecordedRun]) -> str:
     return f"{sentence}*Run by us, {period}.*"
 
 
-def _about_differences(runs: Sequence[RecordedRun]) -> str:
+def about_differences(runs: Sequence[RecordedRun]) -> str:
+    """What is compared with what in a suite that has a reference, in a line."""
     reference = REFERENCES[runs[0].suite]
     best = ", each method at the rate that is best with seed 0" if runs[0].has_rate else ""
     paired = all(score.ious is not None for run in runs for score in run.scores.values())
     basis = "paired by expression" if paired else "seeds count as independent"
-    return f"Differences from `{reference}`, in points of mIoU{best}; {basis}."
+    edge = rates_at_an_edge(runs)
+    note = f" At the edge of the rates that were tried: {', '.join(edge)}." if edge else ""
+    return f"Differences from `{reference}`, in points of mIoU{best}; {basis}.{note}"
 
 
 def _table(rows: Rows) -> tuple[str, str, str]:

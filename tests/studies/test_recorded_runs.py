@@ -10,7 +10,7 @@ import pytest
 from risbook.errors import ArgumentError, DataError
 from risbook.evaluation.packed_scores import pack_image_ids, pack_scores
 from risbook.studies import STUDIES
-from risbook.studies.comparisons import REFERENCES, compare_runs
+from risbook.studies.comparisons import REFERENCES, compare_runs, rates_at_an_edge
 from risbook.studies.recorded_runs import read_runs
 from risbook.studies.result_tables import describe_missing, render_suites, suite_tables
 from risbook.studies.seed_intervals import difference_over_seeds, mean_over_seeds, t_quantile
@@ -20,13 +20,21 @@ RESULTS = Path(__file__).resolve().parents[2] / "book" / "results"
 
 
 def write(
-    folder: Path, suite: str, key: str, seed: int, miou: Any, *, images: int = 0, **changed: Any
+    folder: Path,
+    suite: str,
+    key: str,
+    seed: int,
+    miou: Any,
+    *,
+    images: int = 0,
+    rate: float = 0.004,
+    **changed: Any,
 ) -> None:
     """A result file; `miou` is a share, or the IoU of each expression."""
     row: dict[str, Any] = {"set": "drawn", "split": "val", "mIoU": float(np.mean(miou))}
     if np.ndim(miou):
         row |= {"ious": pack_scores(miou), "images": pack_image_ids(IMAGE_IDS)}
-    training = {"steps": 400, "batch_size": 16, "learning_rate": 0.004, "num_images": images}
+    training = {"steps": 400, "batch_size": 16, "learning_rate": rate, "num_images": images}
     about = {
         "command": "risbook study",
         "date": "2026-11-29",
@@ -103,9 +111,11 @@ def test_runs_are_compared_at_the_same_number_of_images(tmp_path: Path) -> None:
 
 def test_each_method_takes_part_with_its_best_rate(tmp_path: Path) -> None:
     for key, miou in (("2e-3", 0.3), ("4e-3", 0.4), ("8e-3", 0.1)):
-        write(tmp_path, "etris-rates", f"frozen-{key}", 0, miou)
-        write(tmp_path, "etris-rates", f"full-{key}", 0, 0.5 - miou)
-    [comparison] = compare_runs(read_runs(tmp_path)["etris-rates"])
+        write(tmp_path, "etris-rates", f"frozen-{key}", 0, miou, rate=float(key))
+        write(tmp_path, "etris-rates", f"full-{key}", 0, 0.5 - miou, rate=float(key))
+    runs = read_runs(tmp_path)["etris-rates"]
+    [comparison] = compare_runs(runs)
+    assert rates_at_an_edge(runs) == ["full-8e-3"]
     assert (comparison.run.key, comparison.reference.key) == ("full-8e-3", "frozen-4e-3")
 
 
@@ -137,8 +147,8 @@ def test_what_is_not_recorded_is_said_in_one_line(tmp_path: Path) -> None:
     write(tmp_path, "etris-zoom", "mlp", 0, 0.3)
     line = describe_missing(read_runs(tmp_path))
     assert "\n" not in line
-    assert "etris-zoom, 3 of 4 runs (" in line
-    assert "etris-pet, 33 of 33 runs (" in line
+    assert "etris-zoom, 3 of 4 runs" in line
+    assert "etris-pet, 33 of 33 runs" in line
     assert render_suites(tmp_path).endswith(f"{line}\n\n<!-- end of risbook results -->")
 
 
