@@ -18,12 +18,11 @@ from risbook.studies.few_labels import (
     FEW_LABELS_RATES,
     RATE_IMAGES,
     RATES,
+    SEEDS,
     STEPS,
     tune_both_towers,
 )
 from risbook.studies.study import Run, Study
-
-SEEDS = (0, 1, 2)
 
 #: methods whose runs at each rate are those of the study "few-labels-rates"
 SHARED_METHODS = ("frozen", "full", "parallel")
@@ -45,7 +44,7 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 #: Learning rates of each method, ascending; one rate for the method and the mask head.
 METHOD_RATES: Mapping[str, tuple[str, ...]] = {
     **{method: RATES[method] for method in SHARED_METHODS},
-    **dict.fromkeys(METHODS, ("2e-3", "4e-3", "8e-3", "16e-3")),
+    **dict.fromkeys(METHODS, ("2e-3", "4e-3", "8e-3")),
 }
 
 #: The rate of highest mIoU on val with seed 0; empty until the runs with seed 0 are recorded.

@@ -13,7 +13,7 @@ from typing import Any
 
 from risbook.registry import Registry
 from risbook.studies.adapter_methods import ADAPTER_METHODS
-from risbook.studies.few_labels import FEW_LABELS_RATES
+from risbook.studies.few_labels import FEW_LABELS, FEW_LABELS_RATES
 from risbook.studies.study import Run, Study
 
 MINI = "etris-mini"
@@ -100,5 +100,8 @@ MODULES = Study(
 
 STUDIES: Registry[Study] = Registry(
     "study",
-    {study.name: study for study in (PET, RATES, ZOOM, MODULES, FEW_LABELS_RATES, ADAPTER_METHODS)},
+    {
+        study.name: study
+        for study in (PET, RATES, ZOOM, MODULES, FEW_LABELS_RATES, FEW_LABELS, ADAPTER_METHODS)
+    },
 )

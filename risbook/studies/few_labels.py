@@ -32,6 +32,8 @@ STEPS: Mapping[int, int] = {125: 300, 500: 500, 2000: 1000, 8000: 2000}
 #: the amount of data at which learning rates are compared
 RATE_IMAGES = 500
 
+SEEDS = (0, 1, 2)
+
 _TOWERS: Mapping[str, Any] = {
     "image_tower": "clip-mini-40k-image",
     "text_tower": "clip-mini-40k-text",
@@ -56,13 +58,13 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "etris": ("etris-mini", _TOWERS, {"cache_frozen": True}),
 }
 
-#: The grid of each method; its middle comes from the rates of the study "etris-rates".
+#: The rates that are compared with seed 0. A grid ends where a neighbour of its best rate is worse.
 RATES: Mapping[str, tuple[str, ...]] = {
-    "scratch": ("1e-3", "2e-3", "4e-3", "8e-3"),
-    "frozen": ("2e-3", "4e-3", "8e-3", "16e-3"),
-    "full": ("5e-4", "1e-3", "2e-3", "4e-3"),
-    "parallel": ("2e-3", "4e-3", "8e-3", "16e-3"),
-    "etris": ("2e-3", "4e-3", "8e-3", "16e-3"),
+    "scratch": ("2e-3", "4e-3", "8e-3"),
+    "frozen": ("1e-3", "2e-3", "4e-3", "8e-3"),
+    "full": ("5e-4", "1e-3", "2e-3"),
+    "parallel": ("2e-3", "4e-3", "8e-3"),
+    "etris": ("2e-3", "4e-3", "8e-3"),
 }
 
 
@@ -100,6 +102,27 @@ FEW_LABELS_RATES = Study(
         _run(f"{method}-{rate}", method, RATE_IMAGES, rate, (0,))
         for method, rates in RATES.items()
         for rate in rates
+    ),
+    **BUDGET,
+)
+
+#: The rate of highest mIoU on val with seed 0 and 500 images, used for every amount of data. The
+#: two test splits take no part in this choice.
+BEST_RATES: Mapping[str, str] = {
+    "scratch": "4e-3",
+    "frozen": "2e-3",
+    "full": "1e-3",
+    "parallel": "4e-3",
+    "etris": "4e-3",
+}
+
+FEW_LABELS = Study(
+    name="few-labels",
+    summary="five ways of training, 125 to 8,000 images, seen and unseen kinds",
+    runs=tuple(
+        _run(f"{method}-{num_images}", method, num_images, rate, SEEDS)
+        for num_images in STEPS
+        for method, rate in BEST_RATES.items()
     ),
     **BUDGET,
 )

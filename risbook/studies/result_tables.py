@@ -27,11 +27,6 @@ SUMMARIES: Mapping[str, str] = {
     "first-model-rates": "the first model, steps and learning rates (chapter 1.3)",
 }
 
-#: Suites that are announced and have no study yet, with what they will compare.
-PLANNED: Mapping[str, str] = {
-    "few-labels": "five methods, four numbers of labelled images, kinds with and without labels",
-}
-
 #: Rows of texts by column.
 Rows = list[dict[str, str]]
 
@@ -54,9 +49,6 @@ def describe_missing(runs: Mapping[str, Sequence[RecordedRun]]) -> str:
         wanted = [(run.key, seed) for run, seed in study.select_runs()]
         if missing := [pair for pair in wanted if pair not in recorded]:
             parts.append(f"{name}, {len(missing)} of {len(wanted)} runs")
-    for name, summary in PLANNED.items():
-        if name not in runs and name not in STUDIES:
-            parts.append(f"{name}, all runs ({summary})")
     return f"Not recorded yet: {'; '.join(parts)}." if parts else ""
 
 
