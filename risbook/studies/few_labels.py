@@ -64,7 +64,7 @@ RATES: Mapping[str, tuple[str, ...]] = {
     "frozen": ("1e-3", "2e-3", "4e-3", "8e-3"),
     "full": ("5e-4", "1e-3", "2e-3"),
     "parallel": ("2e-3", "4e-3", "8e-3"),
-    "etris": ("2e-3", "4e-3", "8e-3"),
+    "etris": ("1e-3", "2e-3", "4e-3", "8e-3"),
 }
 
 
@@ -113,7 +113,7 @@ BEST_RATES: Mapping[str, str] = {
     "frozen": "2e-3",
     "full": "1e-3",
     "parallel": "4e-3",
-    "etris": "4e-3",
+    "etris": "2e-3",
 }
 
 FEW_LABELS = Study(
