@@ -19,6 +19,8 @@ Three facts of the released code that the figure of the paper does not show:
 - Padding of the text takes part in the attention. A key padding mask excludes it.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -54,6 +56,7 @@ class DenseAligner(nn.Module):
         zero_init: whether W_up starts at zero, so that the tower first computes what it computed
             without the adapter; not as released.
         squeeze: see `DMoC`.
+        kernel_sizes: see `DMoC`.
 
     Raises:
         ArgumentError: if `bottleneck_dim` is no multiple of 16, or the heads do not divide
@@ -73,12 +76,13 @@ class DenseAligner(nn.Module):
         add_mixture: bool = False,
         zero_init: bool = False,
         squeeze: bool = True,
+        kernel_sizes: Sequence[int] = (1, 3, 5),
     ) -> None:
         super().__init__()
         if attn_dim % num_heads:
             raise ArgumentError(f"num_heads is {num_heads}; it must divide attn_dim, {attn_dim}")
         self.down = nn.Linear(dim, bottleneck_dim)
-        self.dmoc = DMoC(bottleneck_dim, squeeze=squeeze)
+        self.dmoc = DMoC(bottleneck_dim, squeeze=squeeze, kernel_sizes=kernel_sizes)
         self.cross = CrossAttention(
             bottleneck_dim,
             text_dim=text_dim,

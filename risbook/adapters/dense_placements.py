@@ -29,6 +29,9 @@ from risbook.towers.transformer_tower import TransformerTower
 Wiring = Literal["released", "figure"]
 BottleneckDim = Annotated[int, Field(ge=16, le=65536, multiple_of=16)]
 
+#: kernel sizes of the branches of D-MoC, odd
+KernelSizes = Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(min_length=1)]
+
 #: every second block of twelve, as released for the B model
 EVERY_SECOND = (1, 3, 5, 7, 9, 11)
 
@@ -46,6 +49,7 @@ class DenseAlignerConfig:
         scale: s, by which the output is multiplied.
         wiring: "released", or what the paper's "figure" draws, see `AlignerPlacement`.
         squeeze: whether 1x1 convolutions stand before the larger ones, see `DMoC`.
+        kernel_sizes: of the branches of D-MoC, see `DMoC`.
         mask_padding: whether padding of the text is masked; in the released code it takes part.
         add_mixture: whether D-MoC is added to the output, see `DenseAligner`; not as released.
         zero_init: whether the tower starts unchanged, see `DenseAligner`; not as released.
@@ -62,6 +66,7 @@ class DenseAlignerConfig:
     scale: float = 0.2
     wiring: Wiring = "released"
     squeeze: bool = True
+    kernel_sizes: KernelSizes = (1, 3, 5)
     mask_padding: bool = False
     add_mixture: bool = False
     zero_init: bool = False
@@ -80,6 +85,7 @@ class TextAdapterConfig:
         bottleneck_dim: r, a multiple of 16.
         scale: s, by which the output is multiplied.
         squeeze: whether 1x1 convolutions stand before the larger ones, see `DMoC`.
+        kernel_sizes: of the branches of D-MoC, see `DMoC`.
         zero_init: whether the tower starts unchanged, see `TextAdapter`; not as released.
     """
 
@@ -90,6 +96,7 @@ class TextAdapterConfig:
     bottleneck_dim: BottleneckDim = 64
     scale: float = 0.2
     squeeze: bool = True
+    kernel_sizes: KernelSizes = (1, 3, 5)
     zero_init: bool = False
 
 
@@ -180,6 +187,7 @@ def add_dense_aligners(
             add_mixture=config.add_mixture,
             zero_init=config.zero_init,
             squeeze=config.squeeze,
+            kernel_sizes=config.kernel_sizes,
         )
         placement = AlignerPlacement(
             aligner,
@@ -206,5 +214,6 @@ def add_text_adapters(tower: TransformerTower, config: TextAdapterConfig) -> Non
             bottleneck_dim=config.bottleneck_dim,
             zero_init=config.zero_init,
             squeeze=config.squeeze,
+            kernel_sizes=config.kernel_sizes,
         )
         tower.add_adapter(block, "mlp", TextAdapterPlacement(adapter, scale=config.scale))

@@ -12,6 +12,8 @@ words, and batch norm counts it, so the result depends on the length L to which 
 padded.
 """
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -36,6 +38,7 @@ class TextAdapter(nn.Module):
         zero_init: whether W_up starts at zero, so that the tower first computes what it computed
             without the adapter; not as released.
         squeeze: see `DMoC`.
+        kernel_sizes: see `DMoC`.
 
     Raises:
         ArgumentError: if `bottleneck_dim` is no multiple of 16.
@@ -49,10 +52,11 @@ class TextAdapter(nn.Module):
         bottleneck_dim: int = 64,
         zero_init: bool = False,
         squeeze: bool = True,
+        kernel_sizes: Sequence[int] = (1, 3, 5),
     ) -> None:
         super().__init__()
         self.down = nn.Linear(dim, bottleneck_dim)
-        self.dmoc = DMoC(bottleneck_dim, spatial_dims=1, squeeze=squeeze)
+        self.dmoc = DMoC(bottleneck_dim, spatial_dims=1, squeeze=squeeze, kernel_sizes=kernel_sizes)
         self.up = nn.Linear(bottleneck_dim, dim)
         if zero_init:
             nn.init.zeros_(self.up.weight)

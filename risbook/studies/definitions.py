@@ -13,6 +13,7 @@ from typing import Any
 
 from risbook.registry import Registry
 from risbook.studies.adapter_methods import ADAPTER_METHODS
+from risbook.studies.detris_ablations import DETRIS_ABLATIONS, DETRIS_RATES
 from risbook.studies.few_labels import FEW_LABELS, FEW_LABELS_RATES
 from risbook.studies.study import Run, Study
 
@@ -102,6 +103,16 @@ STUDIES: Registry[Study] = Registry(
     "study",
     {
         study.name: study
-        for study in (PET, RATES, ZOOM, MODULES, FEW_LABELS_RATES, FEW_LABELS, ADAPTER_METHODS)
+        for study in (
+            PET,
+            RATES,
+            ZOOM,
+            MODULES,
+            FEW_LABELS_RATES,
+            FEW_LABELS,
+            ADAPTER_METHODS,
+            DETRIS_RATES,
+            DETRIS_ABLATIONS,
+        )
     },
 )

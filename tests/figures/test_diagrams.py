@@ -99,3 +99,18 @@ def test_the_shapes_of_etris_are_those_of_etris_mini():
     assert f"decoder, {head.num_layers} layers" in svg
     for name in ("Bridger 3", "neck", "Projector", "mask head"):
         assert name in svg
+
+
+def test_the_shapes_of_detris_are_those_of_detris_s():
+    svg, config = show_diagram("detris").svg, system_config("detris-s")
+    side = config.image_size // 14  # patches
+    head = config.head
+    assert f"(B, {head.dim}, {side}, {side})" in svg
+    assert f"(B, 384, {side}, {side})" in svg
+    assert f"(B, {head.projector_dim}, {4 * side}, {4 * side})" in svg
+    assert f"(B, {head.projector_dim}, 3, 3)" in svg
+    assert f"(B, 3, {config.image_size}, {config.image_size})" in svg
+    assert f"decoder, {head.num_layers} layers" in svg
+    # an adapter for each of the blocks that have one
+    assert svg.count(">DA<") == len(config.aligner.blocks)
+    assert svg.count(">TA<") == len(config.text_adapter.blocks)

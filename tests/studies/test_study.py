@@ -146,7 +146,13 @@ def build_once(name: str, overrides: str) -> System:
 
 
 #: studies of many hours, whose results are committed as they come
-UNDER_WAY = ("few-labels-rates", "few-labels", "adapter-methods")
+UNDER_WAY = (
+    "few-labels-rates",
+    "few-labels",
+    "adapter-methods",
+    "detris-rates",
+    "detris-ablations",
+)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -305,6 +311,26 @@ def test_rows_of_the_book_can_be_built(name: str) -> None:
             "etris-rn50" if "rn" in STUDIES[name].system else "etris-vitb16", run.overrides
         )
         assert sum(value.numel() for value in system.parameters()) > 1e8
+
+
+def test_rows_of_the_ablations_of_detris_can_be_built() -> None:
+    """Shapes alone, on the full-size sibling, whose fields are the same."""
+    study = STUDIES["detris-ablations"]
+    tuned = {}
+    for run in study.runs:
+        config = run_training_config(study, run, 0)
+        assert (config.steps, config.num_images, config.batch_size) == (STEPS[2000], 2000, 16)
+        assert (config.loss, config.precision, run.seeds) == ("cross-entropy-dice", "no", (0, 1, 2))
+        overrides = {k: v for k, v in run.overrides.items() if k != "text_tower"}
+        system = build_meta_system("detris-b", overrides)
+        tuned[run.key] = count_parameters(system).backbone_tuned
+    assert tuned["frozen"] == 0 < tuned["no-aligner"] < tuned["no-text-adapter"] < tuned["detris"]
+    # 2,715,696 as released; half of it in half of the blocks
+    assert tuned["last-blocks"] * 2 == tuned["detris"] == 2_715_696
+    assert tuned["kernels-1-3"] < tuned["detris"] < tuned["no-squeeze"]
+    assert tuned["half-width"] < tuned["detris"] < tuned["all-blocks"] < tuned["full"]
+    rates = {run.key for run in STUDIES["detris-rates"].runs}
+    assert {f"{key}-4e-3" for key in ("detris", "frozen", "lora", "full")} <= rates
 
 
 def test_the_command_lists_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:
