@@ -41,6 +41,7 @@ RETOLD: tuple[str, ...] = (
     "book/etris/etris",
     "book/detris/dense_aligner",
     "book/detris/text_adapter",
+    "book/detris/detris",
 )
 
 PARTS = (
