@@ -42,7 +42,7 @@ def test_own_terms_change_nothing_and_zero_terms_disable_the_bridgers(model, inp
     model.bridgers.replacements = {}
     disabled = model(images, token_ids)
     model.bridgers.bridgers.enable()
-    rows = dict(bridger_controls.replacements(own, own, own))
+    rows = dict(bridger_controls.replacements(bridger_controls.Sources(*[own] * 5)))
     model.bridgers.replacements = rows["nothing"]
     assert torch.allclose(model(images, token_ids), disabled, atol=1e-3)
     assert not torch.allclose(disabled, unchanged, atol=1e-3)
@@ -53,14 +53,44 @@ def test_a_row_replaces_only_its_side_and_its_stage(model, inputs):
     images, token_ids, other_ids = inputs
     own = bridger_controls.collect_terms(model, images, token_ids)
     other = bridger_controls.collect_terms(model, images, other_ids)
-    rows = dict(bridger_controls.replacements(own, other, own))
-    assert rows["unchanged"] == {} and len(rows) == 10
+    sources = bridger_controls.Sources(own, other, own, own, own)
+    rows = dict(bridger_controls.replacements(sources))
+    assert rows["unchanged"] == {} and len(rows) == 13
     for image_term, text_term in rows["nothing, image side"].values():
         assert text_term is None and image_term is not None
     assert all(image_term is None for image_term, _ in rows["nothing, text side"].values())
     assert list(rows["nothing, Bridger 2"]) == [2]
     partner = rows["other partner"]
     assert partner[1][0] is other[1][0] and partner[1][1] is own[1][1]
+    sources = bridger_controls.Sources(own, own, other, own, own)
+    rows = dict(bridger_controls.replacements(sources))
+    partner, own_input = rows["foreign partner"], rows["foreign own input"]
+    assert partner[1][0] is other[1][0] and partner[1][1] is own[1][1]
+    assert own_input[1][0] is own[1][0] and own_input[1][1] is other[1][1]
+
+
+@torch.no_grad()
+def test_a_random_partner_changes_terms_but_not_the_input_of_their_own_tower(model, inputs):
+    images, token_ids, _ = inputs
+    own = bridger_controls.collect_terms(model, images, token_ids)
+    noisy = bridger_controls.collect_noisy(model, images, token_ids, seed=0)
+    again = bridger_controls.collect_noisy(model, images, token_ids, seed=0)
+    for stage, terms in noisy.items():
+        for side in (0, 1):
+            assert torch.equal(terms[side], again[stage][side])
+            assert terms[side].shape == own[stage][side].shape
+            assert not torch.allclose(terms[side], own[stage][side], atol=1e-3)
+    unchanged = model(images, token_ids)
+    model.bridgers.replacements = {}
+    assert torch.allclose(model(images, token_ids), unchanged)  # the wrapper is in place again
+
+
+def test_noise_has_the_mean_and_the_deviation_of_each_channel():
+    features = torch.randn(64, 3, 8, 8) * torch.tensor([0.5, 1, 2])[:, None, None] + 4
+    noisy = bridger_controls.NoisyPartner(torch.nn.Identity(), noisy_text=True, seed=0)
+    noise = noisy.draw_like(features, dims=(0, 2, 3))
+    assert torch.allclose(noise.mean((0, 2, 3)), features.mean((0, 2, 3)), atol=0.15)
+    assert torch.allclose(noise.std((0, 2, 3)), features.std((0, 2, 3)), rtol=0.1)
 
 
 def test_expressions_are_paired_with_other_objects_of_their_images():
@@ -73,9 +103,9 @@ def test_expressions_are_paired_with_other_objects_of_their_images():
     assert len(bridger_controls.find_pairs(examples, every=2)) < len(pairs)
     for start in range(0, len(pairs), bridger_controls.BATCH):
         batch = pairs[start : start + bridger_controls.BATCH]
-        other_images = bridger_controls.find_other_images(pairs, start)
-        for (example, _), image_id in zip(batch, other_images, strict=True):
-            assert image_id != example.image_id
+        foreign = bridger_controls.find_foreign(pairs, start)
+        for (example, _), partner in zip(batch, foreign, strict=True):
+            assert partner.image_id != example.image_id
 
 
 def test_the_table_holds_the_iou_of_every_expression(tmp_path):

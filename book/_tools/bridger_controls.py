@@ -5,10 +5,11 @@ python book/_tools/bridger_controls.py runs/my-etris  another model, by its name
 python book/_tools/bridger_controls.py --every 6      every sixth expression only
 
 The replacements and the class are those of chapter 4.1: the terms become zero, the mean over
-training expressions, or the terms for another input: the same image with an expression of another
-object, or each side with another partner: image terms of this image with the other expression, text
-terms of this expression with another image. All expressions of `val` are used whose image has
-another described object. The unit of the standard errors is the image.
+training expressions, or the terms for another input. Each term has an input of its own tower and a
+partner, the input of the other tower. One of the two, or both, come from elsewhere: from another
+expression or another image of `val`; a random partner is noise with the mean and the deviation of
+each channel of the right one. All expressions of `val` are used whose image has another described
+object. The unit of the standard errors is the image.
 
 A result file holds the means of each row, and a table beside it (CSV) the IoU of every expression.
 """
@@ -18,13 +19,13 @@ import copy
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from book_config import BOOK, ROOT
 from first_model_ablations import read_definitions
-from torch import Tensor
+from torch import Tensor, nn
 
 from risbook.data import ReferData, open_data
 from risbook.data.letterbox import Letterbox
@@ -42,6 +43,63 @@ BATCH = 64
 Terms = dict[int, tuple[Tensor | None, Tensor | None]]  # stage -> image term, text term
 Selected = tuple[float, bool, bool]  # IoU, selects own object, selects the other one
 Pairs = Sequence[tuple[Example, Example]]  # an expression, and one of another object of its image
+
+
+class Sources(NamedTuple):
+    """Terms for other inputs than the own image with the own sentence.
+
+    Attributes:
+        mean: the mean over training expressions.
+        other_sentence: own image, expression of another object of it.
+        foreign_sentence: own image, expression of another image.
+        foreign_image: another image, own sentence.
+        random_partner: image terms with noise for the text, text terms with noise for the image.
+    """
+
+    mean: Terms
+    other_sentence: Terms
+    foreign_sentence: Terms
+    foreign_image: Terms
+    random_partner: Terms
+
+
+class NoisyPartner(nn.Module):
+    """Bridgers whose input of one tower, text or image, is noise; keeps what they add.
+
+    The noise has the mean and the deviation of each channel of the right input.
+    """
+
+    def __init__(self, bridgers: nn.Module, *, noisy_text: bool, seed: int) -> None:
+        super().__init__()
+        self.bridgers, self.noisy_text = bridgers, noisy_text
+        self.random = torch.Generator().manual_seed(seed)
+        self.added: Terms = {}
+
+    def forward(
+        self,
+        stage: int,
+        feature_map: Tensor,
+        text_tokens: Tensor,
+        previous: Any = None,
+        **options: Any,
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Compute the terms with noise on one side, and add them to the towers' own features."""
+        own_map, own_text = feature_map, text_tokens
+        if self.noisy_text:
+            text_tokens = self.draw_like(text_tokens, dims=(0, 1))
+        else:
+            feature_map = self.draw_like(feature_map, dims=(0, 2, 3))
+        bridged_map, bridged_text, handed_on = self.bridgers(
+            stage, feature_map, text_tokens, previous, **options
+        )
+        terms = bridged_map - feature_map, bridged_text - text_tokens
+        self.added[stage] = terms
+        return own_map + terms[0], own_text + terms[1], handed_on
+
+    def draw_like(self, features: Tensor, dims: tuple[int, ...]) -> Tensor:
+        """Normal noise of the features' mean and deviation, taken over the given axes."""
+        mean, deviation = features.mean(dims, keepdim=True), features.std(dims, keepdim=True)
+        return mean + deviation * torch.randn(features.shape, generator=self.random)
 
 
 def main() -> None:
@@ -98,10 +156,18 @@ def measure(system: Any, data: ReferData, pairs: Pairs) -> dict[str, list[Select
         token_ids = model.tokenizer([example.sentence for example, _ in batch])
         other_ids = model.tokenizer([other.sentence for _, other in batch])
         of_other_sentence = collect_terms(model, squares, other_ids)
-        other_images = [data.image(image_id) for image_id in find_other_images(pairs, start)]
-        other_squares = preprocess(other_images, model.image_size)
-        of_other_image = collect_terms(model, other_squares, token_ids)
-        for name, terms in replacements(mean_terms, of_other_sentence, of_other_image):
+        foreign = find_foreign(pairs, start)
+        foreign_images = [data.image(example.image_id) for example in foreign]
+        foreign_squares = preprocess(foreign_images, model.image_size)
+        foreign_ids = model.tokenizer([example.sentence for example in foreign])
+        sources = Sources(
+            mean=mean_terms,
+            other_sentence=of_other_sentence,
+            foreign_sentence=collect_terms(model, squares, foreign_ids),
+            foreign_image=collect_terms(model, foreign_squares, token_ids),
+            random_partner=collect_noisy(model, squares, token_ids, seed=start),
+        )
+        for name, terms in replacements(sources):
             model.bridgers.replacements = terms
             masks = predict_mask(model(squares, token_ids), boxes)
             for (example, other), mask in zip(batch, masks, strict=True):
@@ -110,28 +176,33 @@ def measure(system: Any, data: ReferData, pairs: Pairs) -> dict[str, list[Select
     return selected
 
 
-def find_other_images(pairs: Pairs, start: int) -> list[int]:
-    """The image ids half the list further on, for the expressions of the batch from `start`."""
+def find_foreign(pairs: Pairs, start: int) -> list[Example]:
+    """The expressions half the list further on, for those of the batch from `start`."""
     count = len(pairs)
     batch = range(start, min(start + BATCH, count))
-    return [pairs[(place + count // 2) % count][0].image_id for place in batch]
+    return [pairs[(place + count // 2) % count][0] for place in batch]
 
 
-def replacements(
-    mean_terms: Terms, of_other_sentence: Terms, of_other_image: Terms
-) -> Iterator[tuple[str, Terms]]:
+def replacements(sources: Sources) -> Iterator[tuple[str, Terms]]:
     """List the names of the rows and the terms that stand in for those of the Bridgers."""
-    zero = torch.zeros(())
+    zero, stages = torch.zeros(()), list(sources.mean)
     yield "unchanged", {}
-    yield "nothing", dict.fromkeys(mean_terms, (zero, zero))
-    yield "nothing, image side", dict.fromkeys(mean_terms, (zero, None))
-    yield "nothing, text side", dict.fromkeys(mean_terms, (None, zero))
-    yield "mean term", mean_terms
-    yield "other sentence", of_other_sentence
-    partners: Terms = {s: (of_other_sentence[s][0], of_other_image[s][1]) for s in mean_terms}
-    yield "other partner", partners
-    for stage in mean_terms:
+    yield "nothing", dict.fromkeys(stages, (zero, zero))
+    yield "nothing, image side", dict.fromkeys(stages, (zero, None))
+    yield "nothing, text side", dict.fromkeys(stages, (None, zero))
+    yield "mean term", sources.mean
+    yield "other sentence", sources.other_sentence
+    yield "other partner", join(sources.other_sentence, sources.foreign_image)
+    yield "foreign partner", join(sources.foreign_sentence, sources.foreign_image)
+    yield "random partner", sources.random_partner
+    yield "foreign own input", join(sources.foreign_image, sources.foreign_sentence)
+    for stage in stages:
         yield f"nothing, Bridger {stage}", {stage: (zero, zero)}
+
+
+def join(image_side: Terms, text_side: Terms) -> Terms:
+    """Image terms of one source, text terms of another."""
+    return {stage: (image_side[stage][0], text_side[stage][1]) for stage in image_side}
 
 
 def find_mean_terms(model: Any, data: ReferData) -> Terms:
@@ -156,6 +227,17 @@ def collect_terms(model: Any, squares: Tensor, token_ids: Tensor) -> Terms:
     model.bridgers.replacements = {}
     model.bridge(squares, token_ids)
     return dict(model.bridgers.added)
+
+
+def collect_noisy(model: Any, squares: Tensor, token_ids: Tensor, *, seed: int) -> Terms:
+    """The terms with a random partner: for the image terms noisy text, for the text terms a map."""
+    wrapper, sides = model.bridgers, []
+    for noisy_text in (True, False):
+        model.bridgers = NoisyPartner(wrapper.bridgers, noisy_text=noisy_text, seed=seed)
+        model.bridge(squares, token_ids)
+        sides.append(model.bridgers.added)
+    model.bridgers = wrapper
+    return join(*sides)
 
 
 def select(mask: Any, example: Example, other: Example) -> Selected:
