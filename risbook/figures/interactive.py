@@ -142,7 +142,10 @@ def encode_png(frame: Any, colours: int = 256) -> bytes:
         image = Image.open(rendered)
     elif not isinstance(frame, Image.Image):
         image = Image.fromarray(as_bytes(frame))
-    small = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    # Median cut, the default, loses rare colours: both ends of a colour bar.
+    small = image.convert("RGB").quantize(
+        colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
     buffer = io.BytesIO()
     small.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
