@@ -1,18 +1,22 @@
 """The other texts of chapter 4.2: what gates, tokens and kernel of a trained model are given."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from risbook.data import open_data
+from risbook.files import read_json
 from risbook.systems import load_system
 from risbook.teaching import load_examples
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
 
 import decoder_controls
+import decoder_small_world
+from first_model_ablations import read_definitions
 
 SENTENCES, OTHERS = ["left ball", "dog"], ["red vase", "bird"]
 
@@ -47,3 +51,16 @@ def test_an_expression_has_one_of_another_object_and_another_of_its_own():
         assert own.image_id == other.image_id == paraphrase.image_id
         assert other.target is not own.target and paraphrase.target is own.target
         assert paraphrase.sentence != own.sentence
+
+
+def test_the_small_world_is_recorded_with_three_seeds_and_runs_outside_the_chapter():
+    recorded = read_json(decoder_small_world.FOLDER / "seeds-0-1-2.json")
+    chapter = read_definitions(decoder_small_world.CHAPTER)
+    parts = [*chapter["PARTS"], *decoder_small_world.WITHOUT_NECK]
+    runs = {(row.pop("row"), row.pop("seed")) for row in recorded["rows"]}
+    assert runs == {(name, seed) for name in parts for seed in range(3)}
+    chapter["train_small"] = partial(chapter["train_small"], steps=2)
+    shares = decoder_small_world.measure(chapter, 0, chapter["PARTS"]["Projector"])
+    for row in recorded["rows"]:
+        assert row.keys() == shares.keys()
+        assert all(0 <= share <= 1 for share in row.values())

@@ -1,0 +1,65 @@
+"""Train the heads of the small world of chapter 4.2 with several seeds, and record what they mark.
+
+python book/_tools/decoder_small_world.py               seeds 0, 1 and 2
+python book/_tools/decoder_small_world.py --seeds 3 4   other seeds
+
+The world, the heads and the measures are those of the notebook: the script executes its imports,
+constants, functions and classes. A head without the neck is that of the chapter's second exercise.
+"""
+
+import argparse
+import datetime
+from typing import Any
+
+import torch
+from book_config import BOOK, ROOT
+from first_model_ablations import read_definitions
+
+from risbook import __version__
+from risbook.evaluation.result_files import describe_device
+from risbook.files import write_json
+
+CHAPTER = BOOK / "etris" / "decoder.ipynb"
+FOLDER = ROOT / "book" / "results" / "decoder-small-world"
+WITHOUT_NECK = {"decoder, Projector": {"use_neck": False, "use_decoder": True}}
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Train the heads of chapter 4.2's small world.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    seeds = parser.parse_args().seeds
+    torch.set_num_threads(1)
+    chapter = read_definitions(CHAPTER)
+    words = " ".join(str(seed) for seed in seeds)
+    rows = []
+    for seed in seeds:
+        for parts, options in (chapter["PARTS"] | WITHOUT_NECK).items():
+            rows.append({"row": parts, "seed": seed, **measure(chapter, seed, options)})
+            print(rows[-1], flush=True)
+    content = {
+        "suite": "decoder-small-world",
+        "command": f"python book/_tools/decoder_small_world.py --seeds {words}",
+        "date": datetime.date.today().isoformat(),
+        "device": describe_device(torch.device("cpu")),
+        "risbook": __version__,
+        "torch": torch.__version__,
+        "rows": rows,
+    }
+    FOLDER.mkdir(exist_ok=True)
+    write_json(FOLDER / f"seeds-{'-'.join(words.split())}.json", content)
+
+
+def measure(chapter: dict[str, Any], seed: int, options: dict[str, bool]) -> dict[str, float]:
+    """Train a head, and measure the shares of marked objects, with each kernel."""
+    head = chapter["train_small"](seed=seed, **options)
+    described, other = chapter["measure_marks"](head)
+    shares = {"described marked": described, "other marked": other}
+    for kernel, (own, foreign) in chapter["exchange_kernels"](head).items():
+        shares[f"kernel {kernel}: described marked"] = own
+        shares[f"kernel {kernel}: other category marked"] = foreign
+    return shares
+
+
+if __name__ == "__main__":
+    main()
