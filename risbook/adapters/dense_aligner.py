@@ -12,7 +12,7 @@ The text tokens are those of the *finished* text tower: in DETRIS it runs before
 Three facts of the released code that the figure of the paper does not show:
 
 - D-MoC reaches the output only as the query. At the initial weights the attention is nearly flat,
-  so the gradients of D-MoC's convolutions are about 1e-4 of those of the two outer layers. With
+  so the gradients of D-MoC's convolutions are 1e-4 of those of the two outer layers, or less. With
   `add_mixture` D-MoC is also added to the sum, as it is in the Text Adapter.
 - The extra tokens (class token, registers) are no part of the map: they skip D-MoC and attention.
   Instead of an attention output, h itself is added to them, which gives 2 h.
