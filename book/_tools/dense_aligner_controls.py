@@ -69,6 +69,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float)
     """Write a result file."""
     content = {
         "suite": "dense-aligner-controls",
+        "row": path.stem,
         "command": f"python book/_tools/dense_aligner_controls.py {path.stem}",
         "date": datetime.date.today().isoformat(),
         "device": describe_device(torch.device("cpu")),
@@ -102,6 +103,7 @@ def record_world(
             system = chapter["train_small"](form, steps=steps, **options)
             ious = chapter["ious_of"](chapter["predict_small"](system))
             row = {"row": form, "optimizer": optimizer, "rate": lr, "seed": seed}
+            row["set"] = f"small world, {optimizer}, rate {lr:g}"
             columns = ("mean IoU", "A", "B", "C")
             row |= {name: round(iou, 4) for name, iou in zip(columns, ious, strict=True)}
             rows.append(row)
@@ -122,7 +124,7 @@ def record_gradients(chapter: Mapping[str, Any]) -> list[dict[str, Any]]:
             if name == "detris-b":
                 token_ids = to_clip_ids(token_ids)
             sizes = chapter["measure_gradients"](system, images, masks, token_ids)
-            row: dict[str, Any] = {"row": name, "form": form, "image size": image_size}
+            row: dict[str, Any] = {"row": name, "form": form, "set": f"{form}, {image_size} pixels"}
             row |= {"gradients": sizes, "initial weights": weights}
             rows.append(row)
             print(row, flush=True)

@@ -70,6 +70,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float)
     """Write the result file."""
     content = {
         "suite": "text-adapter-probes",
+        "row": path.stem,
         "command": "python book/_tools/text_adapter_probes.py",
         "date": datetime.date.today().isoformat(),
         "device": describe_device(torch.device("cpu")),
