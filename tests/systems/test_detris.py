@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+import risbook
 from risbook.errors import RisbookError
 from risbook.intermediates import Intermediates
 from risbook.systems import DETRIS, build_system, load_system
+from risbook.towers.info import weights_status
 from risbook.training import train
 
 
@@ -148,3 +150,13 @@ def test_padding_can_be_masked_in_the_dense_aligners() -> None:
             short = system.encode(images, tokens[:, :length])[0].maps[-1]
         distances[is_masked] = float((padded - short).abs().max() / padded.abs().max())
     assert distances[True] < 1e-6 and distances[False] > 1e-2, distances
+
+
+def test_the_shipped_one_answers_two_sentences() -> None:
+    """`refscenes-sample` has unseen scenes; its largest objects reach an mIoU of 0.2."""
+    if weights_status("dinov2-s") not in ("in the cache", "RISBOOK_WEIGHTS"):
+        pytest.skip("needs the weights of dinov2-s: run `risbook towers get dinov2-s`")
+    system = load_system("detris-s")
+    assert system.weights_origins()["text_tower"]["source"] == "clip-mini-40k-text, shipped"
+    scores = risbook.evaluate(system, "refscenes+-sample:val", limit=40, show_progress=False)
+    assert scores["mIoU"] > 0.5
