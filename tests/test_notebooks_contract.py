@@ -5,7 +5,7 @@ import copy
 import nbformat
 import pytest
 from book_config import ROOT, notebooks
-from contract import PARTS, RETOLD, RULES, problems, read_chapter
+from contract import CHAPTERS_ONLY, PARTS, RETOLD, RULES, is_lab, problems, read_chapter
 from glossary_terms import Term
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from normal_form import normalise
@@ -30,7 +30,8 @@ def test_there_are_chapters():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=names)
 def test_chapter_keeps_the_contract(path):
-    faults = problems(nbformat.read(path, as_version=4), read_chapter(path))
+    book = nbformat.read(path, as_version=4)
+    faults = problems(book, read_chapter(path), is_lab=is_lab(path))
     assert not faults, "\n".join(["", *faults])
 
 
@@ -602,3 +603,10 @@ def test_a_guard_may_stand_between_checker_and_solution():
         for cell in normal(new_notebook(cells=cells)).cells
     ]
     assert roles == [None, "set-up", "stub", None, None, None]
+
+
+def test_a_lab_keeps_the_rules_of_form_alone():
+    lab = new_notebook(cells=[new_markdown_cell("# Lab"), code("x = 1")])
+    rules = {fault.partition(":")[0] for fault in problems(lab, is_lab=True)}
+    assert {"header", "setup"} <= rules and not rules & set(CHAPTERS_ONLY)
+    assert is_lab(ROOT / "book/labs/any.ipynb") and not is_lab(ROOT / "book/task/data.ipynb")

@@ -62,6 +62,10 @@ EXERCISES = (2, 4)
 
 RULES: dict[str, Rule] = {}
 
+# A lab is a protocol on real data: it has sections of its own, and no exercises.
+LABS = "book/labs"
+CHAPTERS_ONLY = ("parts", "questions", "exercises", "size", "assertions")
+
 
 def rule(function: Rule) -> Rule:
     """Enter a function into the table of rules under its own name."""
@@ -69,14 +73,23 @@ def rule(function: Rule) -> Rule:
     return function
 
 
-def problems(book: Notebook, chapter: Chapter | None = None) -> list[str]:
+def is_lab(path: Path) -> bool:
+    """Whether a notebook is a lab, which keeps the rules of form alone."""
+    return path.relative_to(ROOT).as_posix().startswith(f"{LABS}/")
+
+
+def problems(
+    book: Notebook, chapter: Chapter | None = None, *, is_lab: bool = False
+) -> list[str]:
     """List every breach of the contract as ``rule: what is wrong``.
 
     Args:
         book: the chapter's notebook.
         chapter: what `read_chapter` returns, for a chapter that is told anew.
+        is_lab: whether the notebook is a lab.
     """
-    checks: dict[str, Rule] = dict(RULES)
+    left_out = CHAPTERS_ONLY if is_lab else ()
+    checks: dict[str, Rule] = {name: r for name, r in RULES.items() if name not in left_out}
     for name, check in RETOLD_RULES.items() if chapter else ():
         checks[name] = partial(check, chapter=chapter)
     return [f"{name}: {fault}" for name, check in checks.items() for fault in check(book)]
