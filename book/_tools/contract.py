@@ -78,9 +78,7 @@ def is_lab(path: Path) -> bool:
     return path.relative_to(ROOT).as_posix().startswith(f"{LABS}/")
 
 
-def problems(
-    book: Notebook, chapter: Chapter | None = None, *, is_lab: bool = False
-) -> list[str]:
+def problems(book: Notebook, chapter: Chapter | None = None, *, is_lab: bool = False) -> list[str]:
     """List every breach of the contract as ``rule: what is wrong``.
 
     Args:
