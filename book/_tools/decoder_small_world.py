@@ -8,16 +8,13 @@ constants, functions and classes. A head without the neck is that of the chapter
 """
 
 import argparse
-import datetime
 from typing import Any
 
 import torch
 from book_config import BOOK, ROOT
 from first_model_ablations import read_definitions
 
-from risbook import __version__
-from risbook.evaluation.result_files import describe_device
-from risbook.files import write_json
+from risbook.evaluation.result_files import write_result
 
 CHAPTER = BOOK / "etris" / "decoder.ipynb"
 FOLDER = ROOT / "book" / "results" / "decoder-small-world"
@@ -37,17 +34,10 @@ def main() -> None:
         for parts, options in (chapter["PARTS"] | WITHOUT_NECK).items():
             rows.append({"row": parts, "seed": seed, **measure(chapter, seed, options)})
             print(rows[-1], flush=True)
-    content = {
-        "suite": "decoder-small-world",
-        "command": f"python book/_tools/decoder_small_world.py --seeds {words}",
-        "date": datetime.date.today().isoformat(),
-        "device": describe_device(torch.device("cpu")),
-        "risbook": __version__,
-        "torch": torch.__version__,
-        "rows": rows,
-    }
     FOLDER.mkdir(exist_ok=True)
-    write_json(FOLDER / f"seeds-{'-'.join(words.split())}.json", content)
+    command = ["python", "book/_tools/decoder_small_world.py", "--seeds", *words.split()]
+    path = FOLDER / f"seeds-{'-'.join(words.split())}.json"
+    write_result(path, rows, command=command, about={"suite": "decoder-small-world"})
 
 
 def measure(chapter: dict[str, Any], seed: int, options: dict[str, bool]) -> dict[str, float]:

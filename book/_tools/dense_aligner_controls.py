@@ -16,7 +16,6 @@ say something. Each row also has the deviations of the initial weights.
 """
 
 import argparse
-import datetime
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,9 +26,7 @@ from book_config import BOOK, ROOT
 from first_model_ablations import read_definitions
 from torch import Tensor
 
-from risbook import __version__
-from risbook.evaluation.result_files import describe_device, read_result
-from risbook.files import write_json
+from risbook.evaluation.result_files import read_result, write_result
 from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import build_named, system_config
 from risbook.towers.build import tokenizer_of
@@ -67,20 +64,15 @@ def main() -> None:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
     """Write a result file."""
-    content = {
+    about = {
         "suite": "dense-aligner-controls",
         "row": path.stem,
-        "command": f"python book/_tools/dense_aligner_controls.py {path.stem}",
-        "date": datetime.date.today().isoformat(),
-        "device": describe_device(torch.device("cpu")),
         "precision": "no",
-        "risbook": __version__,
-        "torch": torch.__version__,
         "seconds": round(seconds, 1),
-        "rows": list(rows),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, content)
+    command = ["python", "book/_tools/dense_aligner_controls.py", path.stem]
+    write_result(path, rows, command=command, about=about)
 
 
 def record_world(

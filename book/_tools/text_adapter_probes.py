@@ -8,7 +8,6 @@ later. The rows differ in the kernels of D-MoC. "1 1 1" is the chain 1 3 5 whose
 have size 1: the same depth and the same number of convolutions, but no neighbours.
 """
 
-import datetime
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,7 @@ import torch
 from book_config import BOOK, ROOT
 from first_model_ablations import read_definitions
 
-from risbook import __version__
-from risbook.evaluation.result_files import describe_device
-from risbook.files import write_json
+from risbook.evaluation.result_files import write_result
 
 CHAPTER = BOOK / "detris" / "text_adapter.ipynb"
 PATH = ROOT / "book" / "results" / "text-adapter-probes" / "clip-mini-40k-text.json"
@@ -68,20 +65,15 @@ def record(
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
     """Write the result file."""
-    content = {
+    about = {
         "suite": "text-adapter-probes",
         "row": path.stem,
-        "command": "python book/_tools/text_adapter_probes.py",
-        "date": datetime.date.today().isoformat(),
-        "device": describe_device(torch.device("cpu")),
         "precision": "no",
-        "risbook": __version__,
-        "torch": torch.__version__,
         "seconds": round(seconds, 1),
-        "rows": list(rows),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, content)
+    command = ["python", "book/_tools/text_adapter_probes.py"]
+    write_result(path, rows, command=command, about=about)
 
 
 if __name__ == "__main__":

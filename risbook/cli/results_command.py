@@ -123,8 +123,8 @@ def _print_trainings(folder: Path, *, json: bool) -> None:
         summary = result_tables.describe_suite(suite)
         suites.append({"suite": suite, "summary": summary, "runs": rows})
         if differences:
-            suites[-1] |= {"about": result_tables.about_differences(members)}
-            suites[-1] |= {"differences": differences}
+            about = result_tables.about_differences(members)
+            suites[-1] |= {"about": about, "differences": differences}
     missing = result_tables.describe_missing(runs)
     if json:
         print_json({"suites": suites, "missing": missing})

@@ -28,8 +28,8 @@ def write_result(
     rows: Sequence[Mapping[str, Any]],
     *,
     command: Sequence[str],
-    system: System,
-    settings: Mapping[str, Any],
+    system: System | None = None,
+    settings: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a result file (JSON).
@@ -38,24 +38,25 @@ def write_result(
         path: the file.
         rows: one mapping per row of figures.
         command: the words of the command that gives the same rows.
-        system: the measured system.
-        settings: the settings of the measurement.
+        system: the measured system; None where what was measured on the CPU is none.
+        settings: the settings of the measurement, if there are any to choose.
         about: further entries, for instance the seed of the training and its suite.
     """
-    content = {
+    device = next(system.parameters()).device if system else torch.device("cpu")
+    content: dict[str, Any] = {
         "command": shlex.join(command),
         "date": datetime.date.today().isoformat(),
-        "device": describe_device(next(system.parameters()).device),
+        "device": describe_device(device),
         "risbook": __version__,
         "torch": torch.__version__,
-        "system": system.name,
-        "weights_sha256": weights_digest(system),
-        "settings": dict(settings),
-        **({"origin": origins} if (origins := system.weights_origins()) else {}),
-        **(about or {}),
-        "rows": [dict(row) for row in rows],
     }
-    write_json(path, content)
+    if system:
+        content |= {"system": system.name, "weights_sha256": weights_digest(system)}
+    if settings is not None:
+        content["settings"] = dict(settings)
+    if system and (origins := system.weights_origins()):
+        content["origin"] = origins
+    write_json(path, {**content, **(about or {}), "rows": [dict(row) for row in rows]})
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from risbook.errors import DataError
+from risbook.files import write_atomically
 from risbook.ledger.markdown import END
 
 _BEGIN = r"^<!-- risbook results: (\S+) -->[ \t]*$"
@@ -79,7 +80,8 @@ def update_pages(paths: Iterable[Path], render: Render) -> list[Path]:
                 raise DataError(f"{path}: table {table[1]}: its last line, {END}, is missing")
         updated = _TABLE.sub(lambda table: render(table[1]), text)
         if updated != text:
-            path.write_text(updated, encoding="utf-8")
+            with write_atomically(path) as temporary:
+                temporary.write_text(updated, encoding="utf-8")
             changed.append(path)
     return changed
 

@@ -23,7 +23,8 @@ from risbook.studies.study import Run, Study
 SYSTEM = "detris-s"
 SEEDS = (0, 1, 2)
 NUM_IMAGES = 2000
-#: In trial runs of 240 steps `detris-s` learned at 1e-3, and hardly at 3e-3.
+#: Two trial runs of `detris-s` (batches of 16, gradients clipped to 1, stopped before their 240
+#: steps; not recorded): a loss of 0.83 after 108 steps at 1e-3, of 0.95 at 3e-3.
 RATES = ("5e-4", "1e-3", "2e-3", "4e-3")
 FIRST_RATE = "1e-3"
 

@@ -58,11 +58,12 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "etris": ("etris-mini", _TOWERS, {"cache_frozen": True}),
 }
 
-#: The rates that are compared with seed 0. A grid ends where a neighbour of its best rate is worse.
+#: The rates that are compared with seed 0. A grid is whole when the best rate has a lower and a
+#: higher neighbour; the best rate of `full` so far, 2e-3, asked for 4e-3.
 RATES: Mapping[str, tuple[str, ...]] = {
     "scratch": ("2e-3", "4e-3", "8e-3"),
     "frozen": ("1e-3", "2e-3", "4e-3", "8e-3"),
-    "full": ("5e-4", "1e-3", "2e-3"),
+    "full": ("1e-3", "2e-3", "4e-3"),
     "parallel": ("2e-3", "4e-3", "8e-3"),
     "etris": ("1e-3", "2e-3", "4e-3", "8e-3"),
 }
@@ -106,12 +107,12 @@ FEW_LABELS_RATES = Study(
     **BUDGET,
 )
 
-#: The rate of highest mIoU on val with seed 0 and 500 images, used for every amount of data. The
-#: two test splits take no part in this choice.
+#: The rate of highest mIoU on val with seed 0 and 500 images, of those that are recorded; used for
+#: every amount of data. The two test splits take no part in this choice.
 BEST_RATES: Mapping[str, str] = {
     "scratch": "4e-3",
     "frozen": "2e-3",
-    "full": "1e-3",
+    "full": "2e-3",
     "parallel": "4e-3",
     "etris": "2e-3",
 }

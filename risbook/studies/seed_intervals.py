@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from scipy.special import stdtrit
+
 from risbook.errors import ArgumentError
 
 
@@ -66,27 +68,9 @@ def t_quantile(degrees: int, confidence: float) -> float:
     >>> round(t_quantile(4, 0.95), 2), round(t_quantile(2, 0.95), 2)
     (2.78, 4.3)
     """
-    low, high = 0.0, 1e6
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _inside(middle, degrees) < confidence else (low, middle)
-    return high
+    return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
 def _interval(mean: float, error: float, degrees: int, confidence: float) -> Interval:
     margin = t_quantile(degrees, confidence) * error
     return Interval(mean, mean - margin, mean + margin)
-
-
-def _inside(t: float, degrees: int) -> float:
-    """The probability of values from -t to t (Abramowitz and Stegun, 1964, 26.7.3 and 26.7.4)."""
-    angle = math.atan2(t, math.sqrt(degrees))
-    cosine = math.cos(angle)
-    is_odd = degrees % 2
-    term = cosine if is_odd else 1.0
-    total = term if degrees > 1 else 0.0
-    for k in range(3 if is_odd else 2, degrees, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    share = math.sin(angle) * total
-    return (angle + share) * 2 / math.pi if is_odd else share

@@ -11,6 +11,7 @@ from risbook.errors import ArgumentError, DataError
 from risbook.evaluation.packed_scores import pack_image_ids, pack_scores
 from risbook.studies import STUDIES
 from risbook.studies.comparisons import REFERENCES, compare_runs, rates_at_an_edge
+from risbook.studies.few_labels import BEST_RATES
 from risbook.studies.recorded_runs import read_runs
 from risbook.studies.result_tables import describe_missing, render_suites, suite_tables
 from risbook.studies.seed_intervals import difference_over_seeds, mean_over_seeds, t_quantile
@@ -177,3 +178,14 @@ def test_intervals_need_two_seeds() -> None:
         mean_over_seeds([0.5])
     with pytest.raises(ArgumentError, match="one value has no interval"):
         difference_over_seeds([0.5, 0.6], [0.5])
+
+
+def test_the_label_study_uses_the_best_recorded_rates() -> None:
+    runs = read_runs(RESULTS)["few-labels-rates"]
+    for method, rate in BEST_RATES.items():
+        means = {
+            run.learning_rate: run.scores["refscenes-unseen:val"].mean
+            for run in runs
+            if run.method == method
+        }
+        assert max(means, key=means.__getitem__) == float(rate), method
