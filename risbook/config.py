@@ -168,6 +168,8 @@ def _rename(values: Mapping[str, Any], aliases: Aliases) -> tuple[dict[str, Any]
         rule = aliases[old]
         try:
             new = {rule: values[old]} if isinstance(rule, str) else rule(values[old])
+        except RisbookError:
+            raise
         except (TypeError, ValueError, AttributeError) as error:
             raise RisbookError(f"{old} is {values[old]!r:.80}, which it cannot be") from error
         for name in new:

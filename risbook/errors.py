@@ -31,8 +31,12 @@ class DataError(RisbookError):
     """A data file, record, mask or image is missing or malformed."""
 
 
-class ArgumentError(RisbookError):
-    """An argument, a name or an option is unknown or impossible, whatever the files hold."""
+class ArgumentError(RisbookError, ValueError):
+    """An argument, a name or an option is unknown or impossible, whatever the files hold.
+
+    It is a `ValueError` as well, so a configuration that checks its fields by a function of the
+    package can say in which field the value stands.
+    """
 
 
 class TrainingDivergedError(RisbookError):

@@ -24,6 +24,7 @@ from risbook.adapters.zoom_layer import Zoom, ZoomLayer
 from risbook.config import Probability, Size, configuration
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.attention import check_num_heads
 from risbook.towers.stages import Architecture
 
 InteractorKind = Literal["auto", "full", "product"]
@@ -62,8 +63,7 @@ class BridgerConfig:
     dropout: Probability = 0.1
 
     def __post_init__(self) -> None:
-        if self.dim % self.num_heads:
-            raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
+        check_num_heads(self.num_heads, self.dim)
 
 
 class BridgerTokens(NamedTuple):

@@ -36,9 +36,9 @@ from risbook.adapters.gate import Gate
 from risbook.adapters.mica_weights import init_linears, zero_output
 from risbook.adapters.multi_scale_conv import MultiScaleConv
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
-from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
+from risbook.layers.attention import check_num_heads
 from risbook.layers.numeric_guards import finite_or_zero
 from risbook.layers.pos_embed import Grid
 
@@ -92,8 +92,7 @@ class CAA(nn.Module):
         scale: float | None = None,
     ) -> None:
         super().__init__()
-        if attn_dim % num_heads:
-            raise ArgumentError(f"num_heads is {num_heads}; it must divide attn_dim, {attn_dim}")
+        check_num_heads(num_heads, attn_dim, name="attn_dim")
         self.down = nn.Linear(dim, bottleneck_dim)
         self.conv = MultiScaleConv(bottleneck_dim)
         self.conv_norm = nn.BatchNorm2d(bottleneck_dim)

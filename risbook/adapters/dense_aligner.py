@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from risbook.adapters.cross_attention import CrossAttention
 from risbook.adapters.dmoc import DMoC
 from risbook.adapters.patch_grid import fit_grid, map_to_patches, patches_to_map
-from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
 from risbook.keyword_aliases import keyword_aliases
+from risbook.layers.attention import check_num_heads
 from risbook.layers.pos_embed import Grid
 
 
@@ -79,8 +79,7 @@ class DenseAligner(nn.Module):
         kernel_sizes: Sequence[int] = (1, 3, 5),
     ) -> None:
         super().__init__()
-        if attn_dim % num_heads:
-            raise ArgumentError(f"num_heads is {num_heads}; it must divide attn_dim, {attn_dim}")
+        check_num_heads(num_heads, attn_dim, name="attn_dim")
         self.down = nn.Linear(dim, bottleneck_dim)
         self.dmoc = DMoC(bottleneck_dim, squeeze=squeeze, kernel_sizes=kernel_sizes)
         self.cross = CrossAttention(

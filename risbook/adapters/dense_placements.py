@@ -23,6 +23,7 @@ from torch import Tensor
 from risbook.adapters.dense_aligner import DenseAligner
 from risbook.adapters.text_adapter import TextAdapter
 from risbook.config import BlockIndices, Probability, Size, configuration
+from risbook.layers.attention import check_num_heads
 from risbook.towers.sites import Placement, Site
 from risbook.towers.transformer_tower import TransformerTower
 
@@ -72,8 +73,7 @@ class DenseAlignerConfig:
     zero_init: bool = False
 
     def __post_init__(self) -> None:
-        if self.attn_dim % self.num_heads:
-            raise ValueError(f"num_heads is {self.num_heads}; it must divide attn_dim")
+        check_num_heads(self.num_heads, self.attn_dim, name="attn_dim")
 
 
 @configuration

@@ -18,9 +18,8 @@ scores are small and finite.
 from einops import rearrange
 from torch import Tensor, nn
 
-from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.layers.attention import attend
+from risbook.layers.attention import attend, check_num_heads
 
 #: of the layer norms inside MiCA's adapters
 NORM_EPS = 1e-6
@@ -40,8 +39,7 @@ class LiteAttention(nn.Module):
 
     def __init__(self, dim: int, *, num_heads: int, dropout: float) -> None:
         super().__init__()
-        if dim % num_heads:
-            raise ArgumentError(f"num_heads is {num_heads}; it must divide the {dim} channels")
+        check_num_heads(num_heads, dim)
         self.num_heads = num_heads
         self.dropout = dropout
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from risbook.config import BlockIndices, Probability, Size, configuration
+from risbook.layers.attention import check_num_heads
 from risbook.layers.convolutions import SpatialDims
 
 Condition = Literal["start", "end", "none"]
@@ -45,7 +46,7 @@ class GLiAConfig:
     zero_init: bool = False
 
     def __post_init__(self) -> None:
-        _check_heads(self.num_heads, "bottleneck_dim", self.bottleneck_dim)
+        check_num_heads(self.num_heads, self.bottleneck_dim, name="bottleneck_dim")
 
 
 @configuration
@@ -81,7 +82,7 @@ class CAAConfig:
     zero_init: bool = False
 
     def __post_init__(self) -> None:
-        _check_heads(self.num_heads, "attn_dim", self.attn_dim)
+        check_num_heads(self.num_heads, self.attn_dim, name="attn_dim")
 
 
 @configuration
@@ -108,9 +109,4 @@ class TextMiCAConfig:
     zero_init: bool = False
 
     def __post_init__(self) -> None:
-        _check_heads(self.num_heads, "bottleneck_dim", self.bottleneck_dim)
-
-
-def _check_heads(num_heads: int, name: str, dim: int) -> None:
-    if dim % num_heads:
-        raise ValueError(f"num_heads is {num_heads}; it must divide {name}")
+        check_num_heads(self.num_heads, self.bottleneck_dim, name="bottleneck_dim")

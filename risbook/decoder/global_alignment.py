@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from risbook.decoder.sine_pos_embed import sine_pos_embed_1d, sine_pos_embed_2d
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
-from risbook.layers.attention import MultiHeadAttention, tuned_query_key_parameters
+from risbook.layers.attention import MultiHeadAttention, check_num_heads, tuned_query_key_parameters
 
 
 class GlobalAlignmentLayer(nn.Module):
@@ -111,10 +111,9 @@ class GlobalAlignment(nn.Module):
         self, *, dim: int, num_layers: int, num_heads: int, ffn_dim: int, dropout: float
     ) -> None:
         super().__init__()
-        if dim % 4 or dim % num_heads:
-            raise ArgumentError(
-                f"dim is {dim}; it must be divisible by 4 and by num_heads, {num_heads}"
-            )
+        if dim % 4:
+            raise ArgumentError(f"dim is {dim}; it must be a multiple of 4")
+        check_num_heads(num_heads, dim)
         self.layers = nn.ModuleList(
             GlobalAlignmentLayer(dim, num_heads, ffn_dim=ffn_dim, dropout=dropout)
             for _ in range(num_layers)

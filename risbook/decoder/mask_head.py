@@ -18,6 +18,7 @@ from risbook.decoder.last_map_neck import LastMapNeck
 from risbook.decoder.projector import Projector
 from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+from risbook.layers.attention import check_num_heads
 from risbook.registry import Registry
 from risbook.towers.features import TextFeatures
 
@@ -67,12 +68,8 @@ class MaskHeadConfig:
     dropout: Probability = 0.1
 
     def __post_init__(self) -> None:
-        try:
-            NECKS.lookup(self.neck)
-        except ArgumentError as error:
-            raise ValueError(str(error)) from error
-        if self.dim % self.num_heads:
-            raise ValueError(f"num_heads is {self.num_heads}; it must divide dim, {self.dim}")
+        NECKS.lookup(self.neck)
+        check_num_heads(self.num_heads, self.dim)
 
 
 #: that of the small presets. A run of an hour underfits, so it has no dropout.

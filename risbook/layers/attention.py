@@ -9,7 +9,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from risbook.errors import ArgumentError
 from risbook.intermediates import NO_INTERMEDIATES, Intermediates
+
+
+def check_num_heads(num_heads: int, dim: int, *, name: str = "dim") -> None:
+    """Check that every head gets the same number of channels.
+
+    Args:
+        num_heads: attention heads.
+        dim: channels that they share.
+        name: of the argument with the channels, for the message.
+
+    Raises:
+        ArgumentError: if the heads do not divide the channels.
+
+    >>> check_num_heads(3, 128, name="attn_dim")
+    Traceback (most recent call last):
+    risbook.errors.ArgumentError: num_heads is 3; it must divide attn_dim, 128
+    """
+    if dim % num_heads:
+        raise ArgumentError(f"num_heads is {num_heads}; it must divide {name}, {dim}")
 
 
 def fused_is_faster(like: Tensor) -> bool:

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from risbook.errors import ArgumentError
-from risbook.layers.attention import attend
+from risbook.layers.attention import attend, check_num_heads
 from risbook.layers.convolutions import conv_norm
 from risbook.layers.pos_embed import resize_clip_pos_embed
 
@@ -54,11 +53,7 @@ class AttentionPool(nn.Module):
         connect: bool = True,
     ) -> None:
         super().__init__()
-        if embed_dim % num_heads:
-            raise ArgumentError(
-                f"attention pool: {num_heads} heads do not divide {embed_dim} channels; "
-                "choose a number of heads that does"
-            )
+        check_num_heads(num_heads, embed_dim, name="embed_dim")
         self.num_heads = num_heads
         # CLIP's start values: everything normal with 1 / sqrt(C) (released code).
         deviation = embed_dim**-0.5

@@ -189,7 +189,7 @@ def test_a_size_that_32_does_not_divide_is_named(size: tuple[int, int]) -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(ArgumentError, match="5 heads do not divide 256"):
+    with pytest.raises(ArgumentError, match="num_heads is 5; it must divide embed_dim, 256"):
         tiny(num_heads=5)
     with pytest.raises(ArgumentError, match="width 7"):
         tiny(width=7)

@@ -4,7 +4,6 @@ from dataclasses import field
 
 from risbook.adapters.peft.peft_methods import read_options
 from risbook.config import Options, configuration
-from risbook.errors import ArgumentError
 
 
 @configuration
@@ -27,8 +26,5 @@ class PEFTConfig:
     options: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        try:
-            options = read_options(self.method, self.options)
-        except ArgumentError as error:
-            raise ValueError(str(error)) from error
+        options = read_options(self.method, self.options)
         object.__setattr__(self, "options", options)
