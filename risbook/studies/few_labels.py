@@ -58,8 +58,8 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "etris": ("etris-mini", _TOWERS, {"cache_frozen": True}),
 }
 
-#: The rates that are compared with seed 0. A grid is whole when the best rate has a lower and a
-#: higher neighbour.
+#: The rates that are compared with seed 0: the best of each method has a lower and a higher
+#: neighbour.
 RATES: Mapping[str, tuple[str, ...]] = {
     "scratch": ("2e-3", "4e-3", "8e-3"),
     "frozen": ("1e-3", "2e-3", "4e-3", "8e-3"),
@@ -107,8 +107,8 @@ FEW_LABELS_RATES = Study(
     **BUDGET,
 )
 
-#: The rate of highest mIoU on val with seed 0 and 500 images, of those that are recorded; used for
-#: every amount of data. The two test splits take no part in this choice.
+#: The rate of highest mIoU on val with seed 0 and 500 images, used for every amount of data. The two
+#: test splits take no part in this choice.
 BEST_RATES: Mapping[str, str] = {
     "scratch": "4e-3",
     "frozen": "2e-3",
