@@ -107,8 +107,8 @@ FEW_LABELS_RATES = Study(
     **BUDGET,
 )
 
-#: The rate of highest mIoU on val with seed 0 and 500 images, used for every amount of data. The two
-#: test splits take no part in this choice.
+#: The rate of highest mIoU on val with seed 0 and 500 images, used for every amount of data. The
+#: two test splits take no part in this choice.
 BEST_RATES: Mapping[str, str] = {
     "scratch": "4e-3",
     "frozen": "2e-3",
