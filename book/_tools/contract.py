@@ -39,6 +39,7 @@ RETOLD: tuple[str, ...] = (
     "book/etris/bridger",
     "book/etris/decoder",
     "book/etris/etris",
+    "book/etris/evidence",
     "book/detris/dense_aligner",
     "book/detris/text_adapter",
     "book/detris/detris",

@@ -8,6 +8,7 @@ from risbook.figures.curves import plot_log, smooth
 from risbook.figures.diagrams import list_diagrams, show_diagram
 from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatmap, show_matrix
 from risbook.figures.interactive import FrameSlider
+from risbook.figures.label_gains import show_label_gains, show_label_scores
 from risbook.figures.label_maps import show_label_map, write_numbers
 from risbook.figures.label_study import show_label_curves
 from risbook.figures.method_gains import show_method_gains
@@ -36,7 +37,9 @@ __all__ = [
     "show_diagram",
     "show_heatmap",
     "show_label_curves",
+    "show_label_gains",
     "show_label_map",
+    "show_label_scores",
     "show_matrix",
     "show_method_gains",
     "show_number_grids",

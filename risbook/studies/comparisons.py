@@ -31,7 +31,8 @@ REFERENCES: Mapping[str, str] = {
     "first-model-ablations": "full",
 }
 
-_NUMBER_WORDS = {1: "one seed", 2: "two seeds"}
+#: numbers of seeds in words
+NUMBER_WORDS = {1: "one seed", 2: "two seeds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Comparison:
     def verdict(self) -> str:
         """What the difference decides, in a word or two."""
         if self.num_seeds < MIN_SEEDS:
-            return f"{_NUMBER_WORDS[self.num_seeds]}: undecided"
+            return f"{NUMBER_WORDS[self.num_seeds]}: undecided"
         if self.joint is None or self.joint.low <= 0 <= self.joint.high:
             return "undecided"
         return "higher" if self.difference > 0 else "lower"
