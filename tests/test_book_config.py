@@ -72,6 +72,7 @@ def test_missing_pages_and_remote_assets_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<a href="https://example.org">fine</a><link rel="canonical" href="https://e.org">'
         '<script src="local.js"></script><img src="data:image/png;base64,AA==">'
+        '<script>const name = "http://www.w3.org/2000/svg"</script>'
     )
     assert missing_pages(tmp_path, ["a", "b/c"]) == ["b/c"]
     assert remote_assets(tmp_path, read_pages(tmp_path)) == []
@@ -81,6 +82,7 @@ def test_missing_pages_and_remote_assets_are_found(tmp_path):
         "picture.html": '<img src="http://example.org/x.png"/>',
         "inline.html": "<style>@import url('https://example.org/f.css');</style>",
         "load.html": '<script>s.src = "https://example.org/t.js"</script>',
+        "named.html": '<script>const address = "https://example.org/t.js"</script>',
         "font.css": "@font-face{src:url(https://example.org/f.woff2)}",
     }
     for name, text in bad.items():

@@ -30,9 +30,8 @@ _FETCHING = {
 _HARMLESS_LINKS = {"canonical", "author", "license", "next", "prev", "search", "index", "help"}
 _REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
 _IN_STYLE = re.compile(r"(?:url\(|@import)\s*[\"']?\s*((?:https?:)?//[^\"')\s]+)", re.IGNORECASE)
-_IN_SCRIPT = re.compile(
-    r"(?:\.src\s*=|\bimport\s*\(?|from|fetch\(|getScript\()\s*[\"'`](https?://[^\"'`]+)"
-)
+# A script on a page has no reason to name another site; a name space is not fetched.
+_IN_SCRIPT = re.compile(r"https?://(?!www\.w3\.org/)[^\"'`\s<]+")
 
 
 # The line under a table's head, as Markdown writes it; a page shows "---" as a dash. One dash
