@@ -67,8 +67,11 @@ def show_label_scores(
                 ax.plot(x, height, marker, color=colour, mfc=face, ms=6)
             ends.append((heights[-1], name, colour))
         last = planned.index(amounts[-1])
-        for (height, name, colour), label in zip(ends, _spread([e[0] for e in ends]), strict=True):
-            ax.annotate(name, (last, height), (last + 0.18, label), color=colour, va="center")
+        labels = _spread([height for height, *_ in ends])
+        for (_, name, colour), label in zip(ends, labels, strict=True):
+            ax.text(last + 0.18, label, name, color=colour, va="center")
+        bottom, top = ax.get_ylim()  # shared: it only grows from panel to panel
+        ax.set_ylim(min(bottom, min(labels) - 3), max(top, max(labels) + 1.5))
         _mark_amounts(ax, planned, amounts)
         ax.set_title(title)
         ax.set_xlim(-0.3, max(len(planned) - 0.5, last + 1.5))

@@ -13,6 +13,7 @@ from risbook.errors import DataError
 from risbook.evaluation.paired_difference import PairedDifference
 from risbook.studies.comparisons import MIN_SEEDS, NUMBER_WORDS
 from risbook.studies.label_curves import LabelPoint
+from risbook.studies.seed_intervals import Interval, difference_over_seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class LabelComparison:
         difference: with its interval of 95 %.
         joint: with the interval that holds for all rivals at once.
         group_size: how many rivals these are.
+        seeds_alone: the joint interval by Student's t over the seeds, which count as independent;
+            wider, because it does not use that the expressions are the same. None with one seed.
     """
 
     method: str
@@ -38,6 +41,7 @@ class LabelComparison:
     difference: PairedDifference
     joint: PairedDifference
     group_size: int
+    seeds_alone: Interval | None
 
     @property
     def verdict(self) -> str:
@@ -120,16 +124,22 @@ def compare_with_rivals(
             first = point(method, amount, split)
             for rival in rivals:
                 other = point(rival, amount, split)
+                num_seeds = min(len(first.seeds), len(other.seeds))
+                level = 1 - 0.05 / len(rivals)
+                means = [part.ious.mean(axis=1).tolist() for part in (first, other)]
                 comparisons.append(
                     LabelComparison(
                         method=method,
                         rival=rival,
                         num_images=amount,
                         split=split,
-                        num_seeds=min(len(first.seeds), len(other.seeds)),
+                        num_seeds=num_seeds,
                         difference=first.minus(other),
-                        joint=first.minus(other, confidence=1 - 0.05 / len(rivals)),
+                        joint=first.minus(other, confidence=level),
                         group_size=len(rivals),
+                        seeds_alone=difference_over_seeds(*means, confidence=level)
+                        if num_seeds > 1
+                        else None,
                     )
                 )
     return comparisons

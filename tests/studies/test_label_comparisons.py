@@ -51,6 +51,18 @@ def test_verdicts_are_those_of_the_joint_interval() -> None:
         assert (comparison.num_seeds, comparison.group_size) == (3, 3)
         narrow, wide = comparison.difference, comparison.joint
         assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high
+        assert comparison.seeds_alone is not None
+        assert comparison.seeds_alone.mean == pytest.approx(narrow.mean)
+
+
+def test_one_seed_decides_nothing() -> None:
+    points = [point("etris", 125, seeds=(0,)), point("full", 125, -0.5, seeds=(0,))]
+    (comparison,) = compare_with_rivals(
+        points, "etris", rivals=("full",), splits=("test_seen",), amounts=(125,)
+    )
+    assert comparison.joint.is_decided
+    assert comparison.verdict == "one seed: undecided"
+    assert comparison.seeds_alone is None
 
 
 def test_the_order_is_split_amount_rival() -> None:
