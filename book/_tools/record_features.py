@@ -1,10 +1,11 @@
-"""Record features of the real DINOv2 for chapters 2.1 and 5.1, so that the pages need no weights.
+"""Record features of the real DINOv2 for chapters 2.2 and 5.1, so that the pages need no weights.
 
 python book/_tools/record_features.py photographs   two photographs, 32 x 32 patches
 python book/_tools/record_features.py scenes        colours of four drawn scenes, 32 x 32 patches
 python book/_tools/record_features.py objects       one vector per object of 450 drawn scenes
 python book/_tools/record_features.py random        the same by this network with random weights
 python book/_tools/record_features.py mlps          what comes to the MLP of six blocks, 16 x 16
+python book/_tools/record_features.py mean-colours  the mean colour of the same objects, no tower
 
 `risbook towers get dinov2-s` fetches the weights.
 """
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from risbook.data import load_photograph, open_data
+from risbook.data.dataset import ReferData
 from risbook.data.photographs import PHOTOGRAPHS
 from risbook.figures import pca_colours
 from risbook.pretraining.tower_probes import sample_scenes
@@ -44,9 +46,18 @@ TRAIN_SCENES, VAL_SCENES = 300, 150
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Record features of the real DINOv2.")
-    parser.add_argument("what", choices=sorted(RECORDERS))
+    parser.add_argument("what", choices=[*sorted(RECORDERS), "mean-colours"])
     what = parser.parse_args().what
     torch.set_num_threads(1)
+    if what == "mean-colours":
+        about = {
+            "weights": "mean colours of objects",
+            "place": "in the drawn image",
+            "command": "python book/_tools/record_features.py mean-colours",
+            "date": datetime.date.today().isoformat(),
+        }
+        write_recorded(RECORDED_FEATURES / "object-colours.safetensors", record_colours(), about)
+        return
     random = what == "random"
     tower = build_random_tower(TOWER) if random else build_tower(TOWER)
     assert isinstance(tower, ImageTransformer)
@@ -97,16 +108,33 @@ def record_scenes(tower: ImageTransformer) -> dict[str, Tensor]:
 
 def record_objects(tower: ImageTransformer) -> dict[str, Tensor]:
     """For train and val: the image id (N,) and the vector (N, C) of every object."""
+
+    def encode(data: ReferData, image_id: int) -> Tensor:
+        return scene_object_vectors(
+            tower, data, image_id, image_size=SCENE_SIZE, block=OBJECT_BLOCK
+        )
+
+    return _objects_of_scenes(encode)
+
+
+def record_colours() -> dict[str, Tensor]:
+    """For train and val: the image id (N,) and the mean colour (N, 3) of every object."""
+
+    def mean_colours(data: ReferData, image_id: int) -> Tensor:
+        image = torch.from_numpy(data.image(image_id)).float() / 255  # (H, W, 3)
+        masks = [torch.from_numpy(mask) for _, mask in data.objects(image_id)]
+        return torch.stack([image[mask].mean(dim=0) for mask in masks])
+
+    return _objects_of_scenes(mean_colours)
+
+
+def _objects_of_scenes(encode: Callable[[ReferData, int], Tensor]) -> dict[str, Tensor]:
     data = open_data("refscenes")
     tensors = {}
     for split, count in (("train", TRAIN_SCENES), ("val", VAL_SCENES)):
         image_ids, vectors = [], []
         for image_id in sample_scenes(data, [split], count).image_ids:
-            vectors.append(
-                scene_object_vectors(
-                    tower, data, image_id, image_size=SCENE_SIZE, block=OBJECT_BLOCK
-                )
-            )
+            vectors.append(encode(data, image_id))
             image_ids += [image_id] * len(vectors[-1])
         tensors[f"{split}.image_ids"] = torch.tensor(image_ids)
         tensors[f"{split}.vectors"] = torch.cat(vectors)

@@ -72,14 +72,20 @@ def get(name: str, *, from_path: Path | None = None) -> None:
 
 
 def probe(
-    name: str, *, image_size: Size | None = None, seed: Seed = 0, out: Path | None = None
+    name: str,
+    *,
+    image_size: Size | None = None,
+    seed: Seed = 0,
+    random: bool = False,
+    out: Path | None = None,
 ) -> None:
     """Measure, after every block, how well probes tell the kind of thing under a patch.
 
     Args:
         name: an image tower.
         image_size: side of the images in pixels (default: twelve patches, at most the tower's own).
-        seed: chooses the scenes.
+        seed: chooses the scenes, and random weights.
+        random: probe the network with random weights, as a baseline.
         out: a JSON file for the result (default: only print it).
 
     300 training scenes and 150 held-out ones of RefScenes are used. Block 0 is the first.
@@ -90,7 +96,9 @@ def probe(
 
     if out is not None:
         check_parent(out)
-    result = probe_tower_blocks(name, open_data("refscenes"), image_size=image_size, seed=seed)
+    result = probe_tower_blocks(
+        name, open_data("refscenes"), image_size=image_size, seed=seed, random=random
+    )
     _print_probe(result)
     if out is not None:
         write_json(out, result)

@@ -10,7 +10,7 @@ from risbook.pretraining.tower_probes import sample_scenes
 from risbook.pretraining.tower_scores import HELD_OUT
 from risbook.probing.block_probe import probe_blocks
 from risbook.probing.patch_labels import patch_labels
-from risbook.towers.build import build_tower
+from risbook.towers.build import build_random_tower, build_tower
 from risbook.towers.weights.origin import weights_origin
 
 #: scenes that the probes learn from, and held-out ones; patches in a row by default
@@ -23,6 +23,7 @@ def probe_tower_blocks(
     *,
     image_size: int | None = None,
     seed: int = 0,
+    random: bool = False,
     train_scenes: int = TRAIN_SCENES,
     test_scenes: int = TEST_SCENES,
     show_progress: bool = True,
@@ -34,7 +35,8 @@ def probe_tower_blocks(
         data: the drawn set.
         image_size: side of the images, pixels; None for twelve patches, or the tower's own size
             where that is smaller.
-        seed: chooses the scenes.
+        seed: chooses the scenes, and random weights.
+        random: probe the network with random weights, see `build_random_tower`.
         train_scenes: scenes that the probes learn from.
         test_scenes: held-out scenes.
         show_progress: show a progress bar.
@@ -46,7 +48,7 @@ def probe_tower_blocks(
     Raises:
         RisbookError: if it is a text tower, or its weights are not available.
     """
-    tower = build_tower(name)
+    tower = build_random_tower(name, seed=seed) if random else build_tower(name)
     if tower.modality != "image":
         raise ArgumentError(f"{name} is a text tower; patches are probed in image towers")
     size = image_size or min(tower.image_size, PATCHES * tower.image_step)
@@ -64,6 +66,7 @@ def probe_tower_blocks(
         tower, (train.images(size), test.images(size)), labels, show_progress=show_progress
     )
     given = f" --image-size {image_size}" if image_size else ""
+    given += " --random" if random else ""
     return {
         "command": f"risbook towers probe {name}{given} --seed {seed}",
         "tower": name,

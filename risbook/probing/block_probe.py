@@ -141,7 +141,8 @@ def load_block_probe(name: str) -> dict[str, Any]:
     """Load the recorded result of ``risbook towers probe NAME``.
 
     Args:
-        name: a tower that the package carries a recording of, for instance "dinov2-s".
+        name: a tower that the package carries a recording of, for instance "dinov2-s", or
+            "dinov2-s-random" for this network with random weights.
 
     Returns:
         Plain values; "rows" holds what `probe_blocks` returned.

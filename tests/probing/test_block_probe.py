@@ -52,6 +52,11 @@ def test_probes_of_a_few_scenes(tiny_world: Path) -> None:
     assert len(result["rows"]) == 13 and result["rows"][3]["after"] == "block 3"
     for row in result["rows"]:
         assert row["side"] == 6 and 0 <= row["knn"]["mIoU"] <= row["knn"]["accuracy"] <= 1
+    random = probe_tower_blocks(
+        "clip-mini-image", data, random=True, train_scenes=12, test_scenes=6, show_progress=False
+    )
+    assert random["command"] == "risbook towers probe clip-mini-image --random --seed 0"
+    assert random["origin"] == "random weights" and random["rows"] != result["rows"]
     with pytest.raises(RisbookError, match="clip-mini-text is a text tower"):
         probe_tower_blocks("clip-mini-text", data)
 
@@ -63,6 +68,9 @@ RECORDED = sorted(RECORDED_PROBES.glob("*.json"))
 def test_recorded_probes_are_of_the_present_weights(path: Path) -> None:
     result = json.loads(path.read_text())
     preset = TOWERS[result["tower"]]
+    if "--random" in result["command"]:
+        assert path.stem == f"{result['tower']}-random" and not result["sha256"]
+        return
     assert path.stem == result["tower"]
     shipped = "" if preset.is_published else find_weights(path.stem, "auto")[1].sha256
     anew = f"of other weights; record it anew: {result['command']} --out {path}"

@@ -69,9 +69,10 @@ def test_a_map_after_a_block_is_that_of_a_shorter_run():
 @pytest.mark.parametrize("name", list_recorded())
 def test_a_recording_names_its_tower(name):
     recorded = load_recorded(name)
-    tower = recorded.about["tower"]
-    is_random = "random" in recorded.about["weights"]
-    assert recorded.about["sha256"] == ("" if is_random else TOWERS[tower].sha256)
+    if name != "object-colours":
+        tower = recorded.about["tower"]
+        is_random = "random" in recorded.about["weights"]
+        assert recorded.about["sha256"] == ("" if is_random else TOWERS[tower].sha256)
     assert recorded.about["command"].startswith("python book/_tools/record_features.py")
     for features in recorded.tensors.values():
         assert bool(torch.isfinite(features.float()).all())
@@ -103,3 +104,16 @@ def test_recordings_agree_with_the_tower():
     inputs = load_recorded("dinov2-s-mlps")
     assert torch.allclose(norm.weight, inputs["9.norm.weight"][0])
     assert torch.allclose(scale(torch.ones(1, 384)), inputs["9.layer_scale"])
+
+
+def test_the_recorded_colours_are_those_of_the_recorded_objects():
+    colours, vectors = load_recorded("object-colours"), load_recorded("dinov2-s-objects")
+    for split in ("train", "val"):
+        image_ids = colours[f"{split}.image_ids"]
+        assert torch.equal(image_ids, vectors[f"{split}.image_ids"])
+        assert colours[f"{split}.vectors"].shape == (len(image_ids), 3)
+    data = open_data("refscenes")
+    image_id = int(colours["val.image_ids"][0])
+    _, mask = data.objects(image_id)[0]
+    expected = torch.from_numpy(data.image(image_id)[mask] / 255).float().mean(dim=0)
+    assert torch.allclose(colours["val.vectors"][0], expected, atol=0.005)
