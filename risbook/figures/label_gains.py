@@ -52,7 +52,7 @@ def show_label_scores(
     if not amounts:
         raise DataError("show_label_scores: no amount of data is recorded in full")
     figure, axes = plt.subplots(
-        1, len(splits), figsize=(4.7 * len(splits), 4.2), sharey=True, squeeze=False
+        1, len(splits), figsize=(4.1 * len(splits), 4.2), sharey=True, squeeze=False
     )
     for ax, (split, title) in zip(axes[0], splits.items(), strict=True):
         ends = []
@@ -120,8 +120,12 @@ def show_label_gains(
         for rival, group in members.items()
     }
     common = max(limit for limit in limits.values() if limit < _OWN_SCALE * min(limits.values()))
-    figure, axes = plt.subplots(1, len(names), figsize=(2.45 * len(names), 3.9), squeeze=False)
-    for number, (ax, rival) in enumerate(zip(axes[0], names, strict=True)):
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(4.0 * columns, 3.2 * rows), squeeze=False)
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    for number, (ax, rival) in enumerate(zip(axes.flat, names, strict=False)):
         limit = common if limits[rival] <= common else limits[rival]
         ax.axhline(0, color="black", lw=1.1)
         for (split, label), (colour, marker, shift) in zip(splits.items(), _OF_SPLIT, strict=False):
@@ -140,14 +144,13 @@ def show_label_gains(
                 ax.annotate(label, side, color=colour, fontsize=11, va="center")
         recorded = sorted({c.num_images for c in members[rival]})
         _mark_amounts(ax, planned, recorded)
-        ax.set(
-            title=f"minus\n{names[rival]}", ylim=(-limit, limit), xlim=(-0.5, len(planned) - 0.4)
-        )
-    axes[0, 0].set_ylabel(f"{method} minus the other, points")
-    for ax in axes[0]:
+        ax.set(title=f"{method} minus {names[rival]}", ylim=(-limit, limit))
+        ax.set_xlim(-0.5, len(planned) - 0.4)
+        if number % columns == 0:
+            ax.set_ylabel("points of mIoU")
         top = ax.get_ylim()[1]
         ax.text(-0.4, 0.93 * top, f"{method} higher", color=GREY, va="center")
-        ax.text(-0.4, -0.82 * top, f"{method} lower", color=GREY, va="center")
+        ax.text(-0.4, -0.7 * top, f"{method} lower", color=GREY, va="center")
     return figure
 
 
