@@ -42,31 +42,44 @@ def test_own_terms_change_nothing_and_zero_terms_disable_the_bridgers(model, inp
     model.bridgers.replacements = {}
     disabled = model(images, token_ids)
     model.bridgers.bridgers.enable()
-    rows = dict(bridger_controls.replacements(bridger_controls.Sources(*[own] * 5)))
+    rows = dict(bridger_controls.replacements(bridger_controls.Sources(*[own] * 6)))
     model.bridgers.replacements = rows["nothing"]
     assert torch.allclose(model(images, token_ids), disabled, atol=1e-3)
     assert not torch.allclose(disabled, unchanged, atol=1e-3)
 
 
 @torch.no_grad()
-def test_a_row_replaces_only_its_side_and_its_stage(model, inputs):
+def test_a_row_takes_each_term_from_its_source(model, inputs):
     images, token_ids, other_ids = inputs
     own = bridger_controls.collect_terms(model, images, token_ids)
     other = bridger_controls.collect_terms(model, images, other_ids)
-    sources = bridger_controls.Sources(own, other, own, own, own)
+    sources = bridger_controls.Sources(own, own, other, own, own, own)
     rows = dict(bridger_controls.replacements(sources))
-    assert rows["unchanged"] == {} and len(rows) == 13
-    for image_term, text_term in rows["nothing, image side"].values():
-        assert text_term is None and image_term is not None
-    assert all(image_term is None for image_term, _ in rows["nothing, text side"].values())
-    assert list(rows["nothing, Bridger 2"]) == [2]
+    assert rows["unchanged"] == {} and len(rows) == 9
+    assert rows["other sentence, Bridgers"] is other and list(rows["nothing"]) == [1, 2, 3]
     partner = rows["other partner"]
     assert partner[1][0] is other[1][0] and partner[1][1] is own[1][1]
-    sources = bridger_controls.Sources(own, own, other, own, own)
+    sources = bridger_controls.Sources(own, own, own, other, own, own)
     rows = dict(bridger_controls.replacements(sources))
     partner, own_input = rows["foreign partner"], rows["foreign own input"]
     assert partner[1][0] is other[1][0] and partner[1][1] is own[1][1]
     assert own_input[1][0] is own[1][0] and own_input[1][1] is other[1][1]
+
+
+@torch.no_grad()
+def test_the_decoder_can_read_another_sentence_between_the_maps_of_the_own_one(model, inputs):
+    images, token_ids, other_ids = inputs
+    own = bridger_controls.collect_terms(model, images, token_ids)
+    maps, text = model.bridge(images, token_ids)
+    sources = bridger_controls.Sources(*[own] * 6)
+    model.bridgers.replacements = dict(bridger_controls.replacements(sources))[
+        bridger_controls.OTHER_DECODER
+    ]
+    other_maps, other_text = model.bridge(images, other_ids)
+    model.bridgers.replacements = {}
+    for own_map, other_map in zip(maps, other_maps, strict=True):
+        assert torch.allclose(own_map, other_map, atol=1e-3)
+    assert not torch.allclose(text, other_text, atol=1e-3)
 
 
 @torch.no_grad()
@@ -124,5 +137,6 @@ def test_a_row_tells_the_paired_difference_from_the_unchanged_model():
     }
     row = bridger_controls.summarise("nothing", selected, [1, 2])
     assert np.isclose(row["mIoU"], 0.5) and np.isclose(row["mIoU difference"], -0.2)
+    assert np.isclose(row["error of selects own"], np.sqrt(0.5**2 * 2) / 2)
     assert row["selects own"] == 0.5 and row["selects other"] == 0.5
     assert np.isclose(row["error of mIoU difference"], np.sqrt(0.2**2 * 2) / 2)

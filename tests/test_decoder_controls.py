@@ -53,6 +53,19 @@ def test_an_expression_has_one_of_another_object_and_another_of_its_own():
         assert paraphrase.sentence != own.sentence
 
 
+@pytest.mark.parametrize("partner", ["other-category", "other-colour", "same-kind"])
+def test_partners_differ_in_category_or_in_colour_or_in_neither(partner):
+    examples = load_examples(open_data("refscenes-sample"), "val")
+    triples = decoder_controls.find_triples(examples, 1, partner)
+    for own, other, _ in triples:
+        same_category = own.target.category == other.target.category
+        same_colour = own.target.colour == other.target.colour
+        assert same_category == (partner != "other-category")
+        assert partner == "other-category" or same_colour == (partner == "same-kind")
+    assert triples or partner != "other-category"
+    assert len(triples) <= len(decoder_controls.find_triples(examples, 1))
+
+
 def test_the_small_world_is_recorded_with_three_seeds_and_runs_outside_the_chapter():
     recorded = read_json(decoder_small_world.FOLDER / "seeds-0-1-2.json")
     chapter = read_definitions(decoder_small_world.CHAPTER)

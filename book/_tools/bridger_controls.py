@@ -8,8 +8,9 @@ The replacements and the class are those of chapter 4.1: the terms become zero, 
 training expressions, or the terms for another input. Each term has an input of its own tower and a
 partner, the input of the other tower. One of the two, or both, come from elsewhere: from another
 expression or another image of `val`; a random partner is noise with the mean and the deviation of
-each channel of the right one. All expressions of `val` are used whose image has another described
-object. The unit of the standard errors is the image.
+each channel of the right one. One row does the reverse: the text tower, and so the decoder, reads
+another sentence, and all terms stay those of the own one. All expressions of `val` are used whose
+image has another described object. The unit of the standard errors is the image.
 
 A result file holds the means of each row, and a table beside it (CSV) the IoU of every expression.
 """
@@ -38,7 +39,8 @@ from risbook.teaching import Example, iou_with_objects, load_examples, mean_and_
 CHAPTER = BOOK / "etris" / "bridger.ipynb"
 FOLDER = ROOT / "book" / "results" / "bridger-controls"
 MEAN_OF = 192  # training expressions of the mean term
-BATCH = 64
+OTHER_DECODER = "other sentence, decoder"  # the row whose text tower reads the other sentence
+BATCH = 16
 
 Terms = dict[int, tuple[Tensor | None, Tensor | None]]  # stage -> image term, text term
 Selected = tuple[float, bool, bool]  # IoU, selects own object, selects the other one
@@ -49,6 +51,7 @@ class Sources(NamedTuple):
     """Terms for other inputs than the own image with the own sentence.
 
     Attributes:
+        own: own image, own sentence.
         mean: the mean over training expressions.
         other_sentence: own image, expression of another object of it.
         foreign_sentence: own image, expression of another image.
@@ -56,6 +59,7 @@ class Sources(NamedTuple):
         random_partner: image terms with noise for the text, text terms with noise for the image.
     """
 
+    own: Terms
     mean: Terms
     other_sentence: Terms
     foreign_sentence: Terms
@@ -161,6 +165,7 @@ def measure(system: Any, data: ReferData, pairs: Pairs) -> dict[str, list[Select
         foreign_squares = preprocess(foreign_images, model.image_size)
         foreign_ids = model.tokenizer([example.sentence for example in foreign])
         sources = Sources(
+            own=collect_terms(model, squares, token_ids),
             mean=mean_terms,
             other_sentence=of_other_sentence,
             foreign_sentence=collect_terms(model, squares, foreign_ids),
@@ -169,7 +174,8 @@ def measure(system: Any, data: ReferData, pairs: Pairs) -> dict[str, list[Select
         )
         for name, terms in replacements(sources):
             model.bridgers.replacements = terms
-            masks = predict_mask(model(squares, token_ids), boxes)
+            ids = other_ids if name == OTHER_DECODER else token_ids
+            masks = predict_mask(model(squares, ids), boxes)
             for (example, other), mask in zip(batch, masks, strict=True):
                 selected.setdefault(name, []).append(select(mask, example, other))
         print(min(start + BATCH, len(pairs)), "of", len(pairs), flush=True)
@@ -188,16 +194,13 @@ def replacements(sources: Sources) -> Iterator[tuple[str, Terms]]:
     zero, stages = torch.zeros(()), list(sources.mean)
     yield "unchanged", {}
     yield "nothing", dict.fromkeys(stages, (zero, zero))
-    yield "nothing, image side", dict.fromkeys(stages, (zero, None))
-    yield "nothing, text side", dict.fromkeys(stages, (None, zero))
     yield "mean term", sources.mean
-    yield "other sentence", sources.other_sentence
+    yield "other sentence, Bridgers", sources.other_sentence
+    yield OTHER_DECODER, sources.own
     yield "other partner", join(sources.other_sentence, sources.foreign_image)
     yield "foreign partner", join(sources.foreign_sentence, sources.foreign_image)
     yield "random partner", sources.random_partner
     yield "foreign own input", join(sources.foreign_image, sources.foreign_sentence)
-    for stage in stages:
-        yield f"nothing, Bridger {stage}", {stage: (zero, zero)}
 
 
 def join(image_side: Terms, text_side: Terms) -> Terms:
@@ -256,7 +259,7 @@ def summarise(
     row: dict[str, Any] = {"row": name, "set": "refscenes", "count": len(values)}
     for column, measured in enumerate(("mIoU", "selects own", "selects other")):
         difference, error = mean_and_error(values[:, column] - unchanged[:, column], image_ids)
-        row[measured] = float(values[:, column].mean())
+        row[measured], row[f"error of {measured}"] = mean_and_error(values[:, column], image_ids)
         row[f"{measured} difference"] = difference
         row[f"error of {measured} difference"] = error
     return row

@@ -1,14 +1,15 @@
 """Give neck, decoder and Projector of a trained model other texts, and record what this costs.
 
-python book/_tools/decoder_controls.py                etris-mini, every sixth expression of val
-python book/_tools/decoder_controls.py --every 4 --same-category
-                                                      other objects of the same category only
-python book/_tools/decoder_controls.py runs/my-etris  another model, by its name or folder
+python book/_tools/decoder_controls.py                         etris-mini, any other object
+python book/_tools/decoder_controls.py --partner other-colour  same category, another colour
+python book/_tools/decoder_controls.py runs/my-etris           another model, name or folder
 
 The sentence enters the mask head at three places: the gates of the neck, the tokens of the decoder
 and the kernel of the Projector. One of them, or all, gets another text: the mean over training
 expressions, an expression of another object of the image, or another expression of the same object.
-The maps stay those of the own sentence. The unit of the standard errors is the image.
+The maps stay those of the own sentence. With `--partner` the other object has another category
+than the described one, the same category and another colour, or both the same (`same-kind`). The
+unit of the standard errors is the image.
 """
 
 import argparse
@@ -33,8 +34,9 @@ from risbook.towers.features import TextFeatures
 
 FOLDER = ROOT / "book" / "results" / "decoder-controls"
 MEAN_OF = 192  # training expressions of the mean text
-BATCH = 64
+BATCH = 16
 PLACES = ("gates", "tokens", "kernel")
+PARTNERS = ("any", "other-category", "other-colour", "same-kind")
 
 
 class Triple(NamedTuple):
@@ -49,12 +51,12 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Give the parts of a mask head other texts.")
     parser.add_argument("model", nargs="?", default="etris-mini")
-    parser.add_argument("--every", type=int, default=6, help="use every n-th expression of val")
-    same = "take other objects of the described object's category only"
-    parser.add_argument("--same-category", action="store_true", help=same)
+    parser.add_argument("--every", type=int, default=1, help="use every n-th expression of val")
+    which = "how the other object relates to the described one"
+    parser.add_argument("--partner", choices=PARTNERS, default="any", help=which)
     options = parser.parse_args()
     data, system = open_data("refscenes"), load_system(options.model)
-    triples = find_triples(load_examples(data, "val"), options.every, options.same_category)
+    triples = find_triples(load_examples(data, "val"), options.every, options.partner)
     selected = measure(system, data, triples)
     image_ids = [triple.own.image_id for triple in triples]
     rows = [summarise(name, selected, image_ids) for name in selected]
@@ -62,18 +64,16 @@ def main() -> None:
     command = ["python", "book/_tools/decoder_controls.py", options.model]
     command += ["--every", str(options.every)]
     suite = "decoder-controls"
-    if options.same_category:
-        command.append("--same-category")
-        name, suite = f"{name}-same-category", f"{suite}-same-category"
+    if options.partner != "any":
+        command += ["--partner", options.partner]
+        name, suite = f"{name}-{options.partner}", f"{suite}-{options.partner}"
     settings = {"split": "val", "every": options.every, "expressions of the mean": MEAN_OF}
     FOLDER.mkdir(exist_ok=True)
     path, about = FOLDER / f"{name}.json", {"suite": suite}
     write_result(path, rows, command=command, system=system, settings=settings, about=about)
 
 
-def find_triples(
-    examples: Sequence[Example], every: int, same_category: bool = False
-) -> list[Triple]:
+def find_triples(examples: Sequence[Example], every: int, partner: str = "any") -> list[Triple]:
     """Find two other expressions for every n-th one, drawn at random where there are several."""
     of_image: dict[int, list[Example]] = {}
     for example in examples:
@@ -82,8 +82,8 @@ def find_triples(
     for own in examples[::every]:
         rows = of_image[own.image_id]
         others = [row for row in rows if row.target is not own.target]
-        if same_category:
-            others = [row for row in others if row.target.category == own.target.category]
+        if partner != "any":
+            others = [row for row in others if relate(own, row) == partner]
         same = [row for row in rows if row.target is own.target and row.sentence != own.sentence]
         if others and same:
             other, paraphrase = (
@@ -92,6 +92,13 @@ def find_triples(
             )
             triples.append(Triple(own, other, paraphrase))
     return triples
+
+
+def relate(own: Example, other: Example) -> str:
+    """Say in what the described objects of two expressions differ."""
+    if other.target.category != own.target.category:
+        return "other-category"
+    return "same-kind" if other.target.colour == own.target.colour else "other-colour"
 
 
 @torch.inference_mode()
