@@ -3,7 +3,7 @@
 An amount is *whole* if every method has all seeds there; on a part of the runs, the differences
 would change with every run that arrives. The comparisons of one split and one amount belong
 together: a difference is *higher* or *lower* only if the interval that holds for all rivals at once
-leaves out 0 (Bonferroni), as in `risbook.studies.comparisons`.
+leaves out 0 (Bonferroni), and that of the seeds alone as well, as in `risbook.studies.comparisons`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,8 @@ class LabelComparison:
         """What the joint interval decides; with fewer than three seeds, nothing."""
         if self.num_seeds < MIN_SEEDS:
             return f"{NUMBER_WORDS[self.num_seeds]}: undecided"
-        if not self.joint.is_decided:
+        alone = self.seeds_alone
+        if not self.joint.is_decided or alone is None or alone.low <= 0 <= alone.high:
             return "undecided"
         return "higher" if self.difference.mean > 0 else "lower"
 

@@ -55,6 +55,30 @@ def test_verdicts_are_those_of_the_joint_interval() -> None:
         assert comparison.seeds_alone.mean == pytest.approx(narrow.mean)
 
 
+def test_seeds_that_disagree_decide_nothing_although_the_bootstrap_does() -> None:
+    noisy = LabelPoint(
+        "full",
+        125,
+        "test_seen",
+        (0, 1, 2),
+        HARDNESS + np.array([[-0.01], [-0.01], [-0.10]]),
+        IMAGE_IDS,
+        300,
+        60.0,
+    )
+    (comparison,) = compare_with_rivals(
+        [point("etris", 125), noisy],
+        "etris",
+        rivals=("full",),
+        splits=("test_seen",),
+        amounts=(125,),
+    )
+    assert comparison.joint.low > 0
+    assert comparison.seeds_alone is not None
+    assert comparison.seeds_alone.low < 0
+    assert comparison.verdict == "undecided"
+
+
 def test_one_seed_decides_nothing() -> None:
     points = [point("etris", 125, seeds=(0,)), point("full", 125, -0.5, seeds=(0,))]
     (comparison,) = compare_with_rivals(
