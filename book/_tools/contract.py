@@ -44,6 +44,7 @@ RETOLD: tuple[str, ...] = (
     "book/detris/dense_aligner",
     "book/detris/text_adapter",
     "book/detris/detris",
+    "book/mica/glia",
 )
 
 PARTS = (
