@@ -59,11 +59,11 @@ def test_a_recorded_run_is_not_repeated(chapter, tmp_path):
 
 def test_the_result_file_holds_every_run():
     rows = read_result(glia_controls.FOLDER / "small-world.json")["rows"]
-    found = [
+    keys = [
         (row["row"], row["task"], row["rate"], row["seed"], len(row["mean IoU"]), row["positions"])
         for row in rows
     ]
-    assert found == [
+    assert keys == [
         (form, task, lr, seed, steps // 100, positions)
         for form, task, lr, seeds, steps, positions in glia_controls.RUNS
         for seed in range(seeds)
