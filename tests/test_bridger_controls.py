@@ -1,6 +1,7 @@
 """The replacements of chapter 4.1: what the Bridgers of a model add, from another source."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 import torch
 
 from risbook.data import open_data
+from risbook.files import read_json
 from risbook.systems import load_system
 from risbook.teaching import load_examples
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_tools"))
 
 import bridger_controls
+import bridger_small_world
 from first_model_ablations import read_definitions
 
 
@@ -140,3 +143,15 @@ def test_a_row_tells_the_paired_difference_from_the_unchanged_model():
     assert np.isclose(row["error of selects own"], np.sqrt(0.5**2 * 2) / 2)
     assert row["selects own"] == 0.5 and row["selects other"] == 0.5
     assert np.isclose(row["error of mIoU difference"], np.sqrt(0.2**2 * 2) / 2)
+
+
+def test_the_small_world_is_recorded_with_three_seeds_and_runs_outside_the_chapter():
+    recorded = read_json(bridger_small_world.FOLDER / "seeds-0-1-2.json")
+    chapter = read_definitions(bridger_small_world.CHAPTER)
+    runs = {(row.pop("row"), row.pop("seed")) for row in recorded["rows"]}
+    assert runs == {(name, seed) for name in chapter["SYSTEMS"] for seed in range(3)}
+    chapter["train_small"] = partial(chapter["train_small"], steps=2)
+    measured = bridger_small_world.measure(chapter, 0, chapter["SYSTEMS"]["full, two paths"])
+    for row in recorded["rows"]:
+        assert row.keys() == measured.keys()
+        assert all(0 <= value <= 1 for value in row.values())
