@@ -45,6 +45,7 @@ RETOLD: tuple[str, ...] = (
     "book/detris/text_adapter",
     "book/detris/detris",
     "book/mica/glia",
+    "book/mica/caa",
 )
 
 PARTS = (

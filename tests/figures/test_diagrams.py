@@ -18,10 +18,12 @@ WITHOUT_SCENES = (
     "adapters",
     "bridger",
     "bridgers",
+    "caa",
     "convolution",
     "decoder",
     "dense_aligner",
     "dmoc",
+    "mica",
     "target_shift",
     "text_adapter",
     "timeline",
@@ -35,7 +37,7 @@ def diagram(request):
 
 def test_the_diagrams_are_listed():
     assert {"first_model", "two_towers", *WITHOUT_SCENES} <= set(list_diagrams())
-    with pytest.raises(ArgumentError, match="first_model, target_shift, text_adapter, timeline"):
+    with pytest.raises(ArgumentError, match="first_model, .*target_shift, text_adapter, timeline"):
         show_diagram("resnet")
 
 
@@ -114,3 +116,12 @@ def test_the_shapes_of_detris_are_those_of_detris_s():
     # an adapter for each of the blocks that have one
     assert svg.count(">DA<") == len(config.aligner.blocks)
     assert svg.count(">TA<") == len(config.text_adapter.blocks)
+
+
+def test_the_diagram_of_mica_has_the_adapters_of_the_released_configuration():
+    svg, config = show_diagram("mica").svg, system_config("mica-b")
+    assert svg.count(">GLiA<") == len(config.glia.blocks) + len(config.text_glia.blocks)
+    assert svg.count(">CAA<") == len(config.caa.blocks) + len(config.text_caa.blocks)
+    width = config.caa.bottleneck_dim
+    for shape in (f"768 → {width}", f"R (B, 1029, {width})", f"(B, {width}, 32, 32)"):
+        assert shape in show_diagram("caa").svg
