@@ -46,6 +46,7 @@ RETOLD: tuple[str, ...] = (
     "book/detris/detris",
     "book/mica/glia",
     "book/mica/caa",
+    "book/mica/choosing",
 )
 
 PARTS = (
