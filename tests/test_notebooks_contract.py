@@ -9,7 +9,7 @@ from contract import CHAPTERS_ONLY, PARTS, RETOLD, RULES, is_lab, problems, read
 from glossary_terms import Term
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from normal_form import normalise
-from notebooks import check
+from notebooks import check, process
 from retold import KINDS, RETOLD_RULES, Chapter, letters_of, reading_minutes
 from stubs import StubError, stub_source
 
@@ -610,3 +610,22 @@ def test_a_lab_keeps_the_rules_of_form_alone():
     rules = {fault.partition(":")[0] for fault in problems(lab, is_lab=True)}
     assert {"header", "setup"} <= rules and not rules & set(CHAPTERS_ONLY)
     assert is_lab(ROOT / "book/labs/any.ipynb") and not is_lab(ROOT / "book/task/data.ipynb")
+
+
+def test_measuring_writes_the_header_and_keeps_the_outputs(tmp_path, monkeypatch):
+    def execute(book, path):
+        for cell in book.cells[1:]:
+            cell.outputs = [new_output("stream", text="another output")]
+        return 70.0, 1.5
+
+    monkeypatch.setattr("notebooks.execute", execute)
+    monkeypatch.setattr("notebooks._relative", lambda path: f"book/{path.name}")
+    printed = new_output("stream", text="the committed output")
+    header = new_markdown_cell('# A\n\n<span class="measured"></span>')
+    book = new_notebook(cells=[header, new_code_cell("print(1)", outputs=[printed])])
+    path = tmp_path / "a.ipynb"
+    nbformat.write(book, path)
+    process(path, run=True, keep_outputs=True)
+    text = path.read_text()
+    assert "70 s to run" in text and "1.5 GB" in text
+    assert "the committed output" in text and "another output" not in text

@@ -3,10 +3,12 @@
 python book/_tools/notebooks.py                     every notebook of the book
 python book/_tools/notebooks.py book/task/a.ipynb   this one
 python book/_tools/notebooks.py --no-execute a.ipynb   normal form only, outputs kept
+python book/_tools/notebooks.py --measure a.ipynb   time and memory only, outputs kept
 python book/_tools/notebooks.py --check             nothing is written; 1 if any differs
 """
 
 import argparse
+import copy
 import os
 import re
 import sys
@@ -39,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="write nothing, report what differs")
     mode.add_argument("--no-execute", action="store_true", help="normalise, keep the outputs")
+    mode.add_argument(
+        "--measure", action="store_true", help="execute for time and memory, keep the outputs"
+    )
     options = parser.parse_args(arguments)
     bad = 0
     for path in options.paths or notebooks():
@@ -49,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.check:
                 bad += not check(path)
             else:
-                process(path, run=not options.no_execute)
+                process(path, run=not options.no_execute, keep_outputs=options.measure)
         except (CellExecutionError, StubError) as mistake:
             print(f"{path.name}: {mistake}", file=sys.stderr)
             bad += 1
@@ -64,13 +69,19 @@ def check(path: Path) -> bool:
     return good
 
 
-def process(path: Path, *, run: bool) -> None:
-    """Execute a notebook if asked, bring it to normal form, and write it back."""
+def process(path: Path, *, run: bool, keep_outputs: bool = False) -> None:
+    """Execute a notebook if asked, bring it to normal form, and write it back.
+
+    Args:
+        path: the notebook.
+        run: whether it is executed; its header then gets the measured time and memory.
+        keep_outputs: whether the outputs stay those of an earlier execution.
+    """
     book = normal(nbformat.read(path, 4), path)
     seconds, peak = 0.0, 0.0
     if run:
         print(f"{_relative(path)}: executing", flush=True)
-        seconds, peak = execute(book, path)
+        seconds, peak = execute(copy.deepcopy(book) if keep_outputs else book, path)
         page = _relative(path).removesuffix(".ipynb")
         write_measured(book, seconds, peak, retold=page in RETOLD)
     path.write_text(written(normal(book, path)), encoding="utf-8")
