@@ -39,7 +39,10 @@ class PairedDifference:
 
     @property
     def half_width(self) -> float:
-        """Half of the interval's width: a smaller difference cannot be told from none."""
+        """Half of the interval's width: a smaller measured difference cannot be told from none.
+
+        It is no power: of studies with a true difference of this size, only about half decide it.
+        """
         return (self.high - self.low) / 2
 
     @property
