@@ -2,6 +2,7 @@
 
 python book/_tools/record_features.py photographs   two photographs, 32 x 32 patches
 python book/_tools/record_features.py scenes        colours of four drawn scenes, 32 x 32 patches
+python book/_tools/record_features.py scene-patches one drawn scene, 12 x 12 patches
 python book/_tools/record_features.py objects       one vector per object of 450 drawn scenes
 python book/_tools/record_features.py random        the same by this network with random weights
 python book/_tools/record_features.py mlps          what comes to the MLP of six blocks, 16 x 16
@@ -40,6 +41,7 @@ PHOTO_SIZE, SCENE_SIZE = 448, 168  # 32 and 12 patches of 14 pixels
 MLP_SIZE = 224  # 16 patches
 MLP_BLOCKS = (1, 3, 5, 7, 9, 11)  # those that DETRIS adapts
 SCENES = (1100029, 1100113, 1100165, 1200062)
+MAP_SCENE = 1100113  # the scene of the response maps
 TRAIN_SCENES, VAL_SCENES = 300, 150
 
 
@@ -104,6 +106,13 @@ def record_scenes(tower: ImageTransformer) -> dict[str, Tensor]:
         "image_ids": torch.tensor(SCENES),
         "colours": (255 * colours).round().to(torch.uint8),
     }
+
+
+def record_scene_patches(tower: ImageTransformer) -> dict[str, Tensor]:
+    """The patches (12, 12, C) of one drawn scene, named by its image id."""
+    image = open_data("refscenes").image(MAP_SCENE)
+    (patches,) = block_maps(tower, image, image_size=SCENE_SIZE, blocks=[OBJECT_BLOCK])
+    return {str(MAP_SCENE): patches}
 
 
 def record_objects(tower: ImageTransformer) -> dict[str, Tensor]:
@@ -174,12 +183,14 @@ def record_mlps(tower: ImageTransformer) -> dict[str, Tensor]:
 RECORDERS: dict[str, Callable[[ImageTransformer], dict[str, Tensor]]] = {
     "photographs": record_photographs,
     "scenes": record_scenes,
+    "scene-patches": record_scene_patches,
     "objects": record_objects,
     "random": record_objects,
     "mlps": record_mlps,
 }
 FILES = {"random": "random-objects"}
 PLACES = {
+    "scene-patches": f"after block {OBJECT_BLOCK}",
     "objects": f"after block {OBJECT_BLOCK}",
     "random": f"after block {OBJECT_BLOCK}",
     "mlps": "before the MLP of six blocks",
