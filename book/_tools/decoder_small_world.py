@@ -5,6 +5,7 @@ python book/_tools/decoder_small_world.py --seeds 3 4   other seeds
 
 The world, the heads and the measures are those of the notebook: the script executes its imports,
 constants, functions and classes. A head without the neck is that of the chapter's second exercise.
+Two further heads, of more steps and of two decoder layers, are trained with the first seed alone.
 """
 
 import argparse
@@ -19,6 +20,10 @@ from risbook.evaluation.result_files import write_result
 CHAPTER = BOOK / "etris" / "decoder.ipynb"
 FOLDER = ROOT / "book" / "results" / "decoder-small-world"
 WITHOUT_NECK = {"decoder, Projector": {"use_neck": False, "use_decoder": True}}
+FIRST_SEED_ONLY: dict[str, dict[str, Any]] = {
+    "neck, Projector, 800 steps": {"use_neck": True, "use_decoder": False, "steps": 800},
+    "two layers, Projector": {"use_neck": False, "use_decoder": True, "num_layers": 2},
+}
 
 
 def main() -> None:
@@ -31,7 +36,8 @@ def main() -> None:
     words = " ".join(str(seed) for seed in seeds)
     rows = []
     for seed in seeds:
-        for parts, options in (chapter["PARTS"] | WITHOUT_NECK).items():
+        heads = chapter["PARTS"] | WITHOUT_NECK | (FIRST_SEED_ONLY if seed == seeds[0] else {})
+        for parts, options in heads.items():
             rows.append({"row": parts, "seed": seed, **measure(chapter, seed, options)})
             print(rows[-1], flush=True)
     FOLDER.mkdir(exist_ok=True)
@@ -40,14 +46,16 @@ def main() -> None:
     write_result(path, rows, command=command, about={"suite": "decoder-small-world"})
 
 
-def measure(chapter: dict[str, Any], seed: int, options: dict[str, bool]) -> dict[str, float]:
-    """Train a head, and measure the shares of marked objects, with each kernel."""
+def measure(chapter: dict[str, Any], seed: int, options: dict[str, Any]) -> dict[str, float]:
+    """Train a head, and measure the shares of marked objects, with each exchange of words."""
     head = chapter["train_small"](seed=seed, **options)
-    described, other = chapter["measure_marks"](head)
-    shares = {"described marked": described, "other marked": other}
-    for kernel, (own, foreign) in chapter["exchange_kernels"](head).items():
-        shares[f"kernel {kernel}: described marked"] = own
-        shares[f"kernel {kernel}: other category marked"] = foreign
+    described, twin = chapter["measure_marks"](head)
+    shares = {"described marked": described, "twin marked": twin}
+    for exchanged, values in chapter["exchange_words"](head).items():
+        for which, share in zip(chapter["MARKED"], values, strict=True):
+            shares[f"{exchanged}: {which}"] = share
+    for place, (share, _, _) in chapter["measure_places"](head).items():
+        shares[f"marked: {place}"] = share
     return shares
 
 
