@@ -87,6 +87,15 @@ def test_a_recorded_run_is_not_repeated(chapter, tmp_path):
     assert 0 <= rows[1]["mean IoU"] <= 1 and 0 <= rows[1]["colour"] <= 1
 
 
+def test_without_selection_all_patches_get_the_same_from_the_text(chapter, towers, samples):
+    torch.manual_seed(0)
+    model = chapter["PatchModel"](towers, condition="end", add_mixture=True).eval()
+    scores = caa_controls.score_logits(chapter, model, samples)
+    assert scores["best mean IoU"] >= 0 and 0 <= scores["ranking"] <= 1
+    averaged = caa_controls.average_patches(model, (), torch.tensor([[[1.0], [3.0]]]))
+    assert averaged.flatten().tolist() == [2.0, 2.0]
+
+
 @pytest.mark.parametrize("part", sorted(caa_controls.RUNS))
 def test_the_result_files_hold_every_run(part):
     rows = read_result(caa_controls.FOLDER / f"{part}.json")["rows"]

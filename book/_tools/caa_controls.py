@@ -4,11 +4,14 @@ python book/_tools/caa_controls.py drawn-world     four forms, five seeds; two a
 python book/_tools/caa_controls.py two-tokens      four forms without words, three seeds
 python book/_tools/caa_controls.py longer          two forms, four times as long
 python book/_tools/caa_controls.py text-adapters   released, with trained text adapters
+python book/_tools/caa_controls.py identity        two forms whose FiLM starts at the scale 1
+python book/_tools/caa_controls.py ranking         four forms, scored without a fixed threshold
 
 The model, the training loop and the measurements are those of the chapter. A file is written after
 every run, and runs that it holds are not repeated. In the part *text-adapters* the text tower of
 the chapter's model has GLiA in the blocks 1, 5 and 9 and the text CAA in the blocks 3, 7 and 11,
-and they are trained with it.
+and they are trained with it. The parts *identity* and *ranking* also score the logits, and the
+masks after the attention's output is replaced by its mean over the patches.
 """
 
 import argparse
@@ -43,6 +46,10 @@ RUNS: dict[str, list[Run]] = {
     "two-tokens": [(form, 0.003, 300, seed) for seed in range(3) for form in FORMS],
     "longer": [(form, 0.003, 1200, 0) for form in EXTREMES],
     "text-adapters": [("released", 0.003, 300, 0)],
+    "identity": [
+        (form, 0.003, 300, seed) for form in ("released", "end token") for seed in range(5)
+    ],
+    "ranking": [(form, 0.003, 300, 0) for form in FORMS],
 }
 
 
@@ -87,8 +94,11 @@ def record_runs(
             row |= train_with_text(chapter, towers, train, val, run)
         else:
             options = {"seed": seed, "lr": lr, "steps": steps, "two_tokens": two_tokens}
+            options["identity"] = path.stem == "identity"
             model = chapter["train_form"](form, towers, train, **options)
             row |= score(chapter, model, val, two_tokens=two_tokens)
+        if path.stem in ("identity", "ranking"):
+            row |= score_logits(chapter, model, val)
         rows.append(row)
         seconds += time.process_time() - start
         write_rows(path, rows, seconds=seconds)
@@ -105,6 +115,38 @@ def score(
         for name, (mean, _) in chapter["mean_alignment"](model, val).items():
             scores[name] = round(mean, 4)
     return scores
+
+
+@torch.no_grad()
+def score_logits(chapter: Mapping[str, Any], model: Any, samples: Any) -> dict[str, float]:
+    """Scores that need no fixed threshold, and the mean IoU without selection by the attention.
+
+    *ranking* is the share of pairs of a patch of the described object and a patch of another
+    object in which the former has the larger logit; *ranking, all* takes all other patches.
+    """
+    inputs = chapter["select"](samples, torch.arange(len(samples.rows)))
+    logits, truth = model(*inputs), samples.masks >= 0.5
+    pairs: dict[str, list[float]] = {"ranking": [], "ranking, all": []}
+    for number, index in enumerate(samples.image_index.tolist()):
+        others = torch.stack([region for _, region in samples.objects[index]]).any(dim=0)
+        outside = {"ranking": others & ~truth[number], "ranking, all": ~truth[number]}
+        for name, region in outside.items():
+            share = chapter["alignment"](logits[number], truth[number], region)
+            pairs[name] += [] if share is None else [share]
+    scores = {name: sum(shares) / len(shares) for name, shares in pairs.items()}
+    cuts = logits.quantile(torch.linspace(0.5, 0.99, 50)).tolist()
+    ious = [float(chapter["patch_iou"](logits > cut, samples).mean()) for cut in cuts]
+    scores["best mean IoU"] = max(ious)
+    hook = model.caa.cross.register_forward_hook(average_patches)
+    averaged = model(*inputs) > 0
+    hook.remove()
+    scores["mean IoU, O averaged"] = float(chapter["patch_iou"](averaged, samples).mean())
+    return {name: round(score, 4) for name, score in scores.items()}
+
+
+def average_patches(module: nn.Module, inputs: Any, attn_out: Tensor) -> Tensor:
+    """Replace what the patches get from the text by its mean over the patches."""
+    return attn_out.mean(dim=1, keepdim=True).expand_as(attn_out)
 
 
 def train_with_text(

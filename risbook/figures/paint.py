@@ -40,6 +40,35 @@ def paint_mask(image: Any, mask: Any, *, alpha: float = 0.55, edge: int = 0) -> 
     return painted.round().astype(np.uint8)
 
 
+def paint_outline(image: Any, mask: Any, *, width: int = 2) -> NDArray[np.uint8]:
+    """Draw the outline of a ground-truth mask: bright, with a black line around it.
+
+    Args:
+        image: as in `paint_mask`.
+        mask: (H, W), true inside the outline.
+        width: of each of the two lines, pixels.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        DataError: the mask and the image differ in size.
+
+    >>> square = np.pad(np.ones((4, 4), bool), 2)
+    >>> painted = paint_outline(np.zeros((8, 8, 3), np.uint8), square, width=1)
+    >>> int((painted.sum(axis=2) > 0).sum())
+    12
+    """
+    pixels = as_bytes(image)
+    flags = as_mask(mask, (pixels.shape[0], pixels.shape[1]), "mask")
+    if flags is None:
+        raise DataError("paint_outline: the mask is None; pass an array (H, W).")
+    painted = pixels.copy()
+    painted[~_shrink(~flags, width) & ~flags] = 0
+    painted[flags & ~_shrink(flags, width)] = np.array(rgba(ROLES["truth"])[:3]) * 255
+    return painted
+
+
 def _shrink(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     """Take so many layers of pixels off the border of a mask; the image's border is none."""
     for _ in range(pixels):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from risbook.errors import RisbookError
 from risbook.figures.interactive import encode_png, live_widgets
 from risbook.figures.overlays import as_bytes
-from risbook.figures.paint import paint_mask
+from risbook.figures.paint import paint_mask, paint_outline
 
 if TYPE_CHECKING:
     from risbook.systems import System
@@ -25,20 +25,27 @@ class SentenceBox:
         image: array (H, W, 3) or PIL image.
         sentence: the first sentence.
         width: largest width on the page, pixels.
+        truth: mask (H, W) of the first sentence; its outline is drawn for this sentence alone.
     """
 
-    def __init__(self, model: "System", image: Any, sentence: str, *, width: int = 480) -> None:
+    def __init__(
+        self, model: "System", image: Any, sentence: str, *, width: int = 480, truth: Any = None
+    ) -> None:
         self.model = model
         self.image = as_bytes(image)
         self.sentence = sentence
         self.width = width
+        self.truth = truth
         self._first = self.predict(sentence)
 
     def predict(self, sentence: str) -> bytes:
         """The image with the predicted mask of a sentence, as the bytes of a PNG."""
         mask = self.model.predict(self.image, sentence)
         edge = 1 + self.image.shape[1] // 300
-        return encode_png(paint_mask(self.image, mask, edge=edge))
+        painted = paint_mask(self.image, mask, edge=edge)
+        if self.truth is not None and sentence == self.sentence:
+            painted = paint_outline(painted, self.truth, width=2 * edge)
+        return encode_png(painted)
 
     def __repr__(self) -> str:
         return f"SentenceBox({self.sentence!r})"
