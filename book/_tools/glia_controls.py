@@ -1,6 +1,6 @@
 """Record what chapter 6.1 measures on several seeds and on the real DINOv2.
 
-python book/_tools/glia_controls.py small-world   learning curves of five seeds
+python book/_tools/glia_controls.py small-world   learning curves of three to five seeds
 python book/_tools/glia_controls.py start         the real DINOv2-S with untrained GLiAs
 
 The small world and the training loop are those of the chapter. Each row is one training: the mean
@@ -38,10 +38,11 @@ FOLDER = ROOT / "book" / "results" / "glia-controls"
 Run = tuple[str, str, float, int, int, bool]
 RUNS: list[Run] = [
     ("1-D", "vertical", 0.003, 3, 900, True),
-    ("no neighbours", "vertical", 0.003, 3, 900, True),
+    ("no neighbours", "vertical", 0.003, 5, 900, True),
     ("2-D", "vertical", 0.003, 3, 300, True),
+    ("1-D", "vertical", 0.003, 3, 900, False),
     ("1-D", "horizontal", 0.003, 3, 300, True),
-    ("no neighbours", "horizontal", 0.003, 3, 300, True),
+    ("no neighbours", "horizontal", 0.003, 3, 900, True),
     ("2-D", "horizontal", 0.003, 3, 300, True),
 ]
 
