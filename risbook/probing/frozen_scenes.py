@@ -59,7 +59,9 @@ class FrozenTowers:
         self.image_tower: Any = build_tower("dinov2-mini").requires_grad_(False)
         self.text_tower: Any = build_tower("clip-mini-40k-text").requires_grad_(False)
         self.tokenizer = tokenizer_of("clip-mini-40k-text", length=LENGTH)
-        self.norm, self.mlp, self.scale = self.image_tower.branch_layers(BLOCK, "mlp")
+        # Any, because a tower of an unknown kind need not have branches.
+        image_tower: Any = self.image_tower
+        self.norm, self.mlp, self.scale = image_tower.branch_layers(BLOCK, "mlp")
 
     @torch.no_grad()
     def encode_images(self, images: list[Any]) -> dict[str, Tensor]:
