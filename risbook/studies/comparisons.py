@@ -14,6 +14,7 @@ understate how far seeds differ.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 from risbook.studies.recorded_runs import RecordedRun
 from risbook.studies.seed_intervals import Interval, difference_over_seeds
@@ -35,6 +36,34 @@ REFERENCES: Mapping[str, str] = {
 
 #: numbers of seeds in words
 NUMBER_WORDS = {1: "one seed", 2: "two seeds"}
+
+
+class HasEnds(Protocol):
+    """An interval of any kind."""
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def decide(difference: float, num_seeds: int, *intervals: HasEnds | None) -> str:
+    """The verdict on a difference: higher or lower if every interval leaves out 0.
+
+    Args:
+        difference: the difference of two means.
+        num_seeds: seeds of the one that has fewer.
+        intervals: all have to leave out 0; None for one that cannot be computed.
+
+    >>> decide(0.4, 2)
+    'two seeds: undecided'
+    """
+    if num_seeds < MIN_SEEDS:
+        return f"{NUMBER_WORDS[num_seeds]}: undecided"
+    if any(interval is None or interval.low <= 0 <= interval.high for interval in intervals):
+        return "undecided"
+    return "higher" if difference > 0 else "lower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +98,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """What the difference decides, in a word or two."""
-        if self.num_seeds < MIN_SEEDS:
-            return f"{NUMBER_WORDS[self.num_seeds]}: undecided"
-        intervals = (self.joint, self.seeds_alone)
-        if any(interval is None or interval.low <= 0 <= interval.high for interval in intervals):
-            return "undecided"
-        return "higher" if self.difference > 0 else "lower"
+        return decide(self.difference, self.num_seeds, self.joint, self.seeds_alone)
 
 
 def compare_runs(runs: Sequence[RecordedRun]) -> list[Comparison]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from risbook.errors import DataError
 from risbook.evaluation.paired_difference import PairedDifference
-from risbook.studies.comparisons import MIN_SEEDS, NUMBER_WORDS
+from risbook.studies.comparisons import decide
 from risbook.studies.label_curves import LabelPoint
 from risbook.studies.seed_intervals import Interval, difference_over_seeds
 
@@ -45,13 +45,8 @@ class LabelComparison:
 
     @property
     def verdict(self) -> str:
-        """What the joint interval decides; with fewer than three seeds, nothing."""
-        if self.num_seeds < MIN_SEEDS:
-            return f"{NUMBER_WORDS[self.num_seeds]}: undecided"
-        alone = self.seeds_alone
-        if not self.joint.is_decided or alone is None or alone.low <= 0 <= alone.high:
-            return "undecided"
-        return "higher" if self.difference.mean > 0 else "lower"
+        """What the difference decides, by the rule of `decide`."""
+        return decide(self.difference.mean, self.num_seeds, self.joint, self.seeds_alone)
 
 
 def whole_amounts(
