@@ -22,13 +22,14 @@ from typing import Any
 
 import torch
 from book_config import BOOK, ROOT
+from control_rows import write_rows
 from first_model_ablations import read_definitions
 from torch import Tensor, nn
 
 from risbook.adapters.mica_options import TextMiCAConfig
 from risbook.adapters.mica_placements import add_mica_text_adapters
 from risbook.data import open_data
-from risbook.evaluation.result_files import read_result, write_result
+from risbook.evaluation.result_files import read_result
 from risbook.systems.losses import cross_entropy_dice
 from risbook.towers.build import build_tower
 
@@ -63,15 +64,6 @@ def main() -> None:
     record_runs(chapter, FOLDER / f"{part}.json", RUNS[part])
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
-    """Write a result file."""
-    about = {"suite": "caa-controls", "row": path.stem, "precision": "no"}
-    about |= {"seconds": round(seconds, 1)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["python", "book/_tools/caa_controls.py", path.stem]
-    write_result(path, rows, command=command, about=about)
-
-
 def record_runs(
     chapter: Mapping[str, Any], path: Path, runs: Sequence[Run], *, num_images: int | None = None
 ) -> None:
@@ -101,7 +93,7 @@ def record_runs(
             row |= score_logits(chapter, model, val)
         rows.append(row)
         seconds += time.process_time() - start
-        write_rows(path, rows, seconds=seconds)
+        write_rows(path, rows, tool=__file__, seconds=seconds, arguments=[path.stem])
         print(row, flush=True)
 
 

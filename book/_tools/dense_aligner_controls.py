@@ -23,10 +23,11 @@ from typing import Any
 
 import torch
 from book_config import BOOK, ROOT
+from control_rows import write_rows
 from first_model_ablations import read_definitions
 from torch import Tensor
 
-from risbook.evaluation.result_files import read_result, write_result
+from risbook.evaluation.result_files import read_result
 from risbook.systems.system_preset import BuildInputs
 from risbook.systems.system_presets import build_named, system_config
 from risbook.towers.build import tokenizer_of
@@ -59,20 +60,9 @@ def main() -> None:
     else:
         start = time.process_time()
         rows = record_gradients(chapter)
-        write_rows(path, rows, seconds=time.process_time() - start)
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
-    """Write a result file."""
-    about = {
-        "suite": "dense-aligner-controls",
-        "row": path.stem,
-        "precision": "no",
-        "seconds": round(seconds, 1),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["python", "book/_tools/dense_aligner_controls.py", path.stem]
-    write_result(path, rows, command=command, about=about)
+        write_rows(
+            path, rows, tool=__file__, seconds=time.process_time() - start, arguments=[path.stem]
+        )
 
 
 def record_world(
@@ -100,7 +90,7 @@ def record_world(
             row |= {name: round(iou, 4) for name, iou in zip(columns, ious, strict=True)}
             rows.append(row)
             seconds += time.process_time() - start
-            write_rows(path, rows, seconds=seconds)
+            write_rows(path, rows, tool=__file__, seconds=seconds, arguments=[path.stem])
             print(row, flush=True)
 
 

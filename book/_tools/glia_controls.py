@@ -21,12 +21,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from book_config import BOOK, ROOT
+from control_rows import write_rows
 from first_model_ablations import read_definitions
 
 from risbook.adapters.mica_options import CAAConfig, GLiAConfig
 from risbook.adapters.mica_placements import add_mica_image_adapters
 from risbook.data import open_data
-from risbook.evaluation.result_files import read_result, write_result
+from risbook.evaluation.result_files import read_result
 from risbook.pretraining.tower_probes import last_feature_maps, probe_patches, sample_scenes
 from risbook.towers.build import build_tower
 from risbook.towers.image_transformer import ImageTransformer
@@ -62,20 +63,13 @@ def main() -> None:
         record_world(read_definitions(CHAPTER), path)
     else:
         start = time.process_time()
-        write_rows(path, record_start(), seconds=time.process_time() - start)
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
-    """Write a result file."""
-    about = {
-        "suite": "glia-controls",
-        "row": path.stem,
-        "precision": "no",
-        "seconds": round(seconds, 1),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["python", "book/_tools/glia_controls.py", path.stem]
-    write_result(path, rows, command=command, about=about)
+        write_rows(
+            path,
+            record_start(),
+            tool=__file__,
+            seconds=time.process_time() - start,
+            arguments=[path.stem],
+        )
 
 
 def record_world(chapter: Mapping[str, Any], path: Path, runs: Sequence[Run] = tuple(RUNS)) -> None:
@@ -96,7 +90,7 @@ def record_world(chapter: Mapping[str, Any], path: Path, runs: Sequence[Run] = t
             row["mean IoU"] = [round(iou, 4) for iou in ious]
             rows.append(row)
             seconds += time.process_time() - start
-            write_rows(path, rows, seconds=seconds)
+            write_rows(path, rows, tool=__file__, seconds=seconds, arguments=[path.stem])
             print(row, flush=True)
 
 

@@ -10,14 +10,12 @@ have size 1: the same depth and the same number of convolutions, but no neighbou
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from book_config import BOOK, ROOT
+from control_rows import write_rows
 from first_model_ablations import read_definitions
-
-from risbook.evaluation.result_files import write_result
 
 CHAPTER = BOOK / "detris" / "text_adapter.ipynb"
 PATH = ROOT / "book" / "results" / "text-adapter-probes" / "clip-mini-40k-text.json"
@@ -31,7 +29,7 @@ def main() -> None:
     torch.set_num_threads(1)
     start = time.process_time()
     rows = record(read_definitions(CHAPTER))
-    write_rows(PATH, rows, seconds=time.process_time() - start)
+    write_rows(PATH, rows, tool=__file__, seconds=time.process_time() - start)
 
 
 def record(
@@ -61,19 +59,6 @@ def record(
             rows.append(row)
             print(row, flush=True)
     return rows
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, seconds: float) -> None:
-    """Write the result file."""
-    about = {
-        "suite": "text-adapter-probes",
-        "row": path.stem,
-        "precision": "no",
-        "seconds": round(seconds, 1),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ["python", "book/_tools/text_adapter_probes.py"]
-    write_result(path, rows, command=command, about=about)
 
 
 if __name__ == "__main__":
