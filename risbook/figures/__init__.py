@@ -10,7 +10,6 @@ from risbook.figures.feature_maps import heatmap_panels, pca_colours, show_heatm
 from risbook.figures.interactive import FrameSlider
 from risbook.figures.label_gains import show_label_gains, show_label_scores
 from risbook.figures.label_maps import show_label_map, write_numbers
-from risbook.figures.label_study import show_label_curves
 from risbook.figures.method_gains import show_method_gains
 from risbook.figures.number_grids import show_number_grids
 from risbook.figures.overlays import show_referring, wrap_title
@@ -36,7 +35,6 @@ __all__ = [
     "rgba",
     "show_diagram",
     "show_heatmap",
-    "show_label_curves",
     "show_label_gains",
     "show_label_map",
     "show_label_scores",

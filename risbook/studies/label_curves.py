@@ -6,7 +6,7 @@ compared on the same expressions.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,29 +80,6 @@ def read_label_points(folder: Path) -> list[LabelPoint]:
             runs[method, int(amount), row["split"]].append((about["seed"], about, row))
     if not runs:
         raise DataError(f"{folder}: there are no results of a label study here")
-    return [
-        _point(folder, *key, sorted(members, key=lambda member: member[0]))
-        for key, members in sorted(runs.items())
-    ]
-
-
-def read_rate_points(folder: Path, rates: Mapping[str, str]) -> list[LabelPoint]:
-    """Read the runs of a study of learning rates, of each method those at one rate.
-
-    Args:
-        folder: of the study's results; a run's key is its method and its rate, as "etris-2e-3".
-        rates: the rate of each method, as in its key.
-
-    Returns:
-        Points by method, amount of data and split; methods without a result are left out.
-    """
-    runs = defaultdict(list)
-    for method, rate in rates.items():
-        for path in sorted(folder.glob(f"{method}-{rate}-*.json")):
-            about = read_result(path)
-            amount = about["settings"]["training"]["num_images"]
-            for row in about["rows"]:
-                runs[method, amount, row["split"]].append((about["seed"], about, row))
     return [
         _point(folder, *key, sorted(members, key=lambda member: member[0]))
         for key, members in sorted(runs.items())

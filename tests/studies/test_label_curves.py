@@ -9,7 +9,7 @@ import pytest
 
 from risbook.errors import DataError
 from risbook.evaluation.packed_scores import pack_image_ids, pack_scores
-from risbook.studies.label_curves import read_label_points, read_rate_points
+from risbook.studies.label_curves import read_label_points
 
 IMAGE_IDS = np.repeat(np.arange(60), 3).tolist()
 
@@ -59,15 +59,3 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "stages-all", 0, ious)
     with pytest.raises(DataError, match="'stages-all', not METHOD-IMAGES"):
         read_label_points(tmp_path)
-
-
-def test_points_of_a_study_of_rates_are_those_at_the_given_rates(tmp_path: Path) -> None:
-    ious = np.full(len(IMAGE_IDS), 0.5)
-    settings = {"training": {"steps": 400, "num_images": 500}}
-    for key, score in (("etris-2e-3", 0.5), ("etris-4e-3", 0.4), ("full-1e-3", 0.3)):
-        write(tmp_path, key, 0, score + 0 * ious, settings=settings)
-    rates = {"etris": "2e-3", "full": "1e-3", "lora": "8e-3"}
-    etris, full = read_rate_points(tmp_path, rates)
-    assert (etris.method, etris.num_images, etris.seeds) == ("etris", 500, (0,))
-    assert (etris.ious.mean(), full.ious.mean()) == pytest.approx((0.5, 0.3))
-    assert read_rate_points(tmp_path, {"lora": "8e-3"}) == []
