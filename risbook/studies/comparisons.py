@@ -32,6 +32,7 @@ REFERENCES: Mapping[str, str] = {
     "few-labels": "frozen",
     "few-labels-rates": "frozen",
     "first-model-ablations": "full",
+    "systems": "frozen",
 }
 
 #: numbers of seeds in words

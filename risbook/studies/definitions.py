@@ -16,6 +16,7 @@ from risbook.studies.adapter_methods import ADAPTER_METHODS
 from risbook.studies.detris_ablations import DETRIS_ABLATIONS, DETRIS_RATES
 from risbook.studies.few_labels import FEW_LABELS, FEW_LABELS_RATES
 from risbook.studies.study import Run, Study
+from risbook.studies.three_systems import SYSTEMS_RATES, THREE_SYSTEMS
 
 MINI = "etris-mini"
 SEEDS = (0, 1, 2)
@@ -110,6 +111,8 @@ STUDIES: Registry[Study] = Registry(
             MODULES,
             FEW_LABELS_RATES,
             FEW_LABELS,
+            SYSTEMS_RATES,
+            THREE_SYSTEMS,
             ADAPTER_METHODS,
             DETRIS_RATES,
             DETRIS_ABLATIONS,

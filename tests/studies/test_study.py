@@ -16,6 +16,7 @@ from risbook.studies import STUDIES, Run, Study, run_study
 from risbook.studies.few_labels import METHODS, STEPS
 from risbook.studies.run_settings import describe_differences, read_settings, run_settings
 from risbook.studies.run_study import run_training_config
+from risbook.studies.three_systems import SYSTEMS
 from risbook.systems.parameters import count_parameters
 from risbook.systems.system import System
 from risbook.systems.system_presets import build_meta_system, build_system, system_config
@@ -149,6 +150,8 @@ def build_once(name: str, overrides: str) -> System:
 UNDER_WAY = (
     "few-labels-rates",
     "few-labels",
+    "systems-rates",
+    "systems",
     "adapter-methods",
     "detris-rates",
     "detris-ablations",
@@ -296,6 +299,26 @@ def test_ways_of_the_label_study_differ_in_what_they_tune() -> None:
         tuned[method] = count_parameters(system).backbone_tuned
     assert tuned["scratch"] == tuned["frozen"] == 0
     assert 0 < tuned["etris"] < tuned["parallel"] < tuned["full"]
+
+
+def test_three_systems_differ_in_their_adapters_alone() -> None:
+    study = STUDIES["systems"]
+    backbone, head, towers = {}, set(), set()
+    for system in SYSTEMS:
+        run = next(run for run in study.runs if run.key == f"{system}-500")
+        config = run_training_config(study, run, 0)
+        assert (config.steps, config.batch_size, run.seeds) == (STEPS[500], 16, (0, 1, 2))
+        parameters = count_parameters(build_once(config.system, json.dumps(dict(config.overrides))))
+        backbone[system] = parameters.backbone_tuned
+        head.add(parameters.tuned - parameters.backbone_tuned)
+        towers.add(parameters.frozen)
+    assert len(head) == len(towers) == 1
+    assert backbone["frozen"] == 0 < backbone["etris"] < backbone["detris"] < backbone["mica"]
+    # what the label study has measured is not measured again
+    shared = {run.key: run for run in STUDIES["few-labels"].runs}
+    for run in study.runs:
+        if run.key.startswith(("frozen", "etris")):
+            assert run == shared[run.key]
 
 
 def test_keys_are_names() -> None:
