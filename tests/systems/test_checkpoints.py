@@ -9,7 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from risbook.errors import DataError
+from risbook.files import read_json
 from risbook.systems import System, build_system, list_shipped, load_system, save_system
+from risbook.systems.checkpoints import SHIPPED_SYSTEMS
+from risbook.systems.measured_results import weights_digest
 
 # Eight channels at least: see tests/cli/test_cli.py.
 SMALL = {"image_size": 32, "widths": (8, 8, 8, 8), "blocks": 1, "decoder_width": 8}
@@ -158,3 +161,11 @@ def test_shipped_checkpoints_load(name: str) -> None:
     folder = Path(__import__("risbook").__file__).parent / "checkpoints" / name
     assert system.name == json.loads((folder / "config.json").read_text())["system"]
     assert (folder / "model.safetensors").stat().st_size < 6_000_000
+
+
+@pytest.mark.parametrize("name", list_shipped())
+def test_shipped_scores_are_those_of_the_shipped_weights(name: str) -> None:
+    scores = read_json(SHIPPED_SYSTEMS / name / "scores.json")
+    assert scores["weights_sha256"] == weights_digest(load_system(name)), (
+        f"evaluate {name} again: a renamed or changed parameter changes the digest"
+    )
