@@ -68,6 +68,10 @@ def results(
         print_json(entries) if json else print_table(entries)
     elif table in ("", "ours") and (json or not table):
         _print_trainings(folder, json=json)
+    elif json and table == "shipped":
+        from risbook.studies.shipped_tables import shipped_records
+
+        print_json(shipped_records())
     elif json:
         print_json(records(find_table(table), read_measured(folder)))
     else:
@@ -85,13 +89,15 @@ class _Renderer:
     def __call__(self, name: str) -> str:
         from risbook.figures import tuned_parameters
         from risbook.ledger import find_table, read_measured, render_markdown
-        from risbook.studies import result_tables
+        from risbook.studies import result_tables, shipped_tables
 
         names = [entry["table"] for entry in _list_tables()]
         if name not in names:
             raise DataError(f"there is no table {name!r}; there are {', '.join(names)}")
         if name == result_tables.NAME:
             return result_tables.render_suites(self.folder)
+        if name == shipped_tables.NAME:
+            return shipped_tables.render_shipped()
         if name == tuned_parameters.NAME:
             return tuned_parameters.render_figure()
         if self._measured is None:
@@ -102,12 +108,13 @@ class _Renderer:
 def _list_tables() -> list[dict[str, str]]:
     from risbook.figures import tuned_parameters
     from risbook.ledger import TABLES
-    from risbook.studies import result_tables
+    from risbook.studies import result_tables, shipped_tables
 
     figure = "Published accuracy against tuned parameters, a figure (SVG in HTML)"
     return [
         *({"table": entry.name, "title": entry.title} for entry in TABLES),
         {"table": result_tables.NAME, "title": "Our recorded trainings, study by study"},
+        {"table": shipped_tables.NAME, "title": "The trained models that come with the package"},
         {"table": tuned_parameters.NAME, "title": figure},
     ]
 

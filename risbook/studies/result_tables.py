@@ -62,9 +62,9 @@ def render_suites(folder: Path) -> str:
     parts = [f"<!-- risbook results: {NAME} -->"]
     for suite, members in runs.items():
         rows, differences = suite_tables(members)
-        parts += [f"### `{suite}`", _introduction(suite, members), *_table(rows)]
+        parts += [f"### `{suite}`", _introduction(suite, members), *markdown_table(rows)]
         if differences:
-            parts += [about_differences(members), *_table(differences)]
+            parts += [about_differences(members), *markdown_table(differences)]
     return "\n\n".join([*parts, *filter(None, [describe_missing(runs)]), END])
 
 
@@ -87,7 +87,8 @@ def about_differences(runs: Sequence[RecordedRun]) -> str:
     return f"Differences from `{reference}`, in points of mIoU{best}; {basis}.{note}"
 
 
-def _table(rows: Rows) -> tuple[str, str, str]:
+def markdown_table(rows: Rows) -> tuple[str, str, str]:
+    """A table inside the box that the script of the page Results looks for."""
     heads = list(rows[0])
     rule = ["---:" if head not in _WORDS else ":---" for head in heads]
     lines = [heads, rule, *(list(row.values()) for row in rows)]
@@ -96,7 +97,7 @@ def _table(rows: Rows) -> tuple[str, str, str]:
 
 
 #: Columns of words; all others hold numbers.
-_WORDS = ("run", "split", "device", "verdict")
+_WORDS = ("run", "split", "device", "verdict", "model", "image tower", "text tower", "loss")
 
 
 def _run_row(run: RecordedRun) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from risbook.cli import main
 from risbook.ledger import TABLES, show_table
+from risbook.systems import list_shipped
 
 TABLE = show_table("etris-zoom").markdown
 
@@ -34,7 +35,7 @@ def page(path: Path, text: str) -> Path:
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["results", "--tables"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    names = [*(table.name for table in TABLES), "ours", "accuracy-figure"]
+    names = [*(table.name for table in TABLES), "ours", "shipped", "accuracy-figure"]
     assert [line.split()[0] for line in lines[1:]] == names
     assert main(["results", "--tables", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["table"] == "etris-main"
@@ -53,6 +54,19 @@ def test_our_trainings(capsys: pytest.CaptureFixture[str]) -> None:
         "no-coordinates - full": "undecided",
         "no-sentence - full": "lower",
     }
+
+
+def test_models_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "shipped", "--json"]) == 0
+    tables = json.loads(capsys.readouterr().out)
+    names = [[row["model"] for row in rows] for rows in tables.values()]
+    assert list(tables) == ["training", "mIoU", "oIoU"]
+    assert names == [list_shipped()] * 3
+    etris = next(row for row in tables["training"] if row["model"] == "etris-mini")
+    assert (etris["in the towers"], etris["steps"]) == ("76,192", "7,000 × 32")
+    assert next(row for row in tables["mIoU"] if row["model"] == "etris-mini")[
+        "refscenes val"
+    ].startswith("52.9")
 
 
 def test_tables_of_a_page_are_written_anew(
