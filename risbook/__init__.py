@@ -1,4 +1,4 @@
-"""risbook: parameter-efficient referring image segmentation, taught by building it.
+"""risbook: parameter-efficient referring image segmentation, taught by building it::
 
     import risbook
 

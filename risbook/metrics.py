@@ -1,10 +1,11 @@
-"""mIoU, oIoU and Pr@X, computed from whole pixel counts.
+"""mIoU, oIoU and Pr@X, computed from whole pixel counts::
 
     miou(pred, target)                      one mask, a batch, or a list of masks
     precision_at(pred, target, 0.5)
     scores.add(sent_id, pred, target)       a whole split, see `Scores`
 
-For expression i with predicted mask P and annotated mask G, I = |P and G| and U = |P or G|:
+For expression i with predicted mask P and annotated mask G, I is the number of pixels in both
+masks, and U the number of pixels in either:
 
 - IoU of i is I / U. The code of CRIS (Wang et al., 2022), ETRIS (Xu et al., 2023), DETRIS (Huang et
   al., 2025) and MiCA (Li et al., 2026) has 1e-6 added to U; so has this one.

@@ -26,7 +26,7 @@ from risbook.towers.stages import (
 
 @configuration
 class PEFTSystemConfig:
-    """The base class of the configurations of `PEFTSystem`s: everything about the two towers.
+    """The base class of the configurations of a `PEFTSystem`: everything about the two towers.
 
     Args:
         image_tower: name of an image tower.

@@ -36,11 +36,9 @@ class Site(NamedTuple):
 
     In place of scale(out), a block with an adapter adds:
 
-    | placement | sum |
-    |---|---|
-    | `Serial` | scale(out) + adapter(scale(out)) |
-    | `Parallel` | scale(out) + adapter(x) |
-    | that of DETRIS and MiCA at the MLP | scale(out + adapter(normed, context)) |
+    - `Serial`: scale(out) + adapter(scale(out));
+    - `Parallel`: scale(out) + adapter(x);
+    - the placement of DETRIS and MiCA at the MLP: scale(out + adapter(normed, context)).
 
     Args:
         x: (B, N, C) tokens that come to the branch, before its norm.

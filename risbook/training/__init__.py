@@ -1,10 +1,8 @@
 """Training: three layers, and the files that a run leaves. Each layer calls the next one.
 
-| file | call | what it does |
-|---|---|---|
-| `api.py` | `risbook.train(model, data, ...)` | names, datasets and modules -> a `TrainingConfig` |
-| `run.py` | `train_system(config, folder)` | the configuration -> a checkpoint in a folder |
-| `loop.py` | `TrainingLoop(objective, ...).run()` | steps, the log, saved states |
+1. `api.py`, `risbook.train(model, data)`: names, datasets and modules become a `TrainingConfig`.
+2. `run.py`, `train_system(config, folder)`: the configuration becomes a checkpoint in a folder.
+3. `loop.py`, `TrainingLoop(objective).run()`: steps, the log, saved states.
 
 The loop trains an `Objective`: a network with its loss, batches and learning rates. That of a
 system is the `MaskObjective`. The commands ``risbook train`` and ``risbook study`` begin at the

@@ -51,7 +51,7 @@ def train(
     show_progress: bool = True,
     **fields: Any,
 ) -> nn.Module:
-    """Train a model.
+    """Train a model::
 
         model = risbook.train("etris-mini", data="refscenes", steps=200)
         mask = model.predict("photo.jpg", "the left dog")
