@@ -2,17 +2,22 @@
 
 python book/_tools/decoder_controls.py                         etris-mini, any other object
 python book/_tools/decoder_controls.py --partner other-colour  same category, another colour
+python book/_tools/decoder_controls.py --partner side          own sentence, other side
 python book/_tools/decoder_controls.py runs/my-etris           another model, name or folder
 
 The sentence enters the mask head at three places: the gates of the neck, the tokens of the decoder
 and the kernel of the Projector. One of them, or all, gets another text: the mean over training
 expressions, an expression of another object of the image, or another expression of the same object.
 The maps stay those of the own sentence. With `--partner` the other object has another category
-than the described one, the same category and another colour, or both the same (`same-kind`). The
-unit of the standard errors is the image.
+than the described one, the same category and another colour, or both the same (`same-kind`). With
+`side` both are the same, no third object fits the sentence without its side, and the other text is
+the own sentence with *left* and *right* exchanged, so that the texts differ in nothing else. The
+unit of the standard errors is the image. The rows of the other object also hold the paired
+difference from the same object at the same place: what the other object changes beyond a rewording.
 """
 
 import argparse
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,15 +33,18 @@ from risbook.data.letterbox import Letterbox
 from risbook.evaluation import predict_mask
 from risbook.evaluation.result_files import write_result
 from risbook.probing.encoding import preprocess
+from risbook.refscenes.scene_types import COLOURS
 from risbook.systems import load_system
-from risbook.teaching import Example, load_examples
+from risbook.teaching import Example, SceneObject, load_examples, mean_and_error
 from risbook.towers.features import TextFeatures
 
 FOLDER = ROOT / "book" / "results" / "decoder-controls"
 MEAN_OF = 192  # training expressions of the mean text
 BATCH = 16
 PLACES = ("gates", "tokens", "kernel")
-PARTNERS = ("any", "other-category", "other-colour", "same-kind")
+PARTNERS = ("any", "other-category", "other-colour", "same-kind", "side")
+SIDES = {"left": "right", "right": "left"}
+PLACE_WORDS = {"the", "on", "side", *SIDES}  # of a sentence of the kind `side`, without the object
 
 
 class Triple(NamedTuple):
@@ -60,6 +68,9 @@ def main() -> None:
     selected = measure(system, data, triples)
     image_ids = [triple.own.image_id for triple in triples]
     rows = [summarise(name, selected, image_ids) for name in selected]
+    for row in rows:
+        if row["row"].startswith("other object"):
+            row |= subtract_control(row["row"], selected, image_ids)
     name = Path(options.model).name
     command = ["python", "book/_tools/decoder_controls.py", options.model]
     command += ["--every", str(options.every)]
@@ -82,7 +93,9 @@ def find_triples(examples: Sequence[Example], every: int, partner: str = "any") 
     for own in examples[::every]:
         rows = of_image[own.image_id]
         others = [row for row in rows if row.target is not own.target]
-        if partner != "any":
+        if partner == "side":
+            others = exchange_sides(own)
+        elif partner != "any":
             others = [row for row in others if relate(own, row) == partner]
         same = [row for row in rows if row.target is own.target and row.sentence != own.sentence]
         if others and same:
@@ -99,6 +112,45 @@ def relate(own: Example, other: Example) -> str:
     if other.target.category != own.target.category:
         return "other-category"
     return "same-kind" if other.target.colour == own.target.colour else "other-colour"
+
+
+def exchange_sides(own: Example) -> list[Example]:
+    """The own sentence with left and right exchanged, if it then describes exactly one object.
+
+    The sentence names a side, at most a colour, and an object; the image has one further object of
+    the same category and colour, on the other side, and no third one that fits.
+    """
+    words = own.sentence.split()
+    rest = [word for word in words if word not in PLACE_WORDS]
+    side = [word for word in words if word in SIDES]
+    if len(side) != 1 or not (len(rest) == 1 or (len(rest) == 2 and rest[0] in COLOURS)):
+        return []
+    same = [o for o in own.objects if o is not own.target and o.category == own.target.category]
+    twins = [other for other in same if other.colour == own.target.colour]
+    fitting = same if len(rest) == 1 else twins
+    if len(twins) != 1 or len(fitting) != 1:
+        return []
+    if (find_column(own.target) < find_column(twins[0])) != (side == ["left"]):
+        return []
+    sentence = " ".join(SIDES.get(word, word) for word in words)
+    return [dataclasses.replace(own, sentence=sentence, target=twins[0])]
+
+
+def find_column(item: SceneObject) -> float:
+    """The mean column of an object."""
+    return float(np.argwhere(item.mask)[:, 1].mean())
+
+
+def subtract_control(
+    name: str, selected: dict[str, list[Selected]], image_ids: Sequence[int]
+) -> dict[str, float]:
+    """How often the other object is selected with its text, minus that with the same object's."""
+    control = name.replace("other object", "same object")
+    pairs = zip(selected[name], selected[control], strict=True)
+    differences = np.array([float(a[2]) - float(b[2]) for a, b in pairs])
+    difference, error = mean_and_error(differences, image_ids)
+    measure = "selects other minus same object"
+    return {measure: difference, f"error of {measure}": error}
 
 
 @torch.inference_mode()
