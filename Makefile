@@ -62,6 +62,7 @@ DINOV2 = @$(PYTHON) -m risbook towers get dinov2-s || echo
 book: $(READY) ## Build the book; prints where the page is.
 	$(DINOV2) "The notebooks show what was recorded with dinov2-s."
 	@$(PYTHON) book/_tools/vendor_mathjax.py
+	@$(PYTHON) book/_tools/build_demo.py
 	$(PYTHON) -c 'from jupyter_book.cli.main import main; main()' build . -n --keep-going $(BOOKFLAGS)
 	@$(PYTHON) book/_tools/check_html.py _build/html
 	@echo
@@ -93,6 +94,6 @@ lint: $(READY) ## Check style and types.
 	$(PYTHON) -m mypy
 
 clean: ## Remove the built book and caches; the environment stays.
-	rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/mathjax
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache book/_static/mathjax book/_static/demo
 	find book risbook tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	find book -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

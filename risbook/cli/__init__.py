@@ -40,8 +40,8 @@ for example:
   risbook results etris-main               published results and ours, with their sources
 
 A checkpoint is a folder that `risbook train` or `risbook convert` wrote, the name of one that comes
-with the package (first-model, etris-mini, detris-s), or owner/name of one on the Hugging Face
-Hub.
+with the package (first-model, etris-mini, detris-mini, detris-s), or owner/name of one on the
+Hugging Face Hub.
 """
 
 #: the commands, each a function in the file of its name, with what it does
@@ -54,6 +54,7 @@ SUMMARIES = {
     "convert": "turn a checkpoint of the released ETRIS, DETRIS or MiCA into one of ours",
     "evaluate": "score a checkpoint",
     "predict": "segment the object that a sentence refers to",
+    "export": "write a checkpoint as one ONNX file, which runs without PyTorch",
     "bench": "measure the speed of evaluation and of training on this machine",
     "study": "compare systems under one budget; can be stopped and resumed",
     "results": "tables of published and own results, and a check of the book's pages",

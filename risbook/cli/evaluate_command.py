@@ -33,8 +33,8 @@ def evaluate(
     Pr@X (share of expressions with an IoU above X).
 
     Args:
-        checkpoint: a folder that risbook train wrote, first-model, etris-mini, detris-s, or
-            owner/name of the Hugging Face Hub.
+        checkpoint: a folder that risbook train wrote, first-model, etris-mini, detris-mini,
+            detris-s, or owner/name of the Hugging Face Hub.
         data: sets, by name or folder (default: what it was trained on).
         splits: default: every split but train.
         partition: unc, google or umd (default: unc or umd).

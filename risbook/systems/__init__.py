@@ -9,6 +9,7 @@
 - names: system_preset (what a preset is), system_presets (the table of all);
 - files: checkpoints, hub_checkpoints, model_card, measured_results, mismatch, old_checkpoints;
 - files of the authors' repositories: released_checkpoints, released_code, released_names;
+- ONNX: onnx_export;
 - masks: inference, postprocess, evaluation_mode, losses, box_losses;
 - counts: parameters, part_names.
 

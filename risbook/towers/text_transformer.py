@@ -137,8 +137,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
             raise DataError(
                 f"sentences of {length} tokens: this text tower reads at most {self.context_length}"
             )
-        # On a GPU this comparison would make the processor wait at every call.
-        if token_ids.device.type == "cpu" and token_ids.numel():
+        if token_ids.numel() and _values_are_at_hand(token_ids):
             smallest, largest = int(token_ids.min()), int(token_ids.max())
             if largest >= self.vocab_size or smallest < 0:
                 wrong = smallest if smallest < 0 else largest
@@ -224,7 +223,7 @@ class TextTransformer(TransformerTower, StagedTextTower):
         text_tokens = self.text.final_layer_norm(self.drop_prompts(state))
         intermediates["final"] = text_tokens
         is_end = token_ids == self.end_id
-        if token_ids.device.type == "cpu" and not bool(is_end.any(dim=1).all()):
+        if _values_are_at_hand(token_ids) and not bool(is_end.any(dim=1).all()):
             raise DataError(
                 f"a sentence without the end token, id {self.end_id}: this text tower reads its "
                 "sentence embedding there; were the sentences tokenised for another one?"
@@ -236,6 +235,12 @@ class TextTransformer(TransformerTower, StagedTextTower):
             sentence_embedding=sentence_embedding,
             key_padding_mask=padding_mask(token_ids),
         )
+
+
+def _values_are_at_hand(token_ids: Tensor) -> bool:
+    # On a GPU a look at the values would make the processor wait at every call, and while a graph
+    # is exported there are none.
+    return token_ids.device.type == "cpu" and not torch.compiler.is_exporting()
 
 
 def _identity(out: Tensor) -> Tensor:
