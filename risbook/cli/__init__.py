@@ -55,7 +55,7 @@ SUMMARIES = {
     "evaluate": "score a checkpoint",
     "predict": "segment the object that a sentence refers to",
     "export": "write a checkpoint as one ONNX file, which runs without PyTorch",
-    "bench": "measure the speed of evaluation and of training on this machine",
+    "bench": "measure the speed of loading, evaluation and training on this machine",
     "study": "compare systems under one budget; can be stopped and resumed",
     "results": "tables of published and own results, and a check of the book's pages",
 }
@@ -66,10 +66,12 @@ ACTIONS = {
         "make": "draw RefScenes into a folder",
         "download": "bring RefCOCO, RefCOCO+ or G-Ref to this machine",
         "check": "find what of a downloaded set is missing or broken",
+        "cache": "letterbox the training images once, so that they load faster",
         "counts": "objects, sentences and images per split, beside the published counts",
         "show": "draw one expression: image, sentence, mask",
     },
     "bench": {
+        "data": "training samples per second and core, from the originals and from a cache",
         "evaluate": "expressions per second, one at a time and all of an image together",
         "train": "time, memory and share of the machine's peak of a training step",
     },

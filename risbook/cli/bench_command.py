@@ -1,9 +1,65 @@
-"""``risbook bench``: the speed of evaluation and of training on this machine."""
+"""``risbook bench``: the speed of loading, evaluation and training on this machine."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 from risbook.cli.shared import choose_device, print_json
 from risbook.config import Precision, Size
+
+
+def data(
+    data: str = "refscenes-sample",
+    *,
+    split: str = "train",
+    size: Size = 416,
+    limit: Size = 64,
+    batch_size: Size = 32,
+    rounds: Size = 5,
+    images: str | None = None,
+    image_cache: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Load the same training samples from the originals and from a cache, and compare.
+
+    Args:
+        data: set, by name or folder.
+        split: its split; the first objects are taken.
+        size: side of the letterboxed square, pixels.
+        limit: objects that a round loads.
+        batch_size: samples per batch.
+        rounds: rounds that count, after one that warms up.
+        images: folder of images (default: beside the sets).
+        image_cache: a cache of `risbook data cache` (default: a temporary one).
+        json: print JSON instead of lines.
+
+    A rate is samples per processor second of one process, so that other programs do not count. The
+    files are in memory from the second round on: the disk is not measured.
+    """
+    from risbook.benchmarks import measure_loading
+    from risbook.data import open_data
+    from risbook.evaluation.result_files import describe_device
+
+    speed = measure_loading(
+        open_data(data, images=images),
+        split=split,
+        image_size=size,
+        limit=limit,
+        batch_size=batch_size,
+        rounds=rounds,
+        image_cache=image_cache,
+    )
+    place = describe_device(choose_device("cpu"))
+    original, cached = speed.medians
+    if json:
+        medians = {"original_median": original, "cached_median": cached}
+        print_json({**asdict(speed), **medians, "device": place})
+        return
+    print(f"{speed.samples} objects in {speed.images} images of {speed.dataset} {split}; {place}")
+    print(f"samples of {size} pixels per processor second, median of {rounds} rounds")
+    print(f"original {original:9.1f}  ({min(speed.original):.1f} to {max(speed.original):.1f})")
+    print(f"cached   {cached:9.1f}  ({min(speed.cached):.1f} to {max(speed.cached):.1f})")
+    print(f"ratio    {cached / original:9.2f}")
+    print(f"file     {speed.cache_bytes / 1000:9.1f} kB per cached image")
 
 
 def evaluate(

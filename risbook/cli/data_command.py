@@ -128,6 +128,36 @@ def check(
         )
 
 
+def cache(
+    data: str,
+    *,
+    out: Path,
+    size: Size = 416,
+    split: str = "train",
+    partition: str | None = None,
+    images: str | None = None,
+) -> None:
+    """Letterbox the training images of a set once, into a folder.
+
+    Args:
+        data: set, by name or folder.
+        out: folder of the cache; sets that share photographs may share it.
+        size: side of the letterboxed square, pixels: the image size of the training.
+        split: whose images.
+        partition: unc, google or umd (default: unc or umd).
+        images: folder of images (default: beside the sets).
+
+    What is there and unchanged is not made again. `image_cache: FOLDER` in a training's
+    configuration reads it; evaluation always reads the originals.
+    """
+    from risbook.data import open_data
+    from risbook.data.letterbox_cache import write_letterbox_cache
+
+    source = open_data(data, partition=partition, images=images)
+    write_letterbox_cache([source], out, image_size=size, splits=(split,))
+    print(f"image_cache: {out}")
+
+
 def counts(
     data: str, *, partition: str | None = None, images: str | None = None, json: bool = False
 ) -> None:

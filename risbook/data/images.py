@@ -81,7 +81,8 @@ def decode_image(
                     f"{name}: holds floating-point values of no known range; "
                     "save it with 8 or 16 bits"
                 )
-            return np.array(image.convert("RGB"), dtype=np.uint8)
+            # Converting RGB to RGB would copy it.
+            return np.array(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
     except DataError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):

@@ -29,6 +29,7 @@ from risbook.data.opencv_warp import (
     Float32,
     Float64,
     solve_affine,
+    touched_part,
     warp_bytes,
     warp_floats,
     warp_matrices,
@@ -110,9 +111,20 @@ class Letterbox:
     def mask_levels(self, mask: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """`mask` before the division by 255: uint8 (S, S), which takes a quarter of the memory."""
         self._check("mask", mask, (self.height, self.width))
-        levels = np.where(mask, np.uint8(255), np.uint8(0))[:, :, None]
-        square = warp_bytes(levels, self.matrix, (self.size, self.size), taps=2, fill=(0,))
+        # Only the object's box is warped: around it, mask and square are 0.
+        (rows,), (columns,) = (np.nonzero(np.any(mask, axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return np.zeros((self.size, self.size), np.uint8)
+        box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1, None]
+        levels = np.where(box, np.uint8(255), np.uint8(0))
+        origin, shape = (int(rows[0]), int(columns[0])), (self.size, self.size)
+        square = warp_bytes(levels, self.matrix, shape, taps=2, fill=(0,), origin=origin)
         return square[:, :, 0]
+
+    def inner_part(self) -> tuple[slice, slice]:
+        """Rows and columns of the letterboxed image that are not border alone."""
+        shape = (self.size, self.size)
+        return touched_part(self.matrix, (self.height, self.width), shape, taps=4)
 
     def undo(self, probability: Float32) -> Float32:
         """Bring probabilities back to the image: bicubic, around it 0.
@@ -158,15 +170,21 @@ class Letterbox:
             )
 
 
-def normalise(image: npt.NDArray[np.uint8]) -> Float32:
+def normalise(image: npt.NDArray[np.uint8], *, out: Float32 | None = None) -> Float32:
     """Turn 8-bit colours into what CLIP was trained on.
 
     Args:
         image: uint8 (S, S, 3).
+        out: float32 (3, S, S) that gets the result, for instance a place in a batch; None for a new
+            array.
 
     Returns:
         float32 (3, S, S): values from 0 to 1, minus CLIP's mean, over CLIP's standard deviation.
     """
-    levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
-    table = (levels - np.array(CLIP_MEAN, np.float32)) / np.array(CLIP_STD, np.float32)
-    return np.stack([table[:, channel][image[:, :, channel]] for channel in range(3)])
+    mean, std = (np.array(values, np.float32)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
+    height, width, channels = image.shape
+    normalised = np.empty((channels, height, width), np.float32) if out is None else out
+    normalised[:] = image.transpose(2, 0, 1)
+    for operation, values in ((np.divide, np.float32(255)), (np.subtract, mean), (np.divide, std)):
+        operation(normalised, values, out=normalised)
+    return normalised

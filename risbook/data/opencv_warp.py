@@ -130,6 +130,7 @@ def warp_bytes(
     *,
     taps: int,
     fill: tuple[int, ...],
+    origin: tuple[int, int] = (0, 0),
 ) -> npt.NDArray[np.uint8]:
     """Warp 8-bit pixels to the last bit like OpenCV.
 
@@ -142,6 +143,8 @@ def warp_bytes(
         shape: height and width of the output.
         taps: source pixels per direction: 2 bilinear, 4 bicubic.
         fill: colour of everything outside the source, one number per channel.
+        origin: row and column at which `pixels` lie in the image that the matrix speaks of, where
+            they are a part of it and the rest has the colour `fill`.
 
     Returns:
         Output, uint8 (*shape, channels).
@@ -150,9 +153,16 @@ def warp_bytes(
     backward = invert_affine(matrix)
     x, x_step = _columns(backward, shape[1])
     y, y_step = _rows(backward, shape[0])
+    y, x = y - origin[0], x - origin[1]
     columns = _touching(x, width, taps)
     rows = _touching(y, height, taps)
     x, x_step, y, y_step = x[columns], x_step[columns], y[rows], y_step[rows]
+
+    if taps == 2 and channels == 1:
+        part = _bilinear_levels(pixels[:, :, 0], (y, y_step), (x, x_step), fill=fill[0])
+        output = np.full((*shape, 1), fill, np.uint8)
+        output[rows, columns, 0] = part
+        return output
 
     # Colours stay side by side: a row is one long line of numbers.
     padded = np.tile(np.array(fill, np.float32), (height + 2, width + 2))
@@ -164,6 +174,7 @@ def warp_bytes(
     ]
     weights = _integer_weights(taps)
     lines = np.repeat(x_step, channels)
+    indices = [_tap(y, down, taps, height) for down in range(taps)]
 
     # One group for each 32nd in y: its rows share their weights, and stay in the processor's cache.
     line = len(x) * channels
@@ -173,16 +184,60 @@ def warp_bytes(
         total = np.full((len(group), line), WEIGHT_SCALE // 2, np.float32)
         part = np.empty_like(total)
         for down in range(taps):
-            index = _regular(_tap(y[group], down, taps, height))
+            index = _regular(indices[down][group])
             for right in range(taps):
                 weight = weights[down, right, step].take(lines)
                 total += np.multiply(across[right][index], weight, out=part)
         total *= np.float32(1 / WEIGHT_SCALE)
-        warped[group] = np.clip(np.floor(total, out=total), 0, 255, out=total)
+        np.floor(total, out=total)
+        # `np.clip` would be slow on arrays this small.
+        warped[group] = np.minimum(np.maximum(total, 0, out=total), 255, out=total)
     output = np.empty((*shape, channels), np.uint8)
     output[:] = fill
     output[rows, columns] = warped.reshape(len(y), len(x), channels)
     return output
+
+
+def _bilinear_levels(
+    levels: npt.NDArray[np.uint8],
+    rows: tuple[Int, Int],
+    columns: tuple[Int, Int],
+    *,
+    fill: int,
+) -> npt.NDArray[np.uint8]:
+    """`warp_bytes` of one channel with 2 taps, first along x and then along y.
+
+    The whole-number weights of 2 x 2 taps are products: 32 times a 32nd in x times a 32nd in y. So
+    the order of the sums changes nothing, and all numbers stay below 2**24.
+    """
+    padded = np.full((levels.shape[0] + 2, levels.shape[1] + 2), fill, np.float32)
+    padded[1:-1, 1:-1] = levels
+    for axis, (whole, step) in ((1, columns), (0, rows)):
+        count = padded.shape[axis] - 2
+        weight = step.astype(np.float32) if axis else step.astype(np.float32)[:, None]
+        near, far = (padded.take(_tap(whole, k, 2, count), axis=axis) for k in range(2))
+        near *= STEPS - weight
+        far *= weight
+        padded = np.add(near, far, out=near)
+    padded += STEPS * STEPS // 2
+    padded *= np.float32(1 / STEPS**2)
+    return np.floor(padded, out=padded).astype(np.uint8)
+
+
+def touched_part(
+    matrix: Float64, source_shape: tuple[int, int], shape: tuple[int, int], *, taps: int
+) -> tuple[slice, slice]:
+    """Rows and columns of an output that take something from the source; the rest is border.
+
+    Args:
+        matrix: affine map from source to output, (2, 3), without rotation or shear.
+        source_shape: height and width of the source.
+        shape: height and width of the output.
+        taps: source pixels per direction.
+    """
+    backward = invert_affine(matrix)
+    rows, columns = _rows(backward, shape[0])[0], _columns(backward, shape[1])[0]
+    return _touching(rows, source_shape[0], taps), _touching(columns, source_shape[1], taps)
 
 
 def warp_floats(values: Float32, matrix: Float64, shape: tuple[int, int]) -> Float32:

@@ -20,8 +20,10 @@ from torch.utils.data import BatchSampler, Dataset
 
 from risbook.data.dataset import ReferData
 from risbook.data.expressions import Expression, Referent, TextKind
+from risbook.data.image_key import image_key
 from risbook.data.image_subset import ImageKey, choose_images
 from risbook.data.letterbox import Letterbox, normalise
+from risbook.data.letterbox_cache import LetterboxCache
 from risbook.errors import ArgumentError
 
 
@@ -57,16 +59,15 @@ class Batch:
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Put samples together and normalise the images."""
+    size = samples[0].image.shape[0]
+    images = np.empty((len(samples), 3, size, size), np.float32)
+    for sample, place in zip(samples, images, strict=True):
+        normalise(sample.image, out=place)
     return Batch(
-        images=torch.stack([torch.from_numpy(normalise(sample.image)) for sample in samples]),
+        images=torch.from_numpy(images),
         texts=[sample.text for sample in samples],
-        masks=torch.stack([torch.from_numpy(sample.mask)[None] for sample in samples]),
+        masks=torch.from_numpy(np.stack([sample.mask for sample in samples])[:, None]),
     )
-
-
-def image_key(source: ReferData, expression: Expression) -> ImageKey:
-    """A name that is equal where two sets share an image: sets in one root share their folder."""
-    return source.image_folders[0].resolve(), expression.file_name
 
 
 class TrainingSamples(Dataset[Sample]):
@@ -85,6 +86,7 @@ class TrainingSamples(Dataset[Sample]):
         text_kind: "sent" (CRIS, ETRIS, DETRIS) or "raw" (LAVT).
         cache_images: keep letterboxed images in memory, 3 S^2 bytes per image, and their masks, a
             few hundred bytes per object.
+        image_cache: read letterboxed images from a folder in place of the originals.
         num_images: train on the objects of so many images, see `image_subset`; 0 for all images.
             Sets that share images share the subset.
         subset_seed: decides which images; it does not depend on `seed`.
@@ -102,6 +104,7 @@ class TrainingSamples(Dataset[Sample]):
         seed: int = 0,
         text_kind: TextKind = "sent",
         cache_images: bool = False,
+        image_cache: LetterboxCache | None = None,
         num_images: int = 0,
         subset_seed: int = 0,
     ) -> None:
@@ -130,9 +133,16 @@ class TrainingSamples(Dataset[Sample]):
         ]
         #: objects left out because another set evaluates on their image
         self.dropped = len(referents) - len(self.objects)
+        kept, listed = (
+            {image_key(source, referent.expressions[0]) for source, referent in pairs}
+            for pairs in (self.objects, referents)
+        )
+        #: images of these objects
+        self.dropped_images = len(listed - kept)
         if num_images:
             self._keep_images(num_images, subset_seed)
         self.cache_images = cache_images
+        self.image_cache = image_cache
         self._images: dict[ImageKey, NDArray[np.uint8]] = {}
         self._masks: dict[int, bytes] = {}  # compressed, by the number of the object
 
@@ -188,7 +198,10 @@ class TrainingSamples(Dataset[Sample]):
         key = image_key(source, expression)
         if key in self._images:
             return self._images[key]
-        image = letterbox.image(source.image(expression))
+        if self.image_cache is not None:
+            image = self.image_cache.read(expression, self.image_size)
+        else:
+            image = letterbox.image(source.image(expression))
         if self.cache_images:
             self._images[key] = image
         return image
@@ -203,7 +216,9 @@ class TrainingSamples(Dataset[Sample]):
             if self.cache_images:
                 self._masks[index] = zlib.compress(levels.tobytes(), level=1)
         square = levels.reshape(self.image_size, self.image_size)
-        return square.astype(np.float32) / np.float32(255)
+        mask = square.astype(np.float32)
+        mask /= np.float32(255)
+        return mask
 
 
 class EpochBatches(BatchSampler):

@@ -147,8 +147,8 @@ def train_system(
             run.begin(to_values(config), differences, resume=resume)
             if dropped := data.samples.dropped:
                 warn_user(
-                    f"{dropped} objects are not trained on: another of the sets holds their image "
-                    "out"
+                    f"{dropped:,} objects in {data.samples.dropped_images:,} images are not "
+                    "trained on: another of the sets holds these images out"
                 )
         set_grad_checkpointing(system, config.grad_checkpointing)
         with channels_last_on_cpu(system, accelerator.device), _prefix_cache(system, config):

@@ -82,6 +82,8 @@ class TrainingConfig:
         save_every: steps between two saved states, from which a stopped run can go on.
         log_every: steps between two rows of the log.
         cache_images: keep letterboxed images and masks in memory.
+        image_cache: folder of letterboxed images, made by `risbook data cache`, that are read in
+            place of the originals; "" for none. What is evaluated is read from the originals.
         cache_frozen: keep in memory what the frozen blocks of the image tower below everything that
             is tuned make of an image, see `risbook.towers.frozen_prefix`; up to 3 GB. Results are
             those without it up to rounding.
@@ -118,6 +120,7 @@ class TrainingConfig:
     save_every: PositiveCount = 500
     log_every: PositiveCount = 20
     cache_images: bool = True
+    image_cache: str = ""
     cache_frozen: bool = False
     num_workers: Annotated[int, Field(ge=0, le=1024)] = 0
     grad_checkpointing: bool = False

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from risbook.data import ReferData, ReferringDataset, open_data
-from risbook.data.samples import TrainingSamples, image_key
+from risbook.data.image_key import image_key
+from risbook.data.letterbox_cache import LetterboxCache
+from risbook.data.samples import TrainingSamples
 from risbook.errors import ArgumentError, DataError, warn_user
 from risbook.training.training_config import TrainingConfig
 
@@ -40,7 +42,7 @@ def open_training_data(
             names are opened by `risbook.data.open_data`.
 
     Raises:
-        DataError: for missing or empty sets.
+        DataError: for missing or empty sets, and for a cache that lacks images.
         ArgumentError: for wrong `eval_splits`, and for more images than there are.
     """
     opened = dict(sources or {})
@@ -58,11 +60,16 @@ def open_training_data(
         seed=config.seed,
         text_kind=config.text_kind,
         cache_images=config.cache_images,
+        image_cache=LetterboxCache(config.image_cache) if config.image_cache else None,
         num_images=config.num_images,
         subset_seed=config.subset_seed,
     )
     if not samples.objects:
         raise DataError(f"there is nothing to train on in {', '.join(config.data)}")
+    if samples.image_cache is not None:
+        samples.image_cache.check_complete(
+            (source, referent.expressions[0]) for source, referent in samples.objects
+        )
     eval_splits = {}
     for eval_split in config.eval_splits:
         name, _, split = eval_split.rpartition(":")

@@ -39,6 +39,19 @@ def test_bench_evaluate_compares_the_protocols(capsys: pytest.CaptureFixture[str
         assert f"\n{word} " in text
 
 
+def test_bench_data_compares_the_originals_with_a_cache(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["bench", "data", "--limit", "4", "--size", "64", "--rounds", "2"]
+    assert main([*words, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["samples"] == values["batch_size"] == 4
+    assert len(values["cached"]) == len(values["original"]) == 2
+    assert values["cached_median"] > 0 and values["cache_bytes"] > 500
+    assert main(words) == 0
+    assert "\nratio " in capsys.readouterr().out
+
+
 def test_bench_evaluate_says_that_weights_are_random(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", "evaluate", "etris-mini-rn", "--limit", "3", "--json", "--device", "cpu"]
     assert main(words) == 0

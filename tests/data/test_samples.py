@@ -106,3 +106,30 @@ def test_sets_that_only_share_names_do_not_share_images(tiny_world: Path) -> Non
         elsewhere, expressions=ExpressionTable(replace(e, split="val") for e in source.expressions)
     )
     assert TrainingSamples(sources=[source, everything], image_size=32).dropped == 0
+
+
+def test_a_photograph_of_coco_is_one_image_in_all_sets(tiny_world: Path) -> None:
+    """In another folder and under the name of train2017 as well."""
+    source = open_data(tiny_world / "refscenes")
+    held_out = source.expressions.split("train").refs[0].image_id
+
+    def rename(name: str, split: str | None) -> ExpressionTable:
+        return ExpressionTable(
+            replace(
+                row,
+                file_name=name.format(row.image_id),
+                split=split if split and row.image_id == held_out else row.split,
+            )
+            for row in source.expressions
+        )
+
+    first = replace(source, expressions=rename("COCO_train2014_{:012d}.jpg", None))
+    second = replace(
+        source,
+        expressions=rename("{:012d}.jpg", "testA"),
+        image_folders=(tiny_world / "elsewhere",),
+    )
+    joined = TrainingSamples(sources=[first, second], image_size=32)
+    lost = sum(ref.image_id == held_out for ref in source.expressions.split("train").refs)
+    assert joined.dropped == lost > 0 and joined.dropped_images == 1
+    assert held_out not in {ref.image_id for _, ref in joined.objects}
