@@ -40,8 +40,8 @@ for example:
   risbook results etris-main               published results and ours, with their sources
 
 A checkpoint is a folder that `risbook train` or `risbook convert` wrote, the name of one that comes
-with the package (first-model, etris-mini, detris-mini, detris-s), or owner/name of one on the
-Hugging Face Hub.
+with the package (first-model, etris-mini, detris-mini, detris-s, mica-mini), or owner/name of one
+on the Hugging Face Hub.
 """
 
 #: the commands, each a function in the file of its name, with what it does

@@ -34,7 +34,7 @@ def evaluate(
 
     Args:
         checkpoint: a folder that risbook train wrote, first-model, etris-mini, detris-mini,
-            detris-s, or owner/name of the Hugging Face Hub.
+            detris-s, mica-mini, or owner/name of the Hugging Face Hub.
         data: sets, by name or folder (default: what it was trained on).
         splits: default: every split but train.
         partition: unc, google or umd (default: unc or umd).
