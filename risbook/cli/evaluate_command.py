@@ -24,6 +24,7 @@ def evaluate(
     protocol: Literal["fast", "plain"] = "fast",
     precision: Precision = "no",
     out: Path | None = None,
+    per_expression: bool = False,
     json: bool = False,
     device: str = "",
 ) -> None:
@@ -47,6 +48,8 @@ def evaluate(
         precision: arithmetic of the fast protocol: no (float32), bf16, fp16, or auto for the
             fastest of the machine; all but no change scores by more than rounding.
         out: also write a result file (JSON) with its origin.
+        per_expression: keep in the result file the pixels of every expression, from which any
+            metric follows, see `risbook.evaluation.read_counts`.
         json: print JSON instead of a table.
         device: cpu, cuda, cuda:1, ... (default: a GPU if there is one).
     """
@@ -54,9 +57,14 @@ def evaluate(
 
     from risbook.data import ReferringDataset, open_data
     from risbook.evaluation import score_system, write_result
+    from risbook.evaluation.packed_scores import pack_counts
+    from risbook.evaluation.recorded_counts import counts_in_order
+    from risbook.evaluation.score_system import take_evenly
     from risbook.layers.precision import choose_precision
     from risbook.systems import load_system
 
+    if per_expression and not out:
+        raise RisbookError("--per-expression: say with --out where the result file goes")
     if out:
         check_parent(out)
     # Under `accelerate launch` every process scores its share, and the first one prints.
@@ -81,7 +89,11 @@ def evaluate(
                 accelerator=accelerator,
                 show_progress=accelerator is None or accelerator.is_main_process,
             )
-            rows.append({"set": source.name, "split": split, **scores.summary().as_dict()})
+            row = {"set": source.name, "split": split, **scores.summary().as_dict()}
+            if per_expression:
+                expressions = take_evenly(source.expressions.split(split), limit)
+                row["counts"] = pack_counts(counts_in_order(scores, expressions))
+            rows.append(row)
     if accelerator and not accelerator.is_main_process:
         return
     if out:
@@ -100,6 +112,7 @@ def evaluate(
         return
     table = []
     for row in rows:
+        row.pop("counts", None)
         labels = {"set": row.pop("set"), "split": row.pop("split"), "expressions": row.pop("count")}
         table.append(labels | {name: f"{100 * value:.2f}" for name, value in row.items()})
     print_table(table)

@@ -15,6 +15,7 @@ from risbook.data.expressions import Expression
 from risbook.data.load_dataset import as_dataset
 from risbook.data.referring_dataset import ReferringDataset
 from risbook.errors import ArgumentError, DataError, warn_user
+from risbook.evaluation.recorded_counts import counts_in_order
 from risbook.evaluation.score_system import Protocol, score_system, take_evenly
 from risbook.keyword_aliases import keyword_aliases
 from risbook.metrics import Scores, as_masks
@@ -34,6 +35,7 @@ class Metrics(dict[str, float]):
     Attributes:
         ious: IoU of each expression, in the order of the data.
         image_ids: the image of each of them, see `paired_difference`.
+        counts: pixels in intersection and union of each of them, int64 (N, 2).
 
     >>> Metrics({"mIoU": 0.5})["miou"]
     0.5
@@ -41,6 +43,7 @@ class Metrics(dict[str, float]):
 
     ious: list[float]
     image_ids: list[int]
+    counts: npt.NDArray[np.int64]
 
     def __repr__(self) -> str:
         """The metrics with four decimals."""
@@ -94,8 +97,8 @@ def evaluate(
 
     Returns:
         "count", "mIoU", "oIoU" and "Pr@0.5" to "Pr@0.9", the metrics from 0 to 1. Its attribute
-        `ious` lists the IoU of each expression, in the order of the data, and `image_ids` their
-        images.
+        `ious` lists the IoU of each expression, in the order of the data, `image_ids` their images,
+        and `counts` their pixels.
 
     Raises:
         DataError: if `model` is not a model, or there is no such data or split.
@@ -123,6 +126,7 @@ def evaluate(
     expressions = take_evenly(dataset.expressions, limit)
     metrics.ious = [ious[expression.sent_id] for expression in expressions]
     metrics.image_ids = [expression.image_id for expression in expressions]
+    metrics.counts = counts_in_order(scores, expressions)
     if _predictions_are_empty(scores, dataset, expressions):
         is_system = isinstance(model, System)
         reason = f": no probability is above the threshold {threshold:g}" if is_system else ""

@@ -1,7 +1,8 @@
 """Scores of single expressions in a result file, as one short text.
 
 A study compares models expression by expression, so its results keep every IoU: as base64 of
-16-bit numbers, 2.7 characters per expression in place of 20.
+16-bit numbers, 2.7 characters per expression in place of 20. Pixel counts of 32 bits give every
+metric anew, with 10.7 characters per expression.
 """
 
 import base64
@@ -43,6 +44,40 @@ def unpack_scores(text: str) -> npt.NDArray[np.float64]:
     if numbers.size and int(numbers.max()) > _ONE:
         raise DataError(f"scores of a result file: {text[:20]!r} holds a score above 1")
     return numbers / _ONE
+
+
+def pack_counts(counts: npt.ArrayLike) -> str:
+    """Pixels in intersection and union of each expression, (N, 2), as text.
+
+    Raises:
+        DataError: a count is no whole number from 0 to 4,294,967,295.
+
+    >>> pack_counts([[3, 7]])
+    'AwAAAAcAAAA='
+    """
+    numbers = np.asarray(counts)
+    whole = numbers.astype("<u4")
+    if (whole != numbers).any():
+        raise DataError("pixel counts have to be whole numbers of at most 32 bits")
+    return base64.b64encode(whole.tobytes()).decode("ascii")
+
+
+def unpack_counts(text: str) -> npt.NDArray[np.int64]:
+    """The pixel counts of a text, (N, 2).
+
+    Raises:
+        DataError: it is no such text.
+
+    >>> unpack_counts("AwAAAAcAAAA=").tolist()
+    [[3, 7]]
+    """
+    try:
+        numbers = np.frombuffer(base64.b64decode(text, validate=True), dtype="<u4").reshape(-1, 2)
+    except ValueError as error:
+        raise DataError(f"counts of a result file: {text[:20]!r} is damaged ({error})") from error
+    if (numbers[:, 0] > numbers[:, 1]).any():
+        raise DataError(f"counts of a result file: {text[:20]!r} has a union below its part")
+    return numbers.astype(np.int64)
 
 
 def pack_image_ids(image_ids: Sequence[int]) -> str:

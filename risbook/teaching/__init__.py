@@ -5,6 +5,7 @@ from risbook.teaching.anchor_sentences import drop_anchor, names_side, needs_anc
 from risbook.teaching.coarse_masks import coarsen
 from risbook.teaching.examples import Example, SceneObject, load_examples, load_objects
 from risbook.teaching.exercises import check, check_solution, check_value, compare_prediction
+from risbook.teaching.expression_kinds import ExpressionKinds, find_kinds
 from risbook.teaching.outcomes import Outcome, collect_outcomes, iou_with_objects
 from risbook.teaching.sentence_statistics import (
     REAL_SENTENCES,
@@ -24,6 +25,7 @@ from risbook.teaching.word_order import (
 __all__ = [
     "REAL_SENTENCES",
     "Example",
+    "ExpressionKinds",
     "Outcome",
     "SameWordPair",
     "SceneObject",
@@ -38,6 +40,7 @@ __all__ = [
     "count_selected_pairs",
     "describe_sentences",
     "drop_anchor",
+    "find_kinds",
     "iou_with_objects",
     "load_examples",
     "load_objects",

@@ -17,7 +17,7 @@ from PIL import Image
 from risbook.cli import SUMMARIES, main, read_arguments
 from risbook.cli.evaluate_command import training_data
 from risbook.data.catalog import list_datasets
-from risbook.evaluation import read_result
+from risbook.evaluation import read_counts, read_result
 from risbook.systems.checkpoints import SHIPPED_SYSTEMS
 from risbook.training import TrainingConfig
 from risbook.training.run import resolve_config
@@ -65,7 +65,7 @@ def test_train_evaluate_predict_on_the_drawn_world(
 
     result = tmp_path / "scores.json"
     words = ["evaluate", str(run), "--data", str(data), "--json", "--out", str(result)]
-    assert main(words) == 0
+    assert main([*words, "--per-expression"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["split"] for row in rows] == ["val", "testA", "testB"]
     assert all(0 <= row["mIoU"] <= 1 and row["count"] > 0 for row in rows)
@@ -73,6 +73,9 @@ def test_train_evaluate_predict_on_the_drawn_world(
     assert about["rows"] == rows
     assert about["system"] == "first-model"
     assert len(about["weights_sha256"]) == 16
+    assert len(read_counts(result, dataset="refscenes", split="val")) == rows[0]["count"]
+    assert main(["evaluate", str(run), "--per-expression"]) == 2
+    assert "--out" in capsys.readouterr().err
 
     assert main(["evaluate", str(run), "--data", str(data), "--split", "val", "--limit", "3"]) == 0
     table = capsys.readouterr().out.splitlines()
