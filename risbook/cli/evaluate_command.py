@@ -89,7 +89,8 @@ def evaluate(
                 accelerator=accelerator,
                 show_progress=accelerator is None or accelerator.is_main_process,
             )
-            row = {"set": source.name, "split": split, **scores.summary().as_dict()}
+            row: dict[str, Any] = {"set": source.name, "split": split}
+            row |= scores.summary().as_dict()
             if per_expression:
                 expressions = take_evenly(source.expressions.split(split), limit)
                 row["counts"] = pack_counts(counts_in_order(scores, expressions))
