@@ -56,7 +56,7 @@ def find_kinds(data: ReferData, expressions: Sequence[Expression]) -> Expression
     >>> data = open_data("refscenes-sample")
     >>> kinds = find_kinds(data, data.expressions.split("val"))
     >>> list(kinds.words), sum(int(flags.sum()) for flags in kinds.lengths.values())
-    (['location', 'attribute', 'relation'], 24)
+    (['location', 'attribute', 'relation'], 30)
     """
     if not expressions:
         raise DataError("there is no expression whose kind could be found")
