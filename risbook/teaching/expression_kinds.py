@@ -67,7 +67,7 @@ def find_kinds(data: ReferData, expressions: Sequence[Expression]) -> Expression
     thirds = (shares <= low, (shares > low) & (shares <= high), shares > high)
     return ExpressionKinds(
         words={
-            name: np.array([found[name] for found in functions])
+            name: np.array([function[name] for function in functions])
             for name in ("location", "attribute", "relation")
         },
         lengths={
