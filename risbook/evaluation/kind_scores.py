@@ -204,7 +204,7 @@ class _Draws:
         rng = np.random.default_rng(0)
         shares = np.full(self.num_images, 1 / max(1, self.num_images))
         # How often each image was drawn, (num_resamples, images)
-        self.draw_counts = rng.multinomial(self.num_images, shares, num_resamples).astype(np.float64)
+        self.times = rng.multinomial(self.num_images, shares, num_resamples).astype(np.float64)
 
     def check(self, count: int) -> None:
         if not count or len(self.index) != count:
@@ -219,9 +219,9 @@ class _Draws:
         """Mean of some expressions in each resample, NaN where none was drawn."""
         sums = np.bincount(self.index, values * inside, self.num_images)
         numbers = np.bincount(self.index, inside, self.num_images)
-        totals = self.draw_counts @ numbers
+        totals = self.times @ numbers
         means = np.full(len(totals), np.nan)
-        np.divide(self.draw_counts @ sums, totals, out=means, where=totals > 0)
+        np.divide(self.times @ sums, totals, out=means, where=totals > 0)
         return means
 
 
