@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -20,6 +21,8 @@ from risbook.config import Precision
 from risbook.errors import RisbookError, StoppedError, TrainingDivergedError, warn_user
 from risbook.layers.precision import choose_precision
 from risbook.progress_bar import progress_bar
+from risbook.training.generators import gather_generators
+from risbook.training.micro_batches import split_batch
 from risbook.training.objective import Objective
 from risbook.training.run_folder import RunFolder
 from risbook.training.run_log import RunLog
@@ -74,6 +77,8 @@ class TrainingLoop:
         config: the length of the run.
         accelerator: from `build_accelerator`.
         max_grad_norm: gradients are scaled down to this norm; None for no limit.
+        micro_batch: samples of a batch that are computed at once; None for all. All entries of a
+            batch then have one row per sample.
         resume: continue from the state in the folder, if there is a state. On a CPU the result
             equals, bit for bit, that of a run without interruption.
         show_progress: show a progress bar.
@@ -93,6 +98,7 @@ class TrainingLoop:
         *,
         accelerator: Accelerator,
         max_grad_norm: float | None = None,
+        micro_batch: int | None = None,
         resume: bool = False,
         show_progress: bool = True,
         on_step: OnStep | None = None,
@@ -106,6 +112,7 @@ class TrainingLoop:
         self.config = config
         self.accelerator = accelerator
         self.max_grad_norm = max_grad_norm
+        self.micro_batch = micro_batch
         self.on_step = on_step
         self.on_row = on_row
         # Weights that the optimiser leaves alone keep old gradients, which would enter the norm.
@@ -114,7 +121,7 @@ class TrainingLoop:
         ]
 
         self.state = RunStateFile(folder.state_file, objective, self.optimizer, accelerator.scaler)
-        self.progress = self.state.load() if resume else Progress()
+        self.progress = self.state.load(accelerator.process_index) if resume else Progress()
         start = self.progress.step
         if start > config.steps:
             raise RisbookError(f"{folder.state_file}: is the state of a longer run")
@@ -186,12 +193,9 @@ class TrainingLoop:
                 progress.step, peak=group["initial_lr"], lr_scale=group["lr_scale"]
             )
         lr = groups[0]["lr"]  # of the default group
-        losses = self.network(*batch)
-        values = self._mean_losses(losses)
-        self._check_loss(values["loss"], lr)
-
         self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(losses["loss"])
+        values = self._mean_losses(self._add_gradients(batch))
+        self._check_loss(values["loss"], lr)
         if self.max_grad_norm is not None:
             self.accelerator.clip_grad_norm_(self.clipped_parameters, self.max_grad_norm)
         self.optimizer.step()
@@ -205,6 +209,24 @@ class TrainingLoop:
         if self._is_due(self.config.save_every):
             self.save()
         return values["loss"]
+
+    def _add_gradients(self, batch: tuple[Any, ...]) -> dict[str, Tensor]:
+        """Compute the gradients of a batch, in parts if it is too large for the memory.
+
+        Returns:
+            The losses of the batch in this process, without gradients.
+        """
+        parts = split_batch(batch, self.micro_batch)
+        mean_losses: dict[str, Tensor] = {}
+        for number, (part, share) in enumerate(parts, start=1):
+            # The processes exchange their gradients once per step, after the last part.
+            is_last = number == len(parts)
+            with nullcontext() if is_last else self.accelerator.no_sync(self.network):
+                losses = self.network(*part)
+                self.accelerator.backward(losses["loss"] * share)
+            for name, value in losses.items():
+                mean_losses[name] = mean_losses.get(name, 0.0) + value.detach().float() * share
+        return mean_losses
 
     def evaluate(self) -> None:
         """Score the evaluated splits for the log."""
@@ -244,8 +266,9 @@ class TrainingLoop:
                 f"the weights are no longer finite after step {step}: train into another folder "
                 "with a smaller learning rate"
             )
+        generators = gather_generators(self.accelerator)
         if self.accelerator.is_main_process:
-            self.state.save(self.progress)
+            self.state.save(self.progress, generators)
         self._saved_step = step
 
     def _is_due(self, every: int) -> bool:
@@ -253,7 +276,7 @@ class TrainingLoop:
 
     def _mean_losses(self, losses: dict[str, Tensor]) -> dict[str, float]:
         """Means of all processes, so that every process stops at a loss that is not finite."""
-        stacked = torch.stack([value.detach().float() for value in losses.values()])
+        stacked = torch.stack(list(losses.values()))
         means = self.accelerator.reduce(stacked, reduction="mean").tolist()
         return dict(zip(losses, means, strict=True))
 

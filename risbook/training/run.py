@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from risbook.config import from_values, to_values, with_overrides
 from risbook.errors import ArgumentError, warn_user
 from risbook.evaluation.result_files import describe_device
+from risbook.layers.sync_batch_norm import synchronised_batch_norm
 from risbook.systems import System, build_system, save_system
 from risbook.systems.checkpoints import check_saveable
 from risbook.systems.losses import LOSSES, Loss
@@ -23,6 +24,7 @@ from risbook.towers.frozen_prefix import (
     image_transformers,
 )
 from risbook.towers.transformer_tower import set_grad_checkpointing
+from risbook.training.generators import seed_process
 from risbook.training.loop import OnRow, OnStep, TrainingLoop, build_accelerator
 from risbook.training.mask_objective import MaskObjective
 from risbook.training.optimizers import OptimizerFactory, build_optimizer
@@ -151,7 +153,14 @@ def train_system(
                     "trained on: another of the sets holds these images out"
                 )
         set_grad_checkpointing(system, config.grad_checkpointing)
-        with channels_last_on_cpu(system, accelerator.device), _prefix_cache(system, config):
+        if config.compile_backend:
+            objective.compile(backend=config.compile_backend)
+        seed_process(config.seed, accelerator.process_index)
+        with (
+            channels_last_on_cpu(system, accelerator.device),
+            _prefix_cache(system, config),
+            synchronised_batch_norm(system, active=config.sync_batch_norm),
+        ):
             TrainingLoop(
                 objective,
                 optimizer,
@@ -159,6 +168,7 @@ def train_system(
                 config,
                 accelerator=accelerator,
                 max_grad_norm=config.max_grad_norm or None,
+                micro_batch=config.micro_batch or None,
                 resume=resume,
                 show_progress=show_progress,
                 on_step=on_step,

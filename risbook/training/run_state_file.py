@@ -15,6 +15,7 @@ import torch
 
 from risbook.errors import RisbookError
 from risbook.files import write_torch
+from risbook.training.generators import Generators, set_generators
 from risbook.training.objective import Objective
 
 
@@ -76,8 +77,12 @@ class RunStateFile:
     #: scales the gradients of fp16; None in other precisions
     scaler: torch.amp.GradScaler | None
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: Progress, generators: list[Generators]) -> None:
         """Write the state.
+
+        Args:
+            progress: the counters.
+            generators: those of every process.
 
         Raises:
             RisbookError: if the disk is full; the last state stays.
@@ -87,13 +92,15 @@ class RunStateFile:
             "model": self.objective.saved_state(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
-            "cpu_generator": torch.get_rng_state(),
-            "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "generators": generators,
         }
         write_torch(self.path, state)
 
-    def load(self) -> Progress:
+    def load(self, process: int = 0) -> Progress:
         """Restore the state; a run that was killed before its first state starts from step 0.
+
+        Args:
+            process: number of this process.
 
         Raises:
             RisbookError: if the file cannot be read, or is the state of another run.
@@ -104,8 +111,7 @@ class RunStateFile:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             progress = Progress.from_saved(state["progress"])
             model, optimizer, scaler = state["model"], state["optimizer"], state["scaler"]
-            cpu, cuda = state["cpu_generator"], state["cuda_generators"]
-            torch.set_rng_state(cpu)
+            set_generators(state["generators"], process)
         # A damaged file can raise any exception. Torch's own message would advise to read the file
         # with weights_only=False, which can run code.
         except Exception as error:
@@ -123,8 +129,6 @@ class RunStateFile:
                 f"{self.path}: is the state of another system or of other data; "
                 "start again in another folder"
             ) from error
-        if torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(cuda)
         return progress
 
     def _load_optimizer(self, state: dict[str, Any]) -> None:

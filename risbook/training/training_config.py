@@ -25,6 +25,8 @@ from risbook.training.old_runs import OLD_NAMES
 
 Schedule = Literal["cosine", "milestones"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
+#: of `torch.compile`; "aot_eager" traces both passes and generates no code, "" does not compile
+CompileBackend = Literal["", "inductor", "aot_eager"]
 #: fields that change neither weights nor scores, so that a run may be resumed with others
 FREE_ON_RESUME = (
     "save_every",
@@ -58,6 +60,9 @@ class TrainingConfig:
         overrides: fields of the preset's configuration, by dotted name.
         steps: optimiser steps.
         batch_size: samples per step, all processes together; never more than there are objects.
+        micro_batch: samples that a process computes at once, 0 for its whole part of the batch.
+            With fewer, the gradients of several passes are added up before the step: less memory,
+            the same total batch. Batch normalisation sees each pass alone.
         learning_rate: peak of the schedule.
         lr_multipliers: learning rates of groups of parameters, as multiples of the others', for
             instance ``{"bridgers": 10}``. With "milestones" they act from epoch 2 on, as in the
@@ -81,6 +86,10 @@ class TrainingConfig:
         eval_limit: expressions of each split that are evaluated, 0 for all.
         save_every: steps between two saved states, from which a stopped run can go on.
         log_every: steps between two rows of the log.
+        sync_batch_norm: several processes normalise a batch by the statistics of all its parts, as
+            in the released codes; without it, each by those of its own part.
+        compile_backend: compile the forward and the backward pass by `torch.compile`: "inductor"
+            generates code, and needs a compiler on a CPU; "" computes without compiling.
         cache_images: keep letterboxed images and masks in memory.
         image_cache: folder of letterboxed images, made by `risbook data cache`, that are read in
             place of the originals; "" for none. What is evaluated is read from the originals.
@@ -102,6 +111,7 @@ class TrainingConfig:
     overrides: Options = field(default_factory=dict)
     steps: PositiveCount = 1000
     batch_size: Annotated[int, Field(ge=1, le=10**6)] = 32
+    micro_batch: Count = 0
     learning_rate: PositiveNumber = 1e-3
     lr_multipliers: dict[str, PositiveNumber] = field(default_factory=dict)
     schedule: Schedule = "cosine"
@@ -119,6 +129,8 @@ class TrainingConfig:
     eval_limit: Count = 0
     save_every: PositiveCount = 500
     log_every: PositiveCount = 20
+    sync_batch_norm: bool = False
+    compile_backend: CompileBackend = ""
     cache_images: bool = True
     image_cache: str = ""
     cache_frozen: bool = False

@@ -67,7 +67,9 @@ DAMAGES = {
     "model is empty": damage(model={}),
     "optimizer is None": damage(optimizer=None),
     "optimizer is empty": damage(optimizer={}),
-    "generator is short": damage(cpu_generator=torch.zeros(3, dtype=torch.uint8)),
+    "generator is short": damage(
+        generators=[{"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": None}]
+    ),
 }
 
 
