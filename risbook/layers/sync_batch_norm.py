@@ -78,7 +78,8 @@ class SyncBatchNorm(_BatchNorm):
         normalised = centred * (variance + self.eps).rsqrt().view(per_channel)
         if self.affine:
             normalised = normalised * self.weight.view(per_channel) + self.bias.view(per_channel)
-        return normalised.to(features.dtype)
+        result: Tensor = normalised.to(features.dtype)
+        return result
 
     @torch.no_grad()
     def _update_statistics(self, mean: Tensor, variance: Tensor) -> None:
