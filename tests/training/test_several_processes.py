@@ -47,10 +47,10 @@ def test_two_processes_have_the_loss_curve_of_one(tiny_world: Path, tmp_path: Pa
     train_system(replace(config, micro_batch=4), tmp_path / "parts", show_progress=False)
     with group_of(replace(config, sync_batch_norm=True), tmp_path / "two") as group:
         finish_group(group)
-    one, parts, two = (read_losses(tmp_path / name) for name in ("one", "parts", "two"))
+    alone, parts, group_losses = (read_losses(tmp_path / name) for name in ("one", "parts", "two"))
     # float32 sums in another order
-    assert two == pytest.approx(one, abs=1e-4)
-    assert parts != pytest.approx(one, abs=1e-3)
+    assert group_losses == pytest.approx(alone, abs=1e-4)
+    assert parts != pytest.approx(alone, abs=1e-3)
 
 
 @pytest.mark.slow
