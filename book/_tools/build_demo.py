@@ -72,7 +72,7 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     system = load_system(SYSTEM)
     images = [*drawn_scenes(system), *photographs(system)]
-    model, why_not = export_model(), ""
+    model, why_not = export_model(system), ""
     runtime = fetch_runtime()
     if not (model and runtime):
         why_not = "The model is not in this copy of the book; the recorded answers are."
@@ -181,7 +181,7 @@ def save(name: str, pixels: np.ndarray) -> None:
         Image.fromarray(pixels).save(unfinished, format="PNG", optimize=True)
 
 
-def export_model() -> int:
+def export_model(system: System) -> int:
     """Export the model unless that is done; return its bytes, 0 where it cannot be exported."""
     file, stamp = TARGET / "model.onnx", TARGET / "model.json"
     sources = [
@@ -193,7 +193,7 @@ def export_model() -> int:
     if file.is_file() and stamp.is_file() and read_json(stamp) == made_of:
         return file.stat().st_size
     try:
-        size = export_onnx(load_system(SYSTEM), file)
+        size = export_onnx(system, file)
     except RisbookError as error:
         print(f"demo: no model: {error}")
         return 0

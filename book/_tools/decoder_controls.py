@@ -126,14 +126,14 @@ def exchange_sides(own: Example) -> list[Example]:
     if len(side) != 1 or not (len(rest) == 1 or (len(rest) == 2 and rest[0] in COLOURS)):
         return []
     same = [o for o in own.objects if o is not own.target and o.category == own.target.category]
-    twins = [other for other in same if other.colour == own.target.colour]
-    fitting = same if len(rest) == 1 else twins
-    if len(twins) != 1 or len(fitting) != 1:
+    same_colour = [other for other in same if other.colour == own.target.colour]
+    fitting = same if len(rest) == 1 else same_colour
+    if len(same_colour) != 1 or len(fitting) != 1:
         return []
-    if (find_column(own.target) < find_column(twins[0])) != (side == ["left"]):
+    if (find_column(own.target) < find_column(same_colour[0])) != (side == ["left"]):
         return []
     sentence = " ".join(SIDES.get(word, word) for word in words)
-    return [dataclasses.replace(own, sentence=sentence, target=twins[0])]
+    return [dataclasses.replace(own, sentence=sentence, target=same_colour[0])]
 
 
 def find_column(item: SceneObject) -> float:

@@ -111,7 +111,9 @@ class RunStateFile:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             progress = Progress.from_saved(state["progress"])
             model, optimizer, scaler = state["model"], state["optimizer"], state["scaler"]
-            set_generators(state["generators"], process)
+            # States of before have the generator of one process alone.
+            generators = state.get("generators") or [{"cpu": state["cpu_generator"], "cuda": None}]
+            set_generators(generators, process)
         # A damaged file can raise any exception. Torch's own message would advise to read the file
         # with weights_only=False, which can run code.
         except Exception as error:

@@ -92,6 +92,20 @@ def test_a_state_that_is_none_is_told_without_bad_advice(
     train_system(config, run, resume=True, show_progress=False)  # as the line says
 
 
+def test_a_state_with_the_generator_of_one_process_is_resumed(
+    config: TrainingConfig, run: Path, tmp_path: Path
+) -> None:
+    path, copy = run / "progress.pt", tmp_path / "copy"
+    shutil.copytree(run, copy)
+    state = torch.load(path, weights_only=True)
+    state["cpu_generator"] = state.pop("generators")[0]["cpu"]
+    torch.save(state, path)
+    for folder in (run, copy):
+        train_system(config, folder, resume=True, show_progress=False)
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (run, copy)]
+    assert weights[0] == weights[1]
+
+
 def test_moments_of_another_shape_are_noticed_before_the_first_step(
     config: TrainingConfig, run: Path
 ) -> None:
